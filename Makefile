@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# make help      lists the targets
+# make CC=clang B=build/clang    another compiler, another tree
+# make SAN=1 B=build/asan        AddressSanitizer and UndefinedBehaviorSanitizer
+
+VERSION := 0.1.0
+
+PREFIX     ?= /usr/local
+SBINDIR    ?= $(PREFIX)/sbin
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+BPFDIR     ?= $(LIBDIR)/superpacket
+UNITDIR    ?= $(LIBDIR)/systemd/system
+
+B      ?= build
+CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG  ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+
+# Warnings are errors; WERROR= turns that off for other compilers.
+WERROR ?= -Werror
+CFLAGS ?= -O2 -g
+comma := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(CFLAGS) -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
+              $(SANFLAGS) -DSUPERPACKET_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B) -MMD -MP
+# The engine sees no kernel and no libraries: nothing but its own headers.
+ENGINE_CFLAGS := $(filter-out -I$(B),$(ALL_CFLAGS))
+ALL_LDFLAGS := $(SANFLAGS) $(LDFLAGS)
+DAEMON_LIBS := -lxdp -lbpf -lmnl -ljansson -lsystemd -lpthread
+
+engine_src := $(wildcard user/engine/*.c)
+daemon_src := user/log.c $(wildcard user/nic/*.c user/frontend/*.c user/datapath/*.c user/daemon/*.c)
+engine_obj := $(engine_src:%.c=$(B)/%.o)
+daemon_obj := $(daemon_src:%.c=$(B)/%.o)
+# Everything of the daemon but its main(), for tests of the edges.
+edges_obj  := $(filter-out $(B)/user/daemon/main.o,$(daemon_obj))
+
+bpf_obj  := $(patsubst bpf/%.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/*.bpf.c))
+bpf_skel := $(bpf_obj:.bpf.o=.skel.h)
+
+unit_tests := $(patsubst tests/unit/test_%.c,$(B)/tests/unit_%,$(wildcard tests/unit/test_*.c))
+bpf_tests  := $(patsubst tests/bpf/test_%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf/test_*.c))
+nic_tests  := $(patsubst tests/nic/test_%.c,$(B)/tests/nic_%,$(wildcard tests/nic/test_*.c))
+
+programs := $(B)/superpacketd $(B)/superpacket $(B)/superpacketd@.service
+
+# What is done to which file; V=1 shows the commands themselves.
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@ && )
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+all: $(programs) $(bpf_obj)                 ## build everything that is installed
+
+demo: deps                                  ## install what is needed, build, show the main job on real traffic
+	+$(MAKE) --no-print-directory all
+	tools/demo.py $(B)
+
+test: deps                                  ## install what is needed, build without warnings (gcc, clang), run all tests
+	+$(MAKE) --no-print-directory all tests
+	+$(MAKE) --no-print-directory CC=clang B=$(B)/clang all tests
+	+$(MAKE) --no-print-directory SAN=1 B=$(B)/asan unit-tests
+	tests/run $(B)
+
+bench-quick: deps                           ## first figures of the engine, beside DPDK's libraries where they can be had
+	+$(MAKE) --no-print-directory $(B)/bench-engine
+	$(B)/bench-engine
+
+deps:                                       ## install what is needed (Debian packages); fast when all is there
+	@tools/deps.sh
+
+tests: $(unit_tests) $(bpf_tests) $(nic_tests) $(B)/mangler
+unit-tests: $(unit_tests)
+
+install: all                                ## install into PREFIX (DESTDIR is honoured)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(BPFDIR) $(DESTDIR)$(UNITDIR)
+	install -m 755 $(B)/superpacketd $(DESTDIR)$(SBINDIR)/superpacketd
+	install -m 755 $(B)/superpacket $(DESTDIR)$(BINDIR)/superpacket
+	install -m 644 $(B)/steer.bpf.o $(DESTDIR)$(BPFDIR)/steer.bpf.o
+	install -m 644 $(B)/superpacketd@.service $(DESTDIR)$(UNITDIR)/superpacketd@.service
+
+uninstall:                                  ## remove what install has put there
+	rm -f $(DESTDIR)$(SBINDIR)/superpacketd $(DESTDIR)$(BINDIR)/superpacket \
+	      $(DESTDIR)$(BPFDIR)/steer.bpf.o $(DESTDIR)$(UNITDIR)/superpacketd@.service
+	-rmdir $(DESTDIR)$(BPFDIR) 2>/dev/null
+
+clean:                                      ## remove everything that was built
+	rm -rf $(B)
+
+help:                                       ## this list
+	@echo "superpacket $(VERSION): driver-level reassembly and segmentation over AF_XDP"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+# The engine is an archive of its own, and its tests link that archive alone.
+$(B)/libsuperpacket.a: $(engine_obj)
+	@rm -f $@
+	$(call say,AR)ar rcs $@ $^
+
+$(B)/user/engine/%.o: user/engine/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ENGINE_CFLAGS) -c $< -o $@
+
+# The skeletons are made before anything includes them.
+$(B)/user/%.o: user/%.c | $(bpf_skel)
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(B)/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(TOOL_CFLAGS) -c $< -o $@
+
+$(B)/tests/%.o: tests/%.c | $(bpf_skel)
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -Itests -c $< -o $@
+
+$(B)/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF)$(CLANG) -O2 -g -target bpf -Wall -Wextra $(WERROR) -Iinclude -I/usr/include/$(shell uname -m)-linux-gnu \
+		-MMD -MP -c $< -o $@
+
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+$(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
+
+$(B)/superpacket: $(B)/tools/superpacket.o
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -o $@
+
+$(B)/mangler: $(B)/tools/mangler.o
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+$(B)/superpacketd@.service: tools/superpacketd@.service
+	@mkdir -p $(@D)
+	$(call say,GEN)sed 's,@SBINDIR@,$(SBINDIR),g' $< > $@
+
+# DPDK is the rival of the benchmark only; without it our own figures are printed.
+dpdk := $(shell pkg-config --exists libdpdk 2>/dev/null && echo yes)
+$(B)/tools/bench_%.o: TOOL_CFLAGS = $(if $(dpdk),-DHAVE_DPDK $(shell pkg-config --cflags libdpdk))
+$(B)/bench-engine: $(patsubst %.c,$(B)/%.o,$(wildcard tools/bench_*.c)) $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(if $(dpdk),$(shell pkg-config --libs libdpdk)) -o $@
+
+# A unit test of a module outside the engine names the objects it needs.
+$(B)/tests/unit_umem: $(B)/user/nic/umem.o
+$(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/log.o
+$(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/log.o
+$(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
+
+$(B)/tests/bpf_%: $(B)/tests/bpf/test_%.o $(B)/tests/packet_builder.o
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion -lxdp -lbpf -o $@
+
+$(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_obj) $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion $(DAEMON_LIBS) -o $@
+
+-include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
+
+.PHONY: all demo test bench-quick deps tests unit-tests install uninstall clean help

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The XDP program: each queue's frames of the served protocols go to that queue's AF_XDP
+ * socket, all others to the kernel.
+ *
+ * Theory of operation
+ *
+ * It must be safe to leave this program on an interface without a daemon, since that is
+ * how xdp-loader leaves it, and what is left of a daemon that was killed. So everything
+ * that steers has to be there: a state that says what is served, a heartbeat that is
+ * fresh, a socket for the queue. The kernel empties the socket map when the sockets'
+ * owner dies, however it dies; the heartbeat covers an owner that hangs. Anything missing
+ * means XDP_PASS, and each reason has its counter.
+ *
+ * Which packets are served, and why these: served.bpf.h. Names and layout of the maps:
+ * steer_abi.h. All three maps are pinned by name when the loader has a pin directory; the
+ * daemon clears the pin paths when it loads the object itself.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <xdp/xdp_helpers.h>
+
+#include "served.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, STEER_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} steer_xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STEER_COUNTER_CNT);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} steer_counters SEC(".maps");
+
+struct {
+	STEER_STATE_MAP;
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} steer_state SEC(".maps");
+
+/*
+ * Under libxdp's dispatcher (one interface, several programs): run late, so that firewalls
+ * and load balancers, 50 by default, have judged a frame before it leaves for user space;
+ * and let those behind us have what we pass.
+ */
+struct {
+	__uint(priority, 90);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(steer);
+
+static __always_inline long packet_load(void *ctx, __u32 off, void *to, __u32 len)
+{
+	return bpf_xdp_load_bytes(ctx, off, to, len);
+}
+
+static __always_inline __u32 packet_len(void *ctx)
+{
+	return bpf_xdp_get_buff_len(ctx);
+}
+
+static __always_inline void count(__u32 reason)
+{
+	__u64 *counter = bpf_map_lookup_elem(&steer_counters, &reason);
+
+	if (counter)
+		++*counter;
+}
+
+static __always_inline int pass(enum steer_counter reason)
+{
+	count(reason);
+	return XDP_PASS;
+}
+
+static __always_inline int redirect(struct xdp_md *xdp, enum steer_counter reason)
+{
+	int action = bpf_redirect_map(&steer_xsks, xdp->rx_queue_index, XDP_PASS);
+
+	count(action == XDP_REDIRECT ? reason : STEER_PASS_NO_SOCKET);
+	return action;
+}
+
+SEC("xdp.frags")
+int steer(struct xdp_md *xdp)
+{
+	const struct packet pkt = {
+		.ctx = xdp,
+		.data = (void *)(long)xdp->data,
+		.data_end = (void *)(long)xdp->data_end,
+	};
+	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){0});
+
+	if (!state)
+		return XDP_PASS; /* cannot be: the map is an array */
+	switch (served(&pkt, state)) {
+	case SERVED:
+		return redirect(xdp, STEER_REDIRECTED);
+	case SERVED_FRAGMENT:
+		return redirect(xdp, STEER_REDIRECTED_FRAGMENT);
+	case SERVED_NOT_IP:
+		return pass(STEER_PASS_NOT_IP);
+	case SERVED_MALFORMED:
+		return pass(STEER_PASS_MALFORMED);
+	case SERVED_NOT_PROTOCOL:
+		return pass(STEER_PASS_PROTOCOL);
+	case SERVED_NOT_SERVING:
+		return pass(STEER_PASS_NOT_SERVING);
+	case SERVED_NO_HEARTBEAT:
+		return pass(STEER_PASS_NO_HEARTBEAT);
+	}
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

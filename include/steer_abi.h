@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What the BPF programs and the daemon share: names, keys and values of the maps.
+ *
+ * The map names are also the names of their pins when steer.bpf.o is loaded with
+ * `xdp-loader load -p PINDIR`; the daemon finds them there (--pinned PINDIR).
+ *
+ *   map             type            key        value
+ *   steer_xsks      XSKMAP          RX queue   AF_XDP socket (vanishes when its owner does)
+ *   steer_state     ARRAY, mmap-able  0        struct steer_state
+ *   steer_counters  PERCPU_ARRAY    enum steer_counter   __u64 frames
+ *   inline_counters PERCPU_ARRAY    enum inline_counter  __u64 packets (inline.bpf.o, not pinned)
+ *
+ * Fail-open: nothing is steered unless steer_state says what to serve, its heartbeat
+ * is fresh and the queue has a socket. Zeroed maps steer nothing.
+ */
+#ifndef SUPERPACKET_STEER_ABI_H
+#define SUPERPACKET_STEER_ABI_H
+
+#include <linux/types.h>
+
+/* More RX queues than any NIC has today; an XSKMAP entry is a pointer. */
+#define STEER_QUEUES_MAX 1024
+
+/* A daemon that has shown no life for this long loses its traffic to the kernel. */
+#define STEER_HEARTBEAT_LIMIT_NS 100000000ull
+
+/* Bits of steer_state.serve. */
+#define STEER_SERVE_TCP (1u << 0) /* TCP over IPv4 and IPv6, its fragments too */
+#define STEER_SERVE_ALL (1u << 31) /* every frame (port mode) */
+
+struct steer_state {
+	__u64 heartbeat_ns; /* CLOCK_MONOTONIC when the daemon last showed life */
+	__u32 serve;	    /* STEER_SERVE_* */
+	__u32 reserved;
+};
+
+/* One reason per frame: the counters add up to the frames the program has seen. */
+enum steer_counter {
+	STEER_REDIRECTED,        /* to the queue's socket */
+	STEER_REDIRECTED_FRAGMENT, /* the same, a fragment of a served protocol */
+	STEER_PASS_NOT_IP,       /* neither IPv4 nor IPv6 (ARP, more VLAN tags than we walk, ...) */
+	STEER_PASS_MALFORMED,    /* headers cut off or lengths that contradict each other */
+	STEER_PASS_PROTOCOL,     /* IP, but a protocol that is not served */
+	STEER_PASS_NOT_SERVING,  /* steer_state.serve is 0: no daemon yet, or it is leaving */
+	STEER_PASS_NO_HEARTBEAT, /* the daemon hangs or died */
+	STEER_PASS_NO_SOCKET,    /* no socket for this queue */
+	STEER_COUNTER_CNT,
+};
+
+/* The names above as status and metrics print them; indexed by enum steer_counter. */
+#define STEER_COUNTER_NAMES \
+	{ "redirected", "redirected_fragment", "pass_not_ip", "pass_malformed", "pass_protocol", \
+	  "pass_not_serving", "pass_no_heartbeat", "pass_no_socket" }
+
+/*
+ * One reason per packet of inline.bpf.o. The egress ones add up to the packets the stack
+ * sent on the NIC; superpackets count once.
+ */
+enum inline_counter {
+	INLINE_EGRESS_REDIRECTED, /* to the TAP, fragments of served protocols too */
+	INLINE_EGRESS_PASS_NOT_IP,
+	INLINE_EGRESS_PASS_MALFORMED,
+	INLINE_EGRESS_PASS_PROTOCOL,
+	INLINE_EGRESS_PASS_NOT_SERVING,
+	INLINE_EGRESS_PASS_NO_HEARTBEAT,
+	INLINE_INGRESS_REDIRECTED, /* from the TAP to the NIC's ingress */
+	INLINE_COUNTER_CNT,
+};
+
+/* Indexed by enum inline_counter. */
+#define INLINE_COUNTER_NAMES \
+	{ "egress_redirected", "egress_pass_not_ip", "egress_pass_malformed", \
+	  "egress_pass_protocol", "egress_pass_not_serving", "egress_pass_no_heartbeat", \
+	  "ingress_redirected" }
+
+#endif

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A laboratory of network namespaces: everything in it is made here and goes with it.
+
+    with Lab("kill") as lab:
+        host, peer = lab.namespace("host"), lab.namespace("peer")
+        lab.veth(host, "nic", peer, "wire")
+        server = lab.start([...], ns=peer)
+        wait_until(lambda: "ready" in server.stderr(), 5, "the server is ready")
+
+Names carry our process id, so that runs side by side do not meet; interfaces exist in our
+namespaces only. On the way out, also after an exception, SIGINT or SIGTERM, the processes
+are killed and the namespaces deleted. What a run that was itself killed with -9 has left is
+removed by the next one. Nothing waits without a deadline.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build")
+PREFIX = "sptest"  # of every namespace: sptest<pid>-<number>-<role>
+
+_libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
+AF_XDP = 44
+
+
+class Failed(Exception):
+    """Something was not as it should be; the text says what, expected and seen."""
+
+
+class Skip(Exception):
+    """This machine cannot show it; the text says what is missing."""
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM: unwinds through every cleanup, is caught by no `except Exception`."""
+
+
+def catch_signals():
+    """Turns SIGINT and SIGTERM into an exception, once: cleaning up is not to be interrupted."""
+
+    def handler(signum, _frame):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Interrupted(signal.Signals(signum).name)
+
+    signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGTERM, handler)
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+def wait_until(predicate, seconds, what):
+    """Returns the first true value of predicate(); fails when `seconds` pass without one."""
+    deadline = time.monotonic() + seconds
+    pause = 0.002
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            what = what() if callable(what) else what
+            raise Failed(f"waited {seconds:g} s in vain until {what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+def missing_support():
+    """One sentence that says what this machine lacks for namespaces and AF_XDP, or None."""
+    if os.geteuid() != 0:
+        return "root is needed (network namespaces, BPF): run this as root"
+    for tool in ("ip", "tc", "ethtool", "nsenter", "iperf3", "bpftool"):
+        if not shutil.which(tool):
+            return f"{tool} is missing: run make deps"
+    try:
+        socket.socket(AF_XDP, socket.SOCK_RAW).close()
+    except OSError as error:
+        return f"this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS): {error.strerror}"
+    if not os.path.exists("/dev/net/tun"):
+        return "there is no /dev/net/tun: modprobe tun, or give the container the device"
+    try:
+        with Lab("probe") as lab:
+            lab.veth(lab.namespace("a"), "a", lab.namespace("b"), "b")
+    except Failed as failure:
+        return f"network namespaces joined by veth cannot be made here: {failure}"
+    return None
+
+
+class Process:
+    """A process of the lab; its output goes to files, so that nobody blocks on a full pipe."""
+
+    def __init__(self, lab, argv, name):
+        self.argv = argv
+        self.name = name
+        self._out = os.path.join(lab.tmp, f"{name}.out")
+        self._err = os.path.join(lab.tmp, f"{name}.err")
+        parent = os.getpid()
+
+        def die_with_parent():
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        with open(self._out, "wb") as out, open(self._err, "wb") as err:
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                start_new_session=True, preexec_fn=die_with_parent)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def stdout(self):
+        with open(self._out, errors="replace") as file:
+            return file.read()
+
+    def stderr(self):
+        with open(self._err, errors="replace") as file:
+            return file.read()
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def signal(self, signum):
+        if self.running():
+            self.popen.send_signal(signum)
+
+    def wait(self, seconds, code=0):
+        """Waits for the end; fails when it does not come or the exit code is another one."""
+        try:
+            got = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{self.name} has not ended after {seconds:g} s; "
+                         f"it said: {self.tail()}") from None
+        if code is not None and got != code:
+            raise Failed(f"{self.name} ended with {got} instead of {code}; it said: {self.tail()}")
+        return got
+
+    def tail(self):
+        return (self.stderr().strip() or self.stdout().strip() or "nothing")[-600:]
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait()
+
+
+class Namespace:
+    def __init__(self, lab, name):
+        self.lab = lab
+        self.name = name
+        self.path = f"/run/netns/{name}"
+
+    def argv(self, argv, mounts=False):
+        """The command inside this namespace. `mounts`: as `ip netns exec` does it, with /sys of
+        the namespace (and without the bpffs); else nothing but the network is another."""
+        if mounts:
+            return ["ip", "netns", "exec", self.name, *argv]
+        return ["nsenter", f"--net={self.path}", *argv]
+
+    def run(self, *argv, seconds=20, check=True):
+        return self.lab.run(self.argv(argv), seconds, check)
+
+    def ip(self, *argv, check=True):
+        return self.lab.run(["ip", "-n", self.name, *argv], check=check)
+
+    def ip_json(self, *argv):
+        text = self.lab.run(["ip", "-n", self.name, "-d", "-j", *argv]).stdout
+        return json.loads(text or "[]")
+
+    def links(self):
+        return {link["ifname"] for link in self.ip_json("link")}
+
+    def sysctl(self, key, value):
+        self.run("sh", "-c", f'echo "$1" > /proc/sys/{key.replace(".", "/")}', "sh", str(value))
+
+    def address(self, interface, *addresses):
+        for address in addresses:
+            # nodad: an IPv6 address is usable at once
+            nodad = ["nodad"] if ":" in address else []
+            self.ip("address", "add", address, "dev", interface, *nodad)
+
+    def up(self, interface):
+        self.ip("link", "set", interface, "up")
+
+    def mac(self, interface):
+        return self.ip_json("link", "show", "dev", interface)[0]["address"]
+
+    def features(self, interface):
+        """ethtool -k as {name: "on" or "off"}."""
+        text = self.run("ethtool", "-k", interface).stdout
+        return dict(re.findall(r"^\s*([\w-]+): (on|off)", text, re.M))
+
+    def ethtool_off(self, interface, *features):
+        for feature in features:
+            self.run("ethtool", "-K", interface, feature, "off")
+
+    def snmp(self):
+        """/proc/net/snmp and netstat of this namespace: {"TcpInCsumErrors": 0, ...}."""
+        text = self.run("cat", "/proc/net/snmp", "/proc/net/netstat").stdout
+        counters = {}
+        lines = text.splitlines()
+        for names, values in zip(lines[::2], lines[1::2]):
+            group, names = names.split(": ", 1)
+            for name, value in zip(names.split(), values.split(": ", 1)[1].split()):
+                counters[group + name] = int(value)
+        return counters
+
+    @contextlib.contextmanager
+    def entered(self):
+        """The calling thread is in this namespace: sockets opened here belong to it."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open(self.path, os.O_RDONLY)
+        try:
+            if _libc.setns(there, CLONE_NEWNET) != 0:
+                raise Failed(f"setns {self.name}: {os.strerror(ctypes.get_errno())}")
+            yield
+        finally:
+            _libc.setns(home, CLONE_NEWNET)
+            os.close(there)
+            os.close(home)
+
+
+class Lab:
+    _number = 0
+
+    def __init__(self, title):
+        Lab._number += 1
+        self.title = title
+        self.id = f"{PREFIX}{os.getpid()}-{Lab._number}"
+        self.tmp = tempfile.mkdtemp(prefix=f"superpacket-{title}-")
+        os.chmod(self.tmp, 0o755)  # a daemon run as nobody is started from here too
+        self.namespaces = []
+        self.processes = []
+        self.cleanups = []
+        self._names = {}
+
+    # names
+
+    def unique(self, word):
+        """An interface name of at most 15 characters that no other run uses."""
+        return f"{word[:5]}{os.getpid()}"
+
+    def _process_name(self, word):
+        n = self._names[word] = self._names.get(word, 0) + 1
+        return word if n == 1 else f"{word}-{n}"
+
+    # making
+
+    def namespace(self, role):
+        ns = Namespace(self, f"{self.id}-{role}")
+        self.namespaces.append(ns)
+        self.run(["ip", "netns", "add", ns.name])
+        ns.up("lo")
+        return ns
+
+    def veth(self, ns_a, name_a, ns_b, name_b, queues=1, mtu=None):
+        queue_args = ["numrxqueues", str(queues), "numtxqueues", str(queues)]
+        self.run(["ip", "-n", ns_a.name, "link", "add", "name", name_a, *queue_args, "type", "veth",
+                  "peer", "name", name_b, *queue_args, "netns", ns_b.name])
+        for ns, name in ((ns_a, name_a), (ns_b, name_b)):
+            if mtu:
+                ns.ip("link", "set", name, "mtu", str(mtu))
+            ns.up(name)
+
+    def start(self, argv, ns=None, name=None, mounts=False):
+        name = self._process_name(name or os.path.basename(argv[0]))
+        process = Process(self, ns.argv(argv, mounts) if ns else argv, name)
+        self.processes.append(process)
+        return process
+
+    def run(self, argv, seconds=20, check=True):
+        try:
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, errors="replace", timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"`{' '.join(argv)}` has not ended after {seconds} s") from None
+        except FileNotFoundError:
+            raise Failed(f"{argv[0]} is missing: run make deps") from None
+        if check and done.returncode != 0:
+            raise Failed(f"`{' '.join(argv)}` ended with {done.returncode}: "
+                         f"{(done.stderr or done.stdout).strip()[-400:]}")
+        return done
+
+    def cleanup(self, function):
+        """Calls function on the way out, before the namespaces go; the last one first."""
+        self.cleanups.append(function)
+
+    # going
+
+    def close(self):
+        for function in reversed(self.cleanups):
+            with contextlib.suppress(Exception):
+                function()
+        for process in reversed(self.processes):
+            process.kill()
+        for ns in self.namespaces:
+            remove_namespace(ns.name)
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        # a second Ctrl-C must not leave half of it standing
+        with signals_ignored():
+            self.close()
+
+
+@contextlib.contextmanager
+def signals_ignored():
+    before = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def remove_namespace(name):
+    """Ends what still runs inside a namespace of ours and deletes it; never raises."""
+    with contextlib.suppress(Exception):
+        pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True,
+                              timeout=10).stdout.split()
+        for pid in pids:
+            if int(pid) != os.getpid():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+    with contextlib.suppress(Exception):
+        subprocess.run(["ip", "netns", "delete", name], capture_output=True, timeout=20)
+
+
+def remove_leftovers():
+    """Removes namespaces of runs that no longer exist (killed with -9, say)."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir("/run/netns"):
+            match = re.fullmatch(PREFIX + r"(\d+)-\d+-\w+", name)
+            if match and not os.path.exists(f"/proc/{match[1]}"):
+                remove_namespace(name)

@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Installs what building, testing and the demo need, as Debian packages.
+#
+#   tools/deps.sh          compiler, libraries, test tools
+#   tools/deps.sh bench    the same, and DPDK to compare with (optional: its absence is no error)
+#
+# When everything is there, this asks dpkg only: no network, no root, some milliseconds.
+set -eu
+
+# libc6-dev is only recommended by gcc, and we install without recommendations.
+# libclang-rt-dev: the sanitizers' run time for clang.
+packages="
+	gcc libc6-dev make pkg-config clang llvm libclang-rt-dev bpftool
+	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libcriterion-dev
+	xdp-tools iproute2 ethtool iperf3 tcpdump python3 python3-scapy coreutils util-linux
+"
+optional=""
+if [ "${1:-}" = bench ]; then
+	optional="libdpdk-dev"
+fi
+
+die()
+{
+	echo "deps: $*" >&2
+	exit 1
+}
+
+# Prints those of its arguments that are not installed.
+missing()
+{
+	installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+		sed -n 's/^installed //p') || :
+	for package in "$@"; do
+		case "
+$installed
+" in
+		*"
+$package
+"*) ;;
+		*) echo "$package" ;;
+		esac
+	done
+}
+
+apt()
+{
+	# Another apt may be at work on a machine that has just come up: wait for it.
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 \
+		-o Dpkg::Use-Pty=0 "$@" </dev/null
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	die "this is not a Debian system with apt; install the equivalents of:" $packages
+fi
+
+need=$(missing $packages)
+want=""
+if [ -n "$optional" ]; then
+	want=$(missing $optional)
+fi
+if [ -z "$need$want" ]; then
+	exit 0
+fi
+if [ "$(id -u)" != 0 ]; then
+	if [ -z "$need" ]; then
+		echo "deps: going on without" $want "(optional; root could install it)" >&2
+		exit 0
+	fi
+	die "these packages are missing and only root can install them: apt-get install" $need
+fi
+
+echo "deps: installing" $need $want
+updated=yes
+apt update || updated=no
+
+for package in $need; do
+	apt-cache show "$package" >/dev/null 2>&1 && continue
+	if [ $updated = no ]; then
+		die "package $package cannot be had: apt-get update failed (see above)"
+	fi
+	die "package $package cannot be had from the configured apt sources"
+done
+if [ -n "$need" ]; then
+	apt install --no-install-recommends $need ||
+		die "apt-get install failed (see above) for:" $need
+	need=$(missing $need)
+	if [ -n "$need" ]; then
+		die "still not installed after apt-get install:" $need
+	fi
+fi
+for package in $want; do
+	apt install --no-install-recommends "$package" ||
+		echo "deps: going on without $package (optional), which cannot be had" >&2
+done

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <ctype.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/config.h"
+#include "frontend/tap.h"
+
+/* Altnames are longer than names (ALTIFNAMSIZ of linux/if.h). */
+#define INTERFACE_LEN_MAX 127
+
+const char config_help[] =
+	"usage: superpacketd --interface IF [option]...\n"
+	"\n"
+	"Joins what a NIC receives into superpackets before the stack sees it, and cuts\n"
+	"what the stack sends after it, over AF_XDP. Runs in the foreground.\n"
+	"\n"
+	"      --interface IF     the NIC\n"
+	"      --mode MODE        inline: addresses stay on the NIC (default)\n"
+	"                         port: the TAP is the interface and gets the addresses\n"
+	"      --tap NAME         name of the TAP (default: sp-IF)\n"
+	"      --pinned DIR       use the program that xdp-loader loaded, with its maps\n"
+	"                         pinned in DIR\n"
+	"      --xdp-mode MODE    native, generic or auto: native, else generic (default)\n"
+	"      --queues N         serve NIC queues 0 to N-1, or all (default)\n"
+	"      --merge LIST       protocols to merge: tcp (default), or none\n"
+	"      --hold MICROSEC    longest a packet is held across bursts; 0 (default): to\n"
+	"                         the end of its burst\n"
+	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
+	"                         segments copied together; auto: what the NIC can (default)\n"
+	"  -v, --verbose          say more\n"
+	"  -q, --quiet            only warnings and errors\n"
+	"  -h, --help             this text\n"
+	"  -V, --version          the version\n"
+	"\n"
+	"SIGTERM, SIGINT: drain, restore, end; a second one: at once.\n"
+	"Exit codes: 0 ok, 1 failed, 2 usage, 5 no permission, 6 not supported.\n";
+
+enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_MERGE,
+       OPT_HOLD, OPT_TRANSMIT };
+
+static const struct option options[] = {
+	{ "interface", required_argument, NULL, OPT_INTERFACE },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "tap", required_argument, NULL, OPT_TAP },
+	{ "pinned", required_argument, NULL, OPT_PINNED },
+	{ "xdp-mode", required_argument, NULL, OPT_XDP_MODE },
+	{ "queues", required_argument, NULL, OPT_QUEUES },
+	{ "merge", required_argument, NULL, OPT_MERGE },
+	{ "hold", required_argument, NULL, OPT_HOLD },
+	{ "transmit", required_argument, NULL, OPT_TRANSMIT },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool refuse(struct config *config, const char *option, const char *value,
+		   const char *accepted)
+{
+	snprintf(config->error, sizeof config->error, "--%s: '%.64s' is not accepted; give %s",
+		 option, value, accepted);
+	return false;
+}
+
+/* Index of value in words, -1 when it is none of them. */
+static int word_index(const char *value, const char *const *words)
+{
+	for (int i = 0; words[i]; i++)
+		if (!strcmp(value, words[i]))
+			return i;
+	return -1;
+}
+
+/* Digits only: no sign, no blank, no suffix, nothing that overflows. */
+static bool parse_number(const char *value, uint32_t min, uint32_t max, uint32_t *number)
+{
+	uint64_t n = 0;
+
+	if (!*value)
+		return false;
+	for (const char *p = value; *p; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		n = n * 10 + (uint64_t)(*p - '0');
+		if (n > max)
+			return false;
+	}
+	*number = (uint32_t)n;
+	return n >= min;
+}
+
+/* What the kernel takes as a name (net/core/dev.c dev_valid_name), up to len_max bytes; and no %,
+ * which it would take as a template. */
+static bool name_valid(const char *name, size_t len_max)
+{
+	if (!*name || strlen(name) > len_max || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	for (; *name; name++)
+		if (*name == '/' || *name == ':' || *name == '%' || isspace((unsigned char)*name) ||
+		    iscntrl((unsigned char)*name))
+			return false;
+	return true;
+}
+
+static bool parse_interface(struct config *config, const char *value)
+{
+	if (!name_valid(value, INTERFACE_LEN_MAX))
+		return refuse(config, "interface", value, "the name of a network interface");
+	config->interface = value;
+	return true;
+}
+
+static bool parse_mode(struct config *config, const char *value)
+{
+	static const char *const words[] = {
+		[CONFIG_INLINE] = "inline", [CONFIG_PORT] = "port", NULL };
+	int mode = word_index(value, words);
+
+	if (mode < 0)
+		return refuse(config, "mode", value, "inline or port");
+	config->mode = (enum config_mode)mode;
+	config->mode_asked = true;
+	return true;
+}
+
+static bool parse_tap(struct config *config, const char *value)
+{
+	if (!name_valid(value, IFNAMSIZ - 1))
+		return refuse(config, "tap", value,
+			      "a name of 1 to 15 characters without blank, '/', ':' and '%'");
+	config->tap = value;
+	return true;
+}
+
+static bool parse_pinned(struct config *config, const char *value)
+{
+	if (!*value)
+		return refuse(config, "pinned", value,
+			      "the directory that 'xdp-loader load -p' pinned the maps in");
+	config->pinned = value;
+	return true;
+}
+
+static bool parse_xdp_mode(struct config *config, const char *value)
+{
+	static const char *const words[] = { [STEER_XDP_AUTO] = "auto", [STEER_XDP_NATIVE] = "native",
+					     [STEER_XDP_GENERIC] = "generic", NULL };
+	int mode = word_index(value, words);
+
+	if (mode < 0)
+		return refuse(config, "xdp-mode", value, "native, generic or auto");
+	config->xdp_mode = (enum steer_xdp_mode)mode;
+	return true;
+}
+
+_Static_assert(TAP_QUEUES_MAX == 256, "a message below says 256");
+
+static bool parse_queues(struct config *config, const char *value)
+{
+	if (!strcmp(value, "all")) {
+		config->queues = 0;
+		return true;
+	}
+	if (!parse_number(value, 1, TAP_QUEUES_MAX, &config->queues))
+		return refuse(config, "queues", value, "a number from 1 to 256, or all");
+	return true;
+}
+
+/* A comma list of protocols; "none" stands alone. */
+static bool parse_merge(struct config *config, const char *value)
+{
+	bool none = false, tcp = false;
+
+	for (const char *word = value;;) {
+		size_t len = strcspn(word, ",");
+
+		if (len == 3 && !memcmp(word, "tcp", 3))
+			tcp = true;
+		else if (len == 4 && !memcmp(word, "none", 4))
+			none = true;
+		else
+			return refuse(config, "merge", value, "tcp or none");
+		if (!word[len])
+			break;
+		word += len + 1;
+	}
+	if (none && tcp)
+		return refuse(config, "merge", value, "tcp or none");
+	config->merge_tcp = tcp;
+	return true;
+}
+
+static bool parse_hold(struct config *config, const char *value)
+{
+	if (!parse_number(value, 0, CONFIG_HOLD_MAX_US, &config->hold_us))
+		return refuse(config, "hold", value, "microseconds from 0 to 1000000");
+	return true;
+}
+
+static bool parse_transmit(struct config *config, const char *value)
+{
+	static const char *const words[] = { [XSK_VARIANT_AUTO] = "auto",
+					     [XSK_VARIANT_SLICES] = "slices",
+					     [XSK_VARIANT_BUILT] = "built", NULL };
+	int variant = word_index(value, words);
+
+	if (variant < 0)
+		return refuse(config, "transmit", value, "auto, slices or built");
+	config->transmit = (enum xsk_variant)variant;
+	return true;
+}
+
+static bool parse_option(struct config *config, int option, const char *value)
+{
+	switch (option) {
+	case OPT_INTERFACE:
+		return parse_interface(config, value);
+	case OPT_MODE:
+		return parse_mode(config, value);
+	case OPT_TAP:
+		return parse_tap(config, value);
+	case OPT_PINNED:
+		return parse_pinned(config, value);
+	case OPT_XDP_MODE:
+		return parse_xdp_mode(config, value);
+	case OPT_QUEUES:
+		return parse_queues(config, value);
+	case OPT_MERGE:
+		return parse_merge(config, value);
+	case OPT_HOLD:
+		return parse_hold(config, value);
+	case OPT_TRANSMIT:
+		return parse_transmit(config, value);
+	case 'v':
+		config->log_level = LOG_LEVEL_DEBUG;
+		return true;
+	default: /* 'q' */
+		config->log_level = LOG_LEVEL_WARNING;
+		return true;
+	}
+}
+
+/* How the option that getopt refuses was written. In a cluster of letters optind still stands at
+ * the cluster, so a short one is known by its letter only. */
+static const char *refused_option(char **argv, char letter[3])
+{
+	const char *arg = argv[optind - 1];
+
+	if (!optopt || !strncmp(arg, "--", 2))
+		return arg;
+	letter[0] = '-';
+	letter[1] = (char)optopt;
+	letter[2] = '\0';
+	return letter;
+}
+
+static enum config_verdict usage(struct config *config, const char *what, const char *arg)
+{
+	snprintf(config->error, sizeof config->error, "%s '%.64s'; see superpacketd --help", what,
+		 arg);
+	return CONFIG_USAGE;
+}
+
+enum config_verdict config_parse(struct config *config, int argc, char **argv)
+{
+	char letter[3];
+	int option;
+
+	*config = (struct config){ .merge_tcp = true, .log_level = LOG_LEVEL_INFO };
+	optind = 0; /* glibc: begin anew; the tests parse many lines */
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":hVvq", options, NULL)) != -1) {
+		if (option == 'h')
+			return CONFIG_HELP;
+		if (option == 'V')
+			return CONFIG_VERSION;
+		if (option == ':')
+			return usage(config, "no value given for option", argv[optind - 1]);
+		if (option == '?')
+			return usage(config, "unknown or ambiguous option",
+				     refused_option(argv, letter));
+		if (!parse_option(config, option, optarg))
+			return CONFIG_USAGE;
+	}
+	if (optind < argc)
+		return usage(config, "unexpected argument", argv[optind]);
+	if (!config->interface) {
+		snprintf(config->error, sizeof config->error,
+			 "no interface given; try superpacketd --interface IF, see 'ip link'");
+		return CONFIG_USAGE;
+	}
+	return CONFIG_RUN;
+}
+
+void config_tap_name(char name[IFNAMSIZ], const char *interface, uint32_t ifindex)
+{
+	char suffix[12];
+	int room;
+
+	if ((size_t)snprintf(name, IFNAMSIZ, "sp-%s", interface) < IFNAMSIZ)
+		return;
+	room = IFNAMSIZ - 1 - (int)strlen("sp-") - snprintf(suffix, sizeof suffix, ".%u", ifindex);
+	snprintf(name, IFNAMSIZ, "sp-%.*s%s", room, interface, suffix);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The command line of superpacketd: what the operator asked for, checked, with nothing looked up.
+ * Whether the interface exists or has that many queues is found out later, by main.c.
+ */
+#ifndef SUPERPACKET_CONFIG_H
+#define SUPERPACKET_CONFIG_H
+
+#include <net/if.h>
+
+#include "log.h"
+#include "nic/steer.h"
+#include "nic/xsk.h"
+
+/* Longest --hold: beyond a second a held packet has been sent again by its sender long since. */
+#define CONFIG_HOLD_MAX_US 1000000u
+
+enum config_mode {
+	CONFIG_INLINE, /* addresses stay on the NIC; a hidden TAP */
+	CONFIG_PORT,   /* the TAP is the interface */
+};
+
+struct config {
+	const char *interface;         /* as given; may be an altname */
+	enum config_mode mode;
+	bool mode_asked;               /* --mode was given */
+	const char *tap;               /* NULL: config_tap_name() */
+	const char *pinned;            /* NULL: load our own program */
+	enum steer_xdp_mode xdp_mode;
+	uint32_t queues;               /* 0: all */
+	bool merge_tcp;
+	uint32_t hold_us;
+	enum xsk_variant transmit;
+	enum log_level log_level;
+	char error[512];               /* what is wrong, for CONFIG_USAGE: one line */
+};
+
+enum config_verdict {
+	CONFIG_RUN,
+	CONFIG_HELP,    /* print config_help, end well */
+	CONFIG_VERSION, /* print the version, end well */
+	CONFIG_USAGE,   /* print config->error, end with exit code 2 */
+};
+
+/* Reads the command line. Strings in config point into argv. Prints nothing. */
+enum config_verdict config_parse(struct config *config, int argc, char **argv);
+
+extern const char config_help[];
+
+/*
+ * The default name of the TAP of an interface, both modes: "sp-IF" where that fits a name, else
+ * "sp-" + the beginning of IF + "." + ifindex, so that long names which begin alike stay apart.
+ */
+void config_tap_name(char name[IFNAMSIZ], const char *interface, uint32_t ifindex);
+
+#endif

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#define _GNU_SOURCE /* accept4, struct ucred */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/control.h"
+#include "log.h"
+
+/* How long another daemon or command may hold the directory's lock: it binds a socket under it. */
+#define LOCK_TRIES 200
+#define LOCK_PAUSE_NS 10000000
+/* The directory may be removed, with the last daemon, between our mkdir() and our bind(). */
+#define CLAIM_TRIES 5
+
+/* systemd names a list; ours is the first. */
+static void runtime_dir(struct control *control, char *dir, size_t room)
+{
+	const char *env = getenv("RUNTIME_DIRECTORY");
+
+	control->own_dir = !env || !*env;
+	if (control->own_dir)
+		env = CONTROL_DIR;
+	snprintf(dir, room, "%.*s", (int)strcspn(env, ":"), env);
+}
+
+/* Opens the directory and locks it, waiting for a bounded time. Returns the fd or -errno. */
+static int dir_lock(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	for (int try = 0; flock(fd, LOCK_EX | LOCK_NB); try++) {
+		if (errno != EWOULDBLOCK || try == LOCK_TRIES) {
+			int err = errno == EWOULDBLOCK ? -ETIMEDOUT : -errno;
+
+			close(fd);
+			return err;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = LOCK_PAUSE_NS }, NULL);
+	}
+	return fd;
+}
+
+static int unix_address(struct sockaddr_un *addr, const char *path)
+{
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof addr->sun_path)
+		return -ENAMETOOLONG;
+	strcpy(addr->sun_path, path);
+	return 0;
+}
+
+/* The daemon that listens at this path: 0 and its pid (0 when not visible to us) or -ENOENT. */
+static int find_listener(const char *path, pid_t *pid)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof peer;
+	struct sockaddr_un addr;
+	int fd, err;
+
+	if (unix_address(&addr, path))
+		return -ENOENT;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	err = connect(fd, (struct sockaddr *)&addr, sizeof addr) ? -errno : 0;
+	if (!err)
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	close(fd);
+	*pid = peer.pid;
+	/* A full backlog is somebody's, and alive. */
+	if (err == -EAGAIN)
+		return 0;
+	return err == -ECONNREFUSED ? -ENOENT : err;
+}
+
+/* Listens under a temporary name, then takes the real one, over a dead daemon's file. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un addr;
+	char temporary[sizeof addr.sun_path + 16];
+	int fd, err;
+
+	snprintf(temporary, sizeof temporary, "%s.%d", path, (int)getpid());
+	err = unix_address(&addr, temporary);
+	if (err)
+		return err;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* A file of this name can only be left over from a daemon killed right here. */
+	unlink(temporary);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof addr)) {
+		err = -errno;
+		goto err_close;
+	}
+	if (chmod(temporary, 0660) || listen(fd, CONTROL_CLIENTS_MAX) || rename(temporary, path)) {
+		err = -errno;
+		goto err_unlink;
+	}
+	return fd;
+
+err_unlink:
+	unlink(temporary);
+err_close:
+	close(fd);
+	return err;
+}
+
+/* One try to take the path; fills listen_fd. */
+static int claim(struct control *control, const char *dir, const char *interface)
+{
+	pid_t pid = 0;
+	int lock, err;
+
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		return -errno;
+	lock = dir_lock(dir);
+	if (lock < 0)
+		return lock;
+	err = find_listener(control->path, &pid);
+	if (!err) {
+		log_error("%s: already running (pid %d); ask it with 'superpacket status %s'",
+			  interface, (int)pid, interface);
+		err = -EBUSY;
+	} else if (err == -ENOENT) {
+		control->listen_fd = listen_at(control->path);
+		err = control->listen_fd < 0 ? control->listen_fd : 0;
+	}
+	close(lock);
+	return err;
+}
+
+static int watch(struct control *control, int op, int fd, uint32_t events, void *who)
+{
+	struct epoll_event event = { .events = events, .data.ptr = who };
+
+	return epoll_ctl(control->epoll_fd, op, fd, &event) ? -errno : 0;
+}
+
+static void release_path(struct control *control)
+{
+	char *slash = strrchr(control->path, '/');
+
+	unlink(control->path);
+	if (control->own_dir && slash) {
+		*slash = '\0';
+		rmdir(control->path); /* refused while another daemon's socket is there */
+		*slash = '/';
+	}
+}
+
+int control_open(struct control *control, const char *interface, uint64_t netns)
+{
+	char dir[sizeof control->path];
+	int len, err = -ENOENT;
+
+	*control = (struct control){ .listen_fd = -1, .epoll_fd = -1 };
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		control->clients[i].fd = -1;
+	runtime_dir(control, dir, sizeof dir);
+	len = snprintf(control->path, sizeof control->path, "%s/%s@%llu.sock", dir, interface,
+		       (unsigned long long)netns);
+	if ((size_t)len >= sizeof control->path) {
+		log_error("control socket in %s: the path is too long; set RUNTIME_DIRECTORY", dir);
+		return -ENAMETOOLONG;
+	}
+	for (int try = 0; err == -ENOENT && try < CLAIM_TRIES; try++)
+		err = claim(control, dir, interface);
+	if (err) {
+		if (err != -EBUSY)
+			log_error("control socket %s: %s", control->path, strerror(-err));
+		return err;
+	}
+	control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	err = control->epoll_fd < 0 ? -errno :
+				      watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, NULL);
+	if (err) {
+		log_error("control socket %s: epoll: %s", control->path, strerror(-err));
+		control_close(control);
+	}
+	return err;
+}
+
+/* Closing the descriptor takes it out of the epoll set. */
+static void client_end(struct control_client *client)
+{
+	close(client->fd);
+	free(client->reply);
+	*client = (struct control_client){ .fd = -1 };
+}
+
+void control_close(struct control *control)
+{
+	release_path(control);
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (control->clients[i].fd >= 0)
+			client_end(&control->clients[i]);
+	if (control->epoll_fd >= 0)
+		close(control->epoll_fd);
+	close(control->listen_fd);
+}
+
+static struct control_client *free_client(struct control *control)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (control->clients[i].fd < 0)
+			return &control->clients[i];
+	return NULL;
+}
+
+static void turn_away(int fd)
+{
+	static const char text[] = "{\"error\":\"too many clients; ask again\"}\n";
+
+	send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void accept_clients(struct control *control, uint64_t now_ns)
+{
+	/* Bounded, so that a flood of connections cannot keep the main thread here. */
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct control_client *client = free_client(control);
+
+		if (fd < 0)
+			return;
+		if (!client) {
+			turn_away(fd);
+			continue;
+		}
+		*client = (struct control_client){ .fd = fd,
+						   .deadline_ns = now_ns + CONTROL_DEADLINE_NS };
+		if (watch(control, EPOLL_CTL_ADD, fd, EPOLLIN, client))
+			client_end(client);
+	}
+}
+
+/* Takes what has come. A line is complete at its newline, or where the client stops sending. */
+static void client_read(struct control_client *client)
+{
+	size_t room = sizeof client->request - 1 - client->request_len;
+	char *begin = client->request + client->request_len, *end;
+	ssize_t len = recv(client->fd, begin, room, MSG_DONTWAIT);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len < 0 || (!len && !client->request_len)) {
+		client_end(client);
+		return;
+	}
+	client->request_len += (size_t)len;
+	client->request[client->request_len] = '\0';
+	end = strpbrk(client->request, "\r\n");
+	if (end)
+		*end = '\0';
+	/* A line that does not fit is no request we know: it is answered so. */
+	client->asked = end || !len || (size_t)len == room;
+}
+
+static void client_write(struct control_client *client)
+{
+	ssize_t len = send(client->fd, client->reply + client->reply_off,
+			   client->reply_len - client->reply_off, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len > 0)
+		client->reply_off += (size_t)len;
+	if (len < 0 || client->reply_off == client->reply_len)
+		client_end(client);
+}
+
+static void client_step(struct control_client *client)
+{
+	if (client->reply)
+		client_write(client);
+	else if (!client->asked)
+		client_read(client);
+}
+
+/* A client that has asked and not been answered yet. */
+static struct control_client *waiting_client(struct control *control)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->fd >= 0 && client->asked && !client->reply)
+			return client;
+	}
+	return NULL;
+}
+
+struct control_client *control_next(struct control *control, uint64_t now_ns)
+{
+	struct epoll_event events[CONTROL_CLIENTS_MAX + 1];
+	int cnt = epoll_wait(control->epoll_fd, events, CONTROL_CLIENTS_MAX + 1, 0);
+
+	for (int i = 0; i < cnt; i++) {
+		struct control_client *client = events[i].data.ptr;
+
+		if (!client)
+			accept_clients(control, now_ns);
+		else if (client->fd >= 0)
+			client_step(client);
+	}
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (control->clients[i].fd >= 0 && now_ns >= control->clients[i].deadline_ns)
+			client_end(&control->clients[i]);
+	return waiting_client(control);
+}
+
+void control_reply(struct control *control, struct control_client *client, char *text)
+{
+	client->reply = text;
+	client->reply_len = text ? strlen(text) : 0;
+	client->reply_off = 0;
+	if (!client->reply_len || watch(control, EPOLL_CTL_MOD, client->fd, EPOLLOUT, client)) {
+		client_end(client);
+		return;
+	}
+	client_write(client);
+}

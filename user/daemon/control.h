@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The control socket: how `superpacket` asks the running daemon, and how a second daemon on the
+ * same interface finds out that there is one.
+ *
+ *      $RUNTIME_DIRECTORY or /run/superpacket / IF@NETNS-INODE.sock     (0660)
+ *
+ * One line in, one JSON text out, end of connection. Nothing here waits for a client: sockets do
+ * not block, requests are short, clients are few and each has a deadline.
+ *
+ * A socket file appears only once somebody listens behind it (bound under another name,
+ * then renamed), so a file that refuses connections was left by a daemon that died: whoever finds
+ * it may remove it, holding the directory's lock.
+ */
+#ifndef SUPERPACKET_CONTROL_H
+#define SUPERPACKET_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+#define CONTROL_DIR "/run/superpacket"
+#define CONTROL_REQUEST_MAX 128  /* bytes of a request line, its end included */
+#define CONTROL_CLIENTS_MAX 16   /* at once; more are turned away */
+#define CONTROL_DEADLINE_NS 2000000000ull /* from accept to the last byte read by the client */
+
+struct control_client {
+	int fd;                /* -1: free */
+	uint64_t deadline_ns;
+	char request[CONTROL_REQUEST_MAX];
+	size_t request_len;
+	bool asked;            /* the line is complete; waits for or sends the reply */
+	char *reply;           /* malloc'ed, ours */
+	size_t reply_len, reply_off;
+};
+
+struct control {
+	int listen_fd;
+	int epoll_fd;          /* readable when control_next() has something to do */
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	bool own_dir;          /* not systemd's: removed with the last socket in it */
+	struct control_client clients[CONTROL_CLIENTS_MAX];
+};
+
+/*
+ * Claims the interface in this network namespace and listens. Logs and returns -EBUSY when
+ * a daemon is running there already, else -errno; nothing is left behind then.
+ */
+int control_open(struct control *control, const char *interface, uint64_t netns);
+
+/* Ends all connections and removes the socket file. */
+void control_close(struct control *control);
+
+/*
+ * Moves all connections on as far as they go without waiting, and drops those whose time is up.
+ * Returns a client whose request is complete (a string, without its newline), for
+ * control_reply(); NULL when there is no other. Call it when epoll_fd is readable, and now and then.
+ */
+struct control_client *control_next(struct control *control, uint64_t now_ns);
+
+/* Answers a client. Takes ownership of text (malloc'ed; NULL just ends the connection). */
+void control_reply(struct control *control, struct control_client *client, char *text);
+
+#endif

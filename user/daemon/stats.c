@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <time.h>
+
+#include "daemon/stats.h"
+
+/* struct worker_stats is nothing but 64-bit words, so it is copied and summed as such. */
+#define WORDS (sizeof(struct worker_stats) / sizeof(uint64_t))
+
+enum group { FLAT, DROPS }; /* where a counter stands in the JSON of a queue */
+
+static const struct counter {
+	const char *name;
+	size_t off;
+	enum group group;
+} counters[] = {
+#define COUNTER(field) { #field, offsetof(struct worker_stats, field), FLAT }
+#define DROP(name, field) { #name, offsetof(struct worker_stats, field), DROPS }
+	COUNTER(rx_packets),
+	COUNTER(rx_bytes),
+	COUNTER(rx_superpackets),
+	COUNTER(rx_segments),
+	COUNTER(rx_delivered_packets),
+	COUNTER(rx_delivered_bytes),
+	COUNTER(rx_held_packets),
+	COUNTER(rx_cut_again),
+	COUNTER(rx_checksum_errors),
+	DROP(rx_multibuffer, rx_drop_multibuffer),
+	DROP(rx_tap, rx_drop_tap),
+	COUNTER(tap_packets),
+	COUNTER(tap_bytes),
+	COUNTER(tx_superpackets),
+	COUNTER(tx_segments),
+	COUNTER(tx_ordinary),
+	COUNTER(tx_bytes),
+	COUNTER(tx_descriptors),
+	COUNTER(tx_wakeups),
+	COUNTER(tx_pauses),
+	COUNTER(tx_waiting),
+	DROP(tx_vnet, tx_drop_vnet),
+	DROP(tx_malformed, tx_drop_malformed),
+	DROP(tx_too_long, tx_drop_too_long),
+	COUNTER(polls),
+	COUNTER(frames_total),
+	COUNTER(frames_free),
+	COUNTER(frames_kernel),
+	COUNTER(frames_held),
+	COUNTER(slots_total),
+	COUNTER(slots_used),
+	COUNTER(buffers_total),
+	COUNTER(buffers_used),
+#undef COUNTER
+#undef DROP
+};
+
+_Static_assert(ARRAY_SIZE(counters) + 2 * GRO_REASON_CNT == WORDS,
+	       "a counter of struct worker_stats is missing in the table above");
+
+static const struct kernel_counter {
+	const char *name;
+	size_t off;
+} kernel_counters[] = {
+	{ "rx_dropped", offsetof(struct xdp_statistics, rx_dropped) },
+	{ "rx_ring_full", offsetof(struct xdp_statistics, rx_ring_full) },
+	{ "fill_ring_empty", offsetof(struct xdp_statistics, rx_fill_ring_empty_descs) },
+	{ "tx_invalid", offsetof(struct xdp_statistics, tx_invalid_descs) },
+};
+
+static const char *const steer_names[STEER_COUNTER_CNT] = STEER_COUNTER_NAMES;
+
+/* Copies that are tried before one that does not add up is taken, and the pause between them (the
+ * timer slack makes 60 us of it): so the main thread, which has a heartbeat to show, loses 1 ms. */
+#define SNAPSHOT_TRIES 16
+#define SNAPSHOT_PAUSE_NS 10000
+
+bool stats_balanced(const struct worker_stats *s)
+{
+	return s->rx_packets == s->rx_delivered_packets + s->rx_held_packets +
+					s->rx_drop_multibuffer + s->rx_drop_tap &&
+	       s->tap_packets == s->tx_superpackets + s->tx_ordinary + s->tx_waiting +
+					 s->tx_drop_vnet + s->tx_drop_malformed +
+					 s->tx_drop_too_long;
+}
+
+void stats_snapshot(struct worker_stats *copy, const struct worker_stats *live)
+{
+	const uint64_t *from = (const uint64_t *)live;
+	uint64_t *to = (uint64_t *)copy;
+
+	for (int try = 0; try < SNAPSHOT_TRIES; try++) {
+		for (size_t i = 0; i < WORDS; i++)
+			to[i] = counter_read(&from[i]);
+		if (stats_balanced(copy))
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = SNAPSHOT_PAUSE_NS }, NULL);
+	}
+}
+
+void stats_add(struct worker_stats *sum, const struct worker_stats *stats)
+{
+	const uint64_t *from = (const uint64_t *)stats;
+	uint64_t *to = (uint64_t *)sum;
+
+	for (size_t i = 0; i < WORDS; i++)
+		to[i] += from[i];
+}
+
+static void kernel_add(struct xdp_statistics *sum, const struct xdp_statistics *stats)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_counters); i++) {
+		size_t off = kernel_counters[i].off;
+
+		*(__u64 *)((char *)sum + off) += *(const __u64 *)((const char *)stats + off);
+	}
+}
+
+/* The setters below ignore a lack of memory: the object is then short, and json_dumps() of the
+ * whole fails or the reader misses a key. Nothing is lost but this one answer. */
+static void set_number(json_t *object, const char *name, uint64_t n)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)n));
+}
+
+static void set_string(json_t *object, const char *name, const char *value)
+{
+	json_object_set_new(object, name, json_string(value ? value : ""));
+}
+
+static void set_bool(json_t *object, const char *name, bool value)
+{
+	json_object_set_new(object, name, json_boolean(value));
+}
+
+static json_t *named_numbers(const uint64_t *numbers, const char *const *names, size_t cnt)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < cnt; i++)
+		set_number(object, names[i], numbers[i]);
+	return object;
+}
+
+static void set_counters(json_t *object, const struct worker_stats *stats)
+{
+	json_t *drops = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+		const struct counter *c = &counters[i];
+
+		set_number(c->group == DROPS ? drops : object, c->name,
+			   *(const uint64_t *)((const char *)stats + c->off));
+	}
+	json_object_set_new(object, "flushes",
+			    named_numbers(stats->flushes, gro_reason_names, GRO_REASON_CNT));
+	json_object_set_new(object, "singles",
+			    named_numbers(stats->singles, gro_reason_names, GRO_REASON_CNT));
+	json_object_set_new(object, "drops", drops);
+}
+
+static void set_kernel(json_t *object, const struct xdp_statistics *stats)
+{
+	json_t *kernel = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_counters); i++)
+		set_number(kernel, kernel_counters[i].name,
+			   *(const __u64 *)((const char *)stats + kernel_counters[i].off));
+	json_object_set_new(object, "kernel", kernel);
+}
+
+static json_t *xsk_json(const struct stats_queue *queue)
+{
+	json_t *xsk = json_object();
+
+	set_string(xsk, "mode", queue->mode);
+	set_string(xsk, "why", queue->why);
+	set_string(xsk, "transmit", queue->transmit);
+	set_bool(xsk, "unaligned", queue->unaligned);
+	set_bool(xsk, "huge_pages", queue->huge_pages);
+	set_number(xsk, "tx_budget", queue->tx_budget);
+	return xsk;
+}
+
+static json_t *queue_json(const struct stats_queue *queue)
+{
+	json_t *object = json_object();
+
+	set_number(object, "queue", queue->queue);
+	set_string(object, "state", queue->hung ? "hung" : "ok");
+	json_object_set_new(object, "xsk", xsk_json(queue));
+	set_counters(object, &queue->counters);
+	set_kernel(object, &queue->kernel);
+	return object;
+}
+
+static void set_queues(json_t *object, const struct stats_daemon *daemon)
+{
+	struct worker_stats sum = { 0 };
+	struct xdp_statistics kernel = { 0 };
+	json_t *queues = json_array(), *total = json_object();
+	bool hung = false;
+
+	for (uint32_t i = 0; i < daemon->queue_cnt; i++) {
+		const struct stats_queue *queue = &daemon->queues[i];
+
+		json_array_append_new(queues, queue_json(queue));
+		stats_add(&sum, &queue->counters);
+		kernel_add(&kernel, &queue->kernel);
+		hung |= queue->hung;
+	}
+	set_counters(total, &sum);
+	set_kernel(total, &kernel);
+	set_string(object, "state", hung ? "degraded" : "ok");
+	json_object_set_new(object, "queues", queues);
+	json_object_set_new(object, "total", total);
+}
+
+static void set_identity(json_t *object, const struct stats_daemon *daemon)
+{
+	json_t *xdp = json_object(), *merge = json_array();
+
+	set_string(object, "interface", daemon->interface);
+	set_number(object, "ifindex", daemon->ifindex);
+	set_number(object, "netns", daemon->netns);
+	set_number(object, "pid", (uint64_t)daemon->pid);
+	set_string(object, "version", daemon->version);
+	set_number(object, "uptime_s", daemon->uptime_s);
+	set_string(object, "mode", daemon->mode);
+	set_string(object, "mode_why", daemon->mode_why);
+	set_string(object, "tap", daemon->tap);
+	set_string(xdp, "mode", daemon->xdp_mode);
+	set_string(xdp, "why", daemon->xdp_why);
+	json_object_set_new(object, "xdp", xdp);
+	if (daemon->merge_tcp)
+		json_array_append_new(merge, json_string("tcp"));
+	json_object_set_new(object, "merge", merge);
+	set_number(object, "hold_us", daemon->hold_us);
+}
+
+json_t *stats_json(const struct stats_daemon *daemon)
+{
+	json_t *object = json_object();
+
+	if (!object)
+		return NULL;
+	set_identity(object, daemon);
+	json_object_set_new(object, "steer",
+			    named_numbers(daemon->steer, steer_names, STEER_COUNTER_CNT));
+	set_queues(object, daemon);
+	return object;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the daemon tells about itself: snapshots of the workers' counters, summed, as JSON.
+ *
+ * One table in stats.c names the counters of struct worker_stats; the sum, the JSON and a
+ * compile-time check that none was forgotten all come from it.
+ */
+#ifndef SUPERPACKET_STATS_H
+#define SUPERPACKET_STATS_H
+
+#include <jansson.h>
+#include <linux/if_xdp.h>
+
+#include "datapath/counters.h"
+#include "steer_abi.h"
+
+/* One queue, as it was at one moment. */
+struct stats_queue {
+	uint32_t queue;
+	const char *mode;             /* "native-with-zerocopy", "native", "generic" */
+	const char *why;
+	const char *transmit;         /* "slices", "built" */
+	bool unaligned, huge_pages;
+	uint32_t tx_budget;
+	bool hung;                    /* its worker shows no life */
+	struct worker_stats counters;
+	struct xdp_statistics kernel; /* of its AF_XDP socket */
+};
+
+struct stats_daemon {
+	const char *interface;
+	uint32_t ifindex;
+	uint64_t netns;               /* inode of the network namespace */
+	int pid;
+	const char *version;
+	uint64_t uptime_s;
+	const char *mode, *mode_why;  /* "inline", "port" */
+	const char *tap;
+	const char *xdp_mode, *xdp_why;
+	bool merge_tcp;
+	uint32_t hold_us;
+	uint64_t steer[STEER_COUNTER_CNT];
+	const struct stats_queue *queues;
+	uint32_t queue_cnt;
+};
+
+/* Whether every packet is accounted for, as counters.h says it must be. */
+bool stats_balanced(const struct worker_stats *stats);
+
+/*
+ * Copies the counters of a running worker. In the middle of a burst they do not add up, so the copy
+ * is taken again, for about a millisecond at most, until they do; then it is taken as it is.
+ */
+void stats_snapshot(struct worker_stats *copy, const struct worker_stats *live);
+
+/* Adds one queue's counters to a sum. */
+void stats_add(struct worker_stats *sum, const struct worker_stats *stats);
+
+/* Renders everything; NULL without memory. The caller owns the object. */
+json_t *stats_json(const struct stats_daemon *daemon);
+
+#endif

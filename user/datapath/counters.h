@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Counters of one worker: written by it alone, read by the main thread at any time. Each is one
+ * aligned word; counter_add(), counter_set() and counter_read() keep the accesses whole.
+ *
+ *   rx_packets  = rx_delivered_packets + rx_held_packets (gauge) + all rx drops
+ *   tap_packets = tx_superpackets + tx_ordinary + tx_waiting (gauge) + all tx drops
+ */
+#ifndef SUPERPACKET_COUNTERS_H
+#define SUPERPACKET_COUNTERS_H
+
+#include "engine/gro.h"
+
+struct worker_stats {
+	/* in */
+	uint64_t rx_packets, rx_bytes;              /* frames taken from the NIC queue */
+	uint64_t rx_superpackets;                   /* of two or more packets, delivered */
+	uint64_t rx_segments;                       /* packets in them */
+	uint64_t rx_delivered_packets;              /* packets that went up, merged or alone */
+	uint64_t rx_delivered_bytes;
+	uint64_t rx_held_packets;                   /* gauge: in the engine's hands now */
+	uint64_t rx_cut_again;                      /* superpackets the TAP refused, delivered as packets (V9) */
+	uint64_t rx_checksum_errors;                /* packets with a wrong IP or L4 checksum (passed on as is) */
+	uint64_t rx_drop_multibuffer;               /* frame in several receive descriptors */
+	uint64_t rx_drop_tap;                       /* the TAP took the packet neither way */
+	uint64_t flushes[GRO_REASON_CNT];           /* superpackets by flush reason */
+	uint64_t singles[GRO_REASON_CNT];           /* packets that went up alone, by reason */
+	/* out */
+	uint64_t tap_packets, tap_bytes;            /* taken from the TAP queue */
+	uint64_t tx_superpackets;                   /* cut into segments, to the last */
+	uint64_t tx_segments, tx_ordinary;          /* wire packets: from superpackets, and others */
+	uint64_t tx_bytes;                          /* on the wire */
+	uint64_t tx_descriptors;
+	uint64_t tx_wakeups;                        /* system calls for transmission */
+	uint64_t tx_pauses;                         /* out of descriptors, slots or buffers: resumed later */
+	uint64_t tx_waiting;                        /* gauge: 1 while a packet waits for one of those */
+	uint64_t tx_drop_vnet;                      /* V1, V3, V5: bad virtio header */
+	uint64_t tx_drop_malformed;                 /* headers contradict the request */
+	uint64_t tx_drop_too_long;                  /* S8 */
+	/* loop */
+	uint64_t polls;                             /* times the worker slept */
+	/* frames and slots by state: gauges, refreshed each time round */
+	uint64_t frames_total, frames_free, frames_kernel, frames_held;
+	uint64_t slots_total, slots_used, buffers_total, buffers_used; /* buffers in bytes */
+};
+
+static inline void counter_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline void counter_set(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t counter_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+#endif

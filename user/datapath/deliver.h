@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Delivery: what the engine has completed goes up, one gathering write each, straight from
+ * the receive frames; then the frames are free again.
+ *
+ * A superpacket that the front end refuses is taken apart and delivered as the packets that
+ * came (V9): they still lie in their frames.
+ */
+#ifndef SUPERPACKET_DELIVER_H
+#define SUPERPACKET_DELIVER_H
+
+#include "datapath/counters.h"
+#include "engine/gro.h"
+#include "engine/vnet.h"
+#include "nic/umem.h"
+
+struct deliver {
+	int tap_fd;
+	struct frame_stack *frames;
+	struct worker_stats *stats;
+	struct virtio_net_hdr_v1 header;
+	struct iovec iov[1 + GRO_MAX_PACKETS]; /* the first is the virtio header */
+	uint64_t cookies[GRO_MAX_PACKETS];     /* frame addresses */
+};
+
+/* Prepares delivery to the TAP queue tap_fd; frames go back to the stack. */
+void deliver_init(struct deliver *deliver, int tap_fd, struct frame_stack *frames,
+		  struct worker_stats *stats);
+
+/* Delivers everything that gro_next() has. Returns how many deliveries there were. */
+uint32_t deliver_ready(struct deliver *deliver, struct gro *gro);
+
+#endif

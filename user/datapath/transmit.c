@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Transmission, see transmit.h. Two variants of the same walk:
+ *
+ *   slices   | header slot | CONTD  +  | slice of the buffer | [ + | rest behind a chunk border | ]
+ *   built    | header and payload, copied and summed in one pass |
+ *
+ * Completions come one per descriptor, with its address. In copy mode they come when the
+ * kernel frees the packet, so not necessarily in order; a completion is therefore matched to its
+ * unit by address. The oldest unit is the right one nearly always.
+ */
+#include "datapath/transmit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "nic/uapi_compat.h"
+
+/* Buffers start on cache lines, so that two packets in flight never share one. */
+#define BUFFER_STEP 64u
+
+static uint32_t round_up(uint32_t n, uint32_t step)
+{
+	return (n + step - 1) / step * step;
+}
+
+int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t frame_max,
+		  struct worker_stats *stats)
+{
+	*transmit = (struct transmit){
+		.xsk = xsk, .umem = umem, .frame_max = frame_max, .stats = stats,
+	};
+	transmit->units = calloc(xsk->ring_size, sizeof transmit->units[0]);
+	return transmit->units ? 0 : -ENOMEM;
+}
+
+void transmit_fini(struct transmit *transmit)
+{
+	free(transmit->units);
+	transmit->units = NULL;
+}
+
+uint8_t *transmit_buffer(struct transmit *transmit)
+{
+	struct umem *umem = transmit->umem;
+
+	if (transmit_paused(transmit) ||
+	    !span_reserve(&umem->buffers, UMEM_SUPERPACKET_ROOM, &transmit->buffer))
+		return NULL;
+	return umem_data(umem, umem_buffer_addr(umem, transmit->buffer.off));
+}
+
+/* ---- descriptors ---- */
+
+/* Each outstanding descriptor has its place in the completion ring, which is as long as the
+ * transmit ring, so that the kernel never has to hold one back. */
+static uint32_t free_descriptors(const struct transmit *transmit)
+{
+	return transmit->xsk->ring_size - transmit->outstanding;
+}
+
+/* The most descriptors that len bytes behind addr can take, whatever addr. */
+static uint32_t descriptors_for(const struct transmit *transmit, uint32_t len)
+{
+	return transmit->xsk->unaligned ? (len + UMEM_CHUNK_LEN - 1) / UMEM_CHUNK_LEN :
+					  len / UMEM_CHUNK_LEN + 2;
+}
+
+static void put_descriptor(struct transmit *transmit, uint64_t addr, uint32_t len, uint32_t options)
+{
+	struct xsk_ring_prod *tx = &transmit->xsk->tx;
+	uint32_t idx;
+
+	/* Room was made sure of by whoever began the unit. */
+	if (xsk_ring_prod__reserve(tx, 1, &idx) != 1)
+		log_abort("transmit: no descriptor, %u outstanding of %u", transmit->outstanding,
+			  transmit->xsk->ring_size);
+	*xsk_ring_prod__tx_desc(tx, idx) = (struct xdp_desc){ .addr = addr, .len = len, .options = options };
+	transmit->outstanding++;
+}
+
+/* Describes len bytes at addr, the last of a packet; split where a descriptor may not cross a
+ * chunk border (aligned chunks) or be longer than a chunk. Returns how many it took. */
+static uint32_t put_slices(struct transmit *transmit, uint64_t addr, uint32_t len)
+{
+	uint32_t cnt = 0;
+
+	for (;;) {
+		uint32_t room = transmit->xsk->unaligned ? UMEM_CHUNK_LEN :
+							   UMEM_CHUNK_LEN - addr % UMEM_CHUNK_LEN;
+
+		cnt++;
+		if (len <= room) {
+			put_descriptor(transmit, addr, len, 0);
+			return cnt;
+		}
+		put_descriptor(transmit, addr, room, XDP_PKT_CONTD);
+		addr += room;
+		len -= room;
+	}
+}
+
+/* ---- units ---- */
+
+static struct transmit_unit *begin_unit(struct transmit *transmit)
+{
+	uint32_t mask = transmit->xsk->ring_size - 1;
+	struct transmit_unit *unit = &transmit->units[transmit->unit_head & mask];
+
+	*unit = (struct transmit_unit){ 0 };
+	return unit;
+}
+
+/* One index publish for all descriptors of the unit: the kernel sees it whole. */
+static void submit_unit(struct transmit *transmit, struct transmit_unit *unit, bool last)
+{
+	if (last) {
+		unit->buffer = transmit->buffer;
+		transmit->state = TRANSMIT_IDLE;
+	}
+	transmit->unit_head++;
+	xsk_ring_prod__submit(&transmit->xsk->tx, unit->outstanding);
+	counter_add(&transmit->stats->tx_descriptors, unit->outstanding);
+}
+
+static void note_pause(struct transmit *transmit)
+{
+	if (!transmit->stats->tx_waiting)
+		counter_add(&transmit->stats->tx_pauses, 1);
+	counter_set(&transmit->stats->tx_waiting, 1);
+}
+
+/* ---- superpackets ---- */
+
+static void segment_slices(struct transmit *transmit, struct transmit_unit *unit, uint32_t slot)
+{
+	struct umem *umem = transmit->umem;
+	struct gso *gso = &transmit->gso;
+	uint64_t header = umem_slot_addr(umem, slot);
+	struct gso_slice slice = gso_next(gso, umem_data(umem, header));
+	uint64_t addr = umem_buffer_addr(umem, transmit->buffer.off) + slice.off;
+
+	put_descriptor(transmit, header, gso->hdr_len, XDP_PKT_CONTD);
+	unit->outstanding += 1 + put_slices(transmit, addr, slice.len);
+	if (!unit->slices_len)
+		unit->slices_addr = addr;
+	unit->slices_len += slice.len;
+	counter_add(&transmit->stats->tx_bytes, gso->hdr_len + slice.len);
+}
+
+static void segment_built(struct transmit *transmit, struct transmit_unit *unit, uint32_t slot)
+{
+	struct umem *umem = transmit->umem;
+	uint64_t frame = umem_slot_addr(umem, slot);
+	uint32_t len = gso_next_built(&transmit->gso, umem_data(umem, frame));
+
+	put_descriptor(transmit, frame, len, 0);
+	unit->outstanding++;
+	counter_add(&transmit->stats->tx_bytes, len);
+}
+
+/*
+ * How many segments the next unit takes: all that are left if they fit now; if they fit only
+ * later, none (0: wait); what a half-empty ring takes where they never fit.
+ */
+static uint32_t segments_now(struct transmit *transmit, uint32_t per_segment, struct span *slots)
+{
+	uint32_t left = transmit->gso.seg_cnt - transmit->gso.next_seg;
+	uint32_t most = transmit->xsk->ring_size / 2 / per_segment;
+
+	if (most > transmit->umem->slots.size / 2)
+		most = transmit->umem->slots.size / 2;
+	if (left > most)
+		left = most;
+	if (left * per_segment > free_descriptors(transmit) ||
+	    !span_reserve(&transmit->umem->slots, left, slots))
+		return 0;
+	return left;
+}
+
+static bool cut(struct transmit *transmit)
+{
+	bool slices = transmit->xsk->slices;
+	uint32_t per_segment = slices ? 1 + descriptors_for(transmit, transmit->request.size) : 1;
+
+	while (!gso_done(&transmit->gso)) {
+		struct transmit_unit *unit = begin_unit(transmit);
+		uint32_t cnt = segments_now(transmit, per_segment, &unit->slots);
+
+		if (!cnt) {
+			note_pause(transmit);
+			return false;
+		}
+		span_take(&transmit->umem->slots, &unit->slots, cnt);
+		for (uint32_t i = 0; i < cnt; i++)
+			if (slices)
+				segment_slices(transmit, unit, unit->slots.off + i);
+			else
+				segment_built(transmit, unit, unit->slots.off + i);
+		submit_unit(transmit, unit, gso_done(&transmit->gso));
+	}
+	counter_add(&transmit->stats->tx_superpackets, 1);
+	counter_add(&transmit->stats->tx_segments, transmit->gso.seg_cnt);
+	return true;
+}
+
+/* ---- ordinary packets ---- */
+
+static bool room_for_ordinary(const struct transmit *transmit, struct span *slot)
+{
+	if (descriptors_for(transmit, transmit->packet_len) > free_descriptors(transmit))
+		return false;
+	return transmit->xsk->slices || span_reserve(&transmit->umem->slots, 1, slot);
+}
+
+static bool send_ordinary(struct transmit *transmit)
+{
+	struct umem *umem = transmit->umem;
+	uint64_t addr = umem_buffer_addr(umem, transmit->buffer.off);
+	struct transmit_unit *unit = begin_unit(transmit);
+	struct span slot = { 0 };
+
+	if (!room_for_ordinary(transmit, &slot)) {
+		note_pause(transmit);
+		return false;
+	}
+	if (transmit->xsk->slices) {
+		unit->slices_addr = addr;
+		unit->slices_len = transmit->packet_len;
+		unit->outstanding = put_slices(transmit, addr, transmit->packet_len);
+	} else {
+		/* One descriptor has to do, within one chunk. */
+		span_take(&umem->slots, &slot, 1);
+		unit->slots = slot;
+		unit->outstanding = 1;
+		memcpy(umem_data(umem, umem_slot_addr(umem, slot.off)), umem_data(umem, addr),
+		       transmit->packet_len);
+		put_descriptor(transmit, umem_slot_addr(umem, slot.off), transmit->packet_len, 0);
+	}
+	submit_unit(transmit, unit, true);
+	counter_add(&transmit->stats->tx_ordinary, 1);
+	counter_add(&transmit->stats->tx_bytes, transmit->packet_len);
+	return true;
+}
+
+/* ---- packets of the front end ---- */
+
+/* A packet that is not sent has taken no buffer yet: the next one is read to the same place. */
+void transmit_packet(struct transmit *transmit, const struct gso_request *request, uint32_t len)
+{
+	struct umem *umem = transmit->umem;
+	uint8_t *data = umem_data(umem, umem_buffer_addr(umem, transmit->buffer.off));
+	enum gso_verdict verdict = gso_open(&transmit->gso, request, data, len, transmit->frame_max,
+					    HEADER_CSUM_FULL);
+
+	switch (verdict) {
+	case GSO_MALFORMED:
+		counter_add(&transmit->stats->tx_drop_malformed, 1);
+		return;
+	case GSO_TOO_LONG:
+		counter_add(&transmit->stats->tx_drop_too_long, 1);
+		return;
+	case GSO_ORDINARY:
+		gso_complete(request, data, len);
+		transmit->state = TRANSMIT_ORDINARY;
+		break;
+	case GSO_CUT:
+		transmit->state = TRANSMIT_CUTTING;
+		break;
+	}
+	transmit->request = *request;
+	transmit->packet_len = len;
+	span_take(&umem->buffers, &transmit->buffer, round_up(len, BUFFER_STEP));
+	transmit_resume(transmit);
+}
+
+bool transmit_resume(struct transmit *transmit)
+{
+	bool done;
+
+	if (transmit->state == TRANSMIT_IDLE)
+		return true;
+	done = transmit->state == TRANSMIT_CUTTING ? cut(transmit) : send_ordinary(transmit);
+	if (done)
+		counter_set(&transmit->stats->tx_waiting, 0);
+	return done;
+}
+
+/* ---- the kernel's side ---- */
+
+static bool ring_taken(const struct xsk_ring_prod *tx)
+{
+	return __atomic_load_n(tx->consumer, __ATOMIC_ACQUIRE) ==
+	       __atomic_load_n(tx->producer, __ATOMIC_RELAXED);
+}
+
+bool transmit_wake(struct transmit *transmit)
+{
+	struct xsk_ring_prod *tx = &transmit->xsk->tx;
+
+	if (ring_taken(tx))
+		return true;
+	counter_add(&transmit->stats->tx_wakeups, 1);
+	(void)xsk_wake_tx(transmit->xsk); /* what it did not take stays in the ring */
+	return ring_taken(tx);
+}
+
+static bool within(uint64_t addr, uint64_t start, uint64_t len)
+{
+	return addr - start < len;
+}
+
+static bool unit_has(const struct umem *umem, const struct transmit_unit *unit, uint64_t addr)
+{
+	return within(addr, umem_slot_addr(umem, unit->slots.off),
+		      (uint64_t)unit->slots.len * umem->config.slot_len) ||
+	       within(addr, unit->slices_addr, unit->slices_len);
+}
+
+static struct transmit_unit *find_unit(struct transmit *transmit, uint64_t addr)
+{
+	uint32_t mask = transmit->xsk->ring_size - 1;
+
+	for (uint32_t i = transmit->unit_tail; i != transmit->unit_head; i++) {
+		struct transmit_unit *unit = &transmit->units[i & mask];
+
+		if (unit->outstanding && unit_has(transmit->umem, unit, addr))
+			return unit;
+	}
+	log_abort("transmit: completion of %#llx, which is in no unit (%u descriptors outstanding)",
+		  (unsigned long long)addr, transmit->outstanding);
+}
+
+static void free_finished_units(struct transmit *transmit)
+{
+	uint32_t mask = transmit->xsk->ring_size - 1;
+
+	while (transmit->unit_tail != transmit->unit_head) {
+		struct transmit_unit *unit = &transmit->units[transmit->unit_tail & mask];
+
+		if (unit->outstanding)
+			return;
+		if (unit->slots.len)
+			span_give(&transmit->umem->slots, &unit->slots);
+		if (unit->buffer.len)
+			span_give(&transmit->umem->buffers, &unit->buffer);
+		transmit->unit_tail++;
+	}
+}
+
+uint32_t transmit_complete(struct transmit *transmit)
+{
+	struct xsk_ring_cons *completion = &transmit->xsk->completion;
+	uint32_t idx, cnt = xsk_ring_cons__peek(completion, transmit->xsk->ring_size, &idx);
+
+	for (uint32_t i = 0; i < cnt; i++)
+		find_unit(transmit, *xsk_ring_cons__comp_addr(completion, idx + i))->outstanding--;
+	if (!cnt)
+		return 0;
+	xsk_ring_cons__release(completion, cnt);
+	transmit->outstanding -= cnt;
+	free_finished_units(transmit);
+	return cnt;
+}

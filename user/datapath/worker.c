@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The page to read first: how packets cross this program.
+ *
+ *      in :  receive ring --take_burst--> gro_offer --deliver_ready--> TAP queue
+ *                ^                                        |
+ *                '---- fill ring <--xsk_refill-- free frames
+ *
+ *      out:  TAP queue --tap_read--> superpacket buffer --transmit_packet--> transmit ring
+ *                                          ^                                     |
+ *                                          '------- transmit_complete <----------'
+ *
+ * Each time round, a worker carries a burst in and some packets out, and sleeps when there was
+ * neither. Superpackets of the flows are held while packets keep coming, at most BURST_PACKETS_MAX
+ * of them, and go up when the receive ring is empty (or, with a hold time, when that is over).
+ * When the NIC takes nothing more, nothing more is read from the TAP: back pressure, no loss.
+ */
+#include "datapath/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/vnet.h"
+#include "frontend/tap.h"
+#include "log.h"
+#include "nic/uapi_compat.h"
+
+/* Entries of each ring. 2048 full-sized frames are 2.5 ms at 10 Gbit/s: longer than we are ever
+ * away while the kernel schedules others on a busy machine would be better, more memory worse. */
+#define RING_SIZE 2048u
+
+/* Twice the ring: as many frames may be held by flows as wait for the NIC. 16 MiB. */
+#define RX_FRAMES (2 * RING_SIZE)
+
+/* The slots region: as many frames for built segments as the transmit ring has entries, half of
+ * them in flight at a time; the same 4 MiB are more header slots than can ever be in flight. */
+#define SLOTS_LEN (RING_SIZE / 2 * UMEM_CHUNK_LEN)
+
+/* 64 superpackets of 64 KiB, or 65,536 packets of one cache line. */
+#define BUFFERS_LEN (64 * UMEM_SUPERPACKET_ROOM)
+
+/* Frames taken from the receive ring at a time, as many as NAPI delivers at a time. */
+#define RX_BATCH 64u
+
+/* The longest burst: a receive ring that never runs empty ends one all the same, so that no packet
+ * waits for more than a few hundred microseconds of our own work. */
+#define BURST_PACKETS_MAX 1024u
+
+/* Packets read from the TAP before the other direction has its turn. */
+#define TAP_BATCH 32u
+
+/* Segments that are worth a system call of their own: the NIC begins while we cut the next. */
+#define WAKE_DESCRIPTORS 32u
+
+/* A worker shows life at least this often; see STEER_HEARTBEAT_LIMIT_NS. */
+#define SLEEP_MAX_NS 20000000ull
+
+/* While descriptors are out, completions may bring room without any event to wait for. */
+#define SLEEP_TRANSMITTING_NS 1000000ull
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+/* ---- in ---- */
+
+/* A frame in several descriptors is longer than a chunk, hence than the MTU we were started with:
+ * all its pieces are dropped, and counted as one. */
+static bool drop_piece(struct worker *worker, const struct xdp_desc *desc)
+{
+	bool more = desc->options & XDP_PKT_CONTD;
+
+	if (!more && !worker->rx_continues)
+		return false;
+	frame_give(&worker->umem.frames, xsk_rx_frame(desc->addr));
+	worker->rx_continues = more;
+	if (!more) {
+		counter_add(&worker->stats.rx_packets, 1);
+		counter_add(&worker->stats.rx_drop_multibuffer, 1);
+	}
+	return true;
+}
+
+/* Takes up to RX_BATCH frames from the receive ring; returns how many are in packets. *more says
+ * that the ring may hold others. */
+static uint32_t take_burst(struct worker *worker, struct gro_packet *packets, bool *more)
+{
+	struct xsk_ring_cons *rx = &worker->xsk.rx;
+	uint32_t idx, cnt = xsk_ring_cons__peek(rx, RX_BATCH, &idx);
+	uint32_t taken = 0;
+	uint64_t bytes = 0;
+
+	*more = cnt == RX_BATCH;
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(rx, idx + i);
+
+		bytes += desc->len;
+		if (drop_piece(worker, desc))
+			continue;
+		packets[taken++] = (struct gro_packet){
+			.data = umem_data(&worker->umem, xsk_rx_data(desc->addr)),
+			.len = desc->len,
+			.csum = GRO_CSUM_UNKNOWN,
+			.cookie = xsk_rx_frame(desc->addr),
+		};
+	}
+	if (cnt)
+		xsk_ring_cons__release(rx, cnt);
+	worker->frames_in_kernel -= cnt;
+	counter_add(&worker->stats.rx_packets, taken);
+	counter_add(&worker->stats.rx_bytes, bytes);
+	return taken;
+}
+
+static void refill(struct worker *worker)
+{
+	uint32_t before = worker->umem.frames.cnt;
+
+	xsk_refill(&worker->xsk);
+	worker->frames_in_kernel += before - worker->umem.frames.cnt;
+}
+
+static void offer_all(struct worker *worker, const struct gro_packet *packets, uint32_t cnt,
+		      uint64_t now_ns)
+{
+	uint32_t offered = 0;
+
+	for (;;) {
+		offered += gro_offer(&worker->gro, packets + offered, cnt - offered, now_ns);
+		if (offered == cnt)
+			return;
+		deliver_ready(&worker->deliver, &worker->gro);
+	}
+}
+
+/* Carries one batch in. Returns whether there was anything to do. */
+static bool carry_in(struct worker *worker, uint64_t now_ns)
+{
+	struct gro_packet packets[RX_BATCH];
+	bool more;
+	uint32_t cnt = take_burst(worker, packets, &more);
+
+	offer_all(worker, packets, cnt, now_ns);
+	worker->burst_packets += cnt;
+	if (!more || worker->burst_packets >= BURST_PACKETS_MAX) {
+		gro_burst_end(&worker->gro, now_ns);
+		worker->burst_packets = 0;
+	}
+	cnt += deliver_ready(&worker->deliver, &worker->gro);
+	refill(worker);
+	return cnt || more;
+}
+
+/* ---- out ---- */
+
+/* Reads one packet of the TAP into the umem and hands it to transmission. Returns false when there
+ * is none. */
+static bool carry_one_out(struct worker *worker, uint8_t *buffer)
+{
+	struct virtio_net_hdr_v1 header;
+	struct gso_request request;
+	int len = tap_read(worker->config.tap_fd, &header, buffer, UMEM_SUPERPACKET_ROOM);
+
+	if (len < 0)
+		return false;
+	counter_add(&worker->stats.tap_packets, 1);
+	counter_add(&worker->stats.tap_bytes, (uint64_t)len);
+	if (vnet_read(&header, (uint32_t)len, &request))
+		transmit_packet(&worker->transmit, &request, (uint32_t)len);
+	else
+		counter_add(&worker->stats.tx_drop_vnet, 1);
+	return true;
+}
+
+/* Carries some packets out. Returns whether there was anything to do. */
+static bool carry_out(struct worker *worker)
+{
+	struct transmit *transmit = &worker->transmit;
+	uint32_t cnt = 0, unwoken = transmit->outstanding;
+	bool moved = transmit_complete(transmit) > 0;
+
+	if (!transmit_resume(transmit)) {
+		transmit_wake(transmit);
+		return moved;
+	}
+	while (cnt < TAP_BATCH) {
+		uint8_t *buffer = transmit_buffer(transmit);
+
+		if (!buffer || !carry_one_out(worker, buffer))
+			break;
+		cnt++;
+		if (transmit->outstanding - unwoken >= WAKE_DESCRIPTORS) {
+			transmit_wake(transmit);
+			transmit_complete(transmit);
+			unwoken = transmit->outstanding;
+		}
+	}
+	transmit_wake(transmit);
+	return transmit_complete(transmit) || moved || cnt;
+}
+
+/* ---- rest ---- */
+
+static void refresh_gauges(struct worker *worker)
+{
+	struct worker_stats *stats = &worker->stats;
+	uint32_t held = gro_owned_packets(&worker->gro);
+
+	for (int i = 0; i < GRO_REASON_CNT; i++) {
+		counter_set(&stats->flushes[i], worker->gro.flushes[i]);
+		counter_set(&stats->singles[i], worker->gro.singles[i]);
+	}
+	counter_set(&stats->rx_checksum_errors, worker->gro.singles[GRO_CHECKSUM]);
+	counter_set(&stats->rx_held_packets, held);
+	counter_set(&stats->frames_free, worker->umem.frames.cnt);
+	counter_set(&stats->frames_kernel, worker->frames_in_kernel);
+	counter_set(&stats->frames_held, held);
+	counter_set(&stats->slots_used, worker->umem.slots.used);
+	counter_set(&stats->buffers_used, worker->umem.buffers.used);
+}
+
+/* Every frame is in exactly one place (umem.h). */
+static void check_conservation(const struct worker *worker)
+{
+	uint32_t held = gro_owned_packets(&worker->gro);
+
+	if (worker->umem.frames.cnt + worker->frames_in_kernel + held != RX_FRAMES)
+		log_abort("queue %u: %u frames free, %u in the kernel, %u held: not %u in all",
+			  worker->config.queue, worker->umem.frames.cnt, worker->frames_in_kernel, held,
+			  RX_FRAMES);
+}
+
+/* Until when nothing has to be done, relative, in nanoseconds. */
+static uint64_t sleep_limit(const struct worker *worker, uint64_t now_ns)
+{
+	uint64_t limit = worker->transmit.outstanding ? SLEEP_TRANSMITTING_NS : SLEEP_MAX_NS;
+	uint64_t deadline = gro_deadline(&worker->gro);
+
+	if (deadline <= now_ns)
+		return 0;
+	return deadline - now_ns < limit ? deadline - now_ns : limit;
+}
+
+static void sleep_until_event(struct worker *worker)
+{
+	struct pollfd fds[] = {
+		{ .fd = worker->xsk.fd, .events = POLLIN },
+		{ .fd = worker->wake_fd, .events = POLLIN },
+		/* Not while nothing could be read from it: see transmit_buffer(). */
+		{ .fd = worker->config.tap_fd, .events = POLLIN },
+	};
+	uint64_t limit = sleep_limit(worker, clock_ns());
+	struct timespec timeout = { .tv_nsec = (long)limit };
+
+	counter_add(&worker->stats.polls, 1);
+	ppoll(fds, transmit_paused(&worker->transmit) ? 2 : 3, &timeout, NULL);
+}
+
+static void tick(struct worker *worker)
+{
+	refresh_gauges(worker);
+	__atomic_store_n(&worker->tick, worker->tick + 1, __ATOMIC_RELAXED);
+}
+
+static bool stopping(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
+}
+
+/* Carries what is still on its way, until nothing is, or the time is up. */
+static void drain(struct worker *worker)
+{
+	uint64_t end_ns = clock_ns() + (uint64_t)worker->drain_ms * 1000000;
+	uint64_t now_ns;
+
+	while ((now_ns = clock_ns()) < end_ns) {
+		bool moved = carry_in(worker, now_ns) | carry_out(worker);
+
+		gro_flush(&worker->gro, GRO_SHUTDOWN);
+		moved |= deliver_ready(&worker->deliver, &worker->gro) > 0;
+		tick(worker);
+		if (!moved && !worker->transmit.outstanding && !transmit_paused(&worker->transmit))
+			return;
+	}
+	log_warning("%s queue %u: %u descriptors and %u packets were still on their way after %u ms",
+		    worker->config.interface, worker->config.queue, worker->transmit.outstanding,
+		    gro_owned_packets(&worker->gro), worker->drain_ms);
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+
+	while (!stopping(worker)) {
+		bool in = carry_in(worker, clock_ns());
+		bool out = carry_out(worker);
+
+		tick(worker);
+		if (!in && !out) {
+			check_conservation(worker);
+			sleep_until_event(worker);
+		}
+	}
+	drain(worker);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static int open_memory(struct worker *worker)
+{
+	const struct umem_config config = {
+		.rx_frames = RX_FRAMES,
+		.slots = SLOTS_LEN / HEADER_SLOT_LEN,
+		.slot_len = HEADER_SLOT_LEN,
+		.buffers_len = BUFFERS_LEN,
+	};
+
+	return umem_open(&worker->umem, &config);
+}
+
+static int open_engine(struct worker *worker)
+{
+	struct gro_config config = {
+		.flows = RX_FRAMES,
+		.packets = RX_FRAMES,
+		.max_packets = GRO_MAX_PACKETS,
+		.max_bytes = 65535,
+		.hold_ns = worker->config.hold_ns,
+		.merge_tcp = worker->config.merge_tcp,
+		.accept_unfinished = worker->config.accept_unfinished,
+	};
+
+	if (getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret)
+		return -errno;
+	worker->gro_memory = aligned_alloc(64, gro_memory_size(&config));
+	if (!worker->gro_memory)
+		return -ENOMEM;
+	return gro_init(&worker->gro, &config, worker->gro_memory);
+}
+
+/* The way out of what xsk_open() may say. */
+static const char *xsk_advice(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "another AF_XDP socket owns the queue; end its program first ('ss -f xdp -p')";
+	case -EPERM:
+		return "not permitted; run as root or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF";
+	case -EAFNOSUPPORT:
+		return "this kernel has no AF_XDP (CONFIG_XDP_SOCKETS)";
+	case -ENETDOWN:
+		return "the interface is down; set it up first ('ip link set dev IF up')";
+	case -ENOBUFS:
+		return "locked memory is limited; raise it ('ulimit -l unlimited') or give CAP_IPC_LOCK";
+	case -EOPNOTSUPP:
+		return "the device or kernel cannot do what --transmit asks for; use --transmit auto";
+	default:
+		return strerror(-err);
+	}
+}
+
+static int open_socket(struct worker *worker)
+{
+	int err = xsk_open(&worker->xsk, &worker->config.xsk, &worker->umem);
+
+	if (err) {
+		log_error("%s queue %u: %s", worker->config.interface, worker->config.queue,
+			  xsk_advice(err));
+		return err;
+	}
+	umem_set_slots(&worker->umem, worker->xsk.slices ? HEADER_SLOT_LEN : UMEM_CHUNK_LEN);
+	worker->frames_in_kernel = RX_FRAMES - worker->umem.frames.cnt;
+	return 0;
+}
+
+int worker_open(struct worker *worker, const struct worker_config *config)
+{
+	int err;
+
+	*worker = (struct worker){ .config = *config, .wake_fd = -1 };
+	worker->config.xsk.interface = config->interface;
+	worker->config.xsk.queue = config->queue;
+	worker->config.xsk.ring_size = RING_SIZE;
+	err = open_memory(worker);
+	if (err)
+		goto fail;
+	err = open_engine(worker);
+	if (err)
+		goto fail_umem;
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->wake_fd < 0) {
+		err = -errno;
+		goto fail_engine;
+	}
+	err = open_socket(worker);
+	if (err)
+		goto fail_eventfd; /* has said why */
+	err = transmit_init(&worker->transmit, &worker->xsk, &worker->umem, config->frame_max,
+			    &worker->stats);
+	if (err)
+		goto fail_socket;
+	deliver_init(&worker->deliver, config->tap_fd, &worker->umem.frames, &worker->stats);
+	counter_set(&worker->stats.frames_total, RX_FRAMES);
+	counter_set(&worker->stats.slots_total, worker->umem.slots.size);
+	counter_set(&worker->stats.buffers_total, worker->umem.buffers.size);
+	return 0;
+
+fail_socket:
+	xsk_close(&worker->xsk);
+fail_eventfd:
+	close(worker->wake_fd);
+fail_engine:
+	free(worker->gro_memory);
+fail_umem:
+	umem_close(&worker->umem);
+fail:
+	if (err == -ENOMEM)
+		log_error("%s queue %u: out of memory", config->interface, config->queue);
+	return err;
+}
+
+int worker_start(struct worker *worker)
+{
+	int err = pthread_create(&worker->thread, NULL, run, worker);
+
+	if (err) {
+		log_error("%s queue %u: thread: %s", worker->config.interface, worker->config.queue,
+			  strerror(err));
+		return -err;
+	}
+	worker->running = true;
+	return 0;
+}
+
+void worker_stop(struct worker *worker, uint32_t drain_ms)
+{
+	const uint64_t one = 1;
+
+	if (!worker->running)
+		return;
+	worker->drain_ms = drain_ms;
+	__atomic_store_n(&worker->stop, true, __ATOMIC_RELEASE);
+	if (write(worker->wake_fd, &one, sizeof one) < 0)
+		log_warning("queue %u: wake: %s", worker->config.queue, strerror(errno));
+	pthread_join(worker->thread, NULL);
+	worker->running = false;
+}
+
+void worker_close(struct worker *worker)
+{
+	transmit_fini(&worker->transmit);
+	xsk_close(&worker->xsk);
+	close(worker->wake_fd);
+	free(worker->gro_memory);
+	umem_close(&worker->umem);
+}

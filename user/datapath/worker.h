@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One worker: one thread that carries one NIC queue, both ways. Read worker.c first.
+ *
+ *      in :  NIC queue -> parse, flow, gro -> deliver -> TAP queue
+ *      out:  TAP queue -> parse, gso, header -> transmit -> NIC queue
+ *
+ * A worker owns its socket, its umem, its TAP queue, its flow table; it shares nothing
+ * writable with others. The main thread reads its counters and its tick, and tells it to stop.
+ */
+#ifndef SUPERPACKET_WORKER_H
+#define SUPERPACKET_WORKER_H
+
+#include <pthread.h>
+
+#include "datapath/counters.h"
+#include "datapath/deliver.h"
+#include "datapath/transmit.h"
+#include "engine/gro.h"
+#include "nic/umem.h"
+#include "nic/xsk.h"
+
+struct worker_config {
+	const char *interface;
+	uint32_t queue;
+	int tap_fd;
+	uint32_t frame_max;          /* MTU + link-layer header and VLAN tags */
+	bool merge_tcp;
+	bool accept_unfinished;      /* veth: see gro.h */
+	uint64_t hold_ns;
+	struct xsk_config xsk;
+};
+
+struct worker {
+	struct worker_config config;
+	struct umem umem;
+	struct xsk xsk;
+	struct gro gro;
+	void *gro_memory;
+	struct deliver deliver;
+	struct transmit transmit;
+	uint32_t burst_packets;      /* received since the engine was last told of a burst's end */
+	uint32_t frames_in_kernel;   /* given to the fill ring and not received yet */
+	bool rx_continues;           /* the next descriptor goes on with a frame that is dropped */
+	struct worker_stats stats;
+	uint64_t tick;               /* advances every time round; the main thread watches it */
+	bool stop;                   /* set by the main thread; then the worker drains and ends */
+	uint32_t drain_ms;           /* how long that may take */
+	int wake_fd;                 /* eventfd that ends a sleep */
+	pthread_t thread;
+	bool running;
+};
+
+/* Opens memory, socket and engine of a queue. Logs and returns -errno; nothing is left behind. */
+int worker_open(struct worker *worker, const struct worker_config *config);
+
+/* Starts the thread. Returns 0 or -errno. */
+int worker_start(struct worker *worker);
+
+/*
+ * Tells the worker to stop and waits for it: it carries up what the socket still holds, flushes
+ * the engine, sends what the TAP still holds, and waits for completions, all within drain_ms.
+ */
+void worker_stop(struct worker *worker, uint32_t drain_ms);
+
+void worker_close(struct worker *worker);
+
+#endif

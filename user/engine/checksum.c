@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Sums over long ranges, and the choice of how to make them.
+ *
+ * The vector version rests on one identity. Take a packet as 32-bit words v, each two 16-bit
+ * words of the checksum. Let A be the sum of all v, modulo 2^32, and H the sum of all v >> 16.
+ * Then the sum of the low halves is A - (H << 16), exactly, as long as neither half's sum
+ * exceeds 32 bits: 65536 words a lane. That is three operations a vector (add, shift, add),
+ * one less than masking both halves out, and no widening to 64 bits.
+ *
+ * There is no AVX-512 version: it was 2 ns of 18 faster over 1448 bytes (Zen 4, data in L2) and
+ * no faster at copying, and 512-bit registers lower the clock of older Intel CPUs for all else
+ * that runs there.
+ */
+#include "checksum.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+/* Below this, the scalar loop (5 ns at 64 bytes) wins over setting up and adding up vector lanes
+ * (5 ns however little they summed). Headers stay below, payloads of bulk data do not. */
+#define VECTOR_MIN_LEN 96u
+
+/* Bytes a vector pass may take before its 32-bit lanes are added up; see above. The narrowest
+ * vector has 8 lanes of 4 bytes and 65536 words each; half of that is plenty. */
+#define VECTOR_PASS_LEN ((size_t)1 << 20)
+
+/* An accumulator of 64-bit words, brought down to 32 bits with its carries. */
+static inline uint32_t reduce(unsigned __int128 acc)
+{
+	uint64_t sum = (uint64_t)acc;
+	uint32_t low, high;
+
+	sum += (uint64_t)(acc >> 64);
+	sum += sum < (uint64_t)(acc >> 64);
+	low = (uint32_t)sum;
+	high = (uint32_t)(sum >> 32);
+	return checksum_combine(low, high);
+}
+
+/* The last 0-7 bytes as one number, as if zero bytes followed. */
+static inline uint64_t load_rest(const uint8_t *p, size_t len)
+{
+	uint64_t word = 0;
+	size_t at = 0;
+
+	if (len & 4) {
+		word = load_u32(p);
+		at = 4;
+	}
+	if (len & 2) {
+		word |= (uint64_t)load_u16(p + at) << (at * 8);
+		at += 2;
+	}
+	if (len & 1)
+		word |= (uint64_t)p[at] << (at * 8);
+	return word;
+}
+
+/* Carries collect in the upper half of the accumulator: an add and an adc for 8 bytes. */
+static inline uint32_t scalar_add_inline(const uint8_t *p, size_t len, uint32_t sum)
+{
+	unsigned __int128 acc = sum;
+
+	for (; len >= 8; p += 8, len -= 8)
+		acc += load_u64(p);
+	acc += load_rest(p, len);
+	return reduce(acc);
+}
+
+static uint32_t scalar_add(const void *data, size_t len, uint32_t sum)
+{
+	return scalar_add_inline(data, len, sum);
+}
+
+static inline uint32_t scalar_copy_inline(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum)
+{
+	unsigned __int128 acc = sum;
+
+	for (; len >= 8; p += 8, dst += 8, len -= 8) {
+		uint64_t word = load_u64(p);
+
+		memcpy(dst, &word, sizeof word);
+		acc += word;
+	}
+	acc += load_rest(p, len);
+	for (; len; len--)
+		*dst++ = *p++;
+	return reduce(acc);
+}
+
+static uint32_t scalar_copy(void *dst, const void *data, size_t len, uint32_t sum)
+{
+	return scalar_copy_inline(dst, data, len, sum);
+}
+
+static bool always(void)
+{
+	return true;
+}
+
+#ifdef __x86_64__
+
+/* ---- AVX2: 32 bytes at a time ---- */
+
+#define AVX2 __attribute__((target("avx2")))
+
+/* Loaded from its nth byte, a mask of the last n bytes of a vector (n < 32). */
+static const uint8_t avx2_last_mask[64] = { [32 ... 63] = 0xff };
+
+struct avx2_sum {
+	__m256i words, halves; /* A and H of each lane */
+};
+
+AVX2 static inline void avx2_step(struct avx2_sum *acc, __m256i v)
+{
+	/* Keeps v in a register: gcc 12 else loads it from the packet twice, 22 instead of 18 ns
+	 * for 1448 bytes. */
+	__asm__("" : "+x"(v));
+	acc->words = _mm256_add_epi32(acc->words, v);
+	acc->halves = _mm256_add_epi32(acc->halves, _mm256_srli_epi32(v, 16));
+}
+
+AVX2 static inline __m256i avx2_load(const uint8_t *p)
+{
+	return _mm256_loadu_si256((const __m256i *)p);
+}
+
+AVX2 static inline __m256i avx2_move(uint8_t *dst, const uint8_t *p)
+{
+	__m256i v = avx2_load(p);
+
+	_mm256_storeu_si256((__m256i *)dst, v);
+	return v;
+}
+
+/* Folds each lane's two sums to less than 18 bits, then adds the lanes up. */
+AVX2 static inline uint32_t avx2_total(const struct avx2_sum *acc, uint32_t sum)
+{
+	const __m256i mask = _mm256_set1_epi32(0xffff);
+	__m256i low = _mm256_sub_epi32(acc->words, _mm256_slli_epi32(acc->halves, 16));
+	__m256i lanes = _mm256_add_epi32(_mm256_and_si256(low, mask), _mm256_srli_epi32(low, 16));
+	__m128i half;
+
+	lanes = _mm256_add_epi32(lanes, _mm256_and_si256(acc->halves, mask));
+	lanes = _mm256_add_epi32(lanes, _mm256_srli_epi32(acc->halves, 16));
+	half = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
+	half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+	half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+	return checksum_combine((uint32_t)_mm_cvtsi128_si32(half), sum);
+}
+
+/*
+ * The rest of 0-31 bytes at p, behind at least 32 others of the same range: the vector that ends
+ * with the rest is loaded, and what was summed already is cleared, so there is no loop over
+ * bytes. An odd last byte is added apart, so that the vector covers whole 16-bit words.
+ */
+AVX2 static inline __m256i avx2_rest(const uint8_t *p, size_t len, uint32_t *sum)
+{
+	size_t even = len & ~(size_t)1;
+	const uint8_t *mask = avx2_last_mask + even;
+
+	if (len & 1)
+		*sum = checksum_combine(*sum, p[even]);
+	return _mm256_and_si256(avx2_load(p + even - 32), avx2_load(mask));
+}
+
+/* One pass: 32 bytes at least, VECTOR_PASS_LEN at most. */
+AVX2 static inline uint32_t avx2_add_pass(const uint8_t *p, size_t len, uint32_t sum)
+{
+	const __m256i zero = _mm256_setzero_si256();
+	struct avx2_sum a = { zero, zero }, b = { zero, zero };
+
+	for (; len >= 128; p += 128, len -= 128) {
+		avx2_step(&a, avx2_load(p));
+		avx2_step(&b, avx2_load(p + 32));
+		avx2_step(&a, avx2_load(p + 64));
+		avx2_step(&b, avx2_load(p + 96));
+	}
+	for (; len >= 32; p += 32, len -= 32)
+		avx2_step(&a, avx2_load(p));
+	avx2_step(&b, avx2_rest(p, len, &sum));
+	a.words = _mm256_add_epi32(a.words, b.words);
+	a.halves = _mm256_add_epi32(a.halves, b.halves);
+	return avx2_total(&a, sum);
+}
+
+AVX2 static uint32_t avx2_add(const void *data, size_t len, uint32_t sum)
+{
+	const uint8_t *p = data;
+
+	if (len < VECTOR_MIN_LEN)
+		return scalar_add_inline(p, len, sum);
+	for (; unlikely(len > VECTOR_PASS_LEN + 32); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN)
+		sum = avx2_add_pass(p, VECTOR_PASS_LEN, sum);
+	return avx2_add_pass(p, len, sum);
+}
+
+AVX2 static inline uint32_t avx2_copy_pass(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum)
+{
+	const __m256i zero = _mm256_setzero_si256();
+	struct avx2_sum a = { zero, zero }, b = { zero, zero };
+
+	for (; len >= 128; p += 128, dst += 128, len -= 128) {
+		avx2_step(&a, avx2_move(dst, p));
+		avx2_step(&b, avx2_move(dst + 32, p + 32));
+		avx2_step(&a, avx2_move(dst + 64, p + 64));
+		avx2_step(&b, avx2_move(dst + 96, p + 96));
+	}
+	for (; len >= 32; p += 32, dst += 32, len -= 32)
+		avx2_step(&a, avx2_move(dst, p));
+	avx2_step(&b, avx2_rest(p, len, &sum));
+	avx2_move(dst + len - 32, p + len - 32);
+	a.words = _mm256_add_epi32(a.words, b.words);
+	a.halves = _mm256_add_epi32(a.halves, b.halves);
+	return avx2_total(&a, sum);
+}
+
+AVX2 static uint32_t avx2_copy(void *dst, const void *data, size_t len, uint32_t sum)
+{
+	const uint8_t *p = data;
+	uint8_t *to = dst;
+
+	if (len < VECTOR_MIN_LEN)
+		return scalar_copy_inline(to, p, len, sum);
+	for (; unlikely(len > VECTOR_PASS_LEN + 32); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN) {
+		sum = avx2_copy_pass(to, p, VECTOR_PASS_LEN, sum);
+		to += VECTOR_PASS_LEN;
+	}
+	return avx2_copy_pass(to, p, len, sum);
+}
+
+static bool avx2_usable(void)
+{
+	return __builtin_cpu_supports("avx2");
+}
+
+#endif /* __x86_64__ */
+
+static const struct checksum_version versions[] = {
+	{ "scalar", always, scalar_add, scalar_copy },
+#ifdef __x86_64__
+	{ "avx2", avx2_usable, avx2_add, avx2_copy },
+#endif
+};
+
+/* Written once, before main; valid (scalar) for constructors that run earlier. */
+static const struct checksum_version *chosen = &versions[0];
+
+__attribute__((constructor)) static void choose(void)
+{
+	size_t i;
+
+#ifdef __x86_64__
+	__builtin_cpu_init();
+#endif
+	for (i = 0; i < ARRAY_SIZE(versions); i++)
+		if (versions[i].usable())
+			chosen = &versions[i];
+}
+
+const struct checksum_version *checksum_versions(size_t *cnt)
+{
+	*cnt = ARRAY_SIZE(versions);
+	return versions;
+}
+
+const struct checksum_version *checksum_chosen(void)
+{
+	return chosen;
+}
+
+uint32_t checksum_add(const void *data, size_t len, uint32_t sum)
+{
+	if (len < VECTOR_MIN_LEN)
+		return scalar_add_inline(data, len, sum);
+	return chosen->add(data, len, sum);
+}
+
+uint32_t checksum_copy(void *dst, const void *data, size_t len, uint32_t sum)
+{
+	if (len < VECTOR_MIN_LEN)
+		return scalar_copy_inline(dst, data, len, sum);
+	return chosen->copy(dst, data, len, sum);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The Internet checksum (RFC 1071): one's complement sums over bytes.
+ *
+ * A *sum* here is an unfolded accumulator of 16-bit words read in memory order
+ * (the arithmetic of RFC 1071 does not care about byte order as long as reading
+ * and writing agree), so checksum_fold() yields a value that is stored into the
+ * packet as it is, with store_u16(). A range that starts on an odd byte of the
+ * summed data must be added with checksum_odd().
+ *
+ * checksum_add() and checksum_copy() use the fastest version this CPU has, picked once,
+ * before main. All versions return sums that fold to the same value; the scalar
+ * one is the reference of the tests.
+ *
+ * A checksum made from a sum, of which words were removed and others added, is the same
+ * 16 bits as one summed from scratch: folding anything but 0 gives 1-0xffff, never 0, and
+ * one value for each residue. Only an all-zero range sums to 0, and no header is that.
+ */
+#ifndef SUPERPACKET_CHECKSUM_H
+#define SUPERPACKET_CHECKSUM_H
+
+#include "bytes.h"
+
+/* Sum of len bytes at data, any alignment and length, added to sum. An odd last byte counts
+ * as if a zero byte followed. */
+uint32_t checksum_add(const void *data, size_t len, uint32_t sum);
+
+/* The same, and data is copied to dst (no overlap) in the same pass. */
+uint32_t checksum_copy(void *dst, const void *data, size_t len, uint32_t sum);
+
+/* One version of the two functions above; the tests and benchmarks compare them. */
+struct checksum_version {
+	const char *name;             /* "scalar", "avx2", ... */
+	bool (*usable)(void);         /* this CPU and OS can run it */
+	uint32_t (*add)(const void *data, size_t len, uint32_t sum);
+	uint32_t (*copy)(void *dst, const void *data, size_t len, uint32_t sum);
+};
+
+/* All versions built in, slowest (the scalar reference) first; *cnt receives how many. */
+const struct checksum_version *checksum_versions(size_t *cnt);
+
+/* The version that checksum_add() and checksum_copy() use. */
+const struct checksum_version *checksum_chosen(void);
+
+/* Sum of two sums: end-around carry kept (RFC 1071 section 1). */
+static inline uint32_t checksum_combine(uint32_t a, uint32_t b)
+{
+	uint32_t sum = a + b;
+
+	return sum + (sum < a);
+}
+
+/* A sum folded to 16 bits, not complemented: what a partial checksum field holds. */
+static inline uint16_t checksum_fold_partial(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/* A sum folded and complemented: the checksum itself. */
+static inline uint16_t checksum_fold(uint32_t sum)
+{
+	return (uint16_t)~checksum_fold_partial(sum);
+}
+
+/* The sum of a range that began on an odd byte, moved to where it belongs (RFC 1071 section 2 B). */
+static inline uint32_t checksum_odd(uint32_t sum)
+{
+	return __builtin_bswap16(checksum_fold_partial(sum));
+}
+
+/* One 16-bit word of a packet taken out of a sum (RFC 1624: adding the complement). */
+static inline uint32_t checksum_remove(uint32_t sum, uint16_t word)
+{
+	return checksum_combine(sum, (uint16_t)~word);
+}
+
+/* Sum of the pseudo-header of RFC 9293 section 3.1 / RFC 8200 section 8.1, from an IP header at
+ * l3 of the given version (4 or 6), for an upper-layer length in bytes (host order). */
+static inline uint32_t checksum_pseudo(const uint8_t *l3, unsigned int version, uint8_t protocol,
+				       uint32_t l4_len)
+{
+	uint64_t sum = (uint64_t)__builtin_bswap32(l4_len) + ((uint32_t)protocol << 8);
+	unsigned int off = version == 4 ? 12 : 8;
+	unsigned int end = version == 4 ? 20 : 40;
+
+	for (; off < end; off += 4)
+		sum += load_u32(l3 + off);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (uint32_t)sum;
+}
+
+/* Whether the 20 bytes of an option-less IPv4 header carry a right checksum (rule R3). */
+static inline bool checksum_ipv4_right(const uint8_t *l3)
+{
+	uint64_t sum = (uint64_t)load_u32(l3) + load_u32(l3 + 4) + load_u32(l3 + 8) +
+		       load_u32(l3 + 12) + load_u32(l3 + 16);
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return checksum_fold_partial(checksum_combine((uint32_t)sum, (uint32_t)(sum >> 32))) == 0xffff;
+}
+
+#endif

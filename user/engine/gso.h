@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Segmentation: a cursor over one superpacket that yields wire packets, each as a
+ * freshly written header and a slice of the untouched payload (rules S1-S5, S8-S10).
+ *
+ * The caller opens a superpacket, then takes segments one by one, at whatever pace
+ * its descriptors allow; nothing is allocated and nothing needs closing. The
+ * superpacket's memory is only read and must stay unchanged until the last segment
+ * was taken (and, of course, until the NIC is done with the slices).
+ *
+ * The headers decide where the payload ends, as with any packet (R4): bytes of the frame behind
+ * the IP length are no payload and are in no segment. Linux cuts the whole frame instead; the two
+ * differ only for producers that pad superpackets, which the kernel never does. An IP length that
+ * says nothing (0, or beyond the frame) makes a superpacket malformed. Neither length can lead
+ * beyond the len bytes that were given.
+ *
+ *      superpacket   | Eth VLAN IP TCP |  payload ....................................... |
+ *                      \_ hdr_len ___/    \_ size _/ \_ size _/ \_ size _/    \_ rest ___/
+ *      segment i     header slot i      +          slice i
+ */
+#ifndef SUPERPACKET_GSO_H
+#define SUPERPACKET_GSO_H
+
+#include "bytes.h"
+#include "header.h"
+
+/* What the producer of a packet asks for; vnet.h makes one from a virtio header. */
+enum gso_type {
+	GSO_NONE, /* an ordinary packet */
+	GSO_TCPV4,
+	GSO_TCPV6,
+};
+
+struct gso_request {
+	uint8_t type;         /* enum gso_type */
+	bool needs_csum;      /* the L4 checksum field holds the pseudo-header sum only (S5) */
+	bool fixed_id;        /* S4, R12: the segments share one IPv4 ID. No virtio header can say so:
+			       * only our own reassembly, or a caller of the library, can */
+	uint16_t size;        /* payload bytes of each segment, the MSS; unused with GSO_NONE */
+	uint16_t csum_start;  /* with needs_csum: first byte to sum, from the frame's start */
+	uint16_t csum_offset; /* with needs_csum: where the sum goes, from csum_start */
+};
+
+enum gso_verdict {
+	GSO_CUT,      /* take segments with gso_next() or gso_next_built() */
+	GSO_ORDINARY, /* S1, V2: no more than one segment; send it as it is after gso_complete() */
+	GSO_MALFORMED, /* the headers contradict the request (S1, V1, V3-V5): drop and count */
+	GSO_TOO_LONG, /* S8: a segment, or the ordinary packet, exceeds frame_max: drop and count */
+};
+
+struct gso_slice {
+	uint32_t off; /* from the first byte of the superpacket, Ethernet header included */
+	uint32_t len;
+};
+
+/* The cursor. Private but for the three fields marked; lives wherever the caller puts it. */
+struct gso {
+	struct header_template header;
+	const uint8_t *data;
+	uint32_t next_off; /* of the next slice */
+	uint32_t end;      /* of the payload */
+	uint32_t next_seg; /* read: segments taken so far */
+	uint32_t seg_cnt;  /* read: segments in all */
+	uint16_t hdr_len;  /* read: bytes of header of every segment */
+};
+
+/*
+ * Opens the superpacket of len bytes at data. frame_max is the longest frame the wire takes
+ * (MTU + Ethernet header + VLAN tags). mode says how checksums of segments are made.
+ * Nothing is assumed of data, len or request (a VM may have made them up), only that size and
+ * the csum fields mean what is said above. Anything but GSO_CUT leaves no cursor behind.
+ */
+enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, const uint8_t *data,
+			  uint32_t len, uint32_t frame_max, enum header_checksum mode);
+
+/* Whether all segments were taken. */
+static inline bool gso_done(const struct gso *gso)
+{
+	return gso->next_seg == gso->seg_cnt;
+}
+
+/*
+ * Takes the next segment: writes gso->hdr_len bytes of header into slot (HEADER_SLOT_LEN bytes
+ * are writable there and may be overwritten) and says which slice of the payload follows it.
+ * Must not be called when gso_done().
+ */
+struct gso_slice gso_next(struct gso *gso, uint8_t *slot);
+
+/*
+ * Takes the next segment whole: header and payload copied into frame, the payload copied and
+ * summed in one pass. frame has room for frame_max bytes and at least HEADER_SLOT_LEN.
+ * Returns the length of the segment.
+ */
+uint32_t gso_next_built(struct gso *gso, uint8_t *frame);
+
+/*
+ * Finishes an ordinary packet in place: where the request says that the checksum is unfinished,
+ * sums and stores it (a UDP sum of 0 becomes 0xffff). The request was accepted by gso_open().
+ */
+void gso_complete(const struct gso_request *request, uint8_t *data, uint32_t len);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Headers of segments: one template a superpacket, a few fields patched per segment.
+ *
+ * The template is the header of a full segment from the middle of the superpacket, with the
+ * sums that belong to it; so most segments cost a block copy, three or four stores, and (in
+ * software) the sum of their payload. Only the first and the last differ in more.
+ *
+ *      field                   rule  first          middle         last
+ *      IPv4 total / v6 payload S4    template       template       its own length
+ *      IPv4 ID                 S4    id             id + i         id + i
+ *      IPv4 header checksum    S4    from ip_sum, the length and the ID
+ *      TCP sequence number     S2    seq            seq + i·size   seq + i·size
+ *      TCP FIN, PSH            S3    -              -              as in the superpacket
+ *      TCP CWR                 S3    as in the sp.  -              -
+ *      TCP checksum            S5    from l4_sum, the length, seq and flags, and the payload's sum
+ *      all else, options too   S2    template       template       template
+ */
+#ifndef SUPERPACKET_HEADER_H
+#define SUPERPACKET_HEADER_H
+
+#include "checksum.h"
+#include "parse.h"
+
+/*
+ * Bytes of a header slot: 16 slots to a 4 KiB chunk. The longest header we cut behind is
+ * Ethernet 14 + 4 VLAN tags 16 + IPv6 40 + extension headers 64 + TCP 60 = 194; what is longer
+ * is not cut (malformed). A multiple of 64, so that slots do not share cache lines.
+ */
+#define HEADER_SLOT_LEN 256u
+
+enum header_checksum {
+	HEADER_CSUM_FULL,    /* TCP checksum over header and payload, in software */
+	HEADER_CSUM_PARTIAL, /* the field holds the pseudo-header sum; the NIC does the rest */
+};
+
+/* How the segments of one superpacket are to be headed. */
+struct header_job {
+	uint16_t size;      /* payload bytes of all segments but the last */
+	uint8_t checksum;   /* enum header_checksum */
+	bool from_partial;  /* the checksum field holds the pseudo-header sum: start from it (S5) */
+	bool fixed_id;      /* S4: all segments share the IPv4 ID (RFC 6864: only with DF) */
+};
+
+struct header_template {
+	uint8_t bytes[HEADER_SLOT_LEN] __attribute__((aligned(64)));
+	uint16_t ip_sum;   /* IPv4: header of a full segment without ID and checksum, folded */
+	uint16_t l4_sum;   /* pseudo-header of a full segment, folded; with HEADER_CSUM_FULL also its
+			    * TCP header without sequence number and checksum */
+	uint32_t seq;      /* of the first segment, host order */
+	uint16_t id;       /* IPv4 ID of the first segment, host order */
+	uint16_t id_step;  /* 1, or 0 when all segments share the ID */
+	uint16_t size;     /* payload bytes of a full segment */
+	uint16_t len;      /* bytes of header in all */
+	uint16_t l3_off, l4_off;
+	uint8_t ip_version;
+	uint8_t checksum;  /* enum header_checksum */
+	uint8_t flags;     /* TCP flags of the superpacket */
+};
+
+/*
+ * Makes the template from the headers of a superpacket at data, viewed by view, whose class is
+ * PARSE_TCP and whose payload_off is at most HEADER_SLOT_LEN. IPv4 options and IPv6 extension
+ * headers are copied to every segment like all else.
+ */
+void header_prepare(struct header_template *t, const uint8_t *data, const struct packet_view *view,
+		    const struct header_job *job);
+
+/* For header_patch(): what the first and the last segment have of their own. */
+void header_patch_end(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+		      bool last, uint32_t *ip_sum, uint32_t *l4_sum);
+
+/*
+ * The header of a segment is written in two steps, so that a whole frame can be built between
+ * them: header_copy() first, up to HEADER_SLOT_LEN bytes at slot, then the payload (perhaps over
+ * what the block copy left behind the header), then header_patch().
+ */
+static inline void header_copy(const struct header_template *t, uint8_t *slot)
+{
+	/* Copies of a length known to the compiler: a call of memcpy for 66 bytes costs as much as
+	 * all else here. 64 holds Ethernet, IPv4 and TCP, 128 options, VLAN tags and IPv6 too. */
+	memcpy(slot, t->bytes, 64);
+	if (t->len > 64)
+		memcpy(slot + 64, t->bytes + 64, 64);
+	if (unlikely(t->len > 128))
+		memcpy(slot + 128, t->bytes + 128, HEADER_SLOT_LEN - 128);
+}
+
+/*
+ * Patches the header of segment idx, which carries len bytes of payload whose sum is payload_sum
+ * (ignored with HEADER_CSUM_PARTIAL). All but the last carry t->size bytes.
+ */
+static inline void header_patch(const struct header_template *t, uint8_t *slot, uint32_t idx,
+				uint32_t len, uint32_t payload_sum, bool last)
+{
+	uint8_t *l3 = slot + t->l3_off, *l4 = slot + t->l4_off;
+	uint32_t seq = __builtin_bswap32(t->seq + idx * t->size); /* S2, modulo 2^32 */
+	uint32_t ip_sum = t->ip_sum, l4_sum = t->l4_sum;
+
+	if (unlikely(idx == 0 || last))
+		header_patch_end(t, slot, idx, len, last, &ip_sum, &l4_sum);
+	if (t->ip_version == 4) {
+		uint16_t id = __builtin_bswap16((uint16_t)(t->id + idx * t->id_step));
+
+		store_u16(l3 + 4, id); /* S4, modulo 2^16 */
+		store_u16(l3 + 10, checksum_fold(ip_sum + id));
+	}
+	store_u32(l4 + 4, seq);
+	if (t->checksum == HEADER_CSUM_FULL) {
+		l4_sum = checksum_combine(l4_sum + (seq & 0xffff) + (seq >> 16), payload_sum);
+		store_u16(l4 + 16, checksum_fold(l4_sum)); /* S5 */
+	}
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One bounded walk from the Ethernet header to the TCP or UDP payload.
+ *
+ * Everything in user space that looks at a packet looks at it through this view,
+ * reassembly and segmentation alike. The walk reads no byte beyond the length it
+ * was given, checks structure only (no checksum), and judges nothing: whether a
+ * packet may be merged is decided in gro.c, whether it can be cut in gso.c.
+ *
+ * Its answer has two halves. The *class* says how far the walk came, hence which
+ * fields are valid. The *obstacle* names the first thing that bars the packet from
+ * being merged, or stopped the walk. They are independent: a packet with IPv4 options
+ * is PARSE_TCP (it can be cut, S2) with PARSE_IP_OPTIONS (it cannot be merged, R2).
+ * A candidate for merging is PARSE_TCP or PARSE_UDP with PARSE_CLEAR, nothing else.
+ */
+#ifndef SUPERPACKET_PARSE_H
+#define SUPERPACKET_PARSE_H
+
+#include "bytes.h"
+
+/* How far the walk came. Later classes know more. */
+enum parse_class {
+	PARSE_FOREIGN,   /* not IPv4 or IPv6, or its IP header is cut off: nothing is known */
+	PARSE_ADDRESSED, /* the addresses are known, the ports are not */
+	PARSE_PORTS,     /* TCP or UDP whose ports are known, but whose header is bad */
+	PARSE_TCP,       /* a whole TCP header within the IP payload: all offsets valid */
+	PARSE_UDP,       /* a whole UDP header within the IP payload: all offsets valid */
+};
+
+/* What makes the packet no candidate. Behind IPv4 options the walk goes on, and a later obstacle
+ * that stops it is named instead; at all others it stops. */
+enum parse_obstacle {
+	PARSE_CLEAR,
+	PARSE_NOT_IP,       /* R1: another ethertype, or 802.3 length, or cut off within the IP header */
+	PARSE_IP_LENGTH,    /* IP length beyond the frame, below its header, or 0 in IPv6 (R2) */
+	PARSE_IP_OPTIONS,   /* R2: IPv4 header longer than 20 bytes; the class may still be PARSE_TCP */
+	PARSE_IP_FRAGMENT,  /* R5, R2: MF, an offset, the reserved bit, or an IPv6 fragment header */
+	PARSE_IP_EXTENSION, /* R2: an IPv6 extension header that cannot be walked (AH, ESP, cut off) */
+	PARSE_L4_OTHER,     /* neither TCP nor UDP */
+	PARSE_L4_HEADER,    /* R6, R7: the TCP or UDP header is cut off or its lengths are wrong */
+};
+
+/* IPv6 extension headers walked at most. RFC 8200 section 4.1 lists five that may stand before the
+ * upper layer; a chain longer than this is an attack or a test, and is PARSE_IP_EXTENSION. */
+#define PARSE_MAX_EXTENSIONS 8u
+
+/* Offsets count from the first byte of the frame. */
+struct packet_view {
+	uint8_t class;       /* enum parse_class */
+	uint8_t obstacle;    /* enum parse_obstacle */
+	uint8_t ip_version;  /* 4 or 6; valid from PARSE_ADDRESSED on, 0 before */
+	uint8_t protocol;    /* upper-layer protocol, the fragment header's too; 0: unknown, any */
+	uint16_t l3_off;     /* IP header; everything before it is Ethernet and VLAN tags */
+	uint16_t l4_off;     /* TCP or UDP header; valid from PARSE_PORTS on */
+	uint16_t payload_off; /* first payload byte; valid for PARSE_TCP and PARSE_UDP */
+	uint32_t payload_len; /* to the end of the IP packet: Ethernet padding is no payload (R4) */
+};
+
+/*
+ * Parses the frame of frame_len bytes at data, of which the first linear_len lie there.
+ * linear_len may be smaller when the payload lies elsewhere; headers must be linear.
+ * A superpacket's IP length field counts like any other's: the view ends where it says.
+ */
+void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
+		  struct packet_view *view);
+
+#endif

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "nic/netdev.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "nic/rtnl.h"
+
+static int parse_info_kind(const struct nlattr *attr, void *data)
+{
+	struct netdev *dev = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+		snprintf(dev->kind, sizeof(dev->kind), "%s", mnl_attr_get_str(attr));
+	return MNL_CB_OK;
+}
+
+static int parse_attr(const struct nlattr *attr, void *data)
+{
+	struct netdev *dev = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME: /* the real one, where an alternative name was asked for */
+		snprintf(dev->name, sizeof(dev->name), "%s", mnl_attr_get_str(attr));
+		break;
+	case IFLA_MTU:
+		dev->mtu = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == sizeof(dev->mac))
+			memcpy(dev->mac, mnl_attr_get_payload(attr), sizeof(dev->mac));
+		break;
+	case IFLA_CARRIER:
+		dev->carrier = mnl_attr_get_u8(attr);
+		break;
+	case IFLA_NUM_RX_QUEUES:
+		dev->rx_queues = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_NUM_TX_QUEUES:
+		dev->tx_queues = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_LINKINFO:
+		return mnl_attr_parse_nested(attr, parse_info_kind, dev);
+	}
+	return MNL_CB_OK;
+}
+
+static int parse_link(const struct nlmsghdr *answer, void *data)
+{
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(answer);
+	struct netdev *dev = data;
+
+	if (link->ifi_type != ARPHRD_ETHER) {
+		errno = EMEDIUMTYPE;
+		return MNL_CB_ERROR;
+	}
+	dev->ifindex = link->ifi_index;
+	dev->up = link->ifi_flags & IFF_UP;
+	return mnl_attr_parse(answer, sizeof(*link), parse_attr, dev);
+}
+
+static int ask_link(struct netdev *dev, const char *name)
+{
+	char request[RTNL_REQUEST_LEN];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct ifinfomsg *link;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	link = mnl_nlmsg_put_extra_header(nlh, sizeof(*link));
+	link->ifi_family = AF_UNSPEC;
+	/* The kernel looks up a short name among both kinds, a long one can only be alternative. */
+	if (strlen(name) < IFNAMSIZ)
+		mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	else
+		mnl_attr_put_strz(nlh, IFLA_ALT_IFNAME, name);
+	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	return rtnl_talk(nlh, parse_link, dev);
+}
+
+static int ethtool(int fd, const struct netdev *dev, void *command)
+{
+	struct ifreq ifr = { .ifr_data = command };
+
+	memcpy(ifr.ifr_name, dev->name, sizeof(ifr.ifr_name));
+	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+/* A driver may know neither; what rtnetlink said then stays: the queues there are, used or not. */
+static void ask_ethtool(struct netdev *dev)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (ethtool(fd, dev, &info) == 0)
+		snprintf(dev->driver, sizeof(dev->driver), "%s", info.driver);
+	if (ethtool(fd, dev, &channels) == 0 && channels.combined_count + channels.rx_count > 0) {
+		dev->rx_queues = channels.combined_count + channels.rx_count;
+		dev->tx_queues = channels.combined_count + channels.tx_count;
+	}
+	close(fd);
+}
+
+int netdev_open(struct netdev *dev, const char *name)
+{
+	int err;
+
+	*dev = (struct netdev){ 0 };
+	if (name[0] == '\0' || strlen(name) >= ALTIFNAMSIZ)
+		return -ENODEV;
+	err = ask_link(dev, name);
+	if (err)
+		return err == -EINVAL || err == -ERANGE ? -ENODEV : err; /* not even a name */
+	ask_ethtool(dev);
+	return 0;
+}
+
+static struct nlmsghdr *set_request(char *request, uint32_t ifindex, unsigned int change)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct ifinfomsg *link;
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	link = mnl_nlmsg_put_extra_header(nlh, sizeof(*link));
+	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = ifindex;
+	link->ifi_flags = link->ifi_change = change;
+	return nlh;
+}
+
+static int set_attributes(uint32_t ifindex, const struct netdev_settings *settings)
+{
+	char request[RTNL_REQUEST_LEN];
+	struct nlmsghdr *nlh = set_request(request, ifindex, 0);
+
+	if (settings->mac)
+		mnl_attr_put(nlh, IFLA_ADDRESS, 6, settings->mac);
+	if (settings->mtu)
+		mnl_attr_put_u32(nlh, IFLA_MTU, settings->mtu);
+	if (settings->txqueuelen)
+		mnl_attr_put_u32(nlh, IFLA_TXQLEN, settings->txqueuelen);
+	return rtnl_talk(nlh, NULL, NULL);
+}
+
+/* By netlink and not by /proc/sys, which another mount namespace may show of another network. */
+static int set_no_addresses(uint32_t ifindex)
+{
+	char request[RTNL_REQUEST_LEN];
+	struct nlmsghdr *nlh = set_request(request, ifindex, 0);
+	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+	int err;
+
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, inet6);
+	mnl_attr_nest_end(nlh, families);
+	err = rtnl_talk(nlh, NULL, NULL);
+	return err == -EAFNOSUPPORT ? 0 : err; /* no IPv6 here, no addresses of it */
+}
+
+int netdev_set(uint32_t ifindex, const struct netdev_settings *settings)
+{
+	char request[RTNL_REQUEST_LEN];
+	int err;
+
+	err = set_attributes(ifindex, settings);
+	/* Before up: the link-local address and the solicitations come with it. */
+	if (!err && settings->no_addresses)
+		err = set_no_addresses(ifindex);
+	if (!err && settings->up)
+		err = rtnl_talk(set_request(request, ifindex, IFF_UP), NULL, NULL);
+	return err;
+}

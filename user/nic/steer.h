@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The BPF side of an interface: loads or adopts the XDP program, attaches it and, inline,
+ * the tc programs; registers sockets; shows life; detaches.
+ *
+ * Everything we attach is a BPF link held by a file descriptor, so that the kernel takes it
+ * away when the process ends, however it ends. A program that xdp-loader has loaded is the
+ * operator's: we only fill its pinned maps, and empty them when we leave.
+ */
+#ifndef SUPERPACKET_STEER_H
+#define SUPERPACKET_STEER_H
+
+#include "engine/bytes.h"
+#include "steer_abi.h"
+
+enum steer_xdp_mode {
+	STEER_XDP_AUTO,    /* native, else generic */
+	STEER_XDP_NATIVE,
+	STEER_XDP_GENERIC,
+};
+
+struct steer_config {
+	const char *interface;     /* for messages */
+	uint32_t ifindex;
+	enum steer_xdp_mode mode;
+	const char *pinned;        /* directory of pinned maps to adopt, NULL: load our own */
+	uint32_t inline_tap;       /* ifindex of the hidden TAP: attach the tc programs; 0: port mode */
+	uint32_t serve;            /* STEER_SERVE_ bits, in force after steer_start() */
+};
+
+struct steer;
+
+/*
+ * Loads (or adopts) programs and maps; attaches nothing yet. Logs one line with the way out
+ * on failure and returns -errno: -EPERM, -ENOENT (no maps of ours in `pinned`), -EBUSY (another
+ * XDP program is attached), -EOPNOTSUPP (no native XDP and mode NATIVE; no tcx), ...
+ */
+int steer_open(struct steer **steer, const struct steer_config *config);
+
+/* Registers the AF_XDP socket of a queue. Returns 0 or -errno. */
+int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd);
+
+/* Attaches the programs, then opens the tap to traffic: state.serve and a first heartbeat.
+ * Logs and returns -errno as steer_open() does. */
+int steer_start(struct steer *steer);
+
+/* Shows life: call at least every STEER_HEARTBEAT_LIMIT_NS / 4. now_ns is CLOCK_MONOTONIC. */
+void steer_heartbeat(struct steer *steer, uint64_t now_ns);
+
+/* Stops steering: state.serve = 0 (at once, both directions), then detaches what we attached. The
+ * sockets still hold what was steered before; the caller drains them afterwards. */
+void steer_stop(struct steer *steer);
+
+/* Frees everything; steer_stop() first. */
+void steer_close(struct steer *steer);
+
+/* Whether the program in force runs in generic mode. */
+bool steer_is_generic(const struct steer *steer);
+
+/* How it is attached, for status: "native", "generic" or "pinned", and the reason in words. */
+const char *steer_mode(const struct steer *steer, const char **why);
+
+/* Sums the per-CPU counters of the XDP program. Returns 0 or -errno. */
+int steer_read_counters(const struct steer *steer, uint64_t counters[STEER_COUNTER_CNT]);
+
+#endif

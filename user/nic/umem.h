@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The memory of one worker that its NIC queue has mapped: one UMEM, three regions.
+ *
+ *   0          rx_len                 + slots_len                 + buffers_len
+ *   | receive frames | header slots or built frames | superpacket buffers |
+ *
+ *   region   unit                      where a unit can be, and how it leaves
+ *   frames   chunk (4 KiB)             free stack -> fill ring -> kernel -> receive ring -> engine
+ *                                      (held or delivered) -> free stack
+ *   slots    256 B, or a whole frame   free -> written for a segment -> transmit ring -> kernel
+ *            for built segments        -> last completion of its superpacket -> free
+ *   buffers  bytes, 64-byte steps      free -> read into from the front end -> transmit ring ->
+ *                                      kernel -> last completion of its superpacket -> free
+ *
+ * Slots and buffers are taken and given back in the order of transmission, so each is a
+ * ring with a head and a tail (struct span_ring), contiguous for any one superpacket: no
+ * free lists, no fragmentation, small packets take only what they need. Everything here is
+ * touched by the owning worker only.
+ */
+#ifndef SUPERPACKET_UMEM_H
+#define SUPERPACKET_UMEM_H
+
+#include "engine/bytes.h"
+
+#define UMEM_CHUNK_LEN 4096u
+
+/* What the kernel leaves free in front of a received frame (XDP_PACKET_HEADROOM). */
+#define UMEM_RX_HEADROOM 256u
+
+/* Room that one superpacket of the front end may need: 64 KiB behind the link-layer header
+ * (14 + VLAN tags), rounded up to whole chunks. A shorter read buffer would truncate silently. */
+#define UMEM_SUPERPACKET_ROOM (17u * UMEM_CHUNK_LEN)
+
+/* A ring of bytes or slots handed out and taken back in order. */
+struct span_ring {
+	uint32_t size;
+	uint32_t head;  /* next to hand out */
+	uint32_t tail;  /* oldest still out */
+	uint32_t used;  /* out, skipped ends included; 0 means empty */
+};
+
+/* A contiguous piece of a span_ring. skipped counts what was passed over at the ring's end. */
+struct span {
+	uint32_t off;
+	uint32_t len;
+	uint32_t skipped;
+};
+
+/* Reserves len contiguous units without taking them; false when they are not free. */
+bool span_reserve(const struct span_ring *ring, uint32_t len, struct span *span);
+
+/* Takes the first len (1 ≤ len ≤ reserved) units of what span_reserve() found; sets span->len. */
+void span_take(struct span_ring *ring, struct span *span, uint32_t len);
+
+/* Gives back the oldest span that is out. An empty ring starts again at 0. */
+void span_give(struct span_ring *ring, const struct span *span);
+
+/* Stack of free receive frames, by address. */
+struct frame_stack {
+	uint64_t *addrs;
+	uint32_t cnt, capacity;
+};
+
+struct umem_config {
+	uint32_t rx_frames;    /* chunks */
+	uint32_t slots;        /* of slot_len bytes */
+	uint32_t slot_len;     /* HEADER_SLOT_LEN, or UMEM_CHUNK_LEN where segments are built whole */
+	uint32_t buffers_len;  /* bytes, a multiple of UMEM_CHUNK_LEN, ≥ 2 * UMEM_SUPERPACKET_ROOM */
+};
+
+struct umem {
+	uint8_t *area;
+	uint64_t area_len;
+	bool huge_pages;
+	struct umem_config config;
+	uint64_t slots_off, buffers_off;  /* of the regions in the area */
+	struct frame_stack frames;
+	struct span_ring slots;    /* in units of slots */
+	struct span_ring buffers;  /* in bytes */
+};
+
+/* Maps the area (2 MiB huge pages where there are any, else plain ones) and fills the stack.
+ * Returns 0 or -errno. */
+int umem_open(struct umem *umem, const struct umem_config *config);
+void umem_close(struct umem *umem);
+
+/*
+ * Divides the slots region anew: as many slots of slot_len bytes as it holds (config.slots says
+ * how many). For the worker, which learns only from xsk_open() whether it sends header slots or
+ * built frames. The kernel does not know about slots. No slot may be out.
+ */
+void umem_set_slots(struct umem *umem, uint32_t slot_len);
+
+static inline uint8_t *umem_data(const struct umem *umem, uint64_t addr)
+{
+	return umem->area + addr;
+}
+
+static inline uint64_t umem_slot_addr(const struct umem *umem, uint32_t slot)
+{
+	return umem->slots_off + (uint64_t)slot * umem->config.slot_len;
+}
+
+static inline uint64_t umem_buffer_addr(const struct umem *umem, uint32_t off)
+{
+	return umem->buffers_off + off;
+}
+
+static inline void frame_give(struct frame_stack *stack, uint64_t addr)
+{
+	stack->addrs[stack->cnt++] = addr;
+}
+
+static inline uint64_t frame_take(struct frame_stack *stack)
+{
+	return stack->addrs[--stack->cnt];
+}
+
+#endif

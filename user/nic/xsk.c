@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Opening goes down a ladder of variants; the first that binds is taken. Each try needs a
+ * new umem registration, because the kernel ties a umem to the flags of its first bind.
+ *
+ * Only what the kernel reports back is believed. XDP_USE_SG without XDP_COPY or XDP_ZEROCOPY
+ * would bind copy mode silently where a zero-copy driver has no multi-buffer, so every rung
+ * names its mode.
+ */
+#include "nic/xsk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "nic/uapi_compat.h"
+
+/* One way to bind, best first in the ladder. */
+struct rung {
+	uint16_t bind_flags;
+	bool slices;
+};
+
+static const struct rung ladder[] = {
+	/* Without SG even where the driver could: whether it can is not asked yet (see xsk.h). */
+	{ XDP_ZEROCOPY, false },
+	{ XDP_COPY | XDP_USE_SG, true },
+	{ XDP_COPY, false },
+};
+
+static bool rung_wanted(const struct rung *rung, const struct xsk_config *config)
+{
+	if (rung->bind_flags & XDP_ZEROCOPY && (config->generic || !config->try_zerocopy))
+		return false;
+	if (config->variant == XSK_VARIANT_SLICES)
+		return rung->slices;
+	return config->variant == XSK_VARIANT_AUTO || !rung->slices;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Kernels that count locked memory by user (before 5.11 for maps, still for umems) refuse a
+ * umem beyond the limit, unless we have CAP_IPC_LOCK. Failing to raise it need not matter. */
+static void raise_memlock_limit(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
+static int register_umem(struct xsk *xsk, bool unaligned)
+{
+	const struct xsk_umem_config config = {
+		.fill_size = xsk->ring_size,
+		.comp_size = xsk->ring_size,
+		.frame_size = UMEM_CHUNK_LEN,
+		.flags = unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0,
+	};
+
+	return xsk_umem__create(&xsk->umem_handle, xsk->umem->area, xsk->umem->area_len, &xsk->fill,
+				&xsk->completion, &config);
+}
+
+static int bind_socket(struct xsk *xsk, const struct xsk_config *config, uint16_t bind_flags)
+{
+	const struct xsk_socket_config socket = {
+		.rx_size = xsk->ring_size,
+		.tx_size = xsk->ring_size,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = bind_flags | XDP_USE_NEED_WAKEUP,
+	};
+
+	return xsk_socket__create(&xsk->socket, config->interface, config->queue, xsk->umem_handle,
+				  &xsk->rx, &xsk->tx, &socket);
+}
+
+/* Opens one variant, or leaves nothing behind. */
+static int try_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+		    const struct rung *rung, bool unaligned)
+{
+	int err;
+
+	*xsk = (struct xsk){
+		.umem = umem,
+		.ring_size = config->ring_size,
+		.slices = rung->slices,
+		.unaligned = unaligned,
+	};
+	err = register_umem(xsk, unaligned);
+	if (err)
+		return err;
+	err = bind_socket(xsk, config, rung->bind_flags);
+	if (err)
+		xsk_umem__delete(xsk->umem_handle);
+	return err;
+}
+
+/* The kernel frees a queue some milliseconds after its owner has gone: its part of the work
+ * is deferred. So a busy queue is asked again, up to a limit. */
+static int try_open_until(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+			  const struct rung *rung, bool unaligned, uint64_t deadline_ms)
+{
+	int err, wait_ms = 1;
+
+	for (;;) {
+		err = try_open(xsk, config, umem, rung, unaligned);
+		if (err != -EBUSY || now_ms() >= deadline_ms)
+			return err;
+		poll(NULL, 0, wait_ms);
+		wait_ms = wait_ms < 32 ? 2 * wait_ms : 50;
+	}
+}
+
+/* Errors that no other variant would cure. */
+static bool is_final(int err)
+{
+	switch (err) {
+	case 0:
+	case -EBUSY:
+	case -EPERM:
+	case -EAFNOSUPPORT:
+	case -ENODEV:
+	case -ENETDOWN:
+	case -ENOBUFS: /* memory lock limit */
+	case -ENOMEM:
+		return true;
+	}
+	return false;
+}
+
+static int climb_down(struct xsk *xsk, const struct xsk_config *config, struct umem *umem)
+{
+	const uint64_t deadline_ms = now_ms() + config->bind_timeout_ms;
+	int err = -EOPNOTSUPP;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ladder); i++) {
+		if (!rung_wanted(&ladder[i], config))
+			continue;
+		for (int aligned = 0; aligned <= 1; aligned++) {
+			err = try_open_until(xsk, config, umem, &ladder[i], !aligned, deadline_ms);
+			if (is_final(err))
+				return err;
+		}
+	}
+	return err;
+}
+
+static int read_mode(struct xsk *xsk)
+{
+	struct xdp_options options = { 0 };
+	socklen_t len = sizeof(options);
+
+	if (getsockopt(xsk->fd, SOL_XDP, XDP_OPTIONS, &options, &len) < 0)
+		return -errno;
+	xsk->zerocopy = options.flags & XDP_OPTIONS_ZEROCOPY;
+	return 0;
+}
+
+/* In copy mode a sendto() takes 32 descriptors unless told otherwise (6.18); a zero-copy driver
+ * has its own budget. The kernel takes no more than the ring has. */
+static void set_tx_budget(struct xsk *xsk)
+{
+	static const uint32_t kernel_default = 32;
+	uint32_t budget;
+
+	for (budget = xsk->ring_size; budget > kernel_default; budget /= 2)
+		if (setsockopt(xsk->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof(budget)) == 0)
+			break;
+	xsk->tx_budget = budget > kernel_default ? budget : kernel_default;
+}
+
+/*
+ * In copy mode every packet under way is charged to the socket: its linear part, and a page for
+ * each further descriptor. A limit below a full ring would stop transmission with EAGAIN long
+ * before the ring is empty. The kernel doubles the number for its own overhead.
+ */
+static void set_send_buffer(struct xsk *xsk)
+{
+	const int len = xsk->ring_size * UMEM_CHUNK_LEN;
+
+	if (setsockopt(xsk->fd, SOL_SOCKET, SO_SNDBUFFORCE, &len, sizeof(len)) < 0)
+		(void)setsockopt(xsk->fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
+}
+
+int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem)
+{
+	int err;
+
+	raise_memlock_limit();
+	err = climb_down(xsk, config, umem);
+	if (err)
+		return err;
+	xsk->fd = xsk_socket__fd(xsk->socket);
+	(void)fcntl(xsk->fd, F_SETFD, FD_CLOEXEC); /* a child would keep the queue bound */
+	err = read_mode(xsk);
+	if (err) {
+		xsk_close(xsk);
+		return err;
+	}
+	set_tx_budget(xsk);
+	set_send_buffer(xsk);
+	xsk_refill(xsk);
+	return 0;
+}
+
+void xsk_close(struct xsk *xsk)
+{
+	/* This order: the socket's part unmaps all four rings through the umem's descriptor. */
+	xsk_socket__delete(xsk->socket);
+	xsk_umem__delete(xsk->umem_handle);
+	*xsk = (struct xsk){ .fd = -1 };
+}
+
+int xsk_wake_tx(struct xsk *xsk)
+{
+	if (!xsk_ring_prod__needs_wakeup(&xsk->tx))
+		return 0;
+	return sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ? -errno : 0;
+}
+
+void xsk_refill(struct xsk *xsk)
+{
+	struct frame_stack *frames = &xsk->umem->frames;
+	const uint32_t room = xsk_prod_nb_free(&xsk->fill, frames->cnt);
+	const uint32_t cnt = room < frames->cnt ? room : frames->cnt;
+	uint32_t idx;
+
+	if (cnt == 0 || xsk_ring_prod__reserve(&xsk->fill, cnt, &idx) != cnt)
+		return;
+	for (uint32_t i = 0; i < cnt; i++)
+		*xsk_ring_prod__fill_addr(&xsk->fill, idx + i) = frame_take(frames);
+	xsk_ring_prod__submit(&xsk->fill, cnt);
+	/* A driver in zero copy that has found the ring empty waits to be told. */
+	if (xsk_ring_prod__needs_wakeup(&xsk->fill))
+		(void)recvfrom(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+}
+
+int xsk_statistics(const struct xsk *xsk, struct xdp_statistics *stats)
+{
+	socklen_t len = sizeof(*stats);
+
+	*stats = (struct xdp_statistics){ 0 };
+	return getsockopt(xsk->fd, SOL_XDP, XDP_STATISTICS, stats, &len) < 0 ? -errno : 0;
+}

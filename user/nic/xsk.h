@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The AF_XDP socket of one NIC queue: four rings over one umem, and the mode the kernel
+ * granted. Knows descriptors and addresses, no packets.
+ *
+ * The rings are libxdp's; their verbs (reserve/submit, peek/release) are used directly by the
+ * datapath on the public fields. A socket is opened in the best variant the kernel accepts:
+ *
+ *   zero copy, built frames   the driver reads the umem itself (most have no multi-buffer)
+ *   copy, slices              multi-buffer: header slot + payload slices (kernel 6.6)
+ *   copy, built frames        before 6.6
+ *
+ * (zero copy with slices needs to ask the driver first: see netdev.)
+ * The mode in force is read back from XDP_OPTIONS, never assumed.
+ */
+#ifndef SUPERPACKET_XSK_H
+#define SUPERPACKET_XSK_H
+
+#include <xdp/xsk.h>
+
+#include "nic/umem.h"
+
+/* Descriptors of one packet in copy mode: 1 + MAX_SKB_FRAGS (net/xdp/xsk.c xsk_build_skb). */
+#define XSK_CHAIN_MAX 18u
+
+enum xsk_variant {
+	XSK_VARIANT_AUTO,
+	XSK_VARIANT_SLICES, /* multi-buffer transmission */
+	XSK_VARIANT_BUILT,  /* one descriptor a segment */
+};
+
+struct xsk_config {
+	const char *interface;
+	uint32_t queue;
+	uint32_t ring_size;       /* entries of each of the four rings, a power of two */
+	enum xsk_variant variant; /* AUTO: slices where the kernel takes them in copy mode */
+	bool generic;             /* the XDP program runs in generic mode: copy only */
+	bool try_zerocopy;
+	uint32_t bind_timeout_ms; /* how long to retry a queue that is busy */
+};
+
+struct xsk {
+	struct xsk_ring_prod fill, tx;
+	struct xsk_ring_cons completion, rx;
+	struct xsk_umem *umem_handle;
+	struct xsk_socket *socket;
+	struct umem *umem;
+	uint32_t ring_size;
+	bool zerocopy;       /* in force, as XDP_OPTIONS says */
+	bool slices;         /* XDP_PKT_CONTD chains may be sent (multi-buffer bind) */
+	bool unaligned;      /* a slice may cross chunk borders */
+	uint32_t tx_budget;  /* descriptors that one wake-up takes (XDP_MAX_TX_SKB_BUDGET) */
+	int fd;
+};
+
+/*
+ * Opens the socket over umem (already mapped), binds it in the best variant and stocks the fill
+ * ring. Retries while the queue is busy, up to bind_timeout_ms. What was granted decides how the
+ * slots region is used, so the caller follows up with umem_set_slots(umem, xsk->slices ?
+ * HEADER_SLOT_LEN : UMEM_CHUNK_LEN). *xsk must stay where it is until xsk_close() (libxdp keeps
+ * pointers to the rings). Logs nothing. Returns 0 or -errno, nothing is left behind then:
+ *
+ *   -EBUSY         another socket owns the queue (or ours, dying: then a longer wait helps)
+ *   -EPERM         no CAP_NET_RAW
+ *   -EAFNOSUPPORT  a kernel without AF_XDP
+ *   -ENETDOWN      the interface is down
+ *   -ENOBUFS       memory lock limit: raise it (LimitMEMLOCK=infinity) or give CAP_IPC_LOCK
+ *   -EINVAL        no such queue; zero copy: MTU too large for the frame
+ *   -EOPNOTSUPP    the device, or the asked variant
+ */
+int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem);
+
+/* Closes the socket and unmaps its rings (a mapping left over would keep the queue bound). */
+void xsk_close(struct xsk *xsk);
+
+/* Wakes the kernel for transmission when it asks for it. Returns 0, or -errno when the kernel
+ * could not take all now (-EAGAIN, -EBUSY, -ENOBUFS: try again later) or failed. */
+int xsk_wake_tx(struct xsk *xsk);
+
+/*
+ * A receive descriptor's address: where its data is, and the frame it lies in, to be given back.
+ * Both hold in aligned mode (the address is that of the data) and in unaligned mode (frame, and
+ * the offset in the upper 16 bits): frames begin at multiples of UMEM_CHUNK_LEN in either.
+ */
+static inline uint64_t xsk_rx_data(uint64_t addr)
+{
+	return xsk_umem__add_offset_to_addr(addr);
+}
+
+static inline uint64_t xsk_rx_frame(uint64_t addr)
+{
+	return xsk_umem__extract_addr(addr) & ~(uint64_t)(UMEM_CHUNK_LEN - 1);
+}
+
+/* Moves free receive frames to the fill ring, as many as fit. */
+void xsk_refill(struct xsk *xsk);
+
+/* Kernel counters of the socket (XDP_STATISTICS). */
+int xsk_statistics(const struct xsk *xsk, struct xdp_statistics *stats);
+
+#endif
