@@ -144,7 +144,8 @@ $(B)/bench-engine: $(patsubst %.c,$(B)/%.o,$(wildcard tools/bench_*.c)) $(B)/lib
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(if $(dpdk),$(shell pkg-config --libs libdpdk)) -o $@
 
 # A unit test of a module outside the engine names the objects it needs.
-$(B)/tests/unit_umem: $(B)/user/nic/umem.o
+$(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
+$(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/log.o
 $(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/log.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a

@@ -32,7 +32,7 @@
 struct steer_state {
 	__u64 heartbeat_ns; /* CLOCK_MONOTONIC when the daemon last showed life */
 	__u32 serve;	    /* STEER_SERVE_* */
-	__u32 reserved;
+	__u32 owned;	    /* 1: loaded by the daemon itself, which may remove what is left of it */
 };
 
 /* One reason per frame: the counters add up to the frames the program has seen. */

@@ -14,6 +14,11 @@
  *               not counted; with ours, making the iovecs and giving the packets back is.
  *   both        headers are in the cache when the burst is offered (bench_arrive()).
  */
+/* DPDK builds itself and its examples so; the loop of its checksum is 2.5 times slower with -O2. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")
+#endif
+
 /* rte_ipv4_udptcp_cksum_mbuf() is marked experimental in 22.11, like the interface of rte_gro. */
 #define ALLOW_EXPERIMENTAL_API
 
@@ -34,7 +39,7 @@
 #include "bench_dpdk.h"
 
 /* Superpackets in one timed section: long enough for the clock not to count. */
-#define GSO_SECTION 64u
+#define GSO_SECTION 256u
 
 /* Mbufs of the packet pool: the largest load with context, and one cache's worth to spare. */
 #define PACKET_POOL_CNT (4096u * 8u + 1024u)
@@ -46,7 +51,8 @@ static struct rte_mempool *packet_pool;
 
 static struct rte_mempool *pool_open(const char *name, unsigned int cnt, uint16_t room)
 {
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, cnt, 256, 0, room, SOCKET_ID_ANY);
+	unsigned int cache = cnt >= 1023 ? 256 : 0;
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, cnt, cache, 0, room, SOCKET_ID_ANY);
 
 	if (!pool)
 		fprintf(stderr, "bench-engine: DPDK pool %s: %s\n", name, rte_strerror(rte_errno));
@@ -56,7 +62,7 @@ static struct rte_mempool *pool_open(const char *name, unsigned int cnt, uint16_
 bool dpdk_open(unsigned int cpu)
 {
 	char lcores[16];
-	char *argv[] = { "bench-engine",   "--no-huge", "--in-memory", "--no-pci", "--no-telemetry",
+	char *argv[] = { "bench-engine",   "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
 			 "--iova-mode=va", "-m",        "512",         "--lcores", lcores,
 			 "--log-level",    "error",     NULL };
 
@@ -302,15 +308,13 @@ static inline uint32_t reassemble(struct dpdk_gro *gro, struct rte_mbuf **burst,
 	return rte_gro_timeout_flush(gro->ctx, 0, RTE_GRO_TCP_IPV4, gro->out, GRO_OUT_CNT);
 }
 
-double dpdk_gro_round(void *arg)
+static uint64_t gro_pass(struct dpdk_gro *gro)
 {
-	struct dpdk_gro *gro = arg;
-	const struct bench_load *load = gro->load;
-	uint32_t group = load->flows * load->per_flow;
+	uint32_t group = gro->load->flows * gro->load->per_flow;
 	struct rte_mbuf *burst[BENCH_BURST], **out;
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < load->packets; i += BENCH_BURST) {
+	for (uint32_t i = 0; i < gro->load->packets; i += BENCH_BURST) {
 		bool group_end = (i + BENCH_BURST) % group == 0;
 		uint64_t start;
 
@@ -319,8 +323,18 @@ double dpdk_gro_round(void *arg)
 		gro->supers += reassemble(gro, burst, group_end, &out);
 		sum += bench_now_ns() - start - bench_clock_ns;
 	}
-	gro->packets += load->packets;
-	return (double)sum / load->packets;
+	gro->packets += gro->load->packets;
+	return sum;
+}
+
+double dpdk_gro_round(void *arg)
+{
+	struct dpdk_gro *gro = arg;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < gro->load->passes; i++)
+		sum += gro_pass(gro);
+	return (double)sum / gro->load->packets / gro->load->passes;
 }
 
 static void describe(struct rte_mbuf *m, struct bench_super *super)

@@ -39,6 +39,7 @@ struct bench_load {
 	uint32_t flows;
 	uint32_t per_flow; /* packets of a flow in a group; flows * per_flow ≥ BENCH_BURST */
 	uint32_t packets;  /* in all: whole groups */
+	uint32_t passes;   /* over all of them in a round: long enough to measure */
 };
 
 /* Writes packet idx of a load (BENCH_FRAME_LEN bytes), as the NIC or the kernel would. */

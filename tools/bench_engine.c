@@ -51,6 +51,9 @@
 
 /* A receive frame as the daemon has it: a chunk with the packet behind 256 bytes. */
 #define FRAME_HEADROOM 256u
+#ifndef FRAME_STRIDE
+#define FRAME_STRIDE CHUNK_LEN
+#endif
 
 struct samples {
 	uint32_t cnt;
@@ -265,7 +268,7 @@ void bench_arrive(const struct bench_load *load, uint32_t idx, uint8_t *frame)
  * is warmer. */
 #define SLOT_CNT 2048u
 #define DESC_CNT 4096u
-#define GSO_SECTION 64u
+#define GSO_SECTION 256u
 
 struct ours_gso {
 	uint8_t *const *supers;
@@ -487,6 +490,9 @@ static void gso_run(void)
 /* Frames that take turns when a load is small: the receive ring of a NIC queue. */
 #define RING_PACKETS 2048u
 
+/* Packets in a round at least. */
+#define ROUND_PACKETS 16384u
+
 /* Packets of a flow until a flush, where flows are held across bursts. */
 #define HOLD_PACKETS 8u
 #define HOLD_NS 50000u
@@ -511,7 +517,7 @@ static uint32_t group_of(const struct bench_load *load)
 
 static uint8_t *frame_at(uint32_t idx)
 {
-	return frames + (size_t)idx * CHUNK_LEN + FRAME_HEADROOM;
+	return frames + (size_t)idx * FRAME_STRIDE + FRAME_HEADROOM;
 }
 
 static void ours_gro_open(struct ours_gro *ours, const struct bench_load *load, uint64_t hold_ns,
@@ -580,9 +586,8 @@ static inline void offer_burst(struct ours_gro *ours, const struct gro_packet *b
 	gro_burst_end(&ours->gro, ours->now_ns);
 }
 
-static double ours_gro_round(void *arg)
+static uint64_t ours_gro_pass(struct ours_gro *ours)
 {
-	struct ours_gro *ours = arg;
 	const struct bench_load *load = ours->load;
 	struct gro_packet burst[BENCH_BURST];
 	uint64_t sum = 0;
@@ -600,7 +605,17 @@ static double ours_gro_round(void *arg)
 	ours->packets += load->packets;
 	if (gro_owned_packets(&ours->gro))
 		die("gro: %u packets left after the last flush", gro_owned_packets(&ours->gro));
-	return (double)sum / load->packets;
+	return sum;
+}
+
+static double ours_gro_round(void *arg)
+{
+	struct ours_gro *ours = arg;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < ours->load->passes; i++)
+		sum += ours_gro_pass(ours);
+	return (double)sum / ours->load->packets / ours->load->passes;
 }
 
 static double ours_gro_merge(const struct ours_gro *ours)
@@ -722,22 +737,23 @@ static void gro_compare(const char *group, const struct bench_load *load, uint64
 
 static struct bench_load load_of(uint32_t flows, uint32_t per_flow)
 {
-	struct bench_load load = { flows, per_flow, 0 };
+	struct bench_load load = { flows, per_flow, 0, 0 };
 
 	if (load.flows * load.per_flow < BENCH_BURST)
 		load.per_flow = BENCH_BURST / flows;
 	load.packets = group_of(&load) > RING_PACKETS ? group_of(&load) : RING_PACKETS;
+	load.passes = load.packets < ROUND_PACKETS ? ROUND_PACKETS / load.packets : 1;
 	return load;
 }
 
 static void frames_open(uint32_t cnt)
 {
-	frames = memory((size_t)cnt * CHUNK_LEN);
+	frames = memory((size_t)cnt * FRAME_STRIDE);
 }
 
 static void frames_close(uint32_t cnt)
 {
-	munmap(frames, (size_t)cnt * CHUNK_LEN);
+	munmap(frames, (size_t)cnt * FRAME_STRIDE);
 }
 
 /* The burst call, and ours flushing at the end of each burst. */
@@ -968,7 +984,8 @@ static void csum_place(const char *place, uint32_t blocks)
 	for (int i = 0; i < CSUM_KINDS; i++) {
 		bool there = i == CSUM_DPDK ? dpdk : i == CSUM_PLAIN ? plain_usable() : true;
 
-		work[i] = (struct csum_work){ (enum csum_kind)i, data, order, blocks, (uint32_t)i * 999 };
+		work[i] = (struct csum_work){ (enum csum_kind)i, data, order, blocks,
+					     (uint32_t)i * (blocks / CSUM_KINDS) };
 		c[i] = (struct contender){ there ? csum_round : no_round, &work[i], { 0 } };
 	}
 	race(c, ARRAY_SIZE(c));

@@ -635,6 +635,8 @@ static void show_daemon(const struct options *options, const json_t *daemon)
 	show_sockets(queues);
 	show_counters(options, json_object_get(daemon, "total"));
 	show_numbers(options, "XDP frames", json_object_get(daemon, "steer"));
+	if (json_object_get(daemon, "inline"))
+		show_numbers(options, "tc packets", json_object_get(daemon, "inline"));
 	if (!options->verbose || json_array_size(queues) < 2)
 		return;
 	for (size_t i = 0; i < json_array_size(queues); i++) {

@@ -119,6 +119,7 @@ static bool expect_run(struct rig *rig, const struct bpf_program *prog, const ui
 		  reason_name(counter), action, reason_name(reason));
 	cr_assert(opts.data_size_out == len && memcmp(out, packet, len) == 0,
 		  "%s: the program changed the packet", what);
+	return true;
 }
 
 /* Each row of the table through inline_egress; @reason < 0: as the row says. */
@@ -131,7 +132,6 @@ static void expect_table(struct rig *rig, int action, int reason)
 	table = served_table(&cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], packet, sizeof(packet));
-
 		bool ran = expect_run(
 			rig, rig->bpf->progs.inline_egress, packet, len,
 			reason >= 0 ? action : is_served(&table[i]) ? TCX_REDIRECT : TCX_NEXT,

@@ -114,7 +114,7 @@ class HostState:
             for family in ("ipv4", "ipv6"):
                 directory = f"/proc/sys/net/{family}/conf/{name}"
                 state[directory] = ns.run(
-                    "sh", "-c", f"cd {directory} && grep -s . [!s]* send_redirects || :").stdout
+                    "sh", "-c", f"cd {directory} && grep -s . * || :").stdout
         state["routes"] = ns.ip("route").stdout + ns.ip("-6", "route").stdout
         state["rules"] = ns.ip("rule").stdout
         state["tc qdisc"] = ns.run("tc", "qdisc", "show").stdout

@@ -6,9 +6,9 @@
  *      netdev     what the NIC is; what cannot work is refused here, before anything is touched
  *      control    the claim on the interface: a second daemon ends here
  *      tap        the front end
- *      steer      programs and maps loaded, nothing attached
+ *      steer      programs and maps; the XDP program is attached and passes every frame
  *      workers    memory and socket of each queue, then their threads
- *      start      the programs attached, traffic comes
+ *      start      traffic comes
  *
  * Signals stay blocked and are read from a descriptor, so that nothing is interrupted half way;
  * every step below has a time limit of its own.
@@ -45,11 +45,6 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PERMISSION = 5, EXIT_UNS
 /* What stands in front of the IP header of a frame: Ethernet and up to two VLAN tags. */
 #define LINK_HEADER_MAX (14u + 2 * 4u)
 #define MTU_MAX (UMEM_CHUNK_LEN - UMEM_RX_HEADROOM - LINK_HEADER_MAX)
-
-/* Of each of a socket's four rings. A 64 KiB superpacket at the smallest usual MSS (536) takes 366
- * descriptors with slices split once; 2048 hold several, and a full receive burst of 1448 B
- * packets at 25 Gbit/s for a millisecond. */
-#define RING_SIZE 2048u
 
 /* A queue may stay bound for some milliseconds after its last owner has gone (net/xdp/xsk.c frees
  * its pool from a work queue). */
@@ -310,8 +305,7 @@ static bool is_veth(const struct netdev *dev)
 
 static int open_worker(struct daemon *d, uint32_t queue)
 {
-	/* A pinned program may run in generic mode already; with mode auto ours is tried natively. */
-	bool generic = d->config.xdp_mode == STEER_XDP_GENERIC || steer_is_generic(d->steer);
+	bool generic = steer_is_generic(d->steer);
 	struct worker_config config = {
 		.interface = d->dev.name,
 		.queue = queue,
@@ -321,9 +315,6 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		.accept_unfinished = is_veth(&d->dev),
 		.hold_ns = d->config.hold_us * 1000ull,
 		.xsk = {
-			.interface = d->dev.name,
-			.queue = queue,
-			.ring_size = RING_SIZE,
 			.variant = d->config.transmit,
 			.generic = generic,
 			/* Zero copy sends built segments only; who asks for slices gets them. */
@@ -381,25 +372,12 @@ static int start_workers(struct daemon *d)
 		int err = worker_start(&d->workers[q]);
 
 		if (err) {
-			log_error("%s queue %u: starting its thread: %s", d->dev.name, q,
-				  strerror(-err));
 			stop_workers(d);
-			return err;
+			return err; /* the worker has said why */
 		}
 		d->pulses[q].moved_ns = now_ns();
 	}
 	return 0;
-}
-
-/* A zero-copy socket cannot be fed by a generic program: the fall-back of mode auto came too late
- * for the sockets, which were bound before. */
-static int check_modes(struct daemon *d)
-{
-	if (!steer_is_generic(d->steer) || !d->workers[0].xsk.zerocopy)
-		return 0;
-	log_error("%s: zero copy, but the XDP program attaches in generic mode only; "
-		  "try --xdp-mode generic", d->dev.name);
-	return -EOPNOTSUPP;
 }
 
 static const char *xsk_mode(const struct daemon *d, const struct xsk *xsk)
@@ -522,6 +500,7 @@ static char *status_text(struct daemon *d)
 		return NULL;
 	stats.xdp_mode = steer_mode(d->steer, &stats.xdp_why);
 	steer_read_counters(d->steer, stats.steer); /* zeros when it fails */
+	stats.has_inline = !steer_read_inline_counters(d->steer, stats.inline_tc);
 	for (uint32_t q = 0; q < d->queue_cnt; q++)
 		describe_queue(d, q, &queues[q]);
 	json = stats_json(&stats);
@@ -673,9 +652,7 @@ static int run(struct daemon *d)
 	err = steer_start(d->steer);
 	if (err)
 		goto err_started;
-	err = check_modes(d);
-	if (!err)
-		err = serve(d);
+	err = serve(d);
 
 	/* Traffic ends first, then those who carry it carry up and out what they still hold. */
 	begin_shutdown(d);

@@ -66,6 +66,7 @@ static const struct kernel_counter {
 };
 
 static const char *const steer_names[STEER_COUNTER_CNT] = STEER_COUNTER_NAMES;
+static const char *const inline_names[INLINE_COUNTER_CNT] = INLINE_COUNTER_NAMES;
 
 /* Copies that are tried before one that does not add up is taken, and the pause between them (the
  * timer slack makes 60 us of it): so the main thread, which has a heartbeat to show, loses 1 ms. */
@@ -244,6 +245,9 @@ json_t *stats_json(const struct stats_daemon *daemon)
 	set_identity(object, daemon);
 	json_object_set_new(object, "steer",
 			    named_numbers(daemon->steer, steer_names, STEER_COUNTER_CNT));
+	if (daemon->has_inline)
+		json_object_set_new(object, "inline", named_numbers(daemon->inline_tc, inline_names,
+								    INLINE_COUNTER_CNT));
 	set_queues(object, daemon);
 	return object;
 }

@@ -40,6 +40,8 @@ struct stats_daemon {
 	bool merge_tcp;
 	uint32_t hold_us;
 	uint64_t steer[STEER_COUNTER_CNT];
+	bool has_inline;              /* the tc programs of inline mode are there */
+	uint64_t inline_tc[INLINE_COUNTER_CNT];
 	const struct stats_queue *queues;
 	uint32_t queue_cnt;
 };

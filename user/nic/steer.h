@@ -6,6 +6,10 @@
  * Everything we attach is a BPF link held by a file descriptor, so that the kernel takes it
  * away when the process ends, however it ends. A program that xdp-loader has loaded is the
  * operator's: we only fill its pinned maps, and empty them when we leave.
+ *
+ * The exception: where libxdp's dispatcher is on the interface already, our program joins it and
+ * lives in the dispatcher's pins. After kill -9 it stays there and passes every frame (its socket
+ * map is empty then); the next start finds and removes it.
  */
 #ifndef SUPERPACKET_STEER_H
 #define SUPERPACKET_STEER_H
@@ -31,17 +35,24 @@ struct steer_config {
 struct steer;
 
 /*
- * Loads (or adopts) programs and maps; attaches nothing yet. Logs one line with the way out
- * on failure and returns -errno: -EPERM, -ENOENT (no maps of ours in `pinned`), -EBUSY (another
- * XDP program is attached), -EOPNOTSUPP (no native XDP and mode NATIVE; no tcx), ...
+ * Loads (or adopts) programs and maps. The XDP program is attached here already, because only
+ * attaching tells whether native mode works, and the sockets have to know; it passes every
+ * frame until steer_start(). Logs one line with the way out on failure and returns -errno:
+ * -EPERM, -ENOENT (no maps of ours in `pinned`, or no program that uses them on the interface),
+ * -EBUSY (another XDP program, or another daemon), -EOPNOTSUPP (no native XDP and mode NATIVE), ...
  */
 int steer_open(struct steer **steer, const struct steer_config *config);
 
 /* Registers the AF_XDP socket of a queue. Returns 0 or -errno. */
 int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd);
 
-/* Attaches the programs, then opens the tap to traffic: state.serve and a first heartbeat.
- * Logs and returns -errno as steer_open() does. */
+/*
+ * Inline: attaches the tc programs. Then lets traffic in: a first heartbeat and state.serve. The
+ * sockets are registered before. Logs and returns -errno as steer_open() does; -EOPNOTSUPP: the
+ * kernel has no tcx. Nothing of it is left then, steer_stop() is not needed.
+ *
+ * Inline in generic mode the TAP must have the NIC's MAC address (see steer_tc.c).
+ */
 int steer_start(struct steer *steer);
 
 /* Shows life: call at least every STEER_HEARTBEAT_LIMIT_NS / 4. now_ns is CLOCK_MONOTONIC. */
@@ -62,5 +73,8 @@ const char *steer_mode(const struct steer *steer, const char **why);
 
 /* Sums the per-CPU counters of the XDP program. Returns 0 or -errno. */
 int steer_read_counters(const struct steer *steer, uint64_t counters[STEER_COUNTER_CNT]);
+
+/* The same of the tc programs; -ENOENT in port mode. In generic mode the way in has none (0). */
+int steer_read_inline_counters(const struct steer *steer, uint64_t counters[INLINE_COUNTER_CNT]);
 
 #endif

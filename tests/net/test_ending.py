@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""However the daemon ends, the host is as it was and connections go on through the kernel."""
+
+import os
+import signal
+
+from daemon import Daemon, HostState, wait_until_freed
+from harness import test
+from lab import expect, wait_until
+from test_bulk import servers, transfer
+from wire import Server, Transfer, Wire
+
+RUNTIME = "/run/superpacket"
+
+
+def start_streams(lab, wire, data):
+    """One each way; returns when both are well under way, with most still to come."""
+    servers(lab, wire, data)
+    streams = [transfer(lab, wire, data, direction, family)
+               for direction, family in (("in", 4), ("out", 6))]
+    for stream in streams:
+        stream.wait_received(data.length // 10)
+    return streams
+
+
+def middle(streams):
+    """Were they still running when it happened? Otherwise the test has shown nothing."""
+    expect(any(s.process.running() for s in streams), "the streams were over too early")
+
+
+def ends(lab, data, end):
+    """Starts the daemon, ends it in the middle of two streams; everything must go on."""
+    wire = Wire(lab)
+    before = HostState(wire.host)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    objects = daemon.bpf_objects()
+    expect(any(kind == "link" for kind, _ in objects), f"it holds no BPF link: {objects}")
+    tap = daemon.tap()
+    streams = start_streams(lab, wire, data)
+    end(daemon)
+    middle(streams)
+    for stream in streams:
+        stream.finish()
+    expect(tap not in wire.host.links(), f"the TAP {tap} is still there")
+    before.wait_restored()
+    wait_until_freed(lab, objects)
+    return wire
+
+
+@test("inline: kill -9 in the middle of two streams; they complete, nothing is left", seconds=120)
+def kill_9(lab, data):
+    wire = ends(lab, data, lambda daemon: daemon.kill())
+    # whatever the dead one left must not stop the next one
+    daemon = Daemon(lab, wire.host, wire.nic)
+    Transfer(lab, wire.host, wire.PEER6, data, 32 << 20).finish()
+    expect(daemon.total()["rx_superpackets"] > 0, "the second daemon merged nothing")
+    daemon.stop()
+
+
+@test("inline: SIGTERM in the middle of two streams; the daemon ends well", seconds=120)
+def sigterm(lab, data):
+    wire = ends(lab, data, lambda daemon: daemon.stop(signal.SIGTERM))
+    left = [n for n in os.listdir(RUNTIME) if n.startswith(wire.nic)] \
+        if os.path.isdir(RUNTIME) else []
+    expect(not left, f"left in {RUNTIME}: {left}")
+
+
+@test("inline: SIGINT in the middle of two streams; the daemon ends well", seconds=120)
+def sigint(lab, data):
+    ends(lab, data, lambda daemon: daemon.stop(signal.SIGINT))
+
+
+@test("a daemon that dies by abort (SIGABRT) leaves nothing", seconds=120)
+def abort(lab, data):
+    def end(daemon):
+        daemon.process.signal(signal.SIGABRT)
+        daemon.process.wait(10, -signal.SIGABRT)
+
+    ends(lab, data, end)
+
+
+@test("inline: a hung daemon (SIGSTOP) loses its traffic to the kernel, and gets it back", seconds=120)
+def hung(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    streams = start_streams(lab, wire, data)
+    daemon.process.signal(signal.SIGSTOP)
+    middle(streams)
+    for stream in streams:
+        stream.finish()
+    # new connections too
+    Transfer(lab, wire.host, wire.PEER4, data, 16 << 20).finish()
+    daemon.process.signal(signal.SIGCONT)
+
+    def served_again():
+        before = daemon.total()["rx_packets"]
+        Transfer(lab, wire.host, wire.PEER4, data, 4 << 20).finish()
+        return daemon.total()["rx_packets"] - before > 1000
+
+    wait_until(served_again, 30, "the daemon that goes on is given traffic again")
+    daemon.stop()
+
+
+@test("port mode: kill -9 and SIGTERM leave nothing", seconds=60)
+def port(lab, data):
+    wire = Wire(lab, host_addresses=False)
+    before = HostState(wire.host)
+    tap = lab.unique("tap")
+    Server(lab, wire.peer, data)
+    for end in (Daemon.kill, Daemon.stop):
+        daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
+        wire.address_host(wire.host, tap)
+        Transfer(lab, wire.host, wire.PEER4, data, 16 << 20).finish()
+        objects = daemon.bpf_objects()
+        end(daemon)
+        before.wait_restored()
+        wait_until_freed(lab, objects)
+
+
+@test("start and stop 50 times: nothing is left", seconds=180)
+def start_stop_50(lab):
+    wire = Wire(lab)
+    before = HostState(wire.host)
+    objects = set()
+    for round in range(50):
+        daemon = Daemon(lab, wire.host, wire.nic)
+        objects |= daemon.bpf_objects()
+        if round % 5 == 4:
+            daemon.kill()
+        else:
+            daemon.stop()
+    before.wait_restored()
+    wait_until_freed(lab, objects)

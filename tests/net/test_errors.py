@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What the daemon cannot do, it says in one line with the way out, and leaves nothing behind."""
+
+import ctypes
+import mmap
+import os
+import platform
+import shutil
+import socket
+import struct
+
+from daemon import (DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_NOT_SUPPORTED, EXIT_OK,
+                    EXIT_USAGE, Daemon, HostState)
+from harness import test
+from lab import AF_XDP, Skip, expect
+from wire import PYTHON, Transfer, Server, Wire
+
+
+def expect_refusal(ns, argv, codes, words, state=None):
+    """Runs the daemon, which must end by itself, with one of the codes, one line that holds each of the
+    words (one of them, where a tuple is given), and the host as it was."""
+    state = state or HostState(ns)
+    done = ns.run(*argv, check=False)
+    said = done.stderr.strip()
+    expect(done.returncode in codes,
+           f"exit code {done.returncode} instead of {' or '.join(map(str, codes))}; said: {said!r}")
+    lines = said.splitlines()
+    expect(len(lines) == 1, f"{len(lines)} lines instead of one: {said!r}")
+    for word in words:
+        choice = word if isinstance(word, tuple) else (word,)
+        expect(any(w.lower() in said.lower() for w in choice), f"{word!r} is not in: {said!r}")
+    expect(not done.stdout, f"on stdout: {done.stdout!r}")
+    state.wait_restored()
+
+
+@test("no such interface")
+def interface_missing(lab):
+    host = lab.namespace("host")
+    expect_refusal(host, [DAEMON, "--interface", "nosuch0"], [EXIT_FAILED], ["nosuch0"])
+
+
+@test("no permission: run as nobody")
+def no_permission(lab):
+    wire = Wire(lab)
+    # where nobody may read it
+    daemon = shutil.copy(DAEMON, lab.tmp)
+    os.chmod(daemon, 0o755)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
+    expect_refusal(wire.host, [*nobody, daemon, "--interface", wire.nic], [EXIT_NO_PERMISSION],
+                   [("root", "CAP_", "permission")])
+
+
+@test("no permission: root without capabilities")
+def no_capabilities(lab):
+    wire = Wire(lab)
+    none = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    expect_refusal(wire.host, [*none, DAEMON, "--interface", wire.nic], [EXIT_NO_PERMISSION],
+                   [("root", "CAP_", "permission")])
+
+
+class QueueOwner:
+    """Another program's AF_XDP socket on queue 0 of an interface, made by hand."""
+
+    SOL_XDP = 283
+    XDP_RX_RING, XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING = 2, 4, 5, 6
+    LENGTH = 16 * 4096
+
+    def __init__(self, ns, interface):
+        with ns.entered():
+            self.socket = socket.socket(AF_XDP, socket.SOCK_RAW)
+            ifindex = socket.if_nametoindex(interface)
+        self.memory = mmap.mmap(-1, self.LENGTH)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        self._set(self.XDP_UMEM_REG, struct.pack("QQIII4x", address, self.LENGTH, 4096, 0, 0))
+        for ring in (self.XDP_UMEM_FILL_RING, self.XDP_UMEM_COMPLETION_RING, self.XDP_RX_RING):
+            self._set(ring, struct.pack("I", 64))
+        # struct sockaddr_xdp: family, flags, ifindex, queue, shared umem fd
+        name = struct.pack("HHIII", AF_XDP, 0, ifindex, 0, 0)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.bind(self.socket.fileno(), name, len(name)) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    def _set(self, option, value):
+        self.socket.setsockopt(self.SOL_XDP, option, value)
+
+
+@test("another AF_XDP socket owns the queue")
+def queue_busy(lab):
+    wire = Wire(lab)
+    owner = QueueOwner(wire.host, wire.nic)
+    expect_refusal(wire.host, [DAEMON, "--interface", wire.nic], [EXIT_FAILED],
+                   [wire.nic, "queue 0", ("busy", "another")])
+    owner.socket.close()
+
+
+@test("a second daemon on the interface is refused, the first one goes on")
+def second_daemon(lab, data):
+    wire = Wire(lab)
+    first = Daemon(lab, wire.host, wire.nic)
+    expect_refusal(wire.host, [DAEMON, "--interface", wire.nic], [EXIT_FAILED],
+                   [wire.nic])
+    Server(lab, wire.peer, data)
+    Transfer(lab, wire.host, wire.PEER4, data, 16 << 20).finish()
+    expect(first.total()["rx_superpackets"] > 0, "the first daemon no longer merges")
+
+
+@test("the TAP's name is taken")
+def tap_taken(lab):
+    wire = Wire(lab)
+    tap = lab.unique("tap")
+    wire.host.ip("link", "add", "name", tap, "type", "veth", "peer", "name", lab.unique("pat"))
+    expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, "--mode", "port", "--tap", tap],
+                   [EXIT_FAILED], [tap])
+
+
+@test("MTU 9000 does not fit a frame: the number that would is said")
+def mtu_too_large(lab):
+    wire = Wire(lab, mtu=9000)
+    expect_refusal(wire.host, [DAEMON, "--interface", wire.nic], [EXIT_FAILED, EXIT_NOT_SUPPORTED],
+                   [wire.nic, "9000", "mtu"])
+
+
+@test("the pin directory has none of our maps")
+def pinned_without_maps(lab):
+    wire = Wire(lab)
+    for directory in (lab.tmp, "/nonexistent/pins"):
+        expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, "--pinned", directory],
+                       [EXIT_FAILED], [directory, ("xdp-loader", "steer")])
+
+
+@test("more queues than the NIC has")
+def too_many_queues(lab):
+    wire = Wire(lab)
+    expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, "--queues", "7"],
+                   [EXIT_FAILED, EXIT_USAGE], ["7", "queue"])
+
+
+@test("the interface is in use by another XDP program")
+def xdp_in_use(lab):
+    wire = Wire(lab)
+    Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", lab.unique("tap"))
+    # the control socket of the first one is hidden from the second: it must find out by itself
+    expect_refusal(wire.host, ["env", f"RUNTIME_DIRECTORY={lab.tmp}", DAEMON, "--interface", wire.nic],
+                   [EXIT_FAILED], [wire.nic])
+
+
+# Linux: number of socket(2), AUDIT_ARCH, by machine
+SECCOMP = {"x86_64": (41, 0xC000003E), "aarch64": (198, 0xC00000B7)}
+
+WITHOUT_AF_XDP = """
+import ctypes, os, struct, sys
+number, arch = int(sys.argv[1]), int(sys.argv[2])
+def op(code, jt, jf, k):
+    return struct.pack("HBBI", code, jt, jf, k)
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+program = b"".join([
+    op(LOAD, 0, 0, 4), op(EQUAL, 0, 5, arch),       # seccomp_data.arch
+    op(LOAD, 0, 0, 0), op(EQUAL, 0, 3, number),     # .nr
+    op(LOAD, 0, 0, 16), op(EQUAL, 0, 1, 44),        # .args[0] == AF_XDP
+    op(RETURN, 0, 0, 0x00050000 | 97),              # EAFNOSUPPORT
+    op(RETURN, 0, 0, 0x7FFF0000)])
+buffer = ctypes.create_string_buffer(program)
+class Fprog(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+fprog = Fprog(len(program) // 8, ctypes.addressof(buffer))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0              # PR_SET_NO_NEW_PRIVS
+if libc.prctl(22, 2, ctypes.byref(fprog), 0, 0):    # PR_SET_SECCOMP, filter
+    sys.exit(77)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+@test("a kernel without AF_XDP (as a seccomp filter shows it)")
+def no_af_xdp(lab):
+    if platform.machine() not in SECCOMP:
+        raise Skip(f"no system call number known for {platform.machine()}")
+    wire = Wire(lab)
+    number, arch = SECCOMP[platform.machine()]
+    wrapper = [PYTHON, "-c", WITHOUT_AF_XDP, str(number), str(arch)]
+    if wire.host.run(*wrapper, "/bin/true", check=False).returncode == 77:
+        raise Skip("this kernel has no seccomp filters")
+    expect_refusal(wire.host, [*wrapper, DAEMON, "--interface", wire.nic], [EXIT_NOT_SUPPORTED],
+                   ["AF_XDP"])
+
+
+@test("bad command lines: exit code 2 and the way out")
+def usage(lab):
+    wire = Wire(lab)
+    good = [DAEMON, "--interface", wire.nic]
+    for argv in ([DAEMON], [DAEMON, "--interface"], [*good, "--frobnicate"], [*good, "extra"],
+                 [*good, "--mode", "sideways"], [*good, "--xdp-mode", "hw"],
+                 [*good, "--queues", "0"], [*good, "--queues", "many"],
+                 [*good, "--merge", "sctp"], [*good, "--merge", ""], [*good, "--hold", "-1"],
+                 [*good, "--hold", "5ms"], [*good, "--tap", "a-name-far-too-long"],
+                 [*good, "--tap", "with/slash"], [*good, "--pinned", ""]):
+        expect_refusal(wire.host, argv, [EXIT_USAGE], [])
+
+
+@test("--help and --version: exit code 0, on stdout")
+def help_and_version(lab):
+    for option in ("--help", "--version", "-h", "-V"):
+        done = lab.run([DAEMON, option], check=False)
+        expect(done.returncode == EXIT_OK, f"{option}: exit code {done.returncode}")
+        expect("superpacketd" in done.stdout and not done.stderr, f"{option}: {done}")

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""`superpacket status`: what it shows, that it adds up, its exit codes."""
+
+import json
+
+from daemon import COMMAND, EXIT_NOT_RUNNING, EXIT_USAGE, Daemon, add_up
+from harness import test
+from lab import expect, wait_until
+from test_bulk import servers, transfer
+from wire import Wire
+
+QUEUE_NUMBERS = """
+    rx_packets rx_bytes rx_superpackets rx_segments rx_delivered_packets rx_delivered_bytes
+    rx_held_packets rx_cut_again rx_checksum_errors tap_packets tap_bytes tx_superpackets
+    tx_segments tx_ordinary tx_bytes tx_descriptors tx_wakeups tx_pauses polls
+    frames_total frames_free frames_kernel frames_held slots_total slots_used
+    buffers_total buffers_used""".split()
+REASONS = """
+    count bytes age burst_end out_of_sequence no_data flags push_fin short larger header
+    checksum fragment ip_options table_full reconfigure shutdown""".split()
+
+
+def expect_numbers(counters, where):
+    for name in QUEUE_NUMBERS:
+        expect(isinstance(counters.get(name), int), f"{where}: {name} is {counters.get(name)!r}")
+    for group in ("flushes", "singles"):
+        missing = set(REASONS) - set(counters[group])
+        expect(not missing, f"{where}: {group} lacks {missing}")
+    for group in ("flushes", "singles", "drops"):
+        expect(all(isinstance(n, int) for n in counters[group].values()), f"{where}: {group}")
+
+
+def expect_schema(status, wire, daemon):
+    for key, value in {"interface": wire.nic, "pid": daemon.pid, "mode": "inline"}.items():
+        expect(status[key] == value, f"{key} is {status[key]!r} instead of {value!r}")
+    expect(status["tap"] in wire.host.links(), f"there is no TAP {status['tap']!r}")
+    expect(status["xdp"]["mode"] and status["xdp"]["why"], f"xdp: {status['xdp']}")
+    expect(len(status["queues"]) == 1, f"{len(status['queues'])} queues")
+    for queue in status["queues"]:
+        for key in ("mode", "why", "transmit"):
+            expect(queue["xsk"][key], f"xsk.{key} is empty: {queue['xsk']}")
+        expect_numbers(queue, f"queue {queue['queue']}")
+    expect_numbers(status["total"], "total")
+
+
+def expect_sums(status):
+    """Queues add up to the total, packets to what became of them."""
+    total = status["total"]
+    for part in [*status["queues"], total]:
+        wrong = add_up(part)
+        expect(not wrong, f"counters do not add up: {wrong}")
+    for name in QUEUE_NUMBERS:
+        in_queues = sum(q[name] for q in status["queues"])
+        expect(in_queues == total[name], f"{name}: queues {in_queues}, total {total[name]}")
+    expect(sum(total["flushes"].values()) == total["rx_superpackets"] + total["rx_cut_again"],
+           f"{sum(total['flushes'].values())} flushes, but {total['rx_superpackets']} superpackets")
+    alone = total["rx_delivered_packets"] - total["rx_segments"]
+    expect(sum(total["singles"].values()) == alone,
+           f"{sum(total['singles'].values())} singles by reason, but {alone} packets went up alone")
+
+
+@test("status -j has every counter, and they add up while traffic flows and afterwards", seconds=90)
+def json_adds_up(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect_schema(daemon.status(), wire, daemon)
+    servers(lab, wire, data)
+    for direction in ("in", "out"):
+        stream = transfer(lab, wire, data, direction, 4)
+        while stream.process.running():
+            status = daemon.status()
+            for queue in status["queues"]:
+                wrong = add_up(queue)
+                expect(not wrong, f"in the middle of it counters do not add up: {wrong}")
+        stream.finish()
+    # the last ACKs may still be under way
+    wait_until(lambda: daemon.total()["slots_used"] == 0 and daemon.total()["rx_held_packets"] == 0,
+               5, lambda: f"all slots are back and nothing is held: {daemon.total()}")
+    status = daemon.status()
+    expect_schema(status, wire, daemon)
+    expect_sums(status)
+    total = status["total"]
+    expect(total["rx_bytes"] > data.length and total["tx_bytes"] > data.length,
+           f"fewer bytes than were transferred: {total['rx_bytes']} in, {total['tx_bytes']} out")
+
+
+@test("status for people names interface, mode and superpackets and fits 80 columns")
+def text(lab):
+    wire = Wire(lab)
+    Daemon(lab, wire.host, wire.nic)
+    done = wire.host.run(COMMAND, "status")
+    for word in (wire.nic, "inline", "native"):
+        expect(word in done.stdout, f"{word!r} is not in: {done.stdout}")
+    too_long = [line for line in done.stdout.splitlines() if len(line) > 80]
+    expect(not too_long, f"longer than 80 columns: {too_long[:2]}")
+
+
+@test("status without a daemon: exit code 3 and a sentence")
+def not_running(lab):
+    # a namespace of our own is not enough: other daemons may run on this machine
+    done = lab.run(["env", f"RUNTIME_DIRECTORY={lab.tmp}", COMMAND, "status"], check=False)
+    if done.returncode == 0:
+        # the command looks at the machine's directory, where others are at work
+        return
+    expect(done.returncode == EXIT_NOT_RUNNING, f"exit code {done.returncode}: {done.stderr}")
+    expect(done.stderr.strip(), "nothing was said on stderr")
+
+
+@test("status of two daemons on one machine names both")
+def two_daemons(lab):
+    first, second = Wire(lab), lab.namespace("other")
+    lab.veth(second, lab.unique("oth"), second, lab.unique("end"))
+    daemons = [Daemon(lab, first.host, first.nic), Daemon(lab, second, lab.unique("oth"))]
+    for daemon in daemons:
+        expect(daemon.status()["interface"] == daemon.interface, "wrong interface")
+    entries = json.loads(first.host.run(COMMAND, "status", "-j").stdout)
+    pids = {entry["pid"] for entry in entries}
+    expect({d.pid for d in daemons} <= pids, f"pids {pids}")
+
+
+@test("superpacket with a bad verb or option: exit code 2")
+def usage(lab):
+    for argv in (["frobnicate"], ["status", "--frobnicate"]):
+        done = lab.run([COMMAND, *argv], check=False)
+        expect(done.returncode == EXIT_USAGE, f"{argv}: exit code {done.returncode}")
+        expect(done.stderr.strip(), f"{argv}: nothing was said on stderr")

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/config.h"
+
+#define ARGS_MAX 12
+
+struct line {
+	const char *what;
+	const char *args[ARGS_MAX];
+	enum config_verdict verdict;
+	const char *says; /* a part of the error, for CONFIG_USAGE */
+};
+
+static enum config_verdict parse(struct config *config, const char *const args[ARGS_MAX])
+{
+	char *argv[ARGS_MAX + 2] = { "superpacketd" };
+	int argc = 1;
+
+	/* getopt reorders the pointers, never the strings. */
+	for (; argc <= ARGS_MAX && args[argc - 1]; argc++)
+		argv[argc] = (char *)args[argc - 1];
+	return config_parse(config, argc, argv);
+}
+
+static const struct line lines[] = {
+	{ "only the interface", { "--interface", "eth0" }, CONFIG_RUN, NULL },
+	{ "value behind =", { "--interface=eth0", "--mode=port" }, CONFIG_RUN, NULL },
+	{ "an altname, longer than a name", { "--interface=enp0s31f6-the-long-one" }, CONFIG_RUN, NULL },
+	{ "everything", { "--interface=eth0", "--mode=inline", "--tap=x", "--pinned=/d", "--queues=2",
+			  "--merge=tcp", "--hold=50", "--xdp-mode=native", "--transmit=built", "-v" },
+	  CONFIG_RUN, NULL },
+	{ "all queues", { "--interface=eth0", "--queues=all" }, CONFIG_RUN, NULL },
+	{ "most queues", { "--interface=eth0", "--queues=256" }, CONFIG_RUN, NULL },
+	{ "longest hold", { "--interface=eth0", "--hold=1000000" }, CONFIG_RUN, NULL },
+	{ "longest TAP name", { "--interface=eth0", "--tap=abcdefghijklmno" }, CONFIG_RUN, NULL },
+	{ "help", { "--help" }, CONFIG_HELP, NULL },
+	{ "help, short", { "-h" }, CONFIG_HELP, NULL },
+	{ "version", { "-V" }, CONFIG_VERSION, NULL },
+	{ "version, long", { "--interface=eth0", "--version" }, CONFIG_VERSION, NULL },
+
+	{ "nothing", { NULL }, CONFIG_USAGE, "no interface given" },
+	{ "interface without value", { "--interface" }, CONFIG_USAGE, "'--interface'" },
+	{ "empty interface", { "--interface=" }, CONFIG_USAGE, "--interface: ''" },
+	{ "interface with a slash", { "--interface=../x" }, CONFIG_USAGE, "--interface: '../x'" },
+	{ "interface that is a dot", { "--interface=." }, CONFIG_USAGE, "--interface: '.'" },
+	{ "unknown option", { "--interface=eth0", "--speed=9" }, CONFIG_USAGE, "'--speed=9'" },
+	{ "unknown letter", { "--interface=eth0", "-x" }, CONFIG_USAGE, "'-x'" },
+	{ "unknown letter in a cluster", { "--interface=eth0", "-vx" }, CONFIG_USAGE, "'-x'" },
+	{ "an argument too many", { "--interface=eth0", "eth1" }, CONFIG_USAGE, "'eth1'" },
+	{ "unknown mode", { "--interface=eth0", "--mode=bridge" }, CONFIG_USAGE,
+	  "--mode: 'bridge' is not accepted; give inline or port" },
+	{ "mode in capitals", { "--interface=eth0", "--mode=Inline" }, CONFIG_USAGE, "'Inline'" },
+	{ "unknown XDP mode", { "--interface=eth0", "--xdp-mode=skb" }, CONFIG_USAGE,
+	  "--xdp-mode: 'skb' is not accepted; give native, generic or auto" },
+	{ "no queue", { "--interface=eth0", "--queues=0" }, CONFIG_USAGE, "--queues: '0'" },
+	{ "too many queues", { "--interface=eth0", "--queues=257" }, CONFIG_USAGE, "--queues: '257'" },
+	{ "negative queues", { "--interface=eth0", "--queues=-1" }, CONFIG_USAGE, "--queues: '-1'" },
+	{ "queues that overflow", { "--interface=eth0", "--queues=4294967297" }, CONFIG_USAGE,
+	  "--queues: '4294967297'" },
+	{ "queues with a unit", { "--interface=eth0", "--queues=2x" }, CONFIG_USAGE, "--queues: '2x'" },
+	{ "empty queues", { "--interface=eth0", "--queues=" }, CONFIG_USAGE, "--queues: ''" },
+	{ "queues in hex", { "--interface=eth0", "--queues=0x2" }, CONFIG_USAGE, "'0x2'" },
+	{ "hold too long", { "--interface=eth0", "--hold=1000001" }, CONFIG_USAGE,
+	  "--hold: '1000001' is not accepted; give microseconds from 0 to 1000000" },
+	{ "hold with a blank", { "--interface=eth0", "--hold= 5" }, CONFIG_USAGE, "--hold: ' 5'" },
+	{ "hold with a sign", { "--interface=eth0", "--hold=+5" }, CONFIG_USAGE, "--hold: '+5'" },
+	{ "hold with a fraction", { "--interface=eth0", "--hold=1.5" }, CONFIG_USAGE, "'1.5'" },
+	{ "unknown protocol", { "--interface=eth0", "--merge=tcp,udp" }, CONFIG_USAGE,
+	  "--merge: 'tcp,udp' is not accepted; give tcp or none" },
+	{ "merge none and some", { "--interface=eth0", "--merge=none,tcp" }, CONFIG_USAGE,
+	  "--merge: 'none,tcp'" },
+	{ "merge with an empty word", { "--interface=eth0", "--merge=tcp," }, CONFIG_USAGE, "'tcp,'" },
+	{ "empty merge", { "--interface=eth0", "--merge=" }, CONFIG_USAGE, "--merge: ''" },
+	{ "empty TAP name", { "--interface=eth0", "--tap=" }, CONFIG_USAGE, "--tap: ''" },
+	{ "TAP name too long", { "--interface=eth0", "--tap=abcdefghijklmnop" }, CONFIG_USAGE,
+	  "1 to 15 characters" },
+	{ "TAP name with a blank", { "--interface=eth0", "--tap=a b" }, CONFIG_USAGE, "'a b'" },
+	{ "TAP name that is a template", { "--interface=eth0", "--tap=tap%d" }, CONFIG_USAGE, "'tap%d'" },
+	{ "empty pin directory", { "--interface=eth0", "--pinned=" }, CONFIG_USAGE, "--pinned: ''" },
+	{ "unknown transmit", { "--interface=eth0", "--transmit=fast" }, CONFIG_USAGE,
+	  "--transmit: 'fast' is not accepted; give auto, slices or built" },
+};
+
+Test(config, lines)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const struct line *line = &lines[i];
+		struct config config;
+		enum config_verdict verdict = parse(&config, line->args);
+
+		cr_expect_eq(verdict, line->verdict, "%s: verdict %d, not %d (%s)", line->what, verdict,
+			     line->verdict, config.error);
+		if (line->says)
+			cr_expect(strstr(config.error, line->says), "%s: '%s' is not in \"%s\"",
+				  line->what, line->says, config.error);
+		cr_expect_not(strchr(config.error, '\n'), "%s: more than a line", line->what);
+	}
+}
+
+Test(config, defaults)
+{
+	struct config config;
+
+	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){ "--interface", "eth0" }), CONFIG_RUN);
+	cr_expect_str_eq(config.interface, "eth0");
+	cr_expect_eq(config.mode, CONFIG_INLINE);
+	cr_expect_not(config.mode_asked);
+	cr_expect_null(config.tap);
+	cr_expect_null(config.pinned);
+	cr_expect_eq(config.xdp_mode, STEER_XDP_AUTO);
+	cr_expect_eq(config.queues, 0, "all");
+	cr_expect(config.merge_tcp);
+	cr_expect_eq(config.hold_us, 0);
+	cr_expect_eq(config.transmit, XSK_VARIANT_AUTO);
+	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
+}
+
+Test(config, values)
+{
+	struct config config;
+
+	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){
+		"--interface=veth0", "--mode=port", "--tap=tap0", "--pinned=/sys/fs/bpf/x", "--xdp-mode",
+		"generic", "--queues=3", "--merge=none", "--hold=250", "--transmit=slices", "-q" }),
+		CONFIG_RUN, "%s", config.error);
+	cr_expect_eq(config.mode, CONFIG_PORT);
+	cr_expect(config.mode_asked);
+	cr_expect_str_eq(config.tap, "tap0");
+	cr_expect_str_eq(config.pinned, "/sys/fs/bpf/x");
+	cr_expect_eq(config.xdp_mode, STEER_XDP_GENERIC);
+	cr_expect_eq(config.queues, 3);
+	cr_expect_not(config.merge_tcp);
+	cr_expect_eq(config.hold_us, 250);
+	cr_expect_eq(config.transmit, XSK_VARIANT_SLICES);
+	cr_expect_eq(config.log_level, LOG_LEVEL_WARNING);
+}
+
+Test(config, the_last_one_counts)
+{
+	struct config config;
+
+	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){
+		"--interface=a", "--queues=2", "--queues=all", "--interface=b", "--merge=none",
+		"--merge=tcp" }), CONFIG_RUN);
+	cr_expect_str_eq(config.interface, "b");
+	cr_expect_eq(config.queues, 0);
+	cr_expect(config.merge_tcp);
+}
+
+Test(config, an_overlong_value_does_not_burst_the_message)
+{
+	char value[2000] = "--mode=", *argv[] = { "superpacketd", value, NULL };
+	struct config config;
+
+	memset(value + 7, 'x', sizeof value - 8);
+	cr_expect_eq(config_parse(&config, 2, argv), CONFIG_USAGE);
+	cr_expect(strstr(config.error, "give inline or port"), "%s", config.error);
+}
+
+Test(config, default_tap_names)
+{
+	char name[IFNAMSIZ], other[IFNAMSIZ];
+
+	config_tap_name(name, "eth0", 7);
+	cr_expect_str_eq(name, "sp-eth0");
+	config_tap_name(name, "enp130s0f1np", 7);
+	cr_expect_str_eq(name, "sp-enp130s0f1np", "just fits");
+	config_tap_name(name, "enp130s0f1np1", 12);
+	config_tap_name(other, "enp130s0f1np2", 13);
+	cr_expect_str_eq(name, "sp-enp130s0f.12");
+	cr_expect_str_neq(name, other, "names that begin alike stay apart");
+	config_tap_name(name, "enp130s0f1np1", 4294967295u);
+	cr_expect_str_eq(name, "sp-e.4294967295");
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/stats.h"
+
+#define WORDS (sizeof(struct worker_stats) / sizeof(uint64_t))
+
+/* The schema, spelled out once more: readers outside depend on it. */
+static const char *const flat_names[] = {
+	"rx_packets", "rx_bytes", "rx_superpackets", "rx_segments", "rx_delivered_packets",
+	"rx_delivered_bytes", "rx_held_packets", "rx_cut_again", "rx_checksum_errors", "tap_packets",
+	"tap_bytes", "tx_superpackets", "tx_segments", "tx_ordinary", "tx_bytes", "tx_descriptors",
+	"tx_wakeups", "tx_pauses", "tx_waiting", "polls", "frames_total", "frames_free",
+	"frames_kernel", "frames_held", "slots_total", "slots_used", "buffers_total", "buffers_used",
+};
+static const char *const drop_names[] = { "rx_multibuffer", "rx_tap", "tx_vnet", "tx_malformed",
+					  "tx_too_long" };
+static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_ring_empty",
+					    "tx_invalid" };
+static const char *const steer_names[] = STEER_COUNTER_NAMES;
+static const char *const inline_names[] = INLINE_COUNTER_NAMES;
+
+/* Every counter different, so that none can stand in for another. */
+static void fill(struct worker_stats *stats, uint64_t first)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		((uint64_t *)stats)[i] = first + i;
+}
+
+static uint64_t number(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	cr_expect(json_is_integer(value), "%s is not a number", name);
+	return (uint64_t)json_integer_value(value);
+}
+
+/* Two queues, the second hung if asked for. */
+static json_t *render(bool hung)
+{
+	static struct stats_queue queues[2];
+	struct stats_daemon daemon = {
+		.interface = "veth0",
+		.ifindex = 7,
+		.netns = 4026531840u,
+		.pid = 123,
+		.version = "0.1.0",
+		.uptime_s = 5,
+		.mode = "inline",
+		.mode_why = "the default",
+		.tap = "sp-veth0",
+		.xdp_mode = "native",
+		.xdp_why = "the driver can",
+		.merge_tcp = true,
+		.hold_us = 50,
+		.has_inline = true,
+		.queues = queues,
+		.queue_cnt = 2,
+	};
+
+	for (uint32_t q = 0; q < 2; q++) {
+		queues[q] = (struct stats_queue){ .queue = q, .mode = "native", .why = "no zero-copy",
+						  .transmit = "slices", .unaligned = true,
+						  .tx_budget = 2048, .hung = hung && q == 1 };
+		fill(&queues[q].counters, 1000 * (q + 1));
+		queues[q].kernel = (struct xdp_statistics){
+			.rx_dropped = 1 + q, .rx_ring_full = 10 + q,
+			.rx_fill_ring_empty_descs = 100 + q, .tx_invalid_descs = 1000 + q };
+	}
+	for (int i = 0; i < STEER_COUNTER_CNT; i++)
+		daemon.steer[i] = 77 + (uint64_t)i;
+	for (int i = 0; i < INLINE_COUNTER_CNT; i++)
+		daemon.inline_tc[i] = 177 + (uint64_t)i;
+	return stats_json(&daemon);
+}
+
+/* All the counters are there under their names, and sum to the words of struct worker_stats. */
+static void expect_counters(const json_t *object, uint64_t words_sum)
+{
+	const json_t *drops = json_object_get(object, "drops");
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flat_names); i++)
+		sum += number(object, flat_names[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(drop_names); i++)
+		sum += number(drops, drop_names[i]);
+	for (size_t i = 0; i < GRO_REASON_CNT; i++) {
+		sum += number(json_object_get(object, "flushes"), gro_reason_names[i]);
+		sum += number(json_object_get(object, "singles"), gro_reason_names[i]);
+	}
+	cr_expect_eq(sum, words_sum, "counters sum to %lu, not %lu", (unsigned long)sum,
+		     (unsigned long)words_sum);
+	cr_expect_eq(json_object_size(drops), ARRAY_SIZE(drop_names));
+	cr_expect_eq(json_object_size(json_object_get(object, "flushes")), GRO_REASON_CNT);
+	cr_expect_eq(json_object_size(json_object_get(object, "singles")), GRO_REASON_CNT);
+}
+
+static uint64_t words_sum(uint64_t first)
+{
+	return WORDS * first + WORDS * (WORDS - 1) / 2;
+}
+
+Test(stats, the_schema_of_a_daemon)
+{
+	json_t *daemon = render(false);
+	const json_t *xdp = json_object_get(daemon, "xdp"), *merge = json_object_get(daemon, "merge");
+
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "interface")), "veth0");
+	cr_expect_eq(number(daemon, "ifindex"), 7);
+	cr_expect_eq(number(daemon, "netns"), 4026531840u);
+	cr_expect_eq(number(daemon, "pid"), 123);
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "version")), "0.1.0");
+	cr_expect_eq(number(daemon, "uptime_s"), 5);
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "mode")), "inline");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "mode_why")), "the default");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "tap")), "sp-veth0");
+	cr_expect_str_eq(json_string_value(json_object_get(xdp, "mode")), "native");
+	cr_expect_str_eq(json_string_value(json_object_get(xdp, "why")), "the driver can");
+	cr_assert_eq(json_array_size(merge), 1);
+	cr_expect_str_eq(json_string_value(json_array_get(merge, 0)), "tcp");
+	cr_expect_eq(number(daemon, "hold_us"), 50);
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "ok");
+	for (size_t i = 0; i < STEER_COUNTER_CNT; i++)
+		cr_expect_eq(number(json_object_get(daemon, "steer"), steer_names[i]), 77 + i);
+	for (size_t i = 0; i < INLINE_COUNTER_CNT; i++)
+		cr_expect_eq(number(json_object_get(daemon, "inline"), inline_names[i]), 177 + i);
+	json_decref(daemon);
+}
+
+Test(stats, the_schema_of_a_queue)
+{
+	json_t *daemon = render(false);
+	const json_t *queues = json_object_get(daemon, "queues");
+
+	cr_assert_eq(json_array_size(queues), 2);
+	for (size_t q = 0; q < 2; q++) {
+		const json_t *queue = json_array_get(queues, q), *xsk = json_object_get(queue, "xsk");
+
+		cr_expect_eq(number(queue, "queue"), q);
+		cr_expect_str_eq(json_string_value(json_object_get(xsk, "mode")), "native");
+		cr_expect_str_eq(json_string_value(json_object_get(xsk, "why")), "no zero-copy");
+		cr_expect_str_eq(json_string_value(json_object_get(xsk, "transmit")), "slices");
+		cr_expect(json_is_true(json_object_get(xsk, "unaligned")));
+		cr_expect(json_is_false(json_object_get(xsk, "huge_pages")));
+		cr_expect_eq(number(xsk, "tx_budget"), 2048);
+		expect_counters(queue, words_sum(1000 * (q + 1)));
+	}
+	json_decref(daemon);
+}
+
+Test(stats, each_counter_under_its_own_name)
+{
+	struct stats_queue queue = { .counters = { .rx_packets = 1, .tx_drop_vnet = 2, .polls = 3 } };
+	struct stats_daemon daemon = { .queues = &queue, .queue_cnt = 1 };
+	json_t *json, *one;
+
+	queue.counters.flushes[GRO_BURST_END] = 4;
+	queue.counters.singles[GRO_NO_DATA] = 5;
+	json = stats_json(&daemon);
+	one = json_array_get(json_object_get(json, "queues"), 0);
+	cr_expect_eq(number(one, "rx_packets"), 1);
+	cr_expect_eq(number(json_object_get(one, "drops"), "tx_vnet"), 2);
+	cr_expect_eq(number(one, "polls"), 3);
+	cr_expect_eq(number(json_object_get(one, "flushes"), gro_reason_names[GRO_BURST_END]), 4);
+	cr_expect_eq(number(json_object_get(one, "singles"), gro_reason_names[GRO_NO_DATA]), 5);
+	json_decref(json);
+}
+
+Test(stats, totals_are_sums_over_queues)
+{
+	json_t *daemon = render(false);
+	const json_t *total = json_object_get(daemon, "total");
+	const json_t *kernel = json_object_get(total, "kernel");
+	static const uint64_t sums[] = { 3, 21, 201, 2001 };
+
+	expect_counters(total, words_sum(1000) + words_sum(2000));
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_names); i++)
+		cr_expect_eq(number(kernel, kernel_names[i]), sums[i], "%s", kernel_names[i]);
+	json_decref(daemon);
+}
+
+Test(stats, one_hung_worker_degrades_the_daemon)
+{
+	json_t *daemon = render(true);
+	const json_t *queues = json_object_get(daemon, "queues");
+
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "degraded");
+	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 0), "state")), "ok");
+	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 1), "state")),
+			 "hung");
+	json_decref(daemon);
+}
+
+Test(stats, port_mode_has_no_tc_programs)
+{
+	struct stats_daemon daemon = { .has_inline = false };
+	json_t *json = stats_json(&daemon);
+
+	cr_expect_null(json_object_get(json, "inline"));
+	json_decref(json);
+}
+
+Test(stats, merging_nothing_is_an_empty_list)
+{
+	struct stats_daemon daemon = { .merge_tcp = false };
+	json_t *json = stats_json(&daemon);
+
+	cr_expect(json_is_array(json_object_get(json, "merge")));
+	cr_expect_eq(json_array_size(json_object_get(json, "merge")), 0);
+	json_decref(json);
+}
+
+Test(stats, what_balances)
+{
+	static const struct {
+		const char *what;
+		struct worker_stats stats;
+		bool balanced;
+	} cases[] = {
+		{ "nothing", { 0 }, true },
+		{ "all ways in", { .rx_packets = 10, .rx_delivered_packets = 4, .rx_held_packets = 3,
+				   .rx_drop_multibuffer = 2, .rx_drop_tap = 1 }, true },
+		{ "one lost in", { .rx_packets = 10, .rx_delivered_packets = 9 }, false },
+		{ "all ways out", { .tap_packets = 21, .tx_superpackets = 6, .tx_ordinary = 5,
+				    .tx_waiting = 1, .tx_drop_vnet = 2, .tx_drop_malformed = 3,
+				    .tx_drop_too_long = 4 }, true },
+		{ "one too many out", { .tap_packets = 1, .tx_ordinary = 2 }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		cr_expect_eq(stats_balanced(&cases[i].stats), cases[i].balanced, "%s", cases[i].what);
+}
+
+Test(stats, a_snapshot_is_a_copy)
+{
+	struct worker_stats live, copy;
+
+	fill(&live, 1);
+	stats_snapshot(&copy, &live);
+	cr_expect_arr_eq(&copy, &live, sizeof live, "though it never balances");
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Transmission over rings that are plain memory: the test plays the kernel, takes descriptors
+ * from the transmit ring, keeps them as long as it likes, and completes them in any order. What it
+ * has taken it copies at the last moment before the completion, so that a frame reused
+ * too early shows up as wrong bytes.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "datapath/transmit.h"
+#include "nic/uapi_compat.h"
+#include "packet_builder.h"
+
+#define RING 256u
+#define MSS 1448u
+#define FRAME_MAX 1522u
+
+/* ---- the stand-in for the socket ---- */
+
+static uint32_t tx_producer, tx_consumer, completion_producer, completion_consumer;
+static struct xdp_desc tx_descs[RING];
+static uint64_t completion_addrs[RING];
+static uint32_t flags;
+static unsigned int wakeups;
+
+/* What transmit.c calls of xsk.c: this kernel only counts. */
+int xsk_wake_tx(struct xsk *xsk)
+{
+	(void)xsk;
+	wakeups++;
+	return 0;
+}
+
+struct bed {
+	struct umem umem;
+	struct xsk xsk;
+	struct worker_stats stats;
+	struct transmit transmit;
+};
+
+static struct xsk plain_xsk(struct umem *umem, bool slices, bool unaligned)
+{
+	struct xsk xsk = { .umem = umem, .ring_size = RING, .slices = slices, .unaligned = unaligned };
+
+	tx_producer = tx_consumer = completion_producer = completion_consumer = 0;
+	xsk.tx = (struct xsk_ring_prod){ .cached_cons = RING, .mask = RING - 1, .size = RING,
+					 .producer = &tx_producer, .consumer = &tx_consumer,
+					 .ring = tx_descs, .flags = &flags };
+	xsk.completion = (struct xsk_ring_cons){ .mask = RING - 1, .size = RING,
+						 .producer = &completion_producer,
+						 .consumer = &completion_consumer,
+						 .ring = completion_addrs };
+	return xsk;
+}
+
+static struct bed *make_bed(bool slices, bool unaligned, uint32_t slots)
+{
+	struct bed *bed = calloc(1, sizeof *bed);
+	const struct umem_config config = {
+		.rx_frames = 1,
+		.slots = slots,
+		.slot_len = slices ? HEADER_SLOT_LEN : UMEM_CHUNK_LEN,
+		.buffers_len = 4 * UMEM_SUPERPACKET_ROOM,
+	};
+
+	cr_assert_not_null(bed);
+	cr_assert_eq(umem_open(&bed->umem, &config), 0);
+	bed->xsk = plain_xsk(&bed->umem, slices, unaligned);
+	cr_assert_eq(transmit_init(&bed->transmit, &bed->xsk, &bed->umem, FRAME_MAX, &bed->stats), 0);
+	return bed;
+}
+
+static void free_bed(struct bed *bed)
+{
+	transmit_fini(&bed->transmit);
+	umem_close(&bed->umem);
+	free(bed);
+}
+
+/* ---- the stand-in for the kernel ---- */
+
+struct wire {
+	struct xdp_desc held[RING]; /* taken, not completed */
+	uint32_t held_cnt;
+	uint8_t *bytes;             /* packets as the NIC has read them, one behind the other */
+	uint32_t len, packets;
+};
+
+static void wire_take(struct wire *wire)
+{
+	while (tx_consumer != __atomic_load_n(&tx_producer, __ATOMIC_ACQUIRE))
+		wire->held[wire->held_cnt++] = tx_descs[tx_consumer++ & (RING - 1)];
+}
+
+static void complete_addr(uint64_t addr)
+{
+	completion_addrs[completion_producer & (RING - 1)] = addr;
+	__atomic_store_n(&completion_producer, completion_producer + 1, __ATOMIC_RELEASE);
+}
+
+/* Reads the oldest cnt descriptors late, then completes them; in reverse where asked. */
+static void wire_send(struct bed *bed, struct wire *wire, uint32_t cnt, bool reverse)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		struct xdp_desc *desc = &wire->held[i];
+		uint64_t border = desc->addr / UMEM_CHUNK_LEN;
+
+		cr_assert(desc->addr + desc->len <= bed->umem.area_len);
+		cr_assert(desc->len > 0 && desc->len <= UMEM_CHUNK_LEN);
+		if (!bed->xsk.unaligned)
+			cr_assert_eq((desc->addr + desc->len - 1) / UMEM_CHUNK_LEN, border,
+				     "a descriptor crosses a chunk border in aligned mode");
+		memcpy(wire->bytes + wire->len, umem_data(&bed->umem, desc->addr), desc->len);
+		wire->len += desc->len;
+		wire->packets += !(desc->options & XDP_PKT_CONTD);
+	}
+	for (uint32_t i = 0; i < cnt; i++)
+		complete_addr(wire->held[reverse ? cnt - 1 - i : i].addr);
+	wire->held_cnt -= cnt;
+	memmove(wire->held, wire->held + cnt, wire->held_cnt * sizeof wire->held[0]);
+}
+
+/* ---- packets ---- */
+
+static uint32_t build(uint8_t *buf, size_t room, uint32_t payload_len, uint32_t seq)
+{
+	struct packet p = packet_tcp4();
+
+	p.payload_len = payload_len;
+	p.seq = seq;
+	p.l4_csum = PACKET_CSUM_PARTIAL;
+	return (uint32_t)packet_build(&p, buf, room, NULL);
+}
+
+static struct gso_request request_of(uint32_t payload_len)
+{
+	return (struct gso_request){
+		.type = payload_len > MSS ? GSO_TCPV4 : GSO_NONE,
+		.needs_csum = true,
+		.size = payload_len > MSS ? MSS : 0,
+		.csum_start = 34,
+		.csum_offset = 16,
+	};
+}
+
+/* The same packet through the engine alone, in memory of its own: what must be on the wire. */
+static uint32_t expected_bytes(uint8_t *out, const uint8_t *packet, uint32_t len,
+			       const struct gso_request *request)
+{
+	uint8_t *copy = malloc(len), slot[HEADER_SLOT_LEN];
+	uint32_t at = 0;
+	struct gso gso;
+
+	memcpy(copy, packet, len);
+	if (gso_open(&gso, request, copy, len, FRAME_MAX, HEADER_CSUM_FULL) == GSO_ORDINARY) {
+		gso_complete(request, copy, len);
+		memcpy(out, copy, len);
+		free(copy);
+		return len;
+	}
+	while (!gso_done(&gso)) {
+		struct gso_slice slice = gso_next(&gso, slot);
+
+		memcpy(out + at, slot, gso.hdr_len);
+		memcpy(out + at + gso.hdr_len, copy + slice.off, slice.len);
+		at += gso.hdr_len + slice.len;
+	}
+	free(copy);
+	return at;
+}
+
+/*
+ * Sends packets of these payload lengths, the wire lagging behind and completing in odd portions.
+ * The wire's bytes must be the expected ones, and in the end everything must be free again.
+ */
+static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, bool reverse)
+{
+	static uint8_t packet[UMEM_SUPERPACKET_ROOM];
+	uint8_t *expected = malloc(cnt * 80000u);
+	struct wire wire = { .bytes = malloc(cnt * 80000u) };
+	uint32_t sent = 0, expected_len = 0, rounds = 0;
+
+	while (sent < cnt || bed->transmit.outstanding || transmit_paused(&bed->transmit)) {
+		uint8_t *buffer;
+
+		cr_assert(rounds++ < 100000, "stuck: %u outstanding, %u of %u sent",
+			  bed->transmit.outstanding, sent, cnt);
+		transmit_resume(&bed->transmit);
+		buffer = sent < cnt ? transmit_buffer(&bed->transmit) : NULL;
+		if (buffer) {
+			struct gso_request request = request_of(payload_lens[sent]);
+			uint32_t len = build(packet, sizeof packet, payload_lens[sent], sent * 100000);
+
+			memcpy(buffer, packet, len);
+			expected_len += expected_bytes(expected + expected_len, packet, len, &request);
+			transmit_packet(&bed->transmit, &request, len);
+			sent++;
+		}
+		wire_take(&wire);
+		if (!buffer || rounds % 3 == 0) {
+			/* A packet's descriptors are read together, as a NIC does; 7 is no divisor of anything. */
+			uint32_t portion = reverse || wire.held_cnt < 7 ? wire.held_cnt : 7;
+
+			wire_send(bed, &wire, portion, reverse);
+		}
+		transmit_complete(&bed->transmit);
+	}
+	cr_assert_eq(wire.len, expected_len);
+	cr_assert_eq(memcmp(wire.bytes, expected, expected_len), 0, "wrong bytes on the wire");
+	cr_assert_eq(bed->umem.slots.used, 0);
+	cr_assert_eq(bed->umem.buffers.used, 0);
+	cr_assert_eq(bed->stats.tx_segments + bed->stats.tx_ordinary, wire.packets);
+	cr_assert_eq(bed->stats.tx_bytes, wire.len);
+	free(wire.bytes);
+	free(expected);
+}
+
+static const uint32_t mixed[] = {
+	64000, 0, 1, 1448, 1449, 65000, 2896, 100, 30000, 0, 0, 64000, 64000, 64000, 5000, 1448, 65000, 7,
+	64000, 64000, 64000, 0, 1449, 64000, 43440, 64000, 0, 12, 64000, 64000,
+};
+
+Test(transmit, slices_unaligned_late_reader)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+
+	carry(bed, mixed, ARRAY_SIZE(mixed), false);
+	free_bed(bed);
+}
+
+Test(transmit, slices_aligned_never_cross_a_chunk_border)
+{
+	struct bed *bed = make_bed(true, false, 1024);
+
+	carry(bed, mixed, ARRAY_SIZE(mixed), false);
+	free_bed(bed);
+}
+
+Test(transmit, built_frames)
+{
+	struct bed *bed = make_bed(false, false, 128);
+
+	carry(bed, mixed, ARRAY_SIZE(mixed), false);
+	free_bed(bed);
+}
+
+Test(transmit, completions_out_of_order)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+
+	carry(bed, mixed, ARRAY_SIZE(mixed), true);
+	free_bed(bed);
+}
+
+/* S9: a superpacket that never fits as a whole goes in several units, and none of it is lost. */
+Test(transmit, few_slots_cut_in_several_units)
+{
+	struct bed *bed = make_bed(true, true, 16);
+
+	carry(bed, mixed, ARRAY_SIZE(mixed), false);
+	cr_assert_gt(bed->stats.tx_pauses, 0);
+	free_bed(bed);
+}
+
+/* S9: while a superpacket waits for descriptors, nothing of it is submitted, and nothing else read. */
+Test(transmit, waits_whole_and_resumes)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+	uint8_t *buffer;
+	uint32_t len;
+	struct gso_request request = request_of(64000);
+
+	for (int i = 0; i < 2; i++) {
+		buffer = transmit_buffer(&bed->transmit);
+		cr_assert_not_null(buffer);
+		len = build(buffer, UMEM_SUPERPACKET_ROOM, 64000, 0);
+		transmit_packet(&bed->transmit, &request, len);
+	}
+	cr_assert_not(transmit_paused(&bed->transmit));
+	cr_assert_eq(bed->transmit.outstanding, 180); /* 45 segments of two descriptors, twice */
+
+	buffer = transmit_buffer(&bed->transmit);
+	len = build(buffer, UMEM_SUPERPACKET_ROOM, 64000, 0);
+	transmit_packet(&bed->transmit, &request, len);
+	cr_assert(transmit_paused(&bed->transmit), "the ring has no room for a third");
+	cr_assert_eq(bed->transmit.outstanding, 180, "a part of the third was submitted");
+	cr_assert_null(transmit_buffer(&bed->transmit), "nothing may overtake it");
+	cr_assert_not(transmit_resume(&bed->transmit));
+	cr_assert_eq(bed->stats.tx_pauses, 1, "one wait is counted once");
+
+	for (uint32_t i = 0; i < 90; i++)
+		complete_addr(tx_descs[i].addr);
+	tx_consumer = 90;
+	cr_assert_eq(transmit_complete(&bed->transmit), 90);
+	cr_assert(transmit_resume(&bed->transmit));
+	cr_assert_eq(bed->transmit.outstanding, 180);
+	free_bed(bed);
+}
+
+/* Withheld completion: the slots and the buffer stay taken until the very last one. */
+Test(transmit, nothing_is_free_before_the_last_completion)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+	struct gso_request request = request_of(64000);
+	uint8_t *buffer = transmit_buffer(&bed->transmit);
+	uint32_t len = build(buffer, UMEM_SUPERPACKET_ROOM, 64000, 0);
+
+	transmit_packet(&bed->transmit, &request, len);
+	tx_consumer = tx_producer;
+	for (uint32_t i = 1; i < 90; i++)
+		complete_addr(tx_descs[i].addr);
+	cr_assert_eq(transmit_complete(&bed->transmit), 89);
+	cr_assert_eq(bed->umem.slots.used, 45);
+	cr_assert_geq(bed->umem.buffers.used, len);
+	complete_addr(tx_descs[0].addr);
+	cr_assert_eq(transmit_complete(&bed->transmit), 1);
+	cr_assert_eq(bed->umem.slots.used, 0);
+	cr_assert_eq(bed->umem.buffers.used, 0);
+	free_bed(bed);
+}
+
+/* S8, S1: what cannot be sent is dropped and counted, and leaves its buffer to the next packet. */
+Test(transmit, drops_are_counted_and_take_nothing)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+	struct gso_request too_long = { .type = GSO_NONE };
+	struct gso_request malformed = request_of(64000);
+	uint8_t *buffer = transmit_buffer(&bed->transmit);
+	uint32_t len = build(buffer, UMEM_SUPERPACKET_ROOM, 3000, 0);
+
+	transmit_packet(&bed->transmit, &too_long, len);
+	cr_assert_eq(bed->stats.tx_drop_too_long, 1);
+	malformed.type = GSO_TCPV6; /* on an IPv4 packet */
+	transmit_packet(&bed->transmit, &malformed, len);
+	cr_assert_eq(bed->stats.tx_drop_malformed, 1);
+	cr_assert_eq(bed->umem.buffers.used, 0);
+	cr_assert_eq(bed->transmit.outstanding, 0);
+	cr_assert_not(transmit_paused(&bed->transmit));
+	free_bed(bed);
+}
+
+/* A completion of an address that is in nobody's hands is a broken kernel or driver: abort loudly. */
+Test(transmit, foreign_completion_aborts, .signal = SIGABRT)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+
+	complete_addr(12345);
+	transmit_complete(&bed->transmit);
+}

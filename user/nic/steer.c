@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The order of things, so that no frame is ever steered to nobody:
+ *
+ *   steer_open        program on the interface; serve = 0, it passes everything
+ *   steer_add_socket  sockets in the map
+ *   steer_start       tc programs, then heartbeat, then serve: from here on frames come
+ *   steer_stop        serve = 0, tc programs off, program off, sockets out
+ *
+ * serve and heartbeat are one aligned word each in a mapped page, so showing life costs a
+ * store, and withdrawing too.
+ */
+#include "nic/steer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <xdp/libxdp.h>
+
+#include "log.h"
+#include "nic/steer_tc.h"
+#include "nic/steer_xdp.h"
+
+struct steer {
+	struct steer_config config;
+	struct steer_xdp xdp;
+	struct steer_tc tc;        /* inline only: object is NULL in port mode */
+	struct steer_state *state; /* mapped */
+	uint32_t queue_end;        /* sockets were registered below it */
+};
+
+/* The libraries explain at length what we say in a line: for -v only. */
+static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	log_debug("%s", line);
+	return 0;
+}
+
+static int libxdp_print(enum libxdp_print_level level, const char *fmt, va_list args)
+{
+	return libbpf_print((enum libbpf_print_level)level, fmt, args);
+}
+
+static int map_state(struct steer *steer)
+{
+	void *page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  steer->xdp.state_fd, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	steer->state = page;
+	steer->state->owned = !steer->config.pinned;
+	return 0;
+}
+
+int steer_open(struct steer **steerp, const struct steer_config *config)
+{
+	struct steer *steer = calloc(1, sizeof(*steer));
+	int err;
+
+	if (!steer)
+		return -ENOMEM;
+	libbpf_set_print(libbpf_print);
+	libxdp_set_print(libxdp_print);
+	steer->config = *config;
+
+	err = steer_xdp_open(&steer->xdp, config);
+	if (err)
+		goto free;
+	err = map_state(steer);
+	if (err) {
+		log_error("%s: mapping steer_state: %s", config->interface, strerror(-err));
+		goto close_xdp;
+	}
+	if (config->inline_tap)
+		err = steer_tc_open(&steer->tc, config, steer->xdp.state_fd);
+	if (err)
+		goto unmap;
+	*steerp = steer;
+	return 0;
+unmap:
+	munmap(steer->state, sysconf(_SC_PAGESIZE));
+close_xdp:
+	steer_xdp_close(&steer->xdp);
+free:
+	free(steer);
+	return err;
+}
+
+int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd)
+{
+	const int err = bpf_map_update_elem(steer->xdp.xsks_fd, &queue, &xsk_fd, BPF_ANY);
+
+	if (!err && queue >= steer->queue_end)
+		steer->queue_end = queue + 1;
+	return err;
+}
+
+int steer_start(struct steer *steer)
+{
+	struct timespec now;
+	int err;
+
+	if (steer->tc.object) {
+		err = steer_tc_attach(&steer->tc, &steer->config, steer->xdp.generic);
+		if (err)
+			return err;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	steer_heartbeat(steer, (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	/* Not before the heartbeat: a program that sees it serve must see it live. */
+	__atomic_store_n(&steer->state->serve, steer->config.serve, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void steer_heartbeat(struct steer *steer, uint64_t now_ns)
+{
+	__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
+}
+
+void steer_stop(struct steer *steer)
+{
+	__atomic_store_n(&steer->state->serve, 0, __ATOMIC_RELEASE);
+	if (steer->tc.object)
+		steer_tc_detach(&steer->tc);
+	steer_xdp_detach(&steer->xdp);
+	/* The maps may be the operator's and stay. Queues without a socket say ENOENT: fine. */
+	for (uint32_t queue = 0; queue < steer->queue_end; queue++)
+		(void)bpf_map_delete_elem(steer->xdp.xsks_fd, &queue);
+	steer->queue_end = 0;
+	steer_heartbeat(steer, 0);
+}
+
+void steer_close(struct steer *steer)
+{
+	if (steer->tc.object)
+		steer_tc_close(&steer->tc);
+	munmap(steer->state, sysconf(_SC_PAGESIZE));
+	steer_xdp_close(&steer->xdp);
+	free(steer);
+}
+
+bool steer_is_generic(const struct steer *steer)
+{
+	return steer->xdp.generic;
+}
+
+const char *steer_mode(const struct steer *steer, const char **why)
+{
+	*why = steer->xdp.why;
+	if (steer->config.pinned)
+		return "pinned";
+	return steer->xdp.generic ? "generic" : "native";
+}
+
+static int read_counters(int map_fd, uint64_t *counters, uint32_t cnt)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	uint64_t *values;
+	int err = 0;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc(cpus, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	for (uint32_t key = 0; key < cnt && !err; key++) {
+		err = bpf_map_lookup_elem(map_fd, &key, values);
+		counters[key] = 0;
+		for (int cpu = 0; cpu < cpus && !err; cpu++)
+			counters[key] += values[cpu];
+	}
+	free(values);
+	return err;
+}
+
+int steer_read_counters(const struct steer *steer, uint64_t counters[STEER_COUNTER_CNT])
+{
+	return read_counters(steer->xdp.counters_fd, counters, STEER_COUNTER_CNT);
+}
+
+int steer_read_inline_counters(const struct steer *steer, uint64_t counters[INLINE_COUNTER_CNT])
+{
+	const int map_fd = steer_tc_counters(&steer->tc);
+
+	return map_fd < 0 ? map_fd : read_counters(map_fd, counters, INLINE_COUNTER_CNT);
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Both programs are tcx links, so they go when we go. Out: behind all other programs of the
+ * NIC's egress, which have seen the packet then. In: alone on the TAP, which is ours.
+ *
+ * Generic XDP is the exception. It runs on the NIC's ingress for every packet that comes by
+ * there, also for those that a BPF program redirects to it: frames would go round from the
+ * TAP to the NIC to our socket to the TAP for ever. What act_mirred redirects is marked
+ * (skb->redirected) and generic XDP lets it pass (net/core/dev.c netif_receive_generic_xdp),
+ * so there a classifier on the TAP does the way in. It looks at the Ethernet header on the TAP
+ * only, hence the TAP needs the NIC's address, or the NIC's stack drops all as "for another
+ * host". The classifier goes with the TAP.
+ */
+#include "nic/steer_tc.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <unistd.h>
+
+#include "inline.skel.h"
+#include "log.h"
+#include "nic/rtnl.h"
+#include "nic/uapi_compat.h"
+
+int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int state_fd)
+{
+	int err;
+
+	*tc = (struct steer_tc){ .nic = config->ifindex, .tap = config->inline_tap,
+				 .ingress_link = -1, .egress_link = -1 };
+	tc->object = inline_bpf__open();
+	if (!tc->object) {
+		err = -errno;
+		goto fail;
+	}
+	tc->object->rodata->nic_ifindex = tc->nic;
+	tc->object->rodata->tap_ifindex = tc->tap;
+	err = bpf_map__reuse_fd(tc->object->maps.steer_state, state_fd);
+	if (!err)
+		err = inline_bpf__load(tc->object);
+	if (!err)
+		return 0;
+fail:
+	log_error("%s: the kernel does not load the tc programs of inline mode: %s%s",
+		  config->interface, strerror(-err),
+		  err == -EPERM ? "; needs root, or CAP_BPF and CAP_NET_ADMIN" : "; -v shows why");
+	steer_tc_close(tc);
+	return err;
+}
+
+/* Where requests about the TAP's ingress begin. info: priority and protocol, or 0. */
+static struct nlmsghdr *tc_request(char *buffer, uint16_t type, uint16_t flags, uint32_t tap,
+				   uint32_t parent, uint32_t info)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	struct tcmsg *msg;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = flags;
+	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+	msg->tcm_family = AF_UNSPEC;
+	msg->tcm_ifindex = tap;
+	msg->tcm_parent = parent;
+	msg->tcm_info = info;
+	return nlh;
+}
+
+static int add_clsact(uint32_t tap)
+{
+	char buffer[RTNL_REQUEST_LEN];
+	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, tap,
+					  TC_H_CLSACT, 0);
+	struct tcmsg *msg = mnl_nlmsg_get_payload(nlh);
+
+	msg->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
+	return rtnl_talk(nlh, NULL, NULL);
+}
+
+static void put_mirred(struct nlmsghdr *nlh, uint32_t nic)
+{
+	const struct tc_mirred mirred = {
+		.action = TC_ACT_STOLEN,
+		.eaction = TCA_INGRESS_REDIR,
+		.ifindex = nic,
+	};
+	struct nlattr *options;
+
+	mnl_attr_put_strz(nlh, TCA_ACT_KIND, "mirred");
+	options = mnl_attr_nest_start(nlh, TCA_ACT_OPTIONS);
+	mnl_attr_put(nlh, TCA_MIRRED_PARMS, sizeof(mirred), &mirred);
+	mnl_attr_nest_end(nlh, options);
+}
+
+/* A u32 classifier whose only key compares nothing: matches all, and every kernel has it. */
+static int add_redirect(uint32_t tap, uint32_t nic)
+{
+	uint8_t all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)]
+		__attribute__((aligned(8))) = { 0 };
+	struct tc_u32_sel *sel = (void *)all;
+	char buffer[RTNL_REQUEST_LEN];
+	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, tap,
+					  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+					  TC_H_MAKE(1u << 16, htons(ETH_P_ALL)));
+	struct nlattr *options, *actions, *first;
+
+	sel->flags = TC_U32_TERMINAL;
+	sel->nkeys = 1;
+	mnl_attr_put_strz(nlh, TCA_KIND, "u32");
+	options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
+	mnl_attr_put(nlh, TCA_U32_SEL, sizeof(all), all);
+	actions = mnl_attr_nest_start(nlh, TCA_U32_ACT);
+	first = mnl_attr_nest_start(nlh, 1);
+	put_mirred(nlh, nic);
+	mnl_attr_nest_end(nlh, first);
+	mnl_attr_nest_end(nlh, actions);
+	mnl_attr_nest_end(nlh, options);
+	return rtnl_talk(nlh, NULL, NULL);
+}
+
+static void remove_redirect(uint32_t tap)
+{
+	char buffer[RTNL_REQUEST_LEN];
+
+	(void)rtnl_talk(tc_request(buffer, RTM_DELQDISC, 0, tap, TC_H_CLSACT, 0), NULL, NULL);
+}
+
+static int attach_redirect(struct steer_tc *tc)
+{
+	int err = add_clsact(tc->tap);
+
+	if (err)
+		return err;
+	tc->redirecting = true; /* whatever of it is there goes with the qdisc */
+	return add_redirect(tc->tap, tc->nic);
+}
+
+/* The link's file descriptor, or -errno. */
+static int attach_link(const struct bpf_program *program, uint32_t ifindex, int type)
+{
+	const int fd = bpf_link_create(bpf_program__fd(program), ifindex, type, NULL);
+
+	return fd == -EINVAL ? -EOPNOTSUPP : fd; /* an attach type the kernel has never heard of */
+}
+
+static int attach(struct steer_tc *tc, bool generic)
+{
+	int err = 0;
+
+	/* In before out: nothing may arrive at the TAP whose answer has no way up. */
+	if (generic)
+		err = attach_redirect(tc);
+	else
+		err = tc->ingress_link = attach_link(tc->object->progs.inline_ingress, tc->tap,
+						     COMPAT_BPF_TCX_INGRESS);
+	if (err < 0)
+		return err;
+	tc->egress_link = attach_link(tc->object->progs.inline_egress, tc->nic,
+				      COMPAT_BPF_TCX_EGRESS);
+	return tc->egress_link < 0 ? tc->egress_link : 0;
+}
+
+int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic)
+{
+	const int err = attach(tc, generic);
+
+	if (!err)
+		return 0;
+	if (err == -EOPNOTSUPP)
+		log_error("%s: inline mode needs tcx (Linux 6.6); use --mode port",
+			  config->interface);
+	else
+		log_error("%s: attaching the tc programs of inline mode: %s; or use --mode port",
+			  config->interface, strerror(-err));
+	steer_tc_detach(tc);
+	return err;
+}
+
+static void close_link(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void steer_tc_detach(struct steer_tc *tc)
+{
+	close_link(&tc->egress_link);
+	close_link(&tc->ingress_link);
+	if (tc->redirecting)
+		remove_redirect(tc->tap);
+	tc->redirecting = false;
+}
+
+void steer_tc_close(struct steer_tc *tc)
+{
+	inline_bpf__destroy(tc->object);
+	tc->object = NULL;
+}
+
+int steer_tc_counters(const struct steer_tc *tc)
+{
+	return tc->object ? bpf_map__fd(tc->object->maps.inline_counters) : -ENOENT;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Part of steer: the tc side of inline mode, between the NIC and the hidden TAP.
+ */
+#ifndef SUPERPACKET_STEER_TC_H
+#define SUPERPACKET_STEER_TC_H
+
+#include "nic/steer.h"
+
+struct inline_bpf;
+
+struct steer_tc {
+	struct inline_bpf *object; /* NULL: not open */
+	uint32_t nic, tap;         /* ifindex */
+	int ingress_link, egress_link; /* -1: not attached */
+	bool redirecting;          /* by act_mirred on the TAP, instead of ingress_link */
+};
+
+/* Loads the programs around the state map of the XDP program. Logs; 0 or -errno. */
+int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int state_fd);
+
+/* Attaches both ways; generic: the XDP program runs in generic mode. Logs; 0 or -errno. */
+int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic);
+
+/* May be called twice. */
+void steer_tc_detach(struct steer_tc *tc);
+
+void steer_tc_close(struct steer_tc *tc);
+
+/* The file descriptor of inline_counters, or -ENOENT. */
+int steer_tc_counters(const struct steer_tc *tc);
+
+#endif
