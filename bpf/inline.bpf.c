@@ -88,7 +88,7 @@ int inline_egress(struct __sk_buff *skb)
 		.ctx = skb,
 		.data = (void *)(long)skb->data,
 		.data_end = (void *)(long)skb->data_end,
-		/* The NIC would insert it; in the bytes the EtherType behind it comes first. */
+		/* Still beside the bytes, where the NIC would insert it: they skip this tag. */
 		.tags_outside = skb->vlan_present,
 	};
 	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){0});

@@ -15,6 +15,10 @@
  * Which packets are served, and why these: served.bpf.h. Names and layout of the maps:
  * steer_abi.h. All three maps are pinned by name when the loader has a pin directory; the
  * daemon clears the pin paths when it loads the object itself.
+ *
+ * xdp.frags: jumbo frames come in several buffers, and a kernel refuses a program that does
+ * not say it can take them where the MTU needs them. Under a dispatcher libxdp does not see
+ * it from the section name: a loader then sets xdp_program__set_xdp_frags_support().
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

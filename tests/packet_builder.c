@@ -276,7 +276,8 @@ static void finish_ip(uint8_t *frame, const struct packet *p, const struct packe
 	size_t len = l->ip_end - l->l3_off;
 
 	if (p->l3 == PACKET_L3_IPV6) {
-		set16(ip + 4, p->ip_len == PACKET_AUTO ? (uint32_t)(len - 40) : (uint32_t)p->ip_len);
+		len -= 40;
+		set16(ip + 4, p->ip_len == PACKET_AUTO ? (uint32_t)len : (uint32_t)p->ip_len);
 		return;
 	}
 	set16(ip + 2, p->ip_len == PACKET_AUTO ? (uint32_t)len : (uint32_t)p->ip_len);

@@ -79,10 +79,10 @@ struct packet_ext {
 	 * a routing header is type 253 with segments left 0.
 	 */
 	uint16_t len;
-	uint8_t fill;	      /* into the options' padding data: makes two headers differ */
-	int hdr_len;	      /* the header's own length field, raw, or PACKET_AUTO (packet_push_ext sets it) */
-	uint16_t frag_off;    /* fragment header: offset in units of 8 bytes */
-	bool more;	      /* fragment header: M flag */
+	uint8_t fill;	   /* into the options' padding data: makes two headers differ */
+	int hdr_len;	   /* the header's own length field, raw; packet_push_ext: PACKET_AUTO */
+	uint16_t frag_off; /* fragment header: offset in units of 8 bytes */
+	bool more;	   /* fragment header: M flag */
 	uint32_t frag_id;
 };
 

@@ -119,8 +119,9 @@ static struct outcome run_packet(struct rig *rig, struct packet p)
 
 static void expect(struct outcome o, int action, int reason, const char *what)
 {
-	cr_expect(o.action == action && o.reason == reason, "%s: action %d, counter %s; want %d, %s",
-		  what, o.action, reason_name(o.reason), action, reason_name(reason));
+	cr_expect(o.action == action && o.reason == reason,
+		  "%s: action %d, counter %s; want %d, %s", what, o.action,
+		  reason_name(o.reason), action, reason_name(reason));
 }
 
 static bool is_served(const struct served_case *c)

@@ -26,7 +26,8 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, "build")
+# tests/run and the demo are told which tree to use; alone, it is the usual one
+BUILD = os.path.abspath(os.environ.get("SUPERPACKET_BUILD", os.path.join(ROOT, "build")))
 PREFIX = "sptest"  # of every namespace: sptest<pid>-<number>-<role>
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -94,7 +95,7 @@ def missing_support():
         return "there is no /dev/net/tun: modprobe tun, or give the container the device"
     try:
         with Lab("probe") as lab:
-            lab.veth(lab.namespace("a"), "a", lab.namespace("b"), "b")
+            lab.veth(lab.namespace("one"), "one", lab.namespace("two"), "two")
     except Failed as failure:
         return f"network namespaces joined by veth cannot be made here: {failure}"
     return None
@@ -195,7 +196,7 @@ class Namespace:
             self.ip("address", "add", address, "dev", interface, *nodad)
 
     def up(self, interface):
-        self.ip("link", "set", interface, "up")
+        self.ip("link", "set", "dev", interface, "up")
 
     def mac(self, interface):
         return self.ip_json("link", "show", "dev", interface)[0]["address"]
@@ -274,7 +275,7 @@ class Lab:
                   "peer", "name", name_b, *queue_args, "netns", ns_b.name])
         for ns, name in ((ns_a, name_a), (ns_b, name_b)):
             if mtu:
-                ns.ip("link", "set", name, "mtu", str(mtu))
+                ns.ip("link", "set", "dev", name, "mtu", str(mtu))
             ns.up(name)
 
     def start(self, argv, ns=None, name=None, mounts=False):

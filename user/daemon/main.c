@@ -80,7 +80,7 @@ struct daemon {
 	uint32_t queue_cnt, opened_cnt;
 	struct service service;
 	sigset_t signals;
-	uint64_t netns, start_ns;
+	uint64_t netns, start_ns, beat_ns;
 	char ready[128];
 };
 
@@ -191,24 +191,35 @@ static int choose_queues(struct daemon *d)
 	return 0;
 }
 
-/* CAP_BPF came out of CAP_SYS_ADMIN, which still includes it. */
+/* CAP_BPF and CAP_PERFMON came out of CAP_SYS_ADMIN, which still includes them. The programs need
+ * the latter because the verifier allows arithmetic on packet pointers beyond the plainest only
+ * with it. */
 static int check_capabilities(void)
 {
+	static const struct {
+		const char *name;
+		uint64_t any; /* one of these will do */
+	} needed[] = {
+		{ "CAP_NET_ADMIN", 1ull << CAP_NET_ADMIN },
+		{ "CAP_NET_RAW", 1ull << CAP_NET_RAW },
+		{ "CAP_BPF", 1ull << CAP_BPF | 1ull << CAP_SYS_ADMIN },
+		{ "CAP_PERFMON", 1ull << CAP_PERFMON | 1ull << CAP_SYS_ADMIN },
+	};
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { { 0 } };
+	char missing[128] = "";
 	uint64_t have;
-	bool admin, raw, bpf;
 
 	if (syscall(SYS_capget, &header, data))
 		return 0; /* cannot tell: the first call that needs one will */
 	have = data[0].effective | (uint64_t)data[1].effective << 32;
-	admin = have >> CAP_NET_ADMIN & 1;
-	raw = have >> CAP_NET_RAW & 1;
-	bpf = (have >> CAP_BPF | have >> CAP_SYS_ADMIN) & 1;
-	if (admin && raw && bpf)
+	for (size_t i = 0, len = 0; i < ARRAY_SIZE(needed); i++)
+		if (!(have & needed[i].any))
+			len += (size_t)snprintf(missing + len, sizeof missing - len, " %s",
+						needed[i].name);
+	if (!*missing)
 		return 0;
-	log_error("no permission: run as root, or with the missing%s%s%s",
-		  admin ? "" : " CAP_NET_ADMIN", raw ? "" : " CAP_NET_RAW", bpf ? "" : " CAP_BPF");
+	log_error("no permission: run as root, or with the missing%s", missing);
 	return -EPERM;
 }
 
@@ -432,12 +443,25 @@ static bool feel_pulse(struct daemon *d, uint32_t queue, uint64_t now)
 		if (pulse->hung)
 			log_warning("%s queue %u: its worker moves again", d->dev.name, queue);
 		pulse->hung = false;
-	} else if (!pulse->hung && now - pulse->moved_ns > WORKER_STALL_NS) {
+	} else if (!pulse->hung && now > pulse->moved_ns + WORKER_STALL_NS) {
 		log_warning("%s queue %u: its worker hangs; all traffic goes through the kernel until "
 			    "it moves again", d->dev.name, queue);
 		pulse->hung = true;
 	}
 	return !pulse->hung;
+}
+
+/* Time in which this thread did not run says nothing about the workers: the whole process may
+ * have been stopped. */
+static void forgive_absence(struct daemon *d, uint64_t now)
+{
+	uint64_t away_ns = d->beat_ns ? now - d->beat_ns : 0;
+
+	d->beat_ns = now;
+	if (away_ns <= 2 * HEARTBEAT_NS)
+		return;
+	for (uint32_t q = 0; q < d->queue_cnt; q++)
+		d->pulses[q].moved_ns += away_ns;
 }
 
 /* Cheap, and idempotent: called by the timer and between the steps of anything longer. */
@@ -446,6 +470,7 @@ static void beat(struct daemon *d)
 	uint64_t now = now_ns();
 	bool alive = true;
 
+	forgive_absence(d, now);
 	for (uint32_t q = 0; q < d->queue_cnt; q++)
 		alive &= feel_pulse(d, q, now);
 	if (!alive)

@@ -87,7 +87,7 @@ int gro_init(struct gro *gro, const struct gro_config *config, void *memory)
 	uint32_t entries = entry_count(config);
 
 	if (!config->flows || config->flows > 1u << 24 || !config->packets ||
-	    config->packets > 1u << 24 || !config->max_packets ||
+	    config->packets > 1u << 24 || config->max_packets < 2 ||
 	    config->max_packets > GRO_MAX_PACKETS || !config->max_bytes || config->max_bytes > 65535)
 		return -EINVAL;
 
@@ -351,6 +351,16 @@ static void pass_foreign(struct gro *gro, struct arrival *arrival)
 	pass(gro, arrival, reason);
 }
 
+/* A checksum of 0xffff adds up as well as the 0 that every sender makes of the same sum (RFC 1624
+ * section 3), but would come back as 0 from completion and cutting. */
+static bool other_zero(const struct arrival *arrival)
+{
+	const uint8_t *data = arrival->packet->data;
+
+	return load_u16(data + arrival->view.l4_off + 16) == 0xffff ||
+	       (arrival->view.ip_version == 4 && load_u16(data + arrival->view.l3_off + 10) == 0xffff);
+}
+
 /* R3, R8. Returns false after passing on a packet with a wrong checksum: its addresses or ports
  * may be what is wrong, so all of its pair goes first (D2). */
 static bool verify(struct gro *gro, struct arrival *arrival)
@@ -362,6 +372,8 @@ static bool verify(struct gro *gro, struct arrival *arrival)
 		state = CSUM_WRONG;
 	else if (arrival->packet->csum != GRO_CSUM_VERIFIED)
 		state = l4_checksum(gro, arrival);
+	if (state == CSUM_RIGHT && unlikely(other_zero(arrival)))
+		state = CSUM_WRONG;
 	arrival->unfinished = state == CSUM_UNFINISHED;
 	if (state != CSUM_WRONG)
 		return true;
@@ -384,14 +396,15 @@ static bool same_ip(const struct gro_super *super, const uint8_t *a, const uint8
 }
 
 /* R13: {offset, reserved, flags, window} but for FIN and PSH, the ACK number, all option bytes.
- * CWR never appends. */
+ * The urgent pointer too, which means nothing without URG but is part of the bytes that must come
+ * back. CWR never appends. */
 static bool same_tcp(const uint8_t *a, const uint8_t *b)
 {
 	uint32_t ignore = (uint32_t)(TCP_FIN | TCP_PSH) << 8; /* as loaded, little-endian */
 	uint32_t options_len = (b[12] >> 4) * 4u - 20;
 
 	if (((load_u32(a + 12) ^ load_u32(b + 12)) & ~ignore) || load_u32(a + 8) != load_u32(b + 8) ||
-	    b[13] & TCP_CWR)
+	    load_u16(a + 18) != load_u16(b + 18) || b[13] & TCP_CWR)
 		return false;
 	if (options_len == 12) /* timestamps, on nearly every connection */
 		return load_u64(a + 20) == load_u64(b + 20) && load_u32(a + 28) == load_u32(b + 28);
@@ -541,8 +554,9 @@ static void offer(struct gro *gro, const struct gro_packet *packet, uint64_t now
 	struct arrival arrival = { .packet = packet };
 
 	parse_packet(packet->data, packet->len, packet->len, &arrival.view);
+	/* Headers that gso.c would not cut behind must not be merged under. */
 	if (arrival.view.class != PARSE_TCP || arrival.view.obstacle != PARSE_CLEAR ||
-	    !gro->config.merge_tcp)
+	    arrival.view.payload_off > HEADER_SLOT_LEN || !gro->config.merge_tcp)
 		pass_foreign(gro, &arrival);
 	else if (verify(gro, &arrival))
 		offer_tcp(gro, &arrival, now_ns);

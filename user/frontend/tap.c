@@ -18,10 +18,15 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* A predecessor that was killed a moment ago may still be giving up its TAP of this name. */
+#define TAKEN_RETRY_MS 20
+#define TAKEN_RETRIES 15
 
 /* Opens one more queue of the TAP; the first (TUN_EXCL) creates it. ifr has the name, and gets
  * the one that the kernel chose. Returns the file descriptor or -errno. */
@@ -78,12 +83,23 @@ static int ask_ifindex(struct tap *tap, struct ifreq *ifr)
 	return err;
 }
 
+static int open_first_queue(struct ifreq *ifr)
+{
+	int fd = open_queue(ifr, true);
+
+	for (int i = 0; fd == -EEXIST && i < TAKEN_RETRIES; i++) {
+		poll(NULL, 0, TAKEN_RETRY_MS);
+		fd = open_queue(ifr, true);
+	}
+	return fd;
+}
+
 static int open_queues(struct tap *tap, struct ifreq *ifr, uint32_t queue_cnt)
 {
 	int fd, err;
 
 	while (tap->queue_cnt < queue_cnt) {
-		fd = open_queue(ifr, tap->queue_cnt == 0);
+		fd = tap->queue_cnt == 0 ? open_first_queue(ifr) : open_queue(ifr, false);
 		if (fd < 0)
 			return fd;
 		tap->fds[tap->queue_cnt++] = fd;

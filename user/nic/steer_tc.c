@@ -47,9 +47,10 @@ int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int st
 	if (!err)
 		return 0;
 fail:
-	log_error("%s: the kernel does not load the tc programs of inline mode: %s%s",
+	log_error("%s: the kernel does not load the tc programs of inline mode: %s%s (-v shows why)",
 		  config->interface, strerror(-err),
-		  err == -EPERM ? "; needs root, or CAP_BPF and CAP_NET_ADMIN" : "; -v shows why");
+		  err == -EPERM || err == -EACCES ?
+			  "; needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN" : "");
 	steer_tc_close(tc);
 	return err;
 }

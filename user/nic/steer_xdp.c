@@ -18,9 +18,12 @@
 
 #define MAPS_OF_A_PROGRAM_MAX 16
 
+/* EACCES is what the verifier says without CAP_PERFMON (and of a program it finds unsafe). */
 static const char *needs(int err)
 {
-	return err == -EPERM ? "; needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW" : "";
+	if (err == -EPERM || err == -EACCES)
+		return "; needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW";
+	return "";
 }
 
 static uint64_t now_ns(void)
@@ -218,8 +221,8 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 	int err = steer_bpf__load(xdp->object);
 
 	if (err) {
-		log_error("%s: the kernel does not load the XDP program: %s%s", config->interface,
-			  strerror(-err), err == -EPERM ? needs(err) : "; -v shows why");
+		log_error("%s: the kernel does not load the XDP program: %s%s (-v shows why)",
+			  config->interface, strerror(-err), needs(err));
 		return err;
 	}
 	take_object_maps(xdp);

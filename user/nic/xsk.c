@@ -48,13 +48,16 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Kernels that count locked memory by user (before 5.11 for maps, still for umems) refuse a
- * umem beyond the limit, unless we have CAP_IPC_LOCK. Failing to raise it need not matter. */
+/* A umem counts as locked memory, unless we have CAP_IPC_LOCK. Failing to raise the limit need
+ * not matter: registration tells (ENOBUFS). */
 static void raise_memlock_limit(void)
 {
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
-	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max; /* no CAP_SYS_RESOURCE: what is left */
+	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
 static int register_umem(struct xsk *xsk, bool unaligned)
