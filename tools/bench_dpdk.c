@@ -13,7 +13,11 @@
  *               ours parses. It verifies no checksum. Handing its chains on and freeing them is
  *               not counted; with ours, making the iovecs and giving the packets back is.
  *   both        headers are in the cache when the burst is offered (bench_arrive()).
+ *
+ * Without libdpdk (no HAVE_DPDK) nothing of this is built.
  */
+#ifdef HAVE_DPDK
+
 /* DPDK builds itself and its examples so; the loop of its checksum is 2.5 times slower with -O2. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
@@ -35,11 +39,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench_dpdk.h"
-
-/* Superpackets in one timed section: long enough for the clock not to count. */
-#define GSO_SECTION 256u
 
 /* Mbufs of the packet pool: the largest load with context, and one cache's worth to spare. */
 #define PACKET_POOL_CNT (4096u * 8u + 1024u)
@@ -48,6 +50,20 @@
 #define GRO_OUT_CNT 65535u
 
 static struct rte_mempool *packet_pool;
+
+/* DPDK makes a directory for every process, even where nothing is to be shared, and leaves it. */
+static char run_dir[] = "/tmp/bench-engine-XXXXXX";
+
+static void run_dir_remove(void)
+{
+	char path[sizeof(run_dir) + 16];
+
+	snprintf(path, sizeof(path), "%s/dpdk/rte", run_dir);
+	rmdir(path);
+	snprintf(path, sizeof(path), "%s/dpdk", run_dir);
+	rmdir(path);
+	rmdir(run_dir);
+}
 
 static struct rte_mempool *pool_open(const char *name, unsigned int cnt, uint16_t room)
 {
@@ -67,8 +83,11 @@ bool dpdk_open(unsigned int cpu)
 			 "--log-level",    "error",     NULL };
 
 	snprintf(lcores, sizeof(lcores), "0@%u", cpu);
+	if (mkdtemp(run_dir))
+		setenv("RUNTIME_DIRECTORY", run_dir, 1);
 	if (rte_eal_init((int)RTE_DIM(argv) - 1, argv) < 0) {
 		fprintf(stderr, "bench-engine: DPDK does not start: %s\n", rte_strerror(rte_errno));
+		run_dir_remove();
 		return false;
 	}
 	packet_pool = pool_open("packets", PACKET_POOL_CNT, RTE_MBUF_DEFAULT_BUF_SIZE);
@@ -79,6 +98,7 @@ void dpdk_close(void)
 {
 	rte_mempool_free(packet_pool);
 	rte_eal_cleanup();
+	run_dir_remove();
 }
 
 const char *dpdk_version_text(void)
@@ -171,31 +191,27 @@ static inline int cut(struct dpdk_gso *gso, uint32_t idx, bool sums, struct rte_
 	return cnt;
 }
 
-static double gso_section(struct dpdk_gso *gso, bool sums)
+static uint64_t gso_pass(struct dpdk_gso *gso, bool sums)
 {
 	struct rte_mbuf *out[BENCH_SEGMENTS];
 	uint64_t start = bench_now_ns();
-	uint64_t segments = 0;
 
-	for (uint32_t i = 0; i < GSO_SECTION; i++) {
-		int cnt = cut(gso, i, sums, out);
-
-		if (cnt <= 0)
+	for (uint32_t i = 0; i < BENCH_GSO_PASS; i++) {
+		if (cut(gso, i, sums, out) != (int)BENCH_SEGMENTS)
 			abort();
-		rte_pktmbuf_free_bulk(out, (unsigned int)cnt);
-		segments += (uint64_t)cnt;
+		rte_pktmbuf_free_bulk(out, BENCH_SEGMENTS);
 	}
-	return (double)(bench_now_ns() - start - bench_clock_ns) / (double)segments;
+	return bench_now_ns() - start - bench_clock_ns;
 }
 
-double dpdk_gso_round(void *gso)
+uint64_t dpdk_gso_pass(void *gso)
 {
-	return gso_section(gso, false);
+	return gso_pass(gso, false);
 }
 
-double dpdk_gso_sums_round(void *gso)
+uint64_t dpdk_gso_sums_pass(void *gso)
 {
-	return gso_section(gso, true);
+	return gso_pass(gso, true);
 }
 
 uint32_t dpdk_gso_cut(struct dpdk_gso *gso, bool sums, uint8_t *out)
@@ -308,8 +324,9 @@ static inline uint32_t reassemble(struct dpdk_gro *gro, struct rte_mbuf **burst,
 	return rte_gro_timeout_flush(gro->ctx, 0, RTE_GRO_TCP_IPV4, gro->out, GRO_OUT_CNT);
 }
 
-static uint64_t gro_pass(struct dpdk_gro *gro)
+uint64_t dpdk_gro_pass(void *arg)
 {
+	struct dpdk_gro *gro = arg;
 	uint32_t group = gro->load->flows * gro->load->per_flow;
 	struct rte_mbuf *burst[BENCH_BURST], **out;
 	uint64_t sum = 0;
@@ -325,16 +342,6 @@ static uint64_t gro_pass(struct dpdk_gro *gro)
 	}
 	gro->packets += gro->load->packets;
 	return sum;
-}
-
-double dpdk_gro_round(void *arg)
-{
-	struct dpdk_gro *gro = arg;
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < gro->load->passes; i++)
-		sum += gro_pass(gro);
-	return (double)sum / gro->load->packets / gro->load->passes;
 }
 
 static void describe(struct rte_mbuf *m, struct bench_super *super)
@@ -367,3 +374,5 @@ double dpdk_gro_merge(const struct dpdk_gro *gro)
 {
 	return gro->supers ? (double)gro->packets / (double)gro->supers : 0;
 }
+
+#endif /* HAVE_DPDK */

@@ -28,6 +28,9 @@
 #define BENCH_SUPER_LEN (BENCH_HDR_LEN + BENCH_SEGMENTS * BENCH_MSS)
 #define BENCH_SUPERS 4u
 
+/* Superpackets cut in one timed pass. */
+#define BENCH_GSO_PASS 16u
+
 /* Packets offered at a time, as a NIC queue is polled. */
 #define BENCH_BURST 64u
 
@@ -39,7 +42,6 @@ struct bench_load {
 	uint32_t flows;
 	uint32_t per_flow; /* packets of a flow in a group; flows * per_flow ≥ BENCH_BURST */
 	uint32_t packets;  /* in all: whole groups */
-	uint32_t passes;   /* over all of them in a round: long enough to measure */
 };
 
 /* Writes packet idx of a load (BENCH_FRAME_LEN bytes), as the NIC or the kernel would. */
@@ -64,12 +66,12 @@ bool dpdk_open(unsigned int cpu);
 void dpdk_close(void);
 const char *dpdk_version_text(void);
 
-/* One contender each: a round returns ns per segment, per packet. */
+/* Contenders; a pass returns how many ns it took. */
 struct dpdk_gso;
 struct dpdk_gso *dpdk_gso_open(uint8_t *const supers[BENCH_SUPERS]);
 void dpdk_gso_close(struct dpdk_gso *gso);
-double dpdk_gso_round(void *gso);      /* headers only */
-double dpdk_gso_sums_round(void *gso); /* software checksums */
+uint64_t dpdk_gso_pass(void *gso);      /* headers only */
+uint64_t dpdk_gso_sums_pass(void *gso); /* software checksums */
 
 /* Cuts superpacket 0; segment i goes, flat, to out + i * BENCH_FRAME_LEN. Returns how many. */
 uint32_t dpdk_gso_cut(struct dpdk_gso *gso, bool sums, uint8_t *out);
@@ -77,12 +79,12 @@ uint32_t dpdk_gso_cut(struct dpdk_gso *gso, bool sums, uint8_t *out);
 struct dpdk_gro;
 struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context);
 void dpdk_gro_close(struct dpdk_gro *gro);
-double dpdk_gro_round(void *gro);
+uint64_t dpdk_gro_pass(void *gro);
 
 /* Runs the first group and describes what came out; room for one entry a packet. */
 uint32_t dpdk_gro_collect(struct dpdk_gro *gro, struct bench_super *out);
 
-/* Packets per superpacket of all rounds. */
+/* Packets per superpacket of all passes. */
 double dpdk_gro_merge(const struct dpdk_gro *gro);
 
 uint32_t dpdk_checksum(const void *data, size_t len);
@@ -96,8 +98,8 @@ static inline void dpdk_close(void) { }
 static inline const char *dpdk_version_text(void) { return ""; }
 static inline struct dpdk_gso *dpdk_gso_open(uint8_t *const s[BENCH_SUPERS]) { (void)s; return NULL; }
 static inline void dpdk_gso_close(struct dpdk_gso *g) { (void)g; }
-static inline double dpdk_gso_round(void *g) { (void)g; return 0; }
-static inline double dpdk_gso_sums_round(void *g) { (void)g; return 0; }
+static inline uint64_t dpdk_gso_pass(void *g) { (void)g; return 0; }
+static inline uint64_t dpdk_gso_sums_pass(void *g) { (void)g; return 0; }
 static inline uint32_t dpdk_gso_cut(struct dpdk_gso *g, bool sums, uint8_t *out)
 {
 	(void)g, (void)sums, (void)out;
@@ -109,7 +111,7 @@ static inline struct dpdk_gro *dpdk_gro_open(const struct bench_load *l, bool c)
 	return NULL;
 }
 static inline void dpdk_gro_close(struct dpdk_gro *g) { (void)g; }
-static inline double dpdk_gro_round(void *g) { (void)g; return 0; }
+static inline uint64_t dpdk_gro_pass(void *g) { (void)g; return 0; }
 static inline uint32_t dpdk_gro_collect(struct dpdk_gro *g, struct bench_super *out)
 {
 	(void)g, (void)out;

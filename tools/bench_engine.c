@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,17 +44,19 @@
 #include "engine/gso.h"
 #include "nic/uapi_compat.h"
 
-/* At least 15 in all; 7 in each of 3 processes. Odd, so that a median is a sample. */
+/* 15 in all: 5 in each of 3 processes. Odd, so that a median is a sample. */
 #define PROCESSES 3u
-#define ROUNDS 7u
+#define ROUNDS 5u
+
+/* Segments or packets in a round at least. */
+#define ROUND_UNITS 16384u
+
+#define LONG_PASS_NS 3000000u
 
 #define CHUNK_LEN 4096u
 
 /* A receive frame as the daemon has it: a chunk with the packet behind 256 bytes. */
 #define FRAME_HEADROOM 256u
-#ifndef FRAME_STRIDE
-#define FRAME_STRIDE CHUNK_LEN
-#endif
 
 struct samples {
 	uint32_t cnt;
@@ -81,6 +84,7 @@ struct options {
 
 static struct options options = { .cpu = -1, .processes = PROCESSES, .result_fd = -1 };
 static bool dpdk;
+static char dpdk_text[32];
 
 uint64_t bench_clock_ns;
 
@@ -136,21 +140,57 @@ static void clock_calibrate(void)
 }
 
 struct contender {
-	double (*round)(void *ctx); /* ns per unit */
+	uint64_t (*pass)(void *ctx); /* ns it took; NULL: does not take part */
 	void *ctx;
+	uint32_t units;              /* segments, packets, ... of a pass */
 	struct samples samples;
 };
+
+/* How often somebody else got this CPU. */
+static long preemptions(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nivcsw;
+}
+
+/* A pass that another process interrupted is measured again; a long one would be interrupted
+ * again, too, and matters less. */
+static uint64_t undisturbed_pass(const struct contender *c)
+{
+	uint64_t ns = 0;
+
+	for (int tries = 0; tries < 5 && ns < LONG_PASS_NS; tries++) {
+		long before = preemptions();
+
+		ns = c->pass(c->ctx);
+		if (preemptions() == before)
+			break;
+	}
+	return ns;
+}
+
+/* As many passes as make ROUND_UNITS. Returns ns per unit. */
+static double measure_round(const struct contender *c)
+{
+	uint64_t units = 0, ns = 0;
+
+	for (; units < ROUND_UNITS; units += c->units)
+		ns += undisturbed_pass(c);
+	return (double)ns / (double)units;
+}
 
 /* One round each to warm up, then in turns. */
 static void race(struct contender *contenders, size_t cnt)
 {
-	for (size_t i = 0; i < cnt; i++)
-		contenders[i].round(contenders[i].ctx);
-	for (uint32_t r = 0; r < ROUNDS; r++)
+	for (uint32_t r = 0; r < 1 + ROUNDS; r++)
 		for (size_t i = 0; i < cnt; i++) {
 			struct contender *c = &contenders[i];
+			double ns = c->pass ? measure_round(c) : 0;
 
-			c->samples.value[c->samples.cnt++] = c->round(c->ctx);
+			if (r && c->pass)
+				c->samples.value[c->samples.cnt++] = ns;
 		}
 }
 
@@ -207,33 +247,48 @@ static const uint8_t header_bytes[BENCH_HDR_LEN] = {
 	0x01, 0x01, 0x08, 0x0a, 0x00, 0x11, 0x22, 0x33, 0x00, 0x44, 0x55, 0x66,
 };
 
-/* Completes the checksums of a header; payload_sum is that of len bytes behind it. Plain, and not
- * the engine's own way, so that nothing is compared with itself. */
-static void header_sums(uint8_t *hdr, uint32_t len, uint32_t payload_sum)
+/* One's complement sums in 64 bits; folded by csum_field(). */
+static uint64_t plain_sum(const uint8_t *p, uint32_t len, uint64_t sum)
 {
-	uint32_t ip = 0, tcp = payload_sum + 6u + BENCH_L4_LEN + len;
-	uint32_t off;
-
-	store_be16(hdr + BENCH_IP_CSUM_OFF, 0);
-	store_be16(hdr + BENCH_TCP_CSUM_OFF, 0);
-	for (off = BENCH_L2_LEN; off < BENCH_L2_LEN + BENCH_L3_LEN; off += 2)
-		ip += load_be16(hdr + off);
-	for (off = BENCH_L2_LEN + 12; off < BENCH_HDR_LEN; off += 2)
-		tcp += load_be16(hdr + off);
-	ip = (ip & 0xffff) + (ip >> 16);
-	tcp = (tcp & 0xffff) + (tcp >> 16);
-	store_be16(hdr + BENCH_IP_CSUM_OFF, (uint16_t)~(ip + (ip >> 16)));
-	store_be16(hdr + BENCH_TCP_CSUM_OFF, (uint16_t)~(tcp + (tcp >> 16)));
+	for (uint32_t i = 0; i < len; i += 4)
+		sum += load_u32(p + i);
+	return sum;
 }
 
-static uint32_t payload_sum(void)
+static uint16_t csum_field(uint64_t sum)
 {
-	static uint32_t sum;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
 
-	if (sum)
-		return sum;
-	for (uint32_t i = 0; i < BENCH_MSS; i += 2)
-		sum += load_be16(payload + i);
+static uint64_t pseudo_sum(const uint8_t *hdr, uint32_t payload_len)
+{
+	uint16_t rest[2] = { __builtin_bswap16(6), __builtin_bswap16((uint16_t)(BENCH_L4_LEN + payload_len)) };
+
+	return plain_sum(hdr + BENCH_L2_LEN + 12, 8, (uint64_t)rest[0] + rest[1]);
+}
+
+/* Completes the checksums of a header; payload_sum is that of len bytes behind it. Plain, and not
+ * the engine's own way, so that nothing is compared with itself. */
+static void header_sums(uint8_t *hdr, uint32_t len, uint64_t payload_sum)
+{
+	uint64_t tcp = pseudo_sum(hdr, len) + payload_sum;
+
+	store_u16(hdr + BENCH_IP_CSUM_OFF, 0);
+	store_u16(hdr + BENCH_TCP_CSUM_OFF, 0);
+	store_u16(hdr + BENCH_IP_CSUM_OFF,
+		  (uint16_t)~csum_field(plain_sum(hdr + BENCH_L2_LEN, BENCH_L3_LEN, 0)));
+	tcp = plain_sum(hdr + BENCH_L2_LEN + BENCH_L3_LEN, BENCH_L4_LEN, tcp);
+	store_u16(hdr + BENCH_TCP_CSUM_OFF, (uint16_t)~csum_field(tcp));
+}
+
+static uint64_t payload_sum(void)
+{
+	static uint64_t sum;
+
+	if (!sum)
+		sum = plain_sum(payload, BENCH_MSS, 0);
 	return sum;
 }
 
@@ -268,7 +323,6 @@ void bench_arrive(const struct bench_load *load, uint32_t idx, uint8_t *frame)
  * is warmer. */
 #define SLOT_CNT 2048u
 #define DESC_CNT 4096u
-#define GSO_SECTION 256u
 
 struct ours_gso {
 	uint8_t *const *supers;
@@ -342,21 +396,19 @@ static uint32_t cut_super(struct ours_gso *ours, const uint8_t *super)
 	return gso.seg_cnt;
 }
 
-static double ours_gso_round(void *arg)
+static uint64_t ours_gso_pass(void *arg)
 {
 	struct ours_gso *ours = arg;
-	uint64_t start = bench_now_ns(), segments = 0;
+	uint64_t start = bench_now_ns();
 
-	for (uint32_t i = 0; i < GSO_SECTION; i++)
-		segments += cut_super(ours, ours->supers[i % BENCH_SUPERS]);
-	return (double)(bench_now_ns() - start - bench_clock_ns) / (double)segments;
+	for (uint32_t i = 0; i < BENCH_GSO_PASS; i++)
+		cut_super(ours, ours->supers[i % BENCH_SUPERS]);
+	return bench_now_ns() - start - bench_clock_ns;
 }
 
 /* As a stack with TSO hands it down: PSH, an unfinished checksum. */
 static void super_fill(uint8_t *super)
 {
-	uint32_t pseudo = 6u + BENCH_SUPER_LEN - BENCH_L2_LEN - BENCH_L3_LEN;
-
 	memcpy(super, header_bytes, BENCH_HDR_LEN);
 	for (uint32_t i = 0; i < BENCH_SEGMENTS; i++)
 		memcpy(super + BENCH_HDR_LEN + i * BENCH_MSS, payload, BENCH_MSS);
@@ -365,10 +417,8 @@ static void super_fill(uint8_t *super)
 	store_be32(super + 38, 0xffffff00u);
 	super[47] |= 0x08;
 	header_sums(super, 0, 0); /* for the IPv4 checksum */
-	for (uint32_t off = BENCH_L2_LEN + 12; off < BENCH_L2_LEN + BENCH_L3_LEN; off += 2)
-		pseudo += load_be16(super + off);
-	pseudo = (pseudo & 0xffff) + (pseudo >> 16);
-	store_be16(super + BENCH_TCP_CSUM_OFF, (uint16_t)(pseudo + (pseudo >> 16)));
+	store_u16(super + BENCH_TCP_CSUM_OFF,
+		  csum_field(pseudo_sum(super, BENCH_SEGMENTS * BENCH_MSS)));
 }
 
 /* Segment i as it would go out, from its descriptors, flat. */
@@ -448,12 +498,6 @@ static void gso_rows(const struct contender *c)
 	}
 }
 
-static double no_round(void *ctx)
-{
-	(void)ctx;
-	return 0;
-}
-
 static void gso_run(void)
 {
 	uint8_t *supers[BENCH_SUPERS];
@@ -471,13 +515,14 @@ static void gso_run(void)
 		gso_check(&ours[i], rival);
 	}
 
+	const uint32_t units = BENCH_GSO_PASS * BENCH_SEGMENTS;
 	struct contender c[GSO_CNT] = {
-		[GSO_OURS] = { ours_gso_round, &ours[0], { 0 } },
-		[GSO_DPDK] = { rival ? dpdk_gso_round : no_round, rival, { 0 } },
-		[GSO_OURS_SUMS] = { ours_gso_round, &ours[1], { 0 } },
-		[GSO_DPDK_SUMS] = { rival ? dpdk_gso_sums_round : no_round, rival, { 0 } },
-		[GSO_BUILT] = { ours_gso_round, &ours[2], { 0 } },
-		[GSO_BUILT_SUMS] = { ours_gso_round, &ours[3], { 0 } },
+		[GSO_OURS] = { ours_gso_pass, &ours[0], units, { 0 } },
+		[GSO_DPDK] = { rival ? dpdk_gso_pass : NULL, rival, units, { 0 } },
+		[GSO_OURS_SUMS] = { ours_gso_pass, &ours[1], units, { 0 } },
+		[GSO_DPDK_SUMS] = { rival ? dpdk_gso_sums_pass : NULL, rival, units, { 0 } },
+		[GSO_BUILT] = { ours_gso_pass, &ours[2], units, { 0 } },
+		[GSO_BUILT_SUMS] = { ours_gso_pass, &ours[3], units, { 0 } },
 	};
 	race(c, GSO_CNT);
 	gso_rows(c);
@@ -489,9 +534,6 @@ static void gso_run(void)
 
 /* Frames that take turns when a load is small: the receive ring of a NIC queue. */
 #define RING_PACKETS 2048u
-
-/* Packets in a round at least. */
-#define ROUND_PACKETS 16384u
 
 /* Packets of a flow until a flush, where flows are held across bursts. */
 #define HOLD_PACKETS 8u
@@ -517,7 +559,7 @@ static uint32_t group_of(const struct bench_load *load)
 
 static uint8_t *frame_at(uint32_t idx)
 {
-	return frames + (size_t)idx * FRAME_STRIDE + FRAME_HEADROOM;
+	return frames + (size_t)idx * CHUNK_LEN + FRAME_HEADROOM;
 }
 
 static void ours_gro_open(struct ours_gro *ours, const struct bench_load *load, uint64_t hold_ns,
@@ -586,8 +628,9 @@ static inline void offer_burst(struct ours_gro *ours, const struct gro_packet *b
 	gro_burst_end(&ours->gro, ours->now_ns);
 }
 
-static uint64_t ours_gro_pass(struct ours_gro *ours)
+static uint64_t ours_gro_pass(void *arg)
 {
+	struct ours_gro *ours = arg;
 	const struct bench_load *load = ours->load;
 	struct gro_packet burst[BENCH_BURST];
 	uint64_t sum = 0;
@@ -606,16 +649,6 @@ static uint64_t ours_gro_pass(struct ours_gro *ours)
 	if (gro_owned_packets(&ours->gro))
 		die("gro: %u packets left after the last flush", gro_owned_packets(&ours->gro));
 	return sum;
-}
-
-static double ours_gro_round(void *arg)
-{
-	struct ours_gro *ours = arg;
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < ours->load->passes; i++)
-		sum += ours_gro_pass(ours);
-	return (double)sum / ours->load->packets / ours->load->passes;
 }
 
 static double ours_gro_merge(const struct ours_gro *ours)
@@ -713,9 +746,9 @@ static void gro_compare(const char *group, const struct bench_load *load, uint64
 	gro_check(&verifying, NULL);
 
 	struct contender c[] = {
-		{ ours_gro_round, &ours, { 0 } },
-		{ rival ? dpdk_gro_round : no_round, rival, { 0 } },
-		{ ours_gro_round, &verifying, { 0 } },
+		{ ours_gro_pass, &ours, load->packets, { 0 } },
+		{ rival ? dpdk_gro_pass : NULL, rival, load->packets, { 0 } },
+		{ ours_gro_pass, &verifying, load->packets, { 0 } },
 	};
 	race(c, ARRAY_SIZE(c));
 
@@ -737,23 +770,22 @@ static void gro_compare(const char *group, const struct bench_load *load, uint64
 
 static struct bench_load load_of(uint32_t flows, uint32_t per_flow)
 {
-	struct bench_load load = { flows, per_flow, 0, 0 };
+	struct bench_load load = { flows, per_flow, 0 };
 
 	if (load.flows * load.per_flow < BENCH_BURST)
 		load.per_flow = BENCH_BURST / flows;
 	load.packets = group_of(&load) > RING_PACKETS ? group_of(&load) : RING_PACKETS;
-	load.passes = load.packets < ROUND_PACKETS ? ROUND_PACKETS / load.packets : 1;
 	return load;
 }
 
 static void frames_open(uint32_t cnt)
 {
-	frames = memory((size_t)cnt * FRAME_STRIDE);
+	frames = memory((size_t)cnt * CHUNK_LEN);
 }
 
 static void frames_close(uint32_t cnt)
 {
-	munmap(frames, (size_t)cnt * FRAME_STRIDE);
+	munmap(frames, (size_t)cnt * CHUNK_LEN);
 }
 
 /* The burst call, and ours flushing at the end of each burst. */
@@ -789,38 +821,56 @@ static void gro_hold_run(void)
 	frames_close(frame_cnt);
 }
 
+/* How many of the given numbers of flows fit half of the memory that is free, in frames. */
+static size_t flows_that_fit(const uint32_t *flows, size_t cnt)
+{
+	uint64_t room = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+
+	while (cnt > 1 && (uint64_t)flows[cnt - 1] * HOLD_PACKETS * CHUNK_LEN > room)
+		cnt--;
+	return cnt;
+}
+
+static void gro_scale_row(const struct contender *c, const struct contender *one_flow)
+{
+	const struct ours_gro *ours = c->ctx, *one = one_flow->ctx;
+	uint32_t flows = ours->load->flows;
+	char name[48];
+	struct row *row;
+
+	snprintf(name, sizeof(name), "%u flow%s", flows, flows > 1 ? "s" : "");
+	row = row_add("gro-scale", name, "ns/packet", c);
+	row->ours_merge = ours_gro_merge(ours);
+	if (flows > 1) {
+		row_beside(row, "itself, 1 flow", one_flow, flows == 65536 ? 3 : 0);
+		row->rival_merge = ours_gro_merge(one);
+	}
+}
+
 /* The number of flows alone: superpackets are of HOLD_PACKETS packets throughout. */
 static void gro_scale_run(void)
 {
 	static const uint32_t flows[] = { 1, 64, 1024, 4096, 16384, 65536 };
-	uint32_t frame_cnt = flows[ARRAY_SIZE(flows) - 1] * HOLD_PACKETS;
+	size_t cnt = flows_that_fit(flows, ARRAY_SIZE(flows));
+	uint32_t frame_cnt = flows[cnt - 1] * HOLD_PACKETS;
 	struct bench_load loads[ARRAY_SIZE(flows)];
 	struct ours_gro ours[ARRAY_SIZE(flows)];
 	struct contender c[ARRAY_SIZE(flows)];
 
+	if (frame_cnt < RING_PACKETS)
+		frame_cnt = RING_PACKETS;
 	frames_open(frame_cnt);
-	for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
+	for (size_t i = 0; i < cnt; i++) {
 		loads[i] = load_of(flows[i], HOLD_PACKETS);
 		ours_gro_open(&ours[i], &loads[i], HOLD_NS, HOLD_PACKETS, GRO_CSUM_VERIFIED);
 		gro_check(&ours[i], NULL);
-		c[i] = (struct contender){ ours_gro_round, &ours[i], { 0 } };
+		c[i] = (struct contender){ ours_gro_pass, &ours[i], loads[i].packets, { 0 } };
 	}
-	race(c, ARRAY_SIZE(c));
-	for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
-		bool last = i + 1 == ARRAY_SIZE(flows);
-		char name[48];
-		struct row *row;
-
-		snprintf(name, sizeof(name), "%u flow%s, %u packets each", flows[i], i ? "s" : "",
-			 HOLD_PACKETS);
-		row = row_add("gro-scale", name, "ns/packet", &c[i]);
-		row->ours_merge = ours_gro_merge(&ours[i]);
-		if (i) {
-			row_beside(row, "itself, 1 flow", &c[0], last ? 3 : 0);
-			row->rival_merge = ours_gro_merge(&ours[0]);
-		}
+	race(c, cnt);
+	for (size_t i = 0; i < cnt; i++)
+		gro_scale_row(&c[i], &c[0]);
+	for (size_t i = 0; i < cnt; i++)
 		ours_gro_close(&ours[i]);
-	}
 	frames_close(frame_cnt);
 }
 
@@ -833,11 +883,11 @@ struct csum_work {
 	const uint8_t *data;
 	const uint32_t *order; /* of blocks */
 	uint32_t blocks;       /* in data, CSUM_STRIDE apart; a power of two */
-	uint32_t at;           /* goes on where the last round ended */
+	uint32_t at;           /* goes on where the last pass ended */
 };
 
 #define CSUM_STRIDE 2048u
-#define CSUM_ROUND 8192u
+#define CSUM_PASS 1024u
 
 /* Destination of copies: stays in the first-level cache. */
 static uint8_t csum_dst[4 * CSUM_STRIDE];
@@ -901,22 +951,22 @@ static inline uint32_t csum_once(enum csum_kind kind, const uint8_t *p, uint32_t
 	}
 }
 
-static inline double csum_blocks(struct csum_work *work, enum csum_kind kind)
+static inline uint64_t csum_blocks(struct csum_work *work, enum csum_kind kind)
 {
 	uint64_t start = bench_now_ns();
 	uint32_t sum = 0;
 
-	for (uint32_t i = 0; i < CSUM_ROUND; i++) {
+	for (uint32_t i = 0; i < CSUM_PASS; i++) {
 		uint32_t block = work->order[(work->at + i) & (work->blocks - 1)];
 
 		sum ^= csum_once(kind, work->data + (size_t)block * CSUM_STRIDE, i);
 	}
 	__asm__ volatile("" ::"r"(sum));
-	work->at += CSUM_ROUND;
-	return (double)(bench_now_ns() - start - bench_clock_ns) / CSUM_ROUND;
+	work->at += CSUM_PASS;
+	return bench_now_ns() - start - bench_clock_ns;
 }
 
-static double csum_round(void *arg)
+static uint64_t csum_pass(void *arg)
 {
 	struct csum_work *work = arg;
 
@@ -958,7 +1008,7 @@ static uint32_t *shuffled(uint32_t cnt)
 
 static void csum_check(const uint8_t *data)
 {
-	uint16_t want = __builtin_bswap16(checksum_fold_partial(payload_sum()));
+	uint16_t want = csum_field(payload_sum());
 
 	for (int kind = 0; kind < CSUM_KINDS; kind++) {
 		if (kind == CSUM_MEMCPY || (kind == CSUM_PLAIN && !plain_usable()) ||
@@ -986,7 +1036,7 @@ static void csum_place(const char *place, uint32_t blocks)
 
 		work[i] = (struct csum_work){ (enum csum_kind)i, data, order, blocks,
 					     (uint32_t)i * (blocks / CSUM_KINDS) };
-		c[i] = (struct contender){ there ? csum_round : no_round, &work[i], { 0 } };
+		c[i] = (struct contender){ there ? csum_pass : NULL, &work[i], CSUM_PASS, { 0 } };
 	}
 	race(c, ARRAY_SIZE(c));
 
@@ -1027,6 +1077,8 @@ static void run(void)
 {
 	pin(options.cpu);
 	dpdk = !options.no_dpdk && dpdk_open((unsigned int)options.cpu);
+	if (dpdk)
+		snprintf(dpdk_text, sizeof(dpdk_text), "%s", dpdk_version_text());
 	clock_calibrate();
 	payload_fill();
 	if (wanted("gso"))
@@ -1131,8 +1183,6 @@ struct result_head {
 	char dpdk_version[32];
 };
 
-static char dpdk_text[32];
-
 static void run_child(char **argv, int argc, bool first)
 {
 	static struct row more[ROWS_MAX];
@@ -1155,8 +1205,7 @@ static void send_results(void)
 {
 	struct result_head head = { .row_cnt = row_cnt, .dpdk = dpdk };
 
-	if (dpdk)
-		snprintf(head.dpdk_version, sizeof(head.dpdk_version), "%s", dpdk_version_text());
+	snprintf(head.dpdk_version, sizeof(head.dpdk_version), "%s", dpdk_text);
 	if (!write_all(options.result_fd, &head, sizeof(head)) ||
 	    !write_all(options.result_fd, rows, row_cnt * sizeof(rows[0])))
 		die("results: %s", strerror(errno));

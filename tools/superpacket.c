@@ -378,26 +378,32 @@ static uint64_t number_of(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
-/* Words from column `column` on, wrapped before WIDTH; a cursor so that callers can go on. */
+/* Where the cursor stands in a paragraph of words, wrapped before WIDTH. */
 struct line {
-	int indent; /* of lines that follow */
+	int indent; /* of the lines that follow */
 	int column;
 };
+
+/* Puts the first len bytes of text behind what is there, in one piece. */
+static void line_piece(struct line *line, const char *text, size_t len)
+{
+	if (line->column > line->indent && line->column + 1 + (int)len > WIDTH) {
+		printf("\n%*s", line->indent, "");
+		line->column = line->indent;
+	} else if (line->column > line->indent) {
+		putchar(' ');
+		line->column++;
+	}
+	printf("%.*s", (int)len, text);
+	line->column += (int)len;
+}
 
 static void line_put(struct line *line, const char *text)
 {
 	while (*text) {
 		size_t len = strcspn(text, " ");
 
-		if (line->column > line->indent && line->column + 1 + (int)len > WIDTH) {
-			printf("\n%*s", line->indent, "");
-			line->column = line->indent;
-		} else if (line->column > line->indent) {
-			putchar(' ');
-			line->column++;
-		}
-		printf("%.*s", (int)len, text);
-		line->column += (int)len;
+		line_piece(line, text, len);
 		text += len;
 		text += strspn(text, " ");
 	}
@@ -564,23 +570,51 @@ static void show_traffic(const struct options *options, const json_t *counters)
 	line_end();
 }
 
-/* "name n, name n, ..." of an object's numbers; zeros only if asked for. */
-static void show_numbers(const struct options *options, const char *label, const json_t *numbers)
-{
-	struct line line = line_begin(label);
+struct number {
 	const char *name;
 	const json_t *value;
-	bool any = false;
+};
 
-	json_object_foreach((json_t *)numbers, name, value) {
-		uint64_t n = (uint64_t)json_integer_value(value);
+#define NUMBERS_MAX 64 /* counters of one kind; the daemon has a third of it */
 
-		if (!n && !options->verbose)
-			continue;
-		line_printf(&line, "%s%s %" PRIu64, any ? "| " : "", name, n);
-		any = true;
+static size_t collect_numbers(const struct options *options, const json_t *object,
+			      struct number numbers[NUMBERS_MAX])
+{
+	const char *name;
+	const json_t *value;
+	size_t cnt = 0;
+
+	json_object_foreach((json_t *)object, name, value)
+		if (cnt < NUMBERS_MAX && (json_integer_value(value) || options->verbose))
+			numbers[cnt++] = (struct number){ name, value };
+	return cnt;
+}
+
+/* "name n, name n, ..." of an object's numbers, largest first; zeros only if asked for. */
+static int compare_numbers(const void *left, const void *right)
+{
+	json_int_t a = json_integer_value(((const struct number *)left)->value);
+	json_int_t b = json_integer_value(((const struct number *)right)->value);
+
+	return a == b ? 0 : a > b ? -1 : 1;
+}
+
+static void show_numbers(const struct options *options, const char *label, const json_t *object)
+{
+	struct line line = line_begin(label);
+	struct number numbers[NUMBERS_MAX];
+	size_t cnt = collect_numbers(options, object, numbers);
+
+	qsort(numbers, cnt, sizeof numbers[0], compare_numbers);
+	for (size_t i = 0; i < cnt; i++) {
+		char text[128];
+		int len = snprintf(text, sizeof text, "%s %" JSON_INTEGER_FORMAT "%s",
+				   numbers[i].name, json_integer_value(numbers[i].value),
+				   i + 1 < cnt ? "," : "");
+
+		line_piece(&line, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
 	}
-	if (!any)
+	if (!cnt)
 		line_put(&line, "none");
 	line_end();
 }

@@ -106,8 +106,8 @@ class HostState:
         state = {}
         for link in ns.ip_json("address"):
             name = link["ifname"]
-            state[f"link {name}"] = self._still(link)
-            state[f"ethtool -k {name}"] = ns.features(name)
+            state.update(self._flat(link, f"link {name}"))
+            state.update(self._flat(ns.features(name), f"ethtool -k {name}"))
             for hook in ("ingress", "egress"):
                 state[f"tc filter {name} {hook}"] = ns.run(
                     "tc", "filter", "show", "dev", name, hook, check=False).stdout
@@ -121,27 +121,25 @@ class HostState:
         state["bpftool net"] = ns.run("bpftool", "net", check=False).stdout
         return state
 
-    def _still(self, value):
-        if isinstance(value, dict):
-            return {k: self._still(v) for k, v in value.items() if k not in self.VOLATILE}
-        if isinstance(value, list):
-            return [self._still(v) for v in value]
-        return value
+    def _flat(self, value, path):
+        """{"path.to.leaf": value} without what changes by itself."""
+        if not isinstance(value, (dict, list)):
+            return {path: value}
+        leaves = {}
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            if key not in self.VOLATILE:
+                leaves.update(self._flat(part, f"{path}.{key}"))
+        return leaves
 
     def differences(self):
         after = self._read()
-        return [f"{key}: before {shorten(self.before.get(key))}, now {shorten(after.get(key))}"
+        return [f"{key}: before {self.before.get(key)!r}, now {after.get(key)!r}"
                 for key in sorted(self.before.keys() | after.keys())
                 if self.before.get(key) != after.get(key)]
 
     def wait_restored(self, seconds=5):
         wait_until(lambda: not self.differences(), seconds,
                    lambda: "the host is as it was; " + "; ".join(self.differences()[:4]))
-
-
-def shorten(value):
-    text = str(value)
-    return text if len(text) < 300 else text[:297] + "..."
 
 
 def add_up(counters):

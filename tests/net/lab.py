@@ -191,9 +191,7 @@ class Namespace:
 
     def address(self, interface, *addresses):
         for address in addresses:
-            # nodad: an IPv6 address is usable at once
-            nodad = ["nodad"] if ":" in address else []
-            self.ip("address", "add", address, "dev", interface, *nodad)
+            self.ip("address", "add", address, "dev", interface)
 
     def up(self, interface):
         self.ip("link", "set", "dev", interface, "up")
@@ -266,6 +264,9 @@ class Lab:
         ns = Namespace(self, f"{self.id}-{role}")
         self.namespaces.append(ns)
         self.run(["ip", "netns", "add", ns.name])
+        # IPv6 addresses are usable at once, and nothing changes a second later
+        for key in ("all", "default"):
+            ns.sysctl(f"net.ipv6.conf.{key}.accept_dad", 0)
         ns.up("lo")
         return ns
 

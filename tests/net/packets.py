@@ -161,3 +161,10 @@ def describe(frame):
     return (f"IPv{tcp.version}{ip_id} ports {tcp.sport}>{tcp.dport} seq {tcp.seq} flags "
             f"{tcp.flags:#04x} payload {len(tcp.payload)}"
             f"{'' if tcp.checksums_right() else ' checksum wrong or unfinished'}")
+
+
+def difference(wanted, seen):
+    if len(wanted) != len(seen):
+        return f"length {len(wanted)} became {len(seen)}"
+    at = next(i for i, (a, b) in enumerate(zip(wanted, seen)) if a != b)
+    return f"first difference at byte {at}: {wanted[at:at + 8].hex()} became {seen[at:at + 8].hex()}"

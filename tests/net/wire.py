@@ -9,6 +9,7 @@ import json
 import os
 import time
 
+from daemon import Daemon
 from lab import BUILD, Failed, expect, wait_until
 
 PYTHON = "/usr/bin/python3"
@@ -134,3 +135,14 @@ def storm(lab, ns, address, data, connections, at_once, shortest, longest, secon
     expect(result["failed"] == 0 and result["connections"] == connections,
            f"{result['failed']} of {result['connections']} connections failed: {result['why']}")
     return result
+
+
+def port_mode(lab, *options):
+    """A daemon in port mode on a silent wire: nobody but us sends."""
+    wire = Wire(lab, host_addresses=False)
+    for ns in (wire.host, wire.peer):
+        for key in ("all", "default"):
+            ns.sysctl(f"net.ipv6.conf.{key}.disable_ipv6", 1)
+    tap = lab.unique("tap")
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap, *options)
+    return wire, tap, daemon

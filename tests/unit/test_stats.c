@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/stats.h"
-
-#define WORDS (sizeof(struct worker_stats) / sizeof(uint64_t))
 
 /* The schema, spelled out once more: readers outside depend on it. */
 static const char *const flat_names[] = {
@@ -25,7 +24,7 @@ static const char *const inline_names[] = INLINE_COUNTER_NAMES;
 /* Every counter different, so that none can stand in for another. */
 static void fill(struct worker_stats *stats, uint64_t first)
 {
-	for (size_t i = 0; i < WORDS; i++)
+	for (size_t i = 0; i < STATS_WORDS; i++)
 		((uint64_t *)stats)[i] = first + i;
 }
 
@@ -99,7 +98,7 @@ static void expect_counters(const json_t *object, uint64_t words_sum)
 
 static uint64_t words_sum(uint64_t first)
 {
-	return WORDS * first + WORDS * (WORDS - 1) / 2;
+	return STATS_WORDS * first + STATS_WORDS * (STATS_WORDS - 1) / 2;
 }
 
 Test(stats, the_schema_of_a_daemon)
@@ -212,32 +211,44 @@ Test(stats, merging_nothing_is_an_empty_list)
 	json_decref(json);
 }
 
-Test(stats, what_balances)
-{
-	static const struct {
-		const char *what;
-		struct worker_stats stats;
-		bool balanced;
-	} cases[] = {
-		{ "nothing", { 0 }, true },
-		{ "all ways in", { .rx_packets = 10, .rx_delivered_packets = 4, .rx_held_packets = 3,
-				   .rx_drop_multibuffer = 2, .rx_drop_tap = 1 }, true },
-		{ "one lost in", { .rx_packets = 10, .rx_delivered_packets = 9 }, false },
-		{ "all ways out", { .tap_packets = 21, .tx_superpackets = 6, .tx_ordinary = 5,
-				    .tx_waiting = 1, .tx_drop_vnet = 2, .tx_drop_malformed = 3,
-				    .tx_drop_too_long = 4 }, true },
-		{ "one too many out", { .tap_packets = 1, .tx_ordinary = 2 }, false },
-	};
+/* A reader must see what was published as a whole, while the writer publishes as fast as it can. */
+struct publisher {
+	struct stats_page page;
+	bool stop;
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		cr_expect_eq(stats_balanced(&cases[i].stats), cases[i].balanced, "%s", cases[i].what);
+static void *publish_all_the_time(void *arg)
+{
+	struct publisher *publisher = arg;
+	struct worker_stats stats;
+
+	for (uint64_t n = 1; !__atomic_load_n(&publisher->stop, __ATOMIC_RELAXED); n++) {
+		uint64_t *word = (uint64_t *)&stats;
+
+		for (size_t i = 0; i < STATS_WORDS; i++)
+			word[i] = n;
+		stats_publish(&publisher->page, &stats);
+	}
+	return NULL;
 }
 
-Test(stats, a_snapshot_is_a_copy)
+Test(stats, a_published_copy_is_read_whole)
 {
-	struct worker_stats live, copy;
+	static struct publisher publisher;
+	uint64_t last = 0;
+	pthread_t thread;
 
-	fill(&live, 1);
-	stats_snapshot(&copy, &live);
-	cr_expect_arr_eq(&copy, &live, sizeof live, "though it never balances");
+	cr_assert_eq(pthread_create(&thread, NULL, publish_all_the_time, &publisher), 0);
+	for (int i = 0; i < 200000; i++) {
+		struct worker_stats copy;
+		const uint64_t *word = (const uint64_t *)&copy;
+
+		stats_read(&publisher.page, &copy);
+		cr_assert_geq(word[0], last, "went back in time");
+		last = word[0];
+		for (size_t w = 1; w < STATS_WORDS; w++)
+			cr_assert_eq(word[w], word[0], "word %zu of another moment", w);
+	}
+	__atomic_store_n(&publisher.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
 }

@@ -435,17 +435,20 @@ static void say_ready(struct daemon *d)
 static bool feel_pulse(struct daemon *d, uint32_t queue, uint64_t now)
 {
 	struct pulse *pulse = &d->pulses[queue];
-	uint64_t tick = counter_read(&d->workers[queue].tick);
+	uint64_t tick = __atomic_load_n(&d->workers[queue].tick, __ATOMIC_RELAXED);
 
 	if (tick != pulse->tick) {
 		pulse->tick = tick;
 		pulse->moved_ns = now;
-		if (pulse->hung)
+		if (pulse->hung) {
 			log_warning("%s queue %u: its worker moves again", d->dev.name, queue);
+			service_status(d->ready);
+		}
 		pulse->hung = false;
 	} else if (!pulse->hung && now > pulse->moved_ns + WORKER_STALL_NS) {
 		log_warning("%s queue %u: its worker hangs; all traffic goes through the kernel until "
 			    "it moves again", d->dev.name, queue);
+		service_status("degraded: a worker hangs, the kernel carries the traffic");
 		pulse->hung = true;
 	}
 	return !pulse->hung;
@@ -495,7 +498,7 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 		.tx_budget = worker->xsk.tx_budget,
 		.hung = d->pulses[q].hung,
 	};
-	stats_snapshot(&queue->counters, &worker->stats);
+	stats_read(&worker->published, &queue->counters);
 	xsk_statistics(&worker->xsk, &queue->kernel); /* zeros when it fails */
 	beat(d);
 }
@@ -542,8 +545,11 @@ static char *refusal_text(const char *request)
 	char *text;
 
 	snprintf(why, sizeof why, "unknown request '%s'; this daemon knows: status", request);
-	json_object_set_new(json, "error", json_string_nocheck(why));
-	text = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+	for (char *c = why; *c; c++)
+		if (*c < ' ' || *c > '~') /* it must be UTF-8 to be JSON */
+			*c = '?';
+	json_object_set_new(json, "error", json_string(why));
+	text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	return text;
 }

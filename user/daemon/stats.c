@@ -3,8 +3,6 @@
 
 #include "daemon/stats.h"
 
-/* struct worker_stats is nothing but 64-bit words, so it is copied and summed as such. */
-#define WORDS (sizeof(struct worker_stats) / sizeof(uint64_t))
 
 enum group { FLAT, DROPS }; /* where a counter stands in the JSON of a queue */
 
@@ -52,7 +50,7 @@ static const struct counter {
 #undef DROP
 };
 
-_Static_assert(ARRAY_SIZE(counters) + 2 * GRO_REASON_CNT == WORDS,
+_Static_assert(ARRAY_SIZE(counters) + 2 * GRO_REASON_CNT == STATS_WORDS,
 	       "a counter of struct worker_stats is missing in the table above");
 
 static const struct kernel_counter {
@@ -68,40 +66,12 @@ static const struct kernel_counter {
 static const char *const steer_names[STEER_COUNTER_CNT] = STEER_COUNTER_NAMES;
 static const char *const inline_names[INLINE_COUNTER_CNT] = INLINE_COUNTER_NAMES;
 
-/* Copies that are tried before one that does not add up is taken, and the pause between them (the
- * timer slack makes 60 us of it): so the main thread, which has a heartbeat to show, loses 1 ms. */
-#define SNAPSHOT_TRIES 16
-#define SNAPSHOT_PAUSE_NS 10000
-
-bool stats_balanced(const struct worker_stats *s)
-{
-	return s->rx_packets == s->rx_delivered_packets + s->rx_held_packets +
-					s->rx_drop_multibuffer + s->rx_drop_tap &&
-	       s->tap_packets == s->tx_superpackets + s->tx_ordinary + s->tx_waiting +
-					 s->tx_drop_vnet + s->tx_drop_malformed +
-					 s->tx_drop_too_long;
-}
-
-void stats_snapshot(struct worker_stats *copy, const struct worker_stats *live)
-{
-	const uint64_t *from = (const uint64_t *)live;
-	uint64_t *to = (uint64_t *)copy;
-
-	for (int try = 0; try < SNAPSHOT_TRIES; try++) {
-		for (size_t i = 0; i < WORDS; i++)
-			to[i] = counter_read(&from[i]);
-		if (stats_balanced(copy))
-			return;
-		nanosleep(&(struct timespec){ .tv_nsec = SNAPSHOT_PAUSE_NS }, NULL);
-	}
-}
-
 void stats_add(struct worker_stats *sum, const struct worker_stats *stats)
 {
 	const uint64_t *from = (const uint64_t *)stats;
 	uint64_t *to = (uint64_t *)sum;
 
-	for (size_t i = 0; i < WORDS; i++)
+	for (size_t i = 0; i < STATS_WORDS; i++)
 		to[i] += from[i];
 }
 

@@ -46,15 +46,6 @@ struct stats_daemon {
 	uint32_t queue_cnt;
 };
 
-/* Whether every packet is accounted for, as counters.h says it must be. */
-bool stats_balanced(const struct worker_stats *stats);
-
-/*
- * Copies the counters of a running worker. In the middle of a burst they do not add up, so the copy
- * is taken again, for about a millisecond at most, until they do; then it is taken as it is.
- */
-void stats_snapshot(struct worker_stats *copy, const struct worker_stats *live);
-
 /* Adds one queue's counters to a sum. */
 void stats_add(struct worker_stats *sum, const struct worker_stats *stats);
 

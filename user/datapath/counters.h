@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Counters of one worker: written by it alone, read by the main thread at any time. Each is one
- * aligned word; counter_add(), counter_set() and counter_read() keep the accesses whole.
+ * Counters of one worker. It counts in memory of its own and publishes a copy each time round,
+ * so that whoever reads, at any time, sees all counters as of one moment, and they add up:
  *
  *   rx_packets  = rx_delivered_packets + rx_held_packets (gauge) + all rx drops
  *   tap_packets = tx_superpackets + tx_ordinary + tx_waiting (gauge) + all tx drops
@@ -44,19 +44,40 @@ struct worker_stats {
 	uint64_t slots_total, slots_used, buffers_total, buffers_used; /* buffers in bytes */
 };
 
-static inline void counter_add(uint64_t *counter, uint64_t n)
+/* A published copy. The sequence is odd while it is being written (a seqlock of one writer). */
+struct stats_page {
+	uint32_t sequence;
+	struct worker_stats stats;
+};
+
+#define STATS_WORDS (sizeof(struct worker_stats) / sizeof(uint64_t))
+
+static inline void stats_publish(struct stats_page *page, const struct worker_stats *stats)
 {
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	uint64_t *to = (uint64_t *)&page->stats;
+	const uint64_t *from = (const uint64_t *)stats;
+
+	__atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	for (size_t i = 0; i < STATS_WORDS; i++)
+		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELEASE);
 }
 
-static inline void counter_set(uint64_t *counter, uint64_t n)
+/* Reads what was published last. Waits only while the writer is in the middle of it: some tens of
+ * nanoseconds, unless its thread is preempted just there. */
+static inline void stats_read(const struct stats_page *page, struct worker_stats *copy)
 {
-	__atomic_store_n(counter, n, __ATOMIC_RELAXED);
-}
+	uint64_t *to = (uint64_t *)copy;
+	const uint64_t *from = (const uint64_t *)&page->stats;
+	uint32_t before;
 
-static inline uint64_t counter_read(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+	do {
+		before = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
+		for (size_t i = 0; i < STATS_WORDS; i++)
+			to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (before & 1 || before != __atomic_load_n(&page->sequence, __ATOMIC_RELAXED));
 }
 
 #endif

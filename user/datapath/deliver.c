@@ -20,8 +20,8 @@ static int write_one(struct deliver *deliver, const struct gso_request *request,
 
 static void count_delivered(struct deliver *deliver, uint32_t packets, uint32_t bytes)
 {
-	counter_add(&deliver->stats->rx_delivered_packets, packets);
-	counter_add(&deliver->stats->rx_delivered_bytes, bytes);
+	deliver->stats->rx_delivered_packets += packets;
+	deliver->stats->rx_delivered_bytes += bytes;
 }
 
 /* Each packet as it came, with a header of its own; iov[1..] holds one packet each. */
@@ -33,7 +33,7 @@ static void write_apart(struct deliver *deliver, const struct gso_request *reque
 		struct iovec pair[2] = { deliver->iov[0], packets[i] };
 
 		if (write_one(deliver, request, pair, 1))
-			counter_add(&deliver->stats->rx_drop_tap, 1);
+			deliver->stats->rx_drop_tap++;
 		else
 			count_delivered(deliver, 1, (uint32_t)packets[i].iov_len);
 	}
@@ -46,15 +46,15 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 	if (write_one(deliver, &super->request, deliver->iov, cnt) == 0) {
 		count_delivered(deliver, super->packet_cnt, super->len);
 		if (super->packet_cnt > 1) {
-			counter_add(&deliver->stats->rx_superpackets, 1);
-			counter_add(&deliver->stats->rx_segments, super->packet_cnt);
+			deliver->stats->rx_superpackets++;
+			deliver->stats->rx_segments += super->packet_cnt;
 		}
 	} else if (super->packet_cnt > 1) {
-		counter_add(&deliver->stats->rx_cut_again, 1);
+		deliver->stats->rx_cut_again++;
 		cnt = gro_unmerge(gro, super, &deliver->iov[1]);
 		write_apart(deliver, &super->request, cnt);
 	} else {
-		counter_add(&deliver->stats->rx_drop_tap, 1);
+		deliver->stats->rx_drop_tap++;
 	}
 }
 

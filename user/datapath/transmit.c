@@ -121,14 +121,14 @@ static void submit_unit(struct transmit *transmit, struct transmit_unit *unit, b
 	}
 	transmit->unit_head++;
 	xsk_ring_prod__submit(&transmit->xsk->tx, unit->outstanding);
-	counter_add(&transmit->stats->tx_descriptors, unit->outstanding);
+	transmit->stats->tx_descriptors += unit->outstanding;
 }
 
 static void note_pause(struct transmit *transmit)
 {
 	if (!transmit->stats->tx_waiting)
-		counter_add(&transmit->stats->tx_pauses, 1);
-	counter_set(&transmit->stats->tx_waiting, 1);
+		transmit->stats->tx_pauses++;
+	transmit->stats->tx_waiting = 1;
 }
 
 /* ---- superpackets ---- */
@@ -146,7 +146,7 @@ static void segment_slices(struct transmit *transmit, struct transmit_unit *unit
 	if (!unit->slices_len)
 		unit->slices_addr = addr;
 	unit->slices_len += slice.len;
-	counter_add(&transmit->stats->tx_bytes, gso->hdr_len + slice.len);
+	transmit->stats->tx_bytes += gso->hdr_len + slice.len;
 }
 
 static void segment_built(struct transmit *transmit, struct transmit_unit *unit, uint32_t slot)
@@ -157,7 +157,7 @@ static void segment_built(struct transmit *transmit, struct transmit_unit *unit,
 
 	put_descriptor(transmit, frame, len, 0);
 	unit->outstanding++;
-	counter_add(&transmit->stats->tx_bytes, len);
+	transmit->stats->tx_bytes += len;
 }
 
 /*
@@ -200,8 +200,8 @@ static bool cut(struct transmit *transmit)
 				segment_built(transmit, unit, unit->slots.off + i);
 		submit_unit(transmit, unit, gso_done(&transmit->gso));
 	}
-	counter_add(&transmit->stats->tx_superpackets, 1);
-	counter_add(&transmit->stats->tx_segments, transmit->gso.seg_cnt);
+	transmit->stats->tx_superpackets++;
+	transmit->stats->tx_segments += transmit->gso.seg_cnt;
 	return true;
 }
 
@@ -239,8 +239,8 @@ static bool send_ordinary(struct transmit *transmit)
 		put_descriptor(transmit, umem_slot_addr(umem, slot.off), transmit->packet_len, 0);
 	}
 	submit_unit(transmit, unit, true);
-	counter_add(&transmit->stats->tx_ordinary, 1);
-	counter_add(&transmit->stats->tx_bytes, transmit->packet_len);
+	transmit->stats->tx_ordinary++;
+	transmit->stats->tx_bytes += transmit->packet_len;
 	return true;
 }
 
@@ -256,10 +256,10 @@ void transmit_packet(struct transmit *transmit, const struct gso_request *reques
 
 	switch (verdict) {
 	case GSO_MALFORMED:
-		counter_add(&transmit->stats->tx_drop_malformed, 1);
+		transmit->stats->tx_drop_malformed++;
 		return;
 	case GSO_TOO_LONG:
-		counter_add(&transmit->stats->tx_drop_too_long, 1);
+		transmit->stats->tx_drop_too_long++;
 		return;
 	case GSO_ORDINARY:
 		gso_complete(request, data, len);
@@ -283,7 +283,7 @@ bool transmit_resume(struct transmit *transmit)
 		return true;
 	done = transmit->state == TRANSMIT_CUTTING ? cut(transmit) : send_ordinary(transmit);
 	if (done)
-		counter_set(&transmit->stats->tx_waiting, 0);
+		transmit->stats->tx_waiting = 0;
 	return done;
 }
 
@@ -301,7 +301,7 @@ bool transmit_wake(struct transmit *transmit)
 
 	if (ring_taken(tx))
 		return true;
-	counter_add(&transmit->stats->tx_wakeups, 1);
+	transmit->stats->tx_wakeups++;
 	(void)xsk_wake_tx(transmit->xsk); /* what it did not take stays in the ring */
 	return ring_taken(tx);
 }

@@ -84,8 +84,8 @@ static bool drop_piece(struct worker *worker, const struct xdp_desc *desc)
 	frame_give(&worker->umem.frames, xsk_rx_frame(desc->addr));
 	worker->rx_continues = more;
 	if (!more) {
-		counter_add(&worker->stats.rx_packets, 1);
-		counter_add(&worker->stats.rx_drop_multibuffer, 1);
+		worker->stats.rx_packets++;
+		worker->stats.rx_drop_multibuffer++;
 	}
 	return true;
 }
@@ -116,8 +116,8 @@ static uint32_t take_burst(struct worker *worker, struct gro_packet *packets, bo
 	if (cnt)
 		xsk_ring_cons__release(rx, cnt);
 	worker->frames_in_kernel -= cnt;
-	counter_add(&worker->stats.rx_packets, taken);
-	counter_add(&worker->stats.rx_bytes, bytes);
+	worker->stats.rx_packets += taken;
+	worker->stats.rx_bytes += bytes;
 	return taken;
 }
 
@@ -172,12 +172,12 @@ static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 
 	if (len < 0)
 		return false;
-	counter_add(&worker->stats.tap_packets, 1);
-	counter_add(&worker->stats.tap_bytes, (uint64_t)len);
+	worker->stats.tap_packets++;
+	worker->stats.tap_bytes += (uint64_t)len;
 	if (vnet_read(&header, (uint32_t)len, &request))
 		transmit_packet(&worker->transmit, &request, (uint32_t)len);
 	else
-		counter_add(&worker->stats.tx_drop_vnet, 1);
+		worker->stats.tx_drop_vnet++;
 	return true;
 }
 
@@ -216,16 +216,16 @@ static void refresh_gauges(struct worker *worker)
 	uint32_t held = gro_owned_packets(&worker->gro);
 
 	for (int i = 0; i < GRO_REASON_CNT; i++) {
-		counter_set(&stats->flushes[i], worker->gro.flushes[i]);
-		counter_set(&stats->singles[i], worker->gro.singles[i]);
+		stats->flushes[i] = worker->gro.flushes[i];
+		stats->singles[i] = worker->gro.singles[i];
 	}
-	counter_set(&stats->rx_checksum_errors, worker->gro.singles[GRO_CHECKSUM]);
-	counter_set(&stats->rx_held_packets, held);
-	counter_set(&stats->frames_free, worker->umem.frames.cnt);
-	counter_set(&stats->frames_kernel, worker->frames_in_kernel);
-	counter_set(&stats->frames_held, held);
-	counter_set(&stats->slots_used, worker->umem.slots.used);
-	counter_set(&stats->buffers_used, worker->umem.buffers.used);
+	stats->rx_checksum_errors = worker->gro.singles[GRO_CHECKSUM];
+	stats->rx_held_packets = held;
+	stats->frames_free = worker->umem.frames.cnt;
+	stats->frames_kernel = worker->frames_in_kernel;
+	stats->frames_held = held;
+	stats->slots_used = worker->umem.slots.used;
+	stats->buffers_used = worker->umem.buffers.used;
 }
 
 /* Every frame is in exactly one place (umem.h). */
@@ -261,13 +261,14 @@ static void sleep_until_event(struct worker *worker)
 	uint64_t limit = sleep_limit(worker, clock_ns());
 	struct timespec timeout = { .tv_nsec = (long)limit };
 
-	counter_add(&worker->stats.polls, 1);
+	worker->stats.polls++;
 	ppoll(fds, transmit_paused(&worker->transmit) ? 2 : 3, &timeout, NULL);
 }
 
 static void tick(struct worker *worker)
 {
 	refresh_gauges(worker);
+	stats_publish(&worker->published, &worker->stats);
 	__atomic_store_n(&worker->tick, worker->tick + 1, __ATOMIC_RELAXED);
 }
 
@@ -283,8 +284,9 @@ static void drain(struct worker *worker)
 	uint64_t now_ns;
 
 	while ((now_ns = clock_ns()) < end_ns) {
-		bool moved = carry_in(worker, now_ns) | carry_out(worker);
+		bool moved = carry_in(worker, now_ns);
 
+		moved |= carry_out(worker);
 		gro_flush(&worker->gro, GRO_SHUTDOWN);
 		moved |= deliver_ready(&worker->deliver, &worker->gro) > 0;
 		tick(worker);
@@ -348,12 +350,13 @@ static int open_engine(struct worker *worker)
 	return gro_init(&worker->gro, &config, worker->gro_memory);
 }
 
-/* The way out of what xsk_open() may say. */
-static const char *xsk_advice(int err)
+/* The way out of what opening, xsk_open() above all, may say. */
+static const char *advice(int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return "another AF_XDP socket owns the queue; end its program first ('ss -f xdp -p')";
+		return "busy: another AF_XDP socket owns it; end that program first ('bpftool net' and "
+		       "'ss --xdp -p' may name it)";
 	case -EPERM:
 		return "not permitted; run as root or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF";
 	case -EAFNOSUPPORT:
@@ -373,11 +376,8 @@ static int open_socket(struct worker *worker)
 {
 	int err = xsk_open(&worker->xsk, &worker->config.xsk, &worker->umem);
 
-	if (err) {
-		log_error("%s queue %u: %s", worker->config.interface, worker->config.queue,
-			  xsk_advice(err));
+	if (err)
 		return err;
-	}
 	umem_set_slots(&worker->umem, worker->xsk.slices ? HEADER_SLOT_LEN : UMEM_CHUNK_LEN);
 	worker->frames_in_kernel = RX_FRAMES - worker->umem.frames.cnt;
 	return 0;
@@ -404,15 +404,15 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	}
 	err = open_socket(worker);
 	if (err)
-		goto fail_eventfd; /* has said why */
+		goto fail_eventfd;
 	err = transmit_init(&worker->transmit, &worker->xsk, &worker->umem, config->frame_max,
 			    &worker->stats);
 	if (err)
 		goto fail_socket;
 	deliver_init(&worker->deliver, config->tap_fd, &worker->umem.frames, &worker->stats);
-	counter_set(&worker->stats.frames_total, RX_FRAMES);
-	counter_set(&worker->stats.slots_total, worker->umem.slots.size);
-	counter_set(&worker->stats.buffers_total, worker->umem.buffers.size);
+	worker->stats.frames_total = RX_FRAMES;
+	worker->stats.slots_total = worker->umem.slots.size;
+	worker->stats.buffers_total = worker->umem.buffers.size;
 	return 0;
 
 fail_socket:
@@ -424,8 +424,7 @@ fail_engine:
 fail_umem:
 	umem_close(&worker->umem);
 fail:
-	if (err == -ENOMEM)
-		log_error("%s queue %u: out of memory", config->interface, config->queue);
+	log_error("%s queue %u: %s", config->interface, config->queue, advice(err));
 	return err;
 }
 

@@ -42,7 +42,8 @@ struct worker {
 	uint32_t burst_packets;      /* received since the engine was last told of a burst's end */
 	uint32_t frames_in_kernel;   /* given to the fill ring and not received yet */
 	bool rx_continues;           /* the next descriptor goes on with a frame that is dropped */
-	struct worker_stats stats;
+	struct worker_stats stats;   /* private; others stats_read() what was published */
+	struct stats_page published;
 	uint64_t tick;               /* advances every time round; the main thread watches it */
 	bool stop;                   /* set by the main thread; then the worker drains and ends */
 	uint32_t drain_ms;           /* how long that may take */

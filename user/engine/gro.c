@@ -192,6 +192,7 @@ static void amend(struct gro_super *super)
 								  l4_len)));
 	super->request.type = super->ip_version == 4 ? GSO_TCPV4 : GSO_TCPV6;
 	super->request.fixed_id = super->id_mode == ID_FIXED;
+	super->request.hdr_len = super->payload_off;
 	super->request.needs_csum = true;
 	super->request.csum_start = super->l4_off;
 	super->request.csum_offset = 16;
@@ -669,7 +670,7 @@ uint32_t gro_unmerge(struct gro *gro, struct gro_super *super, struct iovec *iov
 	if (super->request.type != GSO_NONE) {
 		restore_first_header(super);
 		super->request.type = GSO_NONE;
-		super->request.size = 0;
+		super->request.size = super->request.hdr_len = 0;
 		super->request.needs_csum = super->unfinished;
 	}
 	for (;;) {

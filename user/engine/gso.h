@@ -39,6 +39,7 @@ struct gso_request {
 	uint16_t size;        /* payload bytes of each segment, the MSS; unused with GSO_NONE */
 	uint16_t csum_start;  /* with needs_csum: first byte to sum, from the frame's start */
 	uint16_t csum_offset; /* with needs_csum: where the sum goes, from csum_start */
+	uint16_t hdr_len;     /* bytes of header, told to receivers as a hint, never believed (V6); 0: untold */
 };
 
 enum gso_verdict {
@@ -80,16 +81,16 @@ static inline bool gso_done(const struct gso *gso)
 }
 
 /*
- * Takes the next segment: writes gso->hdr_len bytes of header into slot (HEADER_SLOT_LEN bytes
- * are writable there and may be overwritten) and says which slice of the payload follows it.
+ * Takes the next segment: writes gso->hdr_len bytes of header into slot (at most HEADER_SLOT_LEN,
+ * and no byte more) and says which slice of the payload follows it.
  * Must not be called when gso_done().
  */
 struct gso_slice gso_next(struct gso *gso, uint8_t *slot);
 
 /*
  * Takes the next segment whole: header and payload copied into frame, the payload copied and
- * summed in one pass. frame has room for frame_max bytes and at least HEADER_SLOT_LEN.
- * Returns the length of the segment.
+ * summed in one pass. Returns the length of the segment, at most frame_max; nothing behind it
+ * is written.
  */
 uint32_t gso_next_built(struct gso *gso, uint8_t *frame);
 

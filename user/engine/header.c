@@ -97,8 +97,6 @@ static void prepare_tcp(struct header_template *t, uint32_t pseudo)
 void header_prepare(struct header_template *t, const uint8_t *data, const struct packet_view *view,
 		    const struct header_job *job)
 {
-	size_t end = (view->payload_off + 63u) & ~63u; /* what header_copy() may read */
-
 	t->len = view->payload_off;
 	t->l3_off = view->l3_off;
 	t->l4_off = view->l4_off;
@@ -106,10 +104,7 @@ void header_prepare(struct header_template *t, const uint8_t *data, const struct
 	t->checksum = job->checksum;
 	t->size = job->size;
 
-	if (end > 128)
-		end = HEADER_SLOT_LEN;
 	memcpy(t->bytes, data, t->len);
-	memset(t->bytes + t->len, 0, end - t->len);
 	store_be16(length_field(t, t->bytes), ip_len(t, t->size));
 	if (t->ip_version == 4)
 		prepare_ipv4(t, job->fixed_id);

@@ -72,7 +72,6 @@ bool vnet_read(const struct virtio_net_hdr_v1 *hdr, uint32_t len, struct gso_req
 
 void vnet_write(struct virtio_net_hdr_v1 *hdr, const struct gso_request *request)
 {
-	/* num_buffers and hdr_len stay 0: the kernel reads neither as more than a hint. */
 	memset(hdr, 0, sizeof *hdr);
 	if (request->needs_csum) {
 		hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -84,4 +83,7 @@ void vnet_write(struct virtio_net_hdr_v1 *hdr, const struct gso_request *request
 	hdr->gso_type = request->type == GSO_TCPV4 ? VIRTIO_NET_HDR_GSO_TCPV4
 						   : VIRTIO_NET_HDR_GSO_TCPV6;
 	write_le16(&hdr->gso_size, request->size);
+	/* A TAP puts this much into the skb's head and the rest into pages; without it, all 64 KB
+	 * become one linear allocation (tun_alloc_skb()), 2 % slower to write. */
+	write_le16(&hdr->hdr_len, request->hdr_len);
 }

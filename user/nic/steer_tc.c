@@ -26,6 +26,7 @@
 #include "inline.skel.h"
 #include "log.h"
 #include "nic/rtnl.h"
+#include "nic/steer_xdp.h"
 #include "nic/uapi_compat.h"
 
 int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int state_fd)
@@ -48,9 +49,7 @@ int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int st
 		return 0;
 fail:
 	log_error("%s: the kernel does not load the tc programs of inline mode: %s%s (-v shows why)",
-		  config->interface, strerror(-err),
-		  err == -EPERM || err == -EACCES ?
-			  "; needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN" : "");
+		  config->interface, strerror(-err), steer_needs(err));
 	steer_tc_close(tc);
 	return err;
 }
@@ -185,8 +184,10 @@ int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool
 
 static void close_link(int *fd)
 {
-	if (*fd >= 0)
-		close(*fd);
+	if (*fd < 0)
+		return;
+	(void)bpf_link_detach(*fd); /* now, and not when the last duplicate of fd is closed */
+	close(*fd);
 	*fd = -1;
 }
 

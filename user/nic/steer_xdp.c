@@ -6,145 +6,15 @@
 #include <linux/if_link.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-#include <xdp/libxdp.h>
 
 #include "log.h"
+#include "nic/steer_look.h"
 #include "steer.skel.h"
 
 /* How long a predecessor's program may take to go: the kernel frees links in the background. */
-#define PREDECESSOR_LIMIT_MS 1000
-
-#define MAPS_OF_A_PROGRAM_MAX 16
-
-/* EACCES is what the verifier says without CAP_PERFMON (and of a program it finds unsafe). */
-static const char *needs(int err)
-{
-	if (err == -EPERM || err == -EACCES)
-		return "; needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW";
-	return "";
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/*
- * Whether a daemon keeps the heartbeat going. That of one that was killed a moment ago looks
- * fresh as well, so it has to be seen moving; this takes no longer than it may stand still.
- */
-static bool is_alive(int state_fd)
-{
-	const uint64_t deadline_ns = now_ns() + STEER_HEARTBEAT_LIMIT_NS;
-	struct steer_state first, state;
-	const uint32_t key = 0;
-
-	if (bpf_map_lookup_elem(state_fd, &key, &first) < 0 || first.serve == 0 ||
-	    first.heartbeat_ns + STEER_HEARTBEAT_LIMIT_NS < now_ns())
-		return false;
-	do {
-		poll(NULL, 0, 5);
-		if (bpf_map_lookup_elem(state_fd, &key, &state) == 0 &&
-		    state.heartbeat_ns != first.heartbeat_ns)
-			return true;
-	} while (now_ns() < deadline_ns);
-	return false;
-}
-
-static bool is_owned(int state_fd)
-{
-	struct steer_state state;
-	const uint32_t key = 0;
-
-	return bpf_map_lookup_elem(state_fd, &key, &state) == 0 && state.owned;
-}
-
-/* ---- what is on the interface -------------------------------------------------------- */
-
-/* The maps of a program by id, at most MAPS_OF_A_PROGRAM_MAX. Returns how many, or -errno. */
-static int program_maps(const struct xdp_program *program, uint32_t *ids)
-{
-	struct bpf_prog_info info = {
-		.nr_map_ids = MAPS_OF_A_PROGRAM_MAX,
-		.map_ids = (uintptr_t)ids,
-	};
-	uint32_t len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(xdp_program__fd(program), &info, &len) < 0)
-		return -errno;
-	return info.nr_map_ids < MAPS_OF_A_PROGRAM_MAX ? info.nr_map_ids : MAPS_OF_A_PROGRAM_MAX;
-}
-
-/* The state map of a program of ours, to be closed by the caller; -ENOENT: not ours. */
-static int program_state(const struct xdp_program *program)
-{
-	uint32_t ids[MAPS_OF_A_PROGRAM_MAX];
-	const int cnt = program_maps(program, ids);
-
-	for (int i = 0; i < cnt; i++) {
-		struct bpf_map_info info = { 0 };
-		uint32_t len = sizeof(info);
-		const int fd = bpf_map_get_fd_by_id(ids[i]);
-
-		if (fd < 0)
-			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
-		    strcmp(info.name, "steer_state") == 0 &&
-		    info.value_size == sizeof(struct steer_state))
-			return fd;
-		close(fd);
-	}
-	return -ENOENT;
-}
-
-static bool program_uses(const struct xdp_program *program, uint32_t map_id)
-{
-	uint32_t ids[MAPS_OF_A_PROGRAM_MAX];
-	const int cnt = program_maps(program, ids);
-
-	for (int i = 0; i < cnt; i++)
-		if (ids[i] == map_id)
-			return true;
-	return false;
-}
-
-/* The id of the program on the interface, 0: none, or -errno. Needs no privilege. */
-static int64_t attached_id(uint32_t ifindex, bool *generic)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	const int err = bpf_xdp_query(ifindex, 0, &query);
-
-	if (err)
-		return err;
-	*generic = !query.drv_prog_id && !query.hw_prog_id && query.skb_prog_id;
-	if (query.drv_prog_id)
-		return query.drv_prog_id;
-	return query.skb_prog_id ? query.skb_prog_id : query.hw_prog_id;
-}
-
-/* Which program it is, in depth. NULL with errno: nothing (ENOENT), or may not be looked at. */
-static struct xdp_multiprog *attached_programs(uint32_t ifindex)
-{
-	struct xdp_multiprog *programs = xdp_multiprog__get_from_ifindex(ifindex);
-	const long err = libxdp_get_error(programs);
-
-	if (!err)
-		return programs;
-	errno = -err;
-	return NULL;
-}
-
-static bool is_dispatcher(const struct xdp_multiprog *programs)
-{
-	return !xdp_multiprog__is_legacy(programs);
-}
-
-/* ---- our own load -------------------------------------------------------------------- */
+#define PREDECESSOR_RETRY_MS 10
+#define PREDECESSOR_RETRIES 100
 
 static int open_object(struct steer_xdp *xdp, const struct steer_config *config)
 {
@@ -222,7 +92,7 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 
 	if (err) {
 		log_error("%s: the kernel does not load the XDP program: %s%s (-v shows why)",
-			  config->interface, strerror(-err), needs(err));
+			  config->interface, strerror(-err), steer_needs(err));
 		return err;
 	}
 	take_object_maps(xdp);
@@ -237,11 +107,9 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 			  config->interface, native_refusal(err));
 	else if (err)
 		log_error("%s: attaching the XDP program: %s%s", config->interface, strerror(-err),
-			  needs(err));
+			  steer_needs(err));
 	return err;
 }
-
-/* ---- a dispatcher is there already --------------------------------------------------- */
 
 static int join(struct steer_xdp *xdp, const struct steer_config *config, bool generic)
 {
@@ -262,7 +130,7 @@ static int join(struct steer_xdp *xdp, const struct steer_config *config, bool g
 	if (err) {
 		log_error("%s: libxdp's dispatcher there does not take our program: %s%s; see "
 			  "`xdp-loader status %s`",
-			  config->interface, strerror(-err), needs(err), config->interface);
+			  config->interface, strerror(-err), steer_needs(err), config->interface);
 		xdp_program__close(xdp->member);
 		xdp->member = NULL;
 		return err;
@@ -283,13 +151,13 @@ static int remove_leftovers(const struct steer_config *config, struct xdp_multip
 	int cnt = 0;
 
 	while ((program = xdp_multiprog__next_prog(program, programs))) {
-		const int state_fd = program_state(program);
+		const int state_fd = steer_look_state_map(program);
 		bool owned, alive;
 
 		if (state_fd < 0)
 			continue;
-		owned = is_owned(state_fd);
-		alive = is_alive(state_fd);
+		owned = steer_look_is_owned(state_fd);
+		alive = steer_look_is_alive(state_fd);
 		close(state_fd);
 		if (alive) {
 			log_error("%s: another superpacketd serves it (XDP program %u); stop that "
@@ -305,8 +173,6 @@ static int remove_leftovers(const struct steer_config *config, struct xdp_multip
 	}
 	return cnt;
 }
-
-/* ---- choosing ------------------------------------------------------------------------ */
 
 static int refuse_lone(const struct steer_config *config, int64_t id, const char *name)
 {
@@ -325,9 +191,9 @@ static int judge_lone(const struct steer_config *config, struct xdp_multiprog *p
 		      bool last_try)
 {
 	struct xdp_program *program = xdp_multiprog__main_prog(programs);
-	const int state_fd = program ? program_state(program) : -ENOENT;
-	const bool ours = state_fd >= 0 && is_owned(state_fd);
-	const bool alive = state_fd >= 0 && is_alive(state_fd);
+	const int state_fd = program ? steer_look_state_map(program) : -ENOENT;
+	const bool ours = state_fd >= 0 && steer_look_is_owned(state_fd);
+	const bool alive = state_fd >= 0 && steer_look_is_alive(state_fd);
 
 	if (state_fd >= 0)
 		close(state_fd);
@@ -346,7 +212,7 @@ static int try_own(struct steer_xdp *xdp, const struct steer_config *config, boo
 {
 	struct xdp_multiprog *programs;
 	bool generic = false;
-	const int64_t id = attached_id(xdp->ifindex, &generic);
+	const int64_t id = steer_look_id(xdp->ifindex, &generic);
 	int err;
 
 	if (id < 0) {
@@ -355,11 +221,11 @@ static int try_own(struct steer_xdp *xdp, const struct steer_config *config, boo
 	}
 	if (id == 0)
 		return load_and_attach(xdp, config);
-	programs = attached_programs(xdp->ifindex);
+	programs = steer_look_programs(xdp->ifindex);
 	if (!programs) /* gone since, or no right to look at it */
 		return errno == ENOENT && !last_try ? -EAGAIN : refuse_lone(config, id, "?");
 
-	if (!is_dispatcher(programs)) {
+	if (!steer_look_is_dispatcher(programs)) {
 		err = judge_lone(config, programs, id, last_try);
 	} else {
 		err = remove_leftovers(config, programs);
@@ -374,141 +240,16 @@ static int try_own(struct steer_xdp *xdp, const struct steer_config *config, boo
 
 static int open_own(struct steer_xdp *xdp, const struct steer_config *config)
 {
-	const uint64_t deadline_ns = now_ns() + PREDECESSOR_LIMIT_MS * 1000000ull;
 	int err = open_object(xdp, config);
 
-	if (err)
-		return err;
-	for (;;) {
-		err = try_own(xdp, config, now_ns() >= deadline_ns);
+	for (int tries_left = PREDECESSOR_RETRIES; !err || err == -EAGAIN; tries_left--) {
+		err = try_own(xdp, config, tries_left == 0);
 		if (err != -EAGAIN)
-			return err;
-		poll(NULL, 0, 10);
+			break;
+		poll(NULL, 0, PREDECESSOR_RETRY_MS);
 	}
+	return err;
 }
-
-/* ---- adopting what xdp-loader has pinned --------------------------------------------- */
-
-static int open_pinned_map(const char *dir, const char *name, const struct bpf_map_info *expected)
-{
-	struct bpf_map_info info = { 0 };
-	uint32_t len = sizeof(info);
-	char path[4096];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return fd == -EPERM ? fd : -ENOENT; /* not there, no bpffs, not even BPF: all one */
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == expected->type &&
-	    info.key_size == expected->key_size && info.value_size == expected->value_size &&
-	    info.max_entries == expected->max_entries &&
-	    (info.map_flags & expected->map_flags) == expected->map_flags)
-		return fd;
-	close(fd);
-	return -ESTALE;
-}
-
-static int open_pinned_maps(struct steer_xdp *xdp, const char *dir)
-{
-	static const struct bpf_map_info xsks = { .type = BPF_MAP_TYPE_XSKMAP,
-		.key_size = 4, .value_size = 4, .max_entries = STEER_QUEUES_MAX };
-	static const struct bpf_map_info state = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
-		.value_size = sizeof(struct steer_state), .max_entries = 1,
-		.map_flags = BPF_F_MMAPABLE };
-	static const struct bpf_map_info counters = { .type = BPF_MAP_TYPE_PERCPU_ARRAY,
-		.key_size = 4, .value_size = 8, .max_entries = STEER_COUNTER_CNT };
-
-	xdp->xsks_fd = open_pinned_map(dir, "steer_xsks", &xsks);
-	if (xdp->xsks_fd < 0)
-		return xdp->xsks_fd;
-	xdp->state_fd = open_pinned_map(dir, "steer_state", &state);
-	if (xdp->state_fd < 0)
-		return xdp->state_fd;
-	xdp->counters_fd = open_pinned_map(dir, "steer_counters", &counters);
-	return xdp->counters_fd < 0 ? xdp->counters_fd : 0;
-}
-
-static uint32_t map_id(int fd)
-{
-	struct bpf_map_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.id : 0;
-}
-
-/* Whether the interface's program, or a member of its dispatcher, uses the map. */
-static bool is_used(const struct xdp_multiprog *programs, uint32_t id)
-{
-	struct xdp_program *program = NULL;
-
-	if (!is_dispatcher(programs)) {
-		program = xdp_multiprog__main_prog(programs);
-		return program && program_uses(program, id);
-	}
-	while ((program = xdp_multiprog__next_prog(program, programs)))
-		if (program_uses(program, id))
-			return true;
-	return false;
-}
-
-/* Pinned maps outlive the program (`xdp-loader unload`): then no frame would ever come. */
-static int check_in_use(struct steer_xdp *xdp, const struct steer_config *config)
-{
-	const int64_t id = attached_id(xdp->ifindex, &xdp->generic);
-	struct xdp_multiprog *programs = id > 0 ? attached_programs(xdp->ifindex) : NULL;
-	bool used = programs && is_used(programs, map_id(xdp->xsks_fd));
-
-	/* Looking at programs takes CAP_SYS_ADMIN, using the maps does not. */
-	if (id > 0 && !programs && errno == EPERM) {
-		log_warning("%s: may not look whether XDP program %lld uses the maps in %s: "
-			    "CAP_SYS_ADMIN is missing", config->interface, (long long)id,
-			    config->pinned);
-		used = true;
-	}
-	xdp_multiprog__close(programs);
-	if (used) {
-		snprintf(xdp->why, sizeof(xdp->why), "XDP program %lld, %s mode, maps in %.100s",
-			 (long long)id, xdp->generic ? "generic" : "native", config->pinned);
-		return 0;
-	}
-	log_error("%s: no XDP program there uses the maps in %s; run `xdp-loader load -m native "
-		  "-p %s %s steer.bpf.o`", config->interface, config->pinned, config->pinned,
-		  config->interface);
-	return -ENOENT;
-}
-
-static int adopt(struct steer_xdp *xdp, const struct steer_config *config)
-{
-	int err = open_pinned_maps(xdp, config->pinned);
-
-	if (err) {
-		log_error("%s: %s %s; run `xdp-loader load -m native -p %s %s steer.bpf.o`%s",
-			  config->interface, config->pinned,
-			  err == -ESTALE ? "has maps of another version of steer.bpf.o, remove it" :
-			  err == -EPERM  ? "may not be read" :
-					   "does not have the pinned maps of steer.bpf.o",
-			  config->pinned, config->interface, needs(err));
-		return err == -ESTALE ? -ENOENT : err;
-	}
-	err = check_in_use(xdp, config);
-	if (err)
-		return err;
-	if (xdp->generic && config->mode == STEER_XDP_NATIVE) {
-		log_error("%s: its XDP program runs in generic mode; load it with `xdp-loader load -m "
-			  "native`, or use --xdp-mode auto", config->interface);
-		return -EOPNOTSUPP;
-	}
-	if (is_alive(xdp->state_fd)) {
-		log_error("%s: another superpacketd uses the maps in %s; stop that one first",
-			  config->interface, config->pinned);
-		return -EBUSY;
-	}
-	return 0;
-}
-
-/* ---- the whole ----------------------------------------------------------------------- */
 
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
 {
@@ -516,7 +257,7 @@ int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
 
 	*xdp = (struct steer_xdp){ .ifindex = config->ifindex, .link_fd = -1, .xsks_fd = -1,
 				   .state_fd = -1, .counters_fd = -1 };
-	err = config->pinned ? adopt(xdp, config) : open_own(xdp, config);
+	err = config->pinned ? steer_adopt(xdp, config) : open_own(xdp, config);
 	if (err)
 		steer_xdp_close(xdp);
 	return err;
@@ -526,9 +267,11 @@ void steer_xdp_detach(struct steer_xdp *xdp)
 {
 	int err;
 
-	if (xdp->link_fd >= 0)
+	if (xdp->link_fd >= 0) {
+		(void)bpf_link_detach(xdp->link_fd); /* now, whoever has a duplicate of it */
 		close(xdp->link_fd);
-	xdp->link_fd = -1;
+		xdp->link_fd = -1;
+	}
 	if (!xdp->member)
 		return;
 	err = xdp_program__detach(xdp->member, xdp->ifindex,

@@ -10,6 +10,8 @@
 #ifndef SUPERPACKET_STEER_XDP_H
 #define SUPERPACKET_STEER_XDP_H
 
+#include <errno.h>
+
 #include "nic/steer.h"
 
 struct steer_bpf;
@@ -25,6 +27,15 @@ struct steer_xdp {
 	char why[160];
 };
 
+/* What to say about -EPERM, and about -EACCES, which is the verifier's word for a missing
+ * CAP_PERFMON (and for a program it finds unsafe). "" for other errors. */
+static inline const char *steer_needs(int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return "; needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW";
+	return "";
+}
+
 /* Loads and attaches, or adopts. Logs; returns 0 or -errno, nothing is left behind then. */
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config);
 
@@ -32,5 +43,8 @@ int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config);
 void steer_xdp_detach(struct steer_xdp *xdp);
 
 void steer_xdp_close(struct steer_xdp *xdp);
+
+/* Adopts the maps in config->pinned, for steer_xdp_open(). */
+int steer_adopt(struct steer_xdp *xdp, const struct steer_config *config);
 
 #endif

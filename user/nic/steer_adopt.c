@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Adopts the maps that `xdp-loader load -p DIR` has pinned; the program is not ours. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "nic/steer_look.h"
+#include "nic/steer_xdp.h"
+
+static int open_pinned_map(const char *dir, const char *name, const struct bpf_map_info *expected)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	char path[4096];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd == -EPERM ? fd : -ENOENT; /* not there, no bpffs, not even BPF: all one */
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == expected->type &&
+	    info.key_size == expected->key_size && info.value_size == expected->value_size &&
+	    info.max_entries == expected->max_entries &&
+	    (info.map_flags & expected->map_flags) == expected->map_flags)
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+static int open_pinned_maps(struct steer_xdp *xdp, const char *dir)
+{
+	static const struct bpf_map_info xsks = { .type = BPF_MAP_TYPE_XSKMAP,
+		.key_size = 4, .value_size = 4, .max_entries = STEER_QUEUES_MAX };
+	static const struct bpf_map_info state = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
+		.value_size = sizeof(struct steer_state), .max_entries = 1,
+		.map_flags = BPF_F_MMAPABLE };
+	static const struct bpf_map_info counters = { .type = BPF_MAP_TYPE_PERCPU_ARRAY,
+		.key_size = 4, .value_size = 8, .max_entries = STEER_COUNTER_CNT };
+
+	xdp->xsks_fd = open_pinned_map(dir, "steer_xsks", &xsks);
+	if (xdp->xsks_fd < 0)
+		return xdp->xsks_fd;
+	xdp->state_fd = open_pinned_map(dir, "steer_state", &state);
+	if (xdp->state_fd < 0)
+		return xdp->state_fd;
+	xdp->counters_fd = open_pinned_map(dir, "steer_counters", &counters);
+	return xdp->counters_fd < 0 ? xdp->counters_fd : 0;
+}
+
+static uint32_t map_id(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.id : 0;
+}
+
+/* Whether the interface's program, or a member of its dispatcher, uses the map. */
+static bool is_used(const struct xdp_multiprog *programs, uint32_t id)
+{
+	struct xdp_program *program = NULL;
+
+	if (!steer_look_is_dispatcher(programs)) {
+		program = xdp_multiprog__main_prog(programs);
+		return program && steer_look_uses(program, id);
+	}
+	while ((program = xdp_multiprog__next_prog(program, programs)))
+		if (steer_look_uses(program, id))
+			return true;
+	return false;
+}
+
+/* Pinned maps outlive the program (`xdp-loader unload`): then no frame would ever come. */
+static int check_in_use(struct steer_xdp *xdp, const struct steer_config *config)
+{
+	const int64_t id = steer_look_id(xdp->ifindex, &xdp->generic);
+	struct xdp_multiprog *programs = id > 0 ? steer_look_programs(xdp->ifindex) : NULL;
+	bool used = programs && is_used(programs, map_id(xdp->xsks_fd));
+
+	/* Looking at programs takes CAP_SYS_ADMIN, using the maps does not. */
+	if (id > 0 && !programs && errno == EPERM) {
+		log_warning("%s: may not look whether XDP program %lld uses the maps in %s: "
+			    "CAP_SYS_ADMIN is missing", config->interface, (long long)id,
+			    config->pinned);
+		used = true;
+	}
+	xdp_multiprog__close(programs);
+	if (used) {
+		snprintf(xdp->why, sizeof(xdp->why), "XDP program %lld, %s mode, maps in %.100s",
+			 (long long)id, xdp->generic ? "generic" : "native", config->pinned);
+		return 0;
+	}
+	log_error("%s: no XDP program there uses the maps in %s; run `xdp-loader load -m native "
+		  "-p %s %s steer.bpf.o`", config->interface, config->pinned, config->pinned,
+		  config->interface);
+	return -ENOENT;
+}
+
+int steer_adopt(struct steer_xdp *xdp, const struct steer_config *config)
+{
+	int err = open_pinned_maps(xdp, config->pinned);
+
+	if (err) {
+		log_error("%s: %s %s; run `xdp-loader load -m native -p %s %s steer.bpf.o`%s",
+			  config->interface, config->pinned,
+			  err == -ESTALE ? "has maps of another version of steer.bpf.o, remove it" :
+			  err == -EPERM  ? "may not be read" :
+					   "does not have the pinned maps of steer.bpf.o",
+			  config->pinned, config->interface, steer_needs(err));
+		return err == -ESTALE ? -ENOENT : err;
+	}
+	err = check_in_use(xdp, config);
+	if (err)
+		return err;
+	if (xdp->generic && config->mode == STEER_XDP_NATIVE) {
+		log_error("%s: its XDP program runs in generic mode; load it with `xdp-loader load -m "
+			  "native`, or use --xdp-mode auto", config->interface);
+		return -EOPNOTSUPP;
+	}
+	if (steer_look_is_alive(xdp->state_fd)) {
+		log_error("%s: another superpacketd uses the maps in %s; stop that one first",
+			  config->interface, config->pinned);
+		return -EBUSY;
+	}
+	return 0;
+}
