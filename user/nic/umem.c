@@ -4,11 +4,10 @@
  *
  * span_ring, by example (size 10, letters are spans that are out, '-' free, '.' skipped):
  *
- *      aaabbb----   take 3, take 3: tail 0, head 6
- *      ---bbbcc--   take 2, give a: tail 3, head 8
- *      ddd bbcc..   a take of 3 does not fit behind c: the end is skipped, d begins at 0
- *                   (here b was 2 long, so that d fits in front of it)
- *      ddd-----..   give b, c: the skipped end counts as d's until d is given back
+ *      aaabbb----   take 3, take 3
+ *      ---bbbcc--   take 2, give a
+ *      dddbbbcc..   take 3: does not fit behind c, so the end is skipped and d begins at 0
+ *      ddd-----..   give b, give c: the skipped end is d's until d is given back
  *      ----------   give d: empty, and the next span begins at 0, whose lines are warm
  */
 #include "nic/umem.h"

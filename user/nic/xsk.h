@@ -10,7 +10,8 @@
  *   copy, slices              multi-buffer: header slot + payload slices (kernel 6.6)
  *   copy, built frames        before 6.6
  *
- * (zero copy with slices needs to ask the driver first: see netdev.)
+ * Zero copy with slices is not tried yet: the driver has to be asked first (netdev generic netlink,
+ * xdp-zc-max-segs), because one without multi-buffer completes slices without sending them.
  * The mode in force is read back from XDP_OPTIONS, never assumed.
  */
 #ifndef SUPERPACKET_XSK_H
