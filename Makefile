@@ -65,7 +65,8 @@ test: deps                                  ## install what is needed, build wit
 	+$(MAKE) --no-print-directory SAN=1 B=$(B)/asan unit-tests
 	tests/run $(B)
 
-bench-quick: deps                           ## first figures of the engine, beside DPDK's libraries where they can be had
+bench-quick:                                ## first figures of the engine, beside DPDK's libraries where they can be had
+	@tools/deps.sh bench
 	+$(MAKE) --no-print-directory $(B)/bench-engine
 	$(B)/bench-engine
 
