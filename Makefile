@@ -49,6 +49,9 @@ programs := $(B)/superpacketd $(B)/superpacket $(B)/superpacketd@.service
 # What is done to which file; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@ && )
 
+# All processors build, unless the caller has said how many.
+SUBMAKE = +$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL := all
@@ -56,18 +59,18 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@ && )
 all: $(programs) $(bpf_obj)                 ## build everything that is installed
 
 demo: deps                                  ## install what is needed, build, show the main job on real traffic
-	+$(MAKE) --no-print-directory all
+	$(SUBMAKE) all
 	tools/demo.py $(B)
 
 test: deps                                  ## install what is needed, build without warnings (gcc, clang), run all tests
-	+$(MAKE) --no-print-directory all tests
-	+$(MAKE) --no-print-directory CC=clang B=$(B)/clang all tests
-	+$(MAKE) --no-print-directory SAN=1 B=$(B)/asan unit-tests
+	$(SUBMAKE) all tests
+	$(SUBMAKE) CC=clang B=$(B)/clang all tests
+	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests
 	tests/run $(B)
 
 bench-quick:                                ## first figures of the engine, beside DPDK's libraries where they can be had
 	@tools/deps.sh bench
-	+$(MAKE) --no-print-directory $(B)/bench-engine
+	$(SUBMAKE) $(B)/bench-engine
 	$(B)/bench-engine
 
 deps:                                       ## install what is needed (Debian packages); fast when all is there

@@ -252,7 +252,7 @@ def main():
     begin = time.monotonic()
     screen.say(f"superpacket demo on Linux {platform.release()}, {os.cpu_count()} CPUs\n")
     demo = Demo(screen)
-    with Lab("demo") as lab, Lab("kernel") as kernel_lab, make_data(screen) as data:
+    with Lab() as lab, Lab() as kernel_lab, make_data(screen) as data:
         demo.run(lab, kernel_lab, data)
         screen.now("cleaning up")
     seconds = time.monotonic() - begin

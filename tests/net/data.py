@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 
-from lab import Failed
+from lab import Failed, temporary_directories, temporary_prefix
 
 CHUNK = 1 << 20
 
@@ -17,7 +17,7 @@ class Data:
 
     def __init__(self, length, progress=lambda done: None):
         self.length = length
-        self.directory = tempfile.mkdtemp(prefix="superpacket-data-", dir=roomy_directory(length))
+        self.directory = tempfile.mkdtemp(prefix=temporary_prefix(), dir=roomy_directory(length))
         os.chmod(self.directory, 0o755)
         self.path = os.path.join(self.directory, "data")
         self._digests = {}
@@ -60,9 +60,9 @@ class Data:
 
 def roomy_directory(length):
     """The first usual place for temporary files with room for the file and some more."""
-    places = [os.environ.get("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"]
-    for place in filter(None, places):
-        if os.path.isdir(place) and shutil.disk_usage(place).free > length + (256 << 20):
+    places = temporary_directories()
+    for place in places:
+        if shutil.disk_usage(place).free > length + (256 << 20):
             return place
-    raise Failed(f"no room for {length >> 20} MiB of test data in {', '.join(filter(None, places))}; "
+    raise Failed(f"no room for {length >> 20} MiB of test data in {', '.join(places)}; "
                  "set TMPDIR to a directory with room")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """A laboratory of network namespaces: everything in it is made here and goes with it.
 
-    with Lab("kill") as lab:
+    with Lab() as lab:
         host, peer = lab.namespace("host"), lab.namespace("peer")
         lab.veth(host, "nic", peer, "wire")
         server = lab.start([...], ns=peer)
@@ -28,7 +28,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # tests/run and the demo are told which tree to use; alone, it is the usual one
 BUILD = os.path.abspath(os.environ.get("SUPERPACKET_BUILD", os.path.join(ROOT, "build")))
-PREFIX = "sptest"  # of every namespace: sptest<pid>-<number>-<role>
+PREFIX = "sptest"  # of namespaces, sptest<pid>-<number>-<role>, and directories, sptest<pid>-<random>
 
 _libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
@@ -48,16 +48,28 @@ class Interrupted(BaseException):
     """SIGINT or SIGTERM: unwinds through every cleanup, is caught by no `except Exception`."""
 
 
+class _Signals:
+    received = None   # the name of the signal that ends us
+    cleaning = False  # we are on the way out
+
+
 def catch_signals():
     """Turns SIGINT and SIGTERM into an exception, once: cleaning up is not to be interrupted."""
 
     def handler(signum, _frame):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Interrupted(signal.Signals(signum).name)
+        _Signals.received = signal.Signals(signum).name
+        raise Interrupted(_Signals.received)
 
     signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGTERM, handler)
+
+
+def check_interrupted():
+    """Raises it again: Python drops an exception that a handler raises inside a finalizer."""
+    if _Signals.received and not _Signals.cleaning:
+        raise Interrupted(_Signals.received)
 
 
 def expect(condition, text):
@@ -70,6 +82,7 @@ def wait_until(predicate, seconds, what):
     deadline = time.monotonic() + seconds
     pause = 0.002
     while True:
+        check_interrupted()
         value = predicate()
         if value:
             return value
@@ -94,7 +107,7 @@ def missing_support():
     if not os.path.exists("/dev/net/tun"):
         return "there is no /dev/net/tun: modprobe tun, or give the container the device"
     try:
-        with Lab("probe") as lab:
+        with Lab() as lab:
             lab.veth(lab.namespace("one"), "one", lab.namespace("two"), "two")
     except Failed as failure:
         return f"network namespaces joined by veth cannot be made here: {failure}"
@@ -237,11 +250,11 @@ class Namespace:
 class Lab:
     _number = 0
 
-    def __init__(self, title):
+    def __init__(self):
+        check_interrupted()
         Lab._number += 1
-        self.title = title
         self.id = f"{PREFIX}{os.getpid()}-{Lab._number}"
-        self.tmp = tempfile.mkdtemp(prefix=f"superpacket-{title}-")
+        self.tmp = tempfile.mkdtemp(prefix=temporary_prefix())
         os.chmod(self.tmp, 0o755)  # a daemon run as nobody is started from here too
         self.namespaces = []
         self.processes = []
@@ -286,6 +299,7 @@ class Lab:
         return process
 
     def run(self, argv, seconds=20, check=True):
+        check_interrupted()
         try:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, errors="replace", timeout=seconds)
@@ -319,16 +333,18 @@ class Lab:
 
     def __exit__(self, *_exception):
         # a second Ctrl-C must not leave half of it standing
-        with signals_ignored():
+        with uninterrupted():
             self.close()
 
 
 @contextlib.contextmanager
-def signals_ignored():
+def uninterrupted():
     before = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
+    _Signals.cleaning = True
     try:
         yield
     finally:
+        _Signals.cleaning = False
         for signum, handler in before.items():
             signal.signal(signum, handler)
 
@@ -346,10 +362,24 @@ def remove_namespace(name):
         subprocess.run(["ip", "netns", "delete", name], capture_output=True, timeout=20)
 
 
+def temporary_prefix():
+    return f"{PREFIX}{os.getpid()}-"
+
+
 def remove_leftovers():
-    """Removes namespaces of runs that no longer exist (killed with -9, say)."""
+    """Removes what runs that no longer exist have left (killed with -9, say)."""
+    def dead(name):
+        match = re.match(PREFIX + r"(\d+)-", name)
+        return match and not os.path.exists(f"/proc/{match[1]}")
+
     with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir("/run/netns"):
-            match = re.fullmatch(PREFIX + r"(\d+)-\d+-\w+", name)
-            if match and not os.path.exists(f"/proc/{match[1]}"):
-                remove_namespace(name)
+        for name in filter(dead, os.listdir("/run/netns")):
+            remove_namespace(name)
+    for directory in temporary_directories():
+        for name in filter(dead, os.listdir(directory)):
+            shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
+
+
+def temporary_directories():
+    places = [os.environ.get("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"]
+    return [place for place in places if place and os.path.isdir(place)]
