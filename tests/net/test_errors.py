@@ -132,7 +132,7 @@ def pinned_without_maps(lab):
 def too_many_queues(lab):
     wire = Wire(lab)
     expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, "--queues", "7"],
-                   [EXIT_FAILED, EXIT_USAGE], ["7", "queue"])
+                   [EXIT_FAILED, EXIT_USAGE], [wire.nic, "queue"])
 
 
 @test("the interface is in use by another XDP program")

@@ -11,6 +11,7 @@ All cases are sent at once, each between addresses of its own: the case's number
 source MAC and the IP addresses.
 """
 
+import struct
 import time
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from frames import (DPORT, MSS, SPORT, bad_ip_checksum, case_number, corrupt, et
                     network, padded, router_alert, setter, stream)
 from harness import test
 from lab import Failed, expect, wait_until
-from packets import Tcp, describe, difference, merged
+from packets import Tcp, describe, difference, internet_sum, merged
 from wire import port_mode
 
 try:
@@ -168,6 +169,24 @@ def tcp_header(table):
                   lambda n, v=version: [stream(n, version=v)[i] for i in (0, 1, 2, 2)])
 
 
+def other_zero(packet):
+    """The checksum comes out as 0 and is sent as 0xffff, as Linux does it (CSUM_MANGLED_0): right."""
+    frame = bytearray(bytes(setter(TCP, window=0, chksum=0)(packet)))
+    tcp = Tcp(bytes(frame))
+    struct.pack_into("!H", frame, tcp.l4 + 14, 0xFFFF - internet_sum(tcp.pseudo() + tcp.frame[tcp.l4:]))
+    struct.pack_into("!H", frame, tcp.l4 + 16, 0xFFFF)
+    return bytes(frame)
+
+
+def checksums(table):
+    for version in (4, 6):
+        table.add(f"R8 a pure ACK whose checksum of 0 is sent as 0xffff, IPv{version}",
+                  [[0, 1], [2], [3, 4]],
+                  lambda n, v=version: [*stream(n, (MSS, MSS), v),
+                                        other_zero(stream(n, [0], v, seq=1_000_000 + 2 * MSS)[0]),
+                                        *stream(n, (MSS, MSS), v, seq=1_000_000 + 2 * MSS)])
+
+
 def padding(table):
     table.add("R4 one byte and Ethernet padding, merged without it", [[0, 1, 2]],
               lambda n: [padded(f) for f in stream(n, [1, 1, 1])])
@@ -291,6 +310,12 @@ def expect_delivery(case, number, delivery, packet):
                           f"expected {header}, seen {got}")
 
 
+def has_wrong_checksum(frame):
+    """Of a TCP packet without IPv4 options: of the others the engine does not look at it."""
+    tcp = Tcp.parse(frame)
+    return bool(tcp) and not tcp.checksums_right() and not (tcp.version == 4 and tcp.l4 - tcp.l3 > 20)
+
+
 def check(case, seen):
     expect(len(seen) == len(case.expected),
            f"{case.name}: {len(seen)} deliveries instead of {len(case.expected)}: "
@@ -304,7 +329,7 @@ def check(case, seen):
 def sequences(lab):
     need_scapy()
     table = Table()
-    for part in (plain, ip_header, tcp_header, padding, flows, vlan, foreign, order):
+    for part in (plain, ip_header, tcp_header, checksums, padding, flows, vlan, foreign, order):
         part(table)
     seen = [[] for _ in table.cases]
 
@@ -341,6 +366,9 @@ def sequences(lab):
     expect(not failures, f"{len(failures)} of {len(table.cases)} cases:\n" + "\n".join(failures))
     total = daemon.total()
     expect(not add_up(total), f"counters do not add up: {add_up(total)}")
+    wrong = sum(has_wrong_checksum(frame) for case in table.cases for frame in case.frames)
+    expect(total["rx_checksum_errors"] == wrong,
+           f"{total['rx_checksum_errors']} checksum errors were counted, {wrong} were sent")
     expect(total["rx_cut_again"] == 0, f"the TAP refused {total['rx_cut_again']} superpackets")
 
 

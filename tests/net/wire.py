@@ -97,7 +97,8 @@ class Transfer:
 
     def received(self):
         """Bytes so far, in steps of some MB."""
-        for line in reversed(self.process.stdout().splitlines()):
+        whole_lines = self.process.stdout().rpartition("\n")[0]
+        for line in reversed(whole_lines.splitlines()):
             if line.startswith("bytes "):
                 return int(line.split()[1])
             if line.startswith("{"):

@@ -374,6 +374,7 @@ static void ext_fill(struct packet *p) { p->ext[1].fill ^= 1; }
 static void ext_fill_first(struct packet *p) { p->ext[0].fill ^= 1; }
 static void ext_length(struct packet *p) { p->ext[1].len = 24; }
 static void ext_other_type(struct packet *p) { p->ext[0].type = PACKET_EXT_DSTOPTS; }
+static void ext_short(struct packet *p) { p->ext[0].len = 8, p->payload_len = 1; }
 static void ext_none(struct packet *p) { p->ext_cnt = 0; }
 
 static void with_timestamp(struct packet *p) { p->tcp_options = some_options, p->tcp_options_len = 12; }
@@ -396,6 +397,11 @@ static void with_extensions(struct packet *p)
 {
 	packet_push_ext(p, PACKET_EXT_HOPOPTS, 8)->fill = 1;
 	packet_push_ext(p, PACKET_EXT_ROUTING, 16)->fill = 2;
+}
+
+static void with_long_extension(struct packet *p)
+{
+	packet_push_ext(p, PACKET_EXT_HOPOPTS, 160);
 }
 
 struct change {
@@ -427,6 +433,8 @@ static const struct change changes[] = {
 	{ "R2: a byte of the last one differs", 6, with_extensions, ext_fill, FLUSHES("header") },
 	{ "R2: a byte of the first differs", 6, with_extensions, ext_fill_first, FLUSHES("header") },
 	{ "R2: a longer one", 6, with_extensions, ext_length, FLUSHES("header") },
+	{ "R2: a much shorter one, in a frame shorter than held's headers", 6, with_long_extension,
+	  ext_short, FLUSHES("header") },
 	{ "R2: another in the same place", 6, with_extensions, ext_other_type, FLUSHES("header") },
 	{ "R2: none any more", 6, with_extensions, ext_none, FLUSHES("header") },
 	{ "R2: an IPv6 fragment header", 6, NULL, fragment_header, PASSES_BEHIND("fragment") },
@@ -455,8 +463,8 @@ static const struct change changes[] = {
 	{ "R8: wrong TCP checksum (D2)", 0, NULL, bad_l4_csum, PASSES_BEHIND("checksum") },
 	{ "R8: an unfinished checksum where none is accepted", 0, NULL, unfinished,
 	  PASSES_BEHIND("checksum") },
-	{ "R8: 0xffff adds up, but cutting would give 0x0000 back", 0, NULL, csum_ffff,
-	  PASSES_BEHIND("checksum") },
+	{ "R8: 0xffff adds up (Linux sends it), but cutting would give 0x0000 back", 0, NULL, csum_ffff,
+	  PASSES_BEHIND("header") },
 	{ "R9: SYN", 0, NULL, syn, PASSES_BEHIND("flags") },
 	{ "R9: RST", 0, NULL, rst, PASSES_BEHIND("flags") },
 	{ "R9: URG", 0, NULL, urg, PASSES_BEHIND("flags") },
@@ -634,11 +642,32 @@ Test(gro, one_changed_field)
 	run_changes(&config);
 }
 
-Test(gro, one_changed_field_when_all_hashes_are_equal)
+/*
+ * Who knows the secret can make hashes meet, and so can a test. Flows: the first product takes the
+ * first 8 bytes of the frame xor secret[1]; where these are equal, it is 0 whatever the addresses
+ * and ports. Pairs: with secret[1] = 0 all of IPv4, and IPv6 from :: to ::, are 0.
+ */
+static void make_flow_hashes_equal(struct gro_config *config)
+{
+	struct packet p = packet_tcp4();
+	uint8_t frame[300];
+
+	packet_build(&p, frame, sizeof frame, NULL);
+	config->secret[1] = load_u64(frame);
+}
+
+static void make_pair_hashes_equal(struct gro_config *config)
+{
+	config->secret[0] = config->secret[1] = 0;
+}
+
+Test(gro, one_changed_field_when_hashes_are_equal)
 {
 	struct gro_config config = config_plain();
 
-	config.secret[0] = config.secret[1] = 0; /* every product is 0: one chain for all */
+	make_flow_hashes_equal(&config);
+	run_changes(&config);
+	make_pair_hashes_equal(&config);
 	run_changes(&config);
 }
 
@@ -732,6 +761,24 @@ Test(gro, ip_id_mode_sticks)
 		expect_end(b, cases[i].want, cases[i].sentence);
 		bench_close(b);
 	}
+}
+
+/* The place of a delivered superpacket is used again at once; its mode must not be. */
+Test(gro, ip_id_mode_is_forgotten_with_the_superpacket)
+{
+	struct bench *b = bench_plain();
+	struct packet p = packet_tcp4();
+
+	p.ip_id--;
+	for (uint32_t i = 0; i < 6; i++) {
+		p.ip_id += i / 2 % 2 ? i % 2 : 0; /* two alike, two that follow, two alike */
+		offer(b, &p);
+		p.seq += 100;
+		if (i % 2)
+			burst_end(b);
+	}
+	expect_line(b, "0+1:burst_end 2+3:burst_end 4+5:burst_end", "R12");
+	bench_close(b);
 }
 
 /* ---- D7, R17: what a superpacket looks like ---- */
@@ -1073,7 +1120,7 @@ Test(gro, ipv4_checksum_ffff_is_not_merged)
 	ip[10] = ip[11] = 0xff;
 	cr_assert(packet_csums_ok(buf, len));
 	offer_frame(b, buf, len, GRO_CSUM_UNKNOWN);
-	expect_end(b, "0:checksum 1:checksum", "the one is a good packet, the other is not merged");
+	expect_end(b, "0:header 1:header", "the one is a good packet, the other is not merged");
 	bench_close(b);
 }
 
@@ -1174,6 +1221,28 @@ Test(gro, unfinished_packets_that_pass_are_still_unfinished)
 		expect_request(b, true, (uint16_t)(34 + p.ip_options_len), 16);
 		bench_close(b);
 	}
+}
+
+/* The pseudo-header sum itself may be 0xffff; that is not the other zero of a finished checksum. */
+Test(gro, unfinished_checksum_ffff_is_as_good_as_any)
+{
+	struct bench *b = bench_unfinished();
+	struct packet p = packet_tcp4();
+	struct packet_layout at;
+	uint8_t buf[300];
+	uint32_t host;
+
+	unfinished(&p);
+	p.saddr[2] = p.saddr[3] = 0;
+	packet_build(&p, buf, sizeof buf, &at);
+	host = 0xffffu - (uint32_t)(buf[at.l4_off + 16] << 8 | buf[at.l4_off + 17]);
+	p.saddr[2] = (uint8_t)(host >> 8);
+	p.saddr[3] = (uint8_t)host;
+	packet_build(&p, buf, sizeof buf, &at);
+	cr_assert_eq(buf[at.l4_off + 16] & buf[at.l4_off + 17], 0xff);
+	offer_run(b, &p, 2);
+	expect_end(b, "0+1:burst_end", "R8");
+	bench_close(b);
 }
 
 Test(gro, udp_without_checksum_is_not_unfinished)
@@ -1291,20 +1360,46 @@ Test(gro, packet_of_unknown_flow_goes_behind_all_of_its_pair)
 	}
 }
 
-/* An IPv6 pair whose words are those of an IPv4 pair is still another pair, and another flow. */
-Test(gro, versions_do_not_mix)
+/* Pairs are compared, not just their hashes: by version, and by address. */
+Test(gro, pairs_of_equal_hashes_are_not_confused)
 {
 	struct gro_config config = config_plain();
-	struct packet p4 = packet_tcp4(), p6 = packet_tcp6(), fragment = packet_tcp4();
+	struct packet p4 = packet_tcp4(), p6 = packet_tcp6(), other = other_hosts(9), fragment;
 	struct bench *b;
 
-	config.secret[0] = config.secret[1] = 0; /* all in one chain */
+	make_pair_hashes_equal(&config);
 	b = bench_open(&config);
+	memset(p4.saddr, 0, 16), memset(p4.daddr, 0, 16);
+	memset(p6.saddr, 0, 16), memset(p6.daddr, 0, 16);
+	fragment = p4;
 	more_fragments(&fragment);
 	offer_run(b, &p6, 2);
 	offer_run(b, &p4, 2);
+	offer_run(b, &other, 2);
+	cr_assert_eq(b->gro.table.links[0].pair, b->gro.table.links[1].pair);
+	cr_assert_eq(b->gro.table.links[0].pair, b->gro.table.links[2].pair);
 	offer(b, &fragment);
-	expect_end(b, "2+3:fragment 4:fragment 0+1:burst_end", "D2 is for the pair alone");
+	expect_end(b, "2+3:fragment 6:fragment 0+1:burst_end 4+5:burst_end", "D2");
+	bench_close(b);
+}
+
+Test(gro, flows_of_equal_hashes_are_not_confused)
+{
+	struct gro_config config = config_plain();
+	struct bench *b;
+
+	make_flow_hashes_equal(&config);
+	b = bench_open(&config);
+	for (uint32_t i = 0; i < 18; i++) { /* six flows, three times round */
+		struct packet p = same_hosts((uint16_t)(i % 6));
+
+		p.seq += i / 6 * 100;
+		p.ip_id += (uint16_t)(i / 6);
+		offer(b, &p);
+	}
+	cr_assert_eq(b->gro.table.links[0].hash, b->gro.table.links[5].hash);
+	expect_end(b, "0+6+12:burst_end 1+7+13:burst_end 2+8+14:burst_end 3+9+15:burst_end "
+		      "4+10+16:burst_end 5+11+17:burst_end", "R10");
 	bench_close(b);
 }
 
@@ -1568,6 +1663,32 @@ Test(gro, offer_stops_where_room_ends)
 	bench_close(b);
 }
 
+/* While a delivery waits, there is no need to flush another one for room. */
+Test(gro, no_more_is_flushed_for_room_than_is_needed)
+{
+	struct gro_config config = config_plain();
+	struct packet p = same_hosts(4);
+	struct gro_packet packet;
+	uint8_t buf[300];
+	struct bench *b;
+
+	config.packets = 3;
+	b = bench_open(&config);
+	for (uint16_t port = 1; port <= 3; port++) {
+		p = same_hosts(port);
+		offer(b, &p);
+	}
+	packet = frame_packet(b, frame_add(b, buf, packet_build(&p, buf, sizeof buf, NULL)),
+			      GRO_CSUM_UNKNOWN);
+	for (uint32_t again = 0; again < 3; again++)
+		cr_assert_eq(gro_offer(&b->gro, &packet, 1, b->now_ns), 0);
+	cr_assert_eq(b->gro.table.held_cnt, 2);
+	expect_out(b, "0:table_full", "the oldest, and only that");
+	cr_assert_eq(gro_offer(&b->gro, &packet, 1, b->now_ns), 1);
+	expect_end(b, "2:out_of_sequence 1:burst_end 3:burst_end", "a retransmission, after all");
+	bench_close(b);
+}
+
 Test(gro, limits_are_checked)
 {
 	static const struct {
@@ -1604,10 +1725,25 @@ Test(gro, limits_are_checked)
 
 /* ---- hostile frames ---- */
 
+/* The packet behind so many VLAN tags; at most 70,000 bytes of it. */
+static void offer_tagged(struct bench *b, const struct packet *p, uint32_t tags)
+{
+	static uint8_t frame[70000];
+	uint8_t inner[300];
+	size_t len = packet_build(p, inner, sizeof inner, NULL), tags_len = 4 * tags;
+
+	if (tags_len + len > sizeof frame)
+		len = sizeof frame - tags_len;
+	memcpy(frame, inner, 12);
+	for (size_t at = 12; at < 12 + tags_len; at += 4)
+		memcpy(frame + at, "\x81\x00\x00\x07", 4);
+	memcpy(frame + 12 + tags_len, inner + 12, len - 12);
+	offer_frame(b, frame, len + tags_len, GRO_CSUM_UNKNOWN);
+}
+
 /* Headers longer than a header slot cannot be cut again, so they must not be merged. */
 Test(gro, packets_behind_endless_headers_pass)
 {
-	static uint8_t frame[70000];
 	static const struct {
 		uint32_t tags;
 		const char *want;
@@ -1621,26 +1757,29 @@ Test(gro, packets_behind_endless_headers_pass)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct packet p = packet_tcp4();
+		struct packet p = packet_tcp4(), next = behind(&p);
 		struct bench *b = bench_plain();
 
-		for (uint32_t n = 0; n < 2; n++) {
-			uint8_t inner[300];
-			size_t len = packet_build(&p, inner, sizeof inner, NULL);
-			uint32_t tags_len = 4 * cases[i].tags;
-
-			if (14 + tags_len + len > sizeof frame)
-				len = sizeof frame - tags_len;
-			memcpy(frame, inner, 12);
-			for (uint32_t at = 12; at < 12 + tags_len; at += 4)
-				memcpy(frame + at, "\x81\x00\x00\x07", 4);
-			memcpy(frame + 12 + tags_len, inner + 12, len - 12);
-			offer_frame(b, frame, len + tags_len, GRO_CSUM_UNKNOWN);
-			p = behind(&p);
-		}
+		offer_tagged(b, &p, cases[i].tags);
+		offer_tagged(b, &next, cases[i].tags);
 		expect_end(b, cases[i].want, "R1, and the length of a header slot");
 		bench_close(b);
 	}
+}
+
+/* Compared with each other, a short frame is not read as far as a long one. */
+Test(gro, many_tags_beside_none)
+{
+	struct packet p = packet_tcp4(), next;
+	struct bench *b = bench_plain();
+
+	p.payload_len = 1;
+	next = behind(&p);
+	offer(b, &p);
+	offer_tagged(b, &next, 50);
+	offer(b, &next);
+	expect_end(b, "0+2:burst_end 1:burst_end", "R10");
+	bench_close(b);
 }
 
 /* A good packet cut off at every length: read within bounds, never merged, never lost. */

@@ -352,13 +352,13 @@ static void pass_foreign(struct gro *gro, struct arrival *arrival)
 	pass(gro, arrival, reason);
 }
 
-/* A checksum of 0xffff adds up as well as the 0 that every sender makes of the same sum (RFC 1624
- * section 3), but would come back as 0 from completion and cutting. */
+/* A checksum of 0xffff adds up as well as the 0 of the same sum (RFC 1624 section 3). Linux itself
+ * sends it (CSUM_MANGLED_0), but not from segmentation: it would come back from cutting as 0. */
 static bool other_zero(const struct arrival *arrival)
 {
 	const uint8_t *data = arrival->packet->data;
 
-	return load_u16(data + arrival->view.l4_off + 16) == 0xffff ||
+	return (!arrival->unfinished && load_u16(data + arrival->view.l4_off + 16) == 0xffff) ||
 	       (arrival->view.ip_version == 4 && load_u16(data + arrival->view.l3_off + 10) == 0xffff);
 }
 
@@ -373,8 +373,6 @@ static bool verify(struct gro *gro, struct arrival *arrival)
 		state = CSUM_WRONG;
 	else if (arrival->packet->csum != GRO_CSUM_VERIFIED)
 		state = l4_checksum(gro, arrival);
-	if (state == CSUM_RIGHT && unlikely(other_zero(arrival)))
-		state = CSUM_WRONG;
 	arrival->unfinished = state == CSUM_UNFINISHED;
 	if (state != CSUM_WRONG)
 		return true;
@@ -531,6 +529,8 @@ static void offer_tcp(struct gro *gro, struct arrival *arrival, uint64_t now_ns)
 		reason = GRO_FLAGS;
 	else if (!view->payload_len) /* R6 */
 		reason = GRO_NO_DATA;
+	else if (unlikely(other_zero(arrival)))
+		reason = GRO_HEADER;
 	if (reason != GRO_REASON_CNT) {
 		if (entry != FLOW_NONE)
 			complete(gro, entry, reason); /* D1 */

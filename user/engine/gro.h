@@ -66,7 +66,7 @@ extern const char *const gro_reason_names[GRO_REASON_CNT];
 struct gro_config {
 	uint32_t flows;       /* superpackets held at the same time; oldest goes first when full (D3) */
 	uint32_t packets;     /* packets in the engine's hands at the same time, deliveries included */
-	uint32_t max_packets; /* of one superpacket, at most GRO_MAX_PACKETS */
+	uint32_t max_packets; /* of one superpacket, 2 to GRO_MAX_PACKETS */
 	uint32_t max_bytes;   /* of one superpacket behind the link-layer header, at most 65535 (R16) */
 	uint64_t hold_ns;     /* longest hold across bursts; 0: to the end of the burst (D4) */
 	bool merge_tcp;
