@@ -48,8 +48,7 @@ KERNEL_OFFLOADS = ("tx", "gso", "gro", "tso")
 class Screen:
     """Rows as they are done, and in between what is going on, where somebody looks."""
 
-    HEAD = ("                              Gbit/s  superpackets  segments  checksum  retrans-\n"
-            "                                                   per super    errors  missions\n")
+    WIDTHS = (30, 7, 13, 10, 9, 9)
 
     def __init__(self):
         self.live = sys.stdout.isatty()
@@ -66,9 +65,17 @@ class Screen:
         if self.live:
             print("\r\x1b[K", end="")
 
+    def _cells(self, *cells):
+        first, *rest = (f"{cell:>{width}}" for cell, width in zip(cells, self.WIDTHS))
+        self.say("  " + first.strip().ljust(self.WIDTHS[0]) + "".join(rest))
+
+    def head(self):
+        self._cells("", "Gbit/s", "superpackets", "segments", "checksum", "retrans-")
+        self._cells("", "", "", "per super", "errors", "missions")
+
     def row(self, name, measured):
-        cells = f"{measured.gbits:8.2f}{measured.superpackets:>14}{measured.per_super:>10}"
-        self.say(f"  {name:<26}{cells}{measured.checksum_errors:>10}{measured.retransmissions:>10}")
+        self._cells(name, f"{measured.gbits:.2f}", measured.superpackets, measured.per_super,
+                    measured.checksum_errors, measured.retransmissions)
 
 
 class Measured:
@@ -221,7 +228,7 @@ class Demo:
         queue = status["queues"][0]["xsk"]
         self.screen.say(f"  superpacketd {status['mode']}, XDP {status['xdp']['mode']}, AF_XDP "
                         f"{queue['mode']}, transmit {queue['transmit']}; {status['xdp']['why']}\n")
-        self.screen.say(Screen.HEAD)
+        self.screen.head()
 
         for family in (4, 6):
             for direction in ("in", "out"):

@@ -156,6 +156,7 @@ static void check_single(const struct bench *b, const struct gro_super *super,
 	cr_assert_eq(super->len, frame->len);
 	cr_assert_eq(super->request.type, GSO_NONE);
 	cr_assert_eq(super->request.size, 0);
+	cr_assert_eq(super->request.hdr_len, 0);
 	cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0, "D5: packet %u was written to",
 		     (unsigned int)cookie);
 }
@@ -824,6 +825,7 @@ static void expect_superpacket(struct bench *b, const struct packet *first, uint
 	cr_assert(super->request.needs_csum);
 	cr_assert_eq(super->request.csum_start, at.l4_off);
 	cr_assert_eq(super->request.csum_offset, 16);
+	cr_assert_eq(super->request.hdr_len, at.payload_off);
 	cr_assert_eq(gro_iovecs(&b->gro, super, iov), cnt);
 	got = linearise(iov, cnt, &len);
 	cr_assert_eq(len, want_len);
@@ -1122,6 +1124,35 @@ Test(gro, ipv4_checksum_ffff_is_not_merged)
 	offer_frame(b, buf, len, GRO_CSUM_UNKNOWN);
 	expect_end(b, "0:header 1:header", "the one is a good packet, the other is not merged");
 	bench_close(b);
+}
+
+/* It is right all the same: a packet that would not be merged anyway passes as what it is. */
+Test(gro, checksum_ffff_is_no_wrong_checksum)
+{
+	static void (*const kinds[])(struct packet *p) = { no_data, syn, csum_ffff };
+	static const char *const want[] = { "0:no_data", "0:flags", "0:header" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct bench *b = bench_plain();
+		struct packet p = packet_tcp4();
+		struct packet_layout at;
+		uint8_t buf[300];
+		uint32_t window;
+
+		p.window = 0;
+		kinds[i](&p);
+		if (kinds[i] != csum_ffff) { /* the window takes what the checksum was */
+			packet_build(&p, buf, sizeof buf, &at);
+			window = (uint32_t)(buf[at.l4_off + 16] << 8 | buf[at.l4_off + 17]);
+			p.window = (uint16_t)window;
+			p.l4_csum_xor = 0xffff;
+		}
+		cr_assert(packet_csums_ok(buf, packet_build(&p, buf, sizeof buf, &at)));
+		cr_assert_eq(buf[at.l4_off + 16] & buf[at.l4_off + 17], 0xff);
+		offer(b, &p);
+		expect_end(b, want[i], "R8");
+		bench_close(b);
+	}
 }
 
 /* Every byte of a packet spoiled in turn: never merged, whatever it hits. */
@@ -1832,6 +1863,7 @@ Test(gro, unmerge_restores_every_byte)
 			cr_assert_eq(gro_unmerge(&b->gro, super, iov), 10);
 			cr_assert_eq(super->request.type, GSO_NONE);
 			cr_assert_eq(super->request.size, 0);
+			cr_assert_eq(super->request.hdr_len, 0);
 			cr_assert_eq(super->request.needs_csum, not_finished);
 		}
 		for (uint32_t n = 0; n < 10; n++) {

@@ -15,7 +15,8 @@
 
 #define RING 256u
 #define MSS 1448u
-#define FRAME_MAX 1522u
+#define MTU 1500u
+#define FRAME_MAX (MTU + 14)
 
 /* ---- the stand-in for the socket ---- */
 
@@ -68,7 +69,7 @@ static struct bed *make_bed(bool slices, bool unaligned, uint32_t slots)
 	cr_assert_not_null(bed);
 	cr_assert_eq(umem_open(&bed->umem, &config), 0);
 	bed->xsk = plain_xsk(&bed->umem, slices, unaligned);
-	cr_assert_eq(transmit_init(&bed->transmit, &bed->xsk, &bed->umem, FRAME_MAX, &bed->stats), 0);
+	cr_assert_eq(transmit_init(&bed->transmit, &bed->xsk, &bed->umem, MTU, &bed->stats), 0);
 	return bed;
 }
 

@@ -43,8 +43,7 @@
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PERMISSION = 5, EXIT_UNSUPPORTED = 6 };
 
 /* What stands in front of the IP header of a frame: Ethernet and up to two VLAN tags. */
-#define LINK_HEADER_MAX (14u + 2 * 4u)
-#define MTU_MAX (UMEM_CHUNK_LEN - UMEM_RX_HEADROOM - LINK_HEADER_MAX)
+#define MTU_MAX (UMEM_CHUNK_LEN - UMEM_RX_HEADROOM - TRANSMIT_LINK_MAX)
 
 /* A queue may stay bound for some milliseconds after its last owner has gone (net/xdp/xsk.c frees
  * its pool from a work queue). */
@@ -321,7 +320,7 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		.interface = d->dev.name,
 		.queue = queue,
 		.tap_fd = d->tap.fds[queue],
-		.frame_max = d->dev.mtu + LINK_HEADER_MAX,
+		.mtu = d->dev.mtu,
 		.merge_tcp = d->config.merge_tcp,
 		.accept_unfinished = is_veth(&d->dev),
 		.hold_ns = d->config.hold_us * 1000ull,

@@ -25,11 +25,11 @@ static uint32_t round_up(uint32_t n, uint32_t step)
 	return (n + step - 1) / step * step;
 }
 
-int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t frame_max,
+int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t mtu,
 		  struct worker_stats *stats)
 {
 	*transmit = (struct transmit){
-		.xsk = xsk, .umem = umem, .frame_max = frame_max, .stats = stats,
+		.xsk = xsk, .umem = umem, .mtu = mtu, .stats = stats,
 	};
 	transmit->units = calloc(xsk->ring_size, sizeof transmit->units[0]);
 	return transmit->units ? 0 : -ENOMEM;
@@ -246,13 +246,21 @@ static bool send_ordinary(struct transmit *transmit)
 
 /* ---- packets of the front end ---- */
 
+/* S8: the longest frame that may carry this packet's link-layer header. */
+static uint32_t frame_max(const struct transmit *transmit, const uint8_t *data, uint32_t len)
+{
+	uint32_t link_len = parse_link_len(data, len);
+
+	return transmit->mtu + (link_len < TRANSMIT_LINK_MAX ? link_len : TRANSMIT_LINK_MAX);
+}
+
 /* A packet that is not sent has taken no buffer yet: the next one is read to the same place. */
 void transmit_packet(struct transmit *transmit, const struct gso_request *request, uint32_t len)
 {
 	struct umem *umem = transmit->umem;
 	uint8_t *data = umem_data(umem, umem_buffer_addr(umem, transmit->buffer.off));
-	enum gso_verdict verdict = gso_open(&transmit->gso, request, data, len, transmit->frame_max,
-					    HEADER_CSUM_FULL);
+	enum gso_verdict verdict = gso_open(&transmit->gso, request, data, len,
+					    frame_max(transmit, data, len), HEADER_CSUM_FULL);
 
 	switch (verdict) {
 	case GSO_MALFORMED:

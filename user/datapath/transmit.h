@@ -36,7 +36,7 @@ struct transmit {
 	struct xsk *xsk;
 	struct umem *umem;
 	struct worker_stats *stats;
-	uint32_t frame_max;           /* longest frame on the wire */
+	uint32_t mtu;                 /* of the wire: a frame's bytes behind the link-layer header */
 	struct transmit_unit *units;  /* ring of ring_size, oldest at tail */
 	uint32_t unit_head, unit_tail; /* free-running */
 	uint32_t outstanding;         /* descriptors of all units */
@@ -48,8 +48,12 @@ struct transmit {
 	enum { TRANSMIT_IDLE, TRANSMIT_CUTTING, TRANSMIT_ORDINARY } state;
 };
 
-/* Prepares transmission through an open socket. Returns 0 or -ENOMEM. */
-int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t frame_max,
+/* VLAN tags of a frame beyond its MTU; more count as payload. */
+#define TRANSMIT_LINK_MAX (14u + 2 * 4u)
+
+/* Prepares transmission through an open socket. mtu + TRANSMIT_LINK_MAX fits a chunk. Returns 0 or
+ * -ENOMEM. */
+int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t mtu,
 		  struct worker_stats *stats);
 void transmit_fini(struct transmit *transmit);
 

@@ -219,7 +219,7 @@ static void refresh_gauges(struct worker *worker)
 		stats->flushes[i] = worker->gro.flushes[i];
 		stats->singles[i] = worker->gro.singles[i];
 	}
-	stats->rx_checksum_errors = worker->gro.singles[GRO_CHECKSUM];
+	stats->rx_checksum_errors = worker->gro.checksum_errors;
 	stats->rx_held_packets = held;
 	stats->frames_free = worker->umem.frames.cnt;
 	stats->frames_kernel = worker->frames_in_kernel;
@@ -405,7 +405,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	err = open_socket(worker);
 	if (err)
 		goto fail_eventfd;
-	err = transmit_init(&worker->transmit, &worker->xsk, &worker->umem, config->frame_max,
+	err = transmit_init(&worker->transmit, &worker->xsk, &worker->umem, config->mtu,
 			    &worker->stats);
 	if (err)
 		goto fail_socket;

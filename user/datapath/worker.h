@@ -24,7 +24,7 @@ struct worker_config {
 	const char *interface;
 	uint32_t queue;
 	int tap_fd;
-	uint32_t frame_max;          /* MTU + link-layer header and VLAN tags */
+	uint32_t mtu;                /* at most UMEM_CHUNK_LEN less headroom and TRANSMIT_LINK_MAX */
 	bool merge_tcp;
 	bool accept_unfinished;      /* veth: see gro.h */
 	uint64_t hold_ns;

@@ -376,6 +376,7 @@ static bool verify(struct gro *gro, struct arrival *arrival)
 	arrival->unfinished = state == CSUM_UNFINISHED;
 	if (state != CSUM_WRONG)
 		return true;
+	gro->checksum_errors++;
 	flush_pair(gro, arrival, GRO_CHECKSUM);
 	pass(gro, arrival, GRO_CHECKSUM);
 	return false;

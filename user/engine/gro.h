@@ -124,6 +124,7 @@ struct gro {
 	struct gro_config config;
 	uint64_t flushes[GRO_REASON_CNT]; /* read: superpackets of two or more packets, by reason */
 	uint64_t singles[GRO_REASON_CNT]; /* read: packets that went up alone, by reason */
+	uint64_t checksum_errors; /* read: packets with a wrong IP or L4 checksum */
 };
 
 /* Bytes of memory (64-byte aligned) that an engine of this configuration needs. */

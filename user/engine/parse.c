@@ -189,23 +189,31 @@ static inline bool is_vlan(uint16_t type)
 	return type == WIRE16(ETH_P_8021Q) || type == WIRE16(ETH_P_8021AD);
 }
 
+uint32_t parse_link_len(const uint8_t *data, uint32_t len)
+{
+	uint32_t off = ETH_HLEN;
+
+	if (unlikely(len < ETH_HLEN))
+		return 0;
+	while (unlikely(is_vlan(load_u16(data + off - 2)))) {
+		off += VLAN_TAG_LEN;
+		if (off > len || off > LAST_HEADER_OFF)
+			return 0;
+	}
+	return off;
+}
+
 void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		  struct packet_view *view)
 {
 	uint32_t linear = linear_len < frame_len ? linear_len : frame_len;
-	uint32_t off = ETH_HLEN;
+	uint32_t off = parse_link_len(data, linear);
 	uint16_t type;
 
 	memset(view, 0, sizeof *view);
-	if (unlikely(linear < ETH_HLEN))
+	if (unlikely(!off))
 		return stop(view, PARSE_FOREIGN, PARSE_NOT_IP);
 	type = load_u16(data + off - 2);
-	while (unlikely(is_vlan(type))) {
-		off += VLAN_TAG_LEN;
-		if (off > linear || off > LAST_HEADER_OFF)
-			return stop(view, PARSE_FOREIGN, PARSE_NOT_IP);
-		type = load_u16(data + off - 2);
-	}
 	view->l3_off = (uint16_t)off;
 	if (likely(type == WIRE16(ETH_P_IP)))
 		walk_ipv4(data, off, linear, frame_len, view);

@@ -64,4 +64,7 @@ struct packet_view {
 void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		  struct packet_view *view);
 
+/* Bytes of the link-layer header of a frame, VLAN tags included; 0 when it is cut off. */
+uint32_t parse_link_len(const uint8_t *data, uint32_t len);
+
 #endif
