@@ -205,6 +205,22 @@ class Namespace:
     def address(self, interface, *addresses):
         for address in addresses:
             self.ip("address", "add", address, "dev", interface)
+        self.wait_settled(interface)
+
+    def wait_settled(self, interface):
+        """The link is up and its IPv6 addresses are in force: from here on nothing changes by itself."""
+        def settled():
+            link = self.ip_json("address", "show", "dev", interface)[0]
+            ipv6 = [a for a in link["addr_info"] if a["family"] == "inet6"]
+            return (link["operstate"] == "UP" and not any(a.get("tentative") for a in ipv6)
+                    and (self._without_ipv6(interface) or any(a["scope"] == "link" for a in ipv6)))
+
+        wait_until(settled, 10, lambda: f"{interface} is up, with its addresses: "
+                   + self.ip("address", "show", "dev", interface).stdout)
+
+    def _without_ipv6(self, interface):
+        path = f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"
+        return self.run("cat", path, check=False).stdout.strip() != "0"
 
     def up(self, interface):
         self.ip("link", "set", "dev", interface, "up")
@@ -291,6 +307,8 @@ class Lab:
             if mtu:
                 ns.ip("link", "set", "dev", name, "mtu", str(mtu))
             ns.up(name)
+        for ns, name in ((ns_a, name_a), (ns_b, name_b)):
+            ns.wait_settled(name)
 
     def start(self, argv, ns=None, name=None, mounts=False):
         name = self._process_name(name or os.path.basename(argv[0]))

@@ -589,19 +589,41 @@ static bool drain_fd(int fd)
 	return read(fd, record, sizeof record) > 0;
 }
 
+/* Whether both ends are still there. Somebody may delete them, or move the NIC away; then what is
+ * left is to end well, and to be started again. */
+static int check_ends(const struct daemon *d)
+{
+	char name[IF_NAMESIZE];
+
+	if (!if_indextoname(d->dev.ifindex, name)) {
+		log_error("%s: the interface is gone", d->dev.name);
+		return -ENODEV;
+	}
+	for (uint32_t q = 0; q < d->queue_cnt; q++) {
+		int err = __atomic_load_n(&d->workers[q].tap_error, __ATOMIC_RELAXED);
+
+		if (err) {
+			log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one "
+				  "when it is started again", d->tap.name, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
 /* Until a signal says to stop. */
 static int loop(struct daemon *d, int signal_fd, int timer_fd)
 {
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 				{ .fd = timer_fd, .events = POLLIN },
 				{ .fd = d->control.epoll_fd, .events = POLLIN } };
+	int err;
 
 	for (;;) {
 		int cnt = poll(fds, ARRAY_SIZE(fds), 1000);
 
 		if (cnt < 0 && errno != EINTR) {
-			int err = -errno;
-
+			err = -errno;
 			log_error("poll: %s", strerror(-err));
 			return err;
 		}
@@ -609,6 +631,9 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		beat(d);
 		if (drain_fd(signal_fd))
 			return 0;
+		err = check_ends(d);
+		if (err)
+			return err;
 		serve_control(d); /* also on the timer: deadlines of clients */
 	}
 }

@@ -170,8 +170,11 @@ static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 	struct gso_request request;
 	int len = tap_read(worker->config.tap_fd, &header, buffer, UMEM_SUPERPACKET_ROOM);
 
-	if (len < 0)
+	if (len < 0) {
+		if (len != -EAGAIN && len != -EINTR)
+			__atomic_store_n(&worker->tap_error, len, __ATOMIC_RELAXED);
 		return false;
+	}
 	worker->stats.tap_packets++;
 	worker->stats.tap_bytes += (uint64_t)len;
 	if (vnet_read(&header, (uint32_t)len, &request))

@@ -47,6 +47,7 @@ struct worker {
 	uint64_t tick;               /* advances every time round; the main thread watches it */
 	bool stop;                   /* set by the main thread; then the worker drains and ends */
 	uint32_t drain_ms;           /* how long that may take */
+	int tap_error;               /* -errno once the TAP queue is no more; the main thread ends then */
 	int wake_fd;                 /* eventfd that ends a sleep */
 	pthread_t thread;
 	bool running;
