@@ -61,6 +61,8 @@ extern uint64_t bench_clock_ns;
 
 #ifdef HAVE_DPDK
 
+#define DPDK_MISSING "DPDK did not start"
+
 /* Starts DPDK's environment on one CPU, without huge pages and devices. */
 bool dpdk_open(unsigned int cpu);
 void dpdk_close(void);
@@ -90,6 +92,8 @@ double dpdk_gro_merge(const struct dpdk_gro *gro);
 uint32_t dpdk_checksum(const void *data, size_t len);
 
 #else
+
+#define DPDK_MISSING "built without libdpdk (Debian: libdpdk-dev)"
 
 struct dpdk_gso;
 struct dpdk_gro;

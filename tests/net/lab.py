@@ -212,7 +212,7 @@ class Namespace:
         def settled():
             link = self.ip_json("address", "show", "dev", interface)[0]
             ipv6 = [a for a in link["addr_info"] if a["family"] == "inet6"]
-            return (link["operstate"] == "UP" and not any(a.get("tentative") for a in ipv6)
+            return (link["operstate"] in ("UP", "UNKNOWN") and not any(a.get("tentative") for a in ipv6)
                     and (self._without_ipv6(interface) or any(a["scope"] == "link" for a in ipv6)))
 
         wait_until(settled, 10, lambda: f"{interface} is up, with its addresses: "

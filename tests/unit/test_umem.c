@@ -266,7 +266,7 @@ Test(umem, slots_are_divided_anew)
 
 	cr_assert_eq(umem_open(&umem, &config), 0);
 	cr_expect_eq(umem.slots.size, 48, "what the region holds, not only what was asked for");
-	umem_set_slots(&umem, UMEM_CHUNK_LEN);
+	umem_set_slots(&umem, UMEM_CHUNK_LEN, UINT32_MAX);
 	cr_expect_eq(umem.slots.size, 3);
 	cr_expect_eq(umem.config.slots, 3);
 	cr_expect_eq(umem_slot_addr(&umem, 2), umem.slots_off + 2 * UMEM_CHUNK_LEN);
@@ -280,7 +280,7 @@ Test(umem, dividing_anew_with_slots_out_aborts, .signal = SIGABRT)
 
 	cr_assert_eq(umem_open(&umem, &config), 0);
 	take(&umem.slots, 1, 0);
-	umem_set_slots(&umem, UMEM_CHUNK_LEN);
+	umem_set_slots(&umem, UMEM_CHUNK_LEN, UINT32_MAX);
 }
 
 Test(umem, impossible_sizes_are_refused)

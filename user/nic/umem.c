@@ -106,7 +106,7 @@ int umem_open(struct umem *umem, const struct umem_config *config)
 	umem->slots_off = (uint64_t)config->rx_frames * UMEM_CHUNK_LEN;
 	umem->buffers_off = umem->slots_off + slots_len;
 	umem->buffers.size = config->buffers_len;
-	umem_set_slots(umem, config->slot_len);
+	umem_set_slots(umem, config->slot_len, UINT32_MAX);
 
 	err = map_area(umem, umem->buffers_off + config->buffers_len);
 	if (err)
@@ -117,12 +117,14 @@ int umem_open(struct umem *umem, const struct umem_config *config)
 	return err;
 }
 
-void umem_set_slots(struct umem *umem, uint32_t slot_len)
+void umem_set_slots(struct umem *umem, uint32_t slot_len, uint32_t most)
 {
+	const uint64_t room = (umem->buffers_off - umem->slots_off) / slot_len;
+
 	if (umem->slots.used > 0)
 		log_abort("umem_set_slots: %u slots are out", umem->slots.used);
 	umem->config.slot_len = slot_len;
-	umem->config.slots = (umem->buffers_off - umem->slots_off) / slot_len;
+	umem->config.slots = room < most ? (uint32_t)room : most;
 	umem->slots = (struct span_ring){ .size = umem->config.slots };
 }
 

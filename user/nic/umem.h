@@ -86,11 +86,12 @@ int umem_open(struct umem *umem, const struct umem_config *config);
 void umem_close(struct umem *umem);
 
 /*
- * Divides the slots region anew: as many slots of slot_len bytes as it holds (config.slots says
- * how many). For the worker, which learns only from xsk_open() whether it sends header slots or
- * built frames. The kernel does not know about slots. No slot may be out.
+ * Divides the slots region anew: into slots of slot_len bytes, as many as it holds but at most
+ * most (config.slots says how many): a ring longer than what can be in flight only makes every slot
+ * come back cold. For the worker, which learns only from xsk_open() whether it sends header slots
+ * or built frames. The kernel does not know about slots. No slot may be out.
  */
-void umem_set_slots(struct umem *umem, uint32_t slot_len);
+void umem_set_slots(struct umem *umem, uint32_t slot_len, uint32_t most);
 
 static inline uint8_t *umem_data(const struct umem *umem, uint64_t addr)
 {
