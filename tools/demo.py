@@ -30,6 +30,7 @@ def arguments():
 
 OPTIONS = arguments()
 os.environ["SUPERPACKET_BUILD"] = OPTIONS.build
+sys.dont_write_bytecode = True  # the source tree stays as it was cloned
 sys.path.insert(0, os.path.join(ROOT, "tests", "net"))
 
 from daemon import (DAEMON, EXIT_NO_PERMISSION, EXIT_NOT_SUPPORTED, Daemon,  # noqa: E402

@@ -271,6 +271,8 @@ Test(umem, slots_are_divided_anew)
 	cr_expect_eq(umem.config.slots, 3);
 	cr_expect_eq(umem_slot_addr(&umem, 2), umem.slots_off + 2 * UMEM_CHUNK_LEN);
 	cr_expect_leq(umem_slot_addr(&umem, 3), umem.buffers_off);
+	umem_set_slots(&umem, UMEM_CHUNK_LEN / 16, 5);
+	cr_expect_eq(umem.slots.size, 5, "no more than can be in flight");
 	umem_close(&umem);
 }
 

@@ -30,16 +30,20 @@
 #include "log.h"
 #include "nic/uapi_compat.h"
 
-/* Entries of each ring. 2048 full-sized frames are 2.5 ms at 10 Gbit/s: longer than we are ever
- * away while the kernel schedules others on a busy machine would be better, more memory worse. */
-#define RING_SIZE 2048u
+/* Entries of each ring. One TCP connection has up to 3 MB on its way (tcp_rmem), 2100 full-sized
+ * packets, and sends them at once when we were away: half of this lost hundreds of packets a gigabyte
+ * on a busy machine, this loses none. */
+#define RING_SIZE 4096u
 
-/* Twice the ring: as many frames may be held by flows as wait for the NIC. 16 MiB. */
-#define RX_FRAMES (2 * RING_SIZE)
+/* Packets the engine may hold; then its oldest superpacket goes (D3). */
+#define HELD_MAX 4096u
 
-/* Segments in flight: at two descriptors each, a full transmit ring. Cut into more slots than that,
- * the region would only be colder: a header costs 24 instead of 10 ns in a ring of 16384. */
-#define SLOTS_MAX (RING_SIZE / 2)
+/* Whatever the engine holds, the fill ring can be full. 32 MiB. */
+#define RX_FRAMES (RING_SIZE + HELD_MAX)
+
+/* Segments in flight, at two descriptors each half a transmit ring: 16 superpackets of 64 KiB. More
+ * slots would only be colder: a header costs 24 instead of 10 ns in a ring of 16384. */
+#define SLOTS_MAX 1024u
 
 /* 64 superpackets of 64 KiB, or 65,536 packets of one cache line. */
 #define BUFFERS_LEN (64 * UMEM_SUPERPACKET_ROOM)
@@ -336,8 +340,8 @@ static int open_memory(struct worker *worker)
 static int open_engine(struct worker *worker)
 {
 	struct gro_config config = {
-		.flows = RX_FRAMES,
-		.packets = RX_FRAMES,
+		.flows = HELD_MAX,
+		.packets = HELD_MAX,
 		.max_packets = GRO_MAX_PACKETS,
 		.max_bytes = 65535,
 		.hold_ns = worker->config.hold_ns,
