@@ -42,6 +42,7 @@
 #include <unistd.h>
 
 #include "bench_dpdk.h"
+#include "bench_measure.h"
 
 /* Mbufs of the packet pool: the largest load with context, and one cache's worth to spare. */
 #define PACKET_POOL_CNT (4096u * 8u + 1024u)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The DPDK side of bench-engine, and what both sides of it share: the packets, the clock,
- * the form in which results are compared.
+ * The DPDK side of bench-engine: contenders that do with DPDK's libraries what ours do, on the
+ * same packets.
  *
  * Built without libdpdk (no HAVE_DPDK), dpdk_open() says no and nothing else is called.
  */
@@ -12,52 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A segment of a usual connection: Ethernet, IPv4, TCP with timestamps; MTU 1500. */
-#define BENCH_MSS 1448u
-#define BENCH_L2_LEN 14u
-#define BENCH_L3_LEN 20u
-#define BENCH_L4_LEN 32u
-#define BENCH_HDR_LEN (BENCH_L2_LEN + BENCH_L3_LEN + BENCH_L4_LEN)
-#define BENCH_FRAME_LEN (BENCH_HDR_LEN + BENCH_MSS)
-#define BENCH_IP_CSUM_OFF (BENCH_L2_LEN + 10u)
-#define BENCH_TCP_CSUM_OFF (BENCH_L2_LEN + BENCH_L3_LEN + 16u)
-
-/* The largest superpacket of whole segments that fits 64 KB, and how many of them take turns:
- * together they fit a second-level cache, as data does that was just read from a TAP. */
-#define BENCH_SEGMENTS 45u
-#define BENCH_SUPER_LEN (BENCH_HDR_LEN + BENCH_SEGMENTS * BENCH_MSS)
-#define BENCH_SUPERS 4u
-
-/* Superpackets cut in one timed pass. */
-#define BENCH_GSO_PASS 16u
-
-/* Packets offered at a time, as a NIC queue is polled. */
-#define BENCH_BURST 64u
-
-/*
- * Packets to be reassembled: groups of flows * per_flow, in which the flows take turns in a
- * scattered order; everything is flushed when a group ends. Both counts are powers of two.
- */
-struct bench_load {
-	uint32_t flows;
-	uint32_t per_flow; /* packets of a flow in a group; flows * per_flow ≥ BENCH_BURST */
-	uint32_t packets;  /* in all: whole groups */
-};
-
-/* Writes packet idx of a load (BENCH_FRAME_LEN bytes), as the NIC or the kernel would. */
-void bench_arrive(const struct bench_load *load, uint32_t idx, uint8_t *frame);
-
-/* A reassembled superpacket, for comparison: checksums in the header are zeroed. */
-struct bench_super {
-	uint8_t header[BENCH_HDR_LEN];
-	uint32_t packets;
-	uint32_t len;
-};
-
-uint64_t bench_now_ns(void);
-
-/* What bench_now_ns() itself adds to a section that it encloses. */
-extern uint64_t bench_clock_ns;
+#include "bench_packets.h"
 
 #ifdef HAVE_DPDK
 

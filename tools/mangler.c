@@ -23,7 +23,6 @@
  *
  * Says "ready" on stderr, ends at SIGTERM or SIGINT and prints what it did as JSON on stdout.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>

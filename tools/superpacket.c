@@ -7,7 +7,6 @@
  * the JSON that comes back, as it is (-j) or as a table. Data goes to stdout, messages to stderr;
  * the exit code says what a script wants to know first.
  */
-#define _GNU_SOURCE /* asprintf, strverscmp */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
