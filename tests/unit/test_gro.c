@@ -113,6 +113,22 @@ static void offer(struct bench *b, const struct packet *p)
 	offer_frame(b, buf, len, GRO_CSUM_UNKNOWN);
 }
 
+/* Several in one call. */
+static void offer_burst(struct bench *b, const struct packet *p, uint32_t cnt, enum gro_csum csum)
+{
+	struct gro_packet packets[8];
+	uint8_t buf[2000];
+
+	cr_assert_leq(cnt, ARRAY_SIZE(packets));
+	for (uint32_t i = 0; i < cnt; i++) {
+		size_t len = packet_build(&p[i], buf, sizeof buf, NULL);
+
+		cr_assert_gt(len, 0);
+		packets[i] = frame_packet(b, frame_add(b, buf, len), csum);
+	}
+	cr_assert_eq(gro_offer(&b->gro, packets, cnt, b->now_ns), cnt);
+}
+
 /* The segment behind p in its connection, of the same size. */
 static struct packet behind(const struct packet *p)
 {
@@ -689,35 +705,69 @@ Test(gro, one_changed_field_when_one_flow_is_held_at_most)
 }
 
 /* The same fields one packet later: a superpacket of two must be as particular as one. */
-Test(gro, one_changed_field_of_the_third_packet)
+static void run_third(const struct change *c, bool burst)
 {
 	struct gro_config config = config_plain();
+	struct packet p[3] = { c->version == 6 ? packet_tcp6() : packet_tcp4() };
+	struct bench *b = bench_open(&config);
+	char want[80];
 
-	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
-		const struct change *c = &changes[i];
-		struct packet p = c->version == 6 ? packet_tcp6() : packet_tcp4();
+	if (c->first)
+		c->first(&p[0]);
+	/* CWR never merges; a fixed ID cannot come after incrementing ones (R12). */
+	if (c->first == with_cwr || c->change == id_same)
+		return bench_close(b);
+	p[1] = behind(&p[0]);
+	p[2] = behind(&p[1]);
+	c->change(&p[2]);
+	if (burst) {
+		offer_burst(b, p, 3, GRO_CSUM_UNKNOWN);
+	} else {
+		offer(b, &p[0]);
+		offer(b, &p[1]);
+		offer(b, &p[2]);
+	}
+	if (c->want[0] == '1')
+		snprintf(want, sizeof want, "2%.*s 0+1:burst_end",
+			 (int)strcspn(c->want, " ") - 1, c->want + 1);
+	else if (c->want[1] == '+')
+		snprintf(want, sizeof want, "0+1+2%s", c->want + 3);
+	else
+		snprintf(want, sizeof want, "0+1%.*s2%s", (int)(strchr(c->want, ' ') - c->want),
+			 c->want + 1, strchr(c->want, ' ') + 2);
+	expect_end(b, want, c->sentence);
+	bench_close(b);
+}
+
+Test(gro, one_changed_field_of_the_third_packet)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++)
+		run_third(&changes[i], false);
+}
+
+Test(gro, one_changed_field_within_a_burst)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++)
+		run_third(&changes[i], true);
+}
+
+/* R4: nothing but the frame's length tells that a packet is cut off, where its checksum is
+ * believed and its IP length is as good as held's. */
+Test(gro, cut_off_packet_within_a_burst)
+{
+	struct gro_config config = config_plain();
+	struct packet good[] = { packet_tcp4(), packet_tcp6() };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct packet p[3] = { good[i], behind(&good[i]) };
 		struct bench *b = bench_open(&config);
-		char want[80];
 
-		if (c->first)
-			c->first(&p);
-		/* CWR never merges; a fixed ID cannot come after incrementing ones (R12). */
-		if (c->first == with_cwr || c->change == id_same) {
-			bench_close(b);
-			continue;
-		}
-		offer_run(b, &p, 2);
-		c->change(&p);
-		offer(b, &p);
-		if (c->want[0] == '1')
-			snprintf(want, sizeof want, "2%.*s 0+1:burst_end",
-				 (int)strcspn(c->want, " ") - 1, c->want + 1);
-		else if (c->want[1] == '+')
-			snprintf(want, sizeof want, "0+1+2%s", c->want + 3);
-		else
-			snprintf(want, sizeof want, "0+1%.*s2%s", (int)(strchr(c->want, ' ') - c->want),
-				 c->want + 1, strchr(c->want, ' ') + 2);
-		expect_end(b, want, c->sentence);
+		p[2] = behind(&p[1]);
+		p[2].ip_len = i ? 20 + p[2].tcp_options_len + p[2].payload_len :
+				  40 + p[2].tcp_options_len + p[2].payload_len;
+		p[2].payload_len -= 10;
+		offer_burst(b, p, 3, GRO_CSUM_VERIFIED);
+		expect_end(b, "0+1:not_served 2:not_served", "cut off");
 		bench_close(b);
 	}
 }
@@ -1545,7 +1595,7 @@ Test(gro, many_flows_are_held_and_found)
 	gro_burst_end(&b->gro, b->now_ns);
 	while ((super = gro_next(&b->gro))) {
 		cr_assert_eq(super->packet_cnt, 2);
-		cr_assert_eq(super->data, b->frames[cnt].data, "D6");
+		cr_assert_eq(super->first.data, b->frames[cnt].data, "D6");
 		cnt++;
 		take(b, super);
 		b->line[0] = 0;
@@ -2002,4 +2052,39 @@ Test(gro, every_reason_has_a_name_and_is_counted)
 		}
 		bench_close(b);
 	}
+}
+
+static bool same_view(const struct packet_view *a, const struct packet_view *b)
+{
+	return a->class == b->class && a->obstacle == b->obstacle && a->ip_version == b->ip_version &&
+	       a->protocol == b->protocol && a->l3_off == b->l3_off && a->l4_off == b->l4_off &&
+	       a->payload_off == b->payload_off && a->payload_len == b->payload_len;
+}
+
+/* parse_plain() is a shorter walk for plain packets, and no other one. */
+Test(gro, plain_walk_says_what_the_walk_says)
+{
+	struct packet good[] = { packet_tcp4(), packet_tcp6() };
+	uint32_t random = 1, plain_cnt = 0;
+
+	for (uint32_t i = 0; i < 500000; i++) {
+		struct packet_view plain, walked;
+		uint8_t frame[300];
+		uint32_t len = (uint32_t)packet_build(&good[i & 1], frame, sizeof frame, NULL);
+
+		/* Up to two bits of the headers turned over, or the frame cut off. */
+		for (uint32_t cnt = i % 3; cnt > 0; cnt--) {
+			random = random * 1664525 + 1013904223;
+			if (random >> 30)
+				frame[(random >> 8) % 74] ^= 1u << (random >> 27 & 7);
+			else
+				len = (random >> 8) % (len + 1);
+		}
+		if (!parse_plain(frame, len, &plain))
+			continue;
+		plain_cnt++;
+		parse_packet(frame, len, len, &walked);
+		cr_assert(same_view(&plain, &walked), "round %u", i);
+	}
+	cr_assert_gt(plain_cnt, 250000, "good packets are plain (%u)", plain_cnt);
 }

@@ -92,14 +92,26 @@ static inline uint32_t checksum_pseudo(const uint8_t *l3, unsigned int version, 
 	return (uint32_t)sum;
 }
 
-/* Whether the 20 bytes of an option-less IPv4 header carry a right checksum (rule R3). */
+/* Sum of the 20 bytes of an option-less IPv4 header. */
+static inline uint64_t checksum_ipv4_sum(const uint8_t *l3)
+{
+	return (uint64_t)load_u32(l3) + load_u32(l3 + 4) + load_u32(l3 + 8) + load_u32(l3 + 12) +
+	       load_u32(l3 + 16);
+}
+
+/* Whether it carries a right checksum (rule R3). What folds to 0xffff is what 0xffff divides (but
+ * for 0, which no header sums to): one multiplication. */
 static inline bool checksum_ipv4_right(const uint8_t *l3)
 {
-	uint64_t sum = (uint64_t)load_u32(l3) + load_u32(l3 + 4) + load_u32(l3 + 8) +
-		       load_u32(l3 + 12) + load_u32(l3 + 16);
+	return checksum_ipv4_sum(l3) % 0xffff == 0;
+}
 
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return checksum_fold_partial(checksum_combine((uint32_t)sum, (uint32_t)(sum >> 32))) == 0xffff;
+/* The checksum that it is to carry; its field is 0 now. */
+static inline uint16_t checksum_ipv4(const uint8_t *l3)
+{
+	uint64_t sum = checksum_ipv4_sum(l3);
+
+	return checksum_fold(checksum_combine((uint32_t)sum, (uint32_t)(sum >> 32)));
 }
 
 #endif

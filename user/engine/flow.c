@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/*
- * The flow table; see flow.h for its places and lists.
- *
- * The hash is a folded 64x64->128 bit multiplication of the key, whitened with a secret (the
- * construction of wyhash): a few cycles, and who does not know the secret cannot choose keys
- * that meet in one chain.
- * Everything by which flows differ goes in, so that no field is left to an attacker for free.
- */
+/* The flow table; see flow.h for its places and lists. */
 #include "flow.h"
 
 #define FLOW_ALIGN 64u
@@ -57,77 +50,6 @@ void flow_init(struct flow_table *table, uint32_t capacity, const uint64_t secre
 		flow_free(table, i);
 }
 
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint32_t flow_hash_pair(const struct flow_table *table, const uint8_t *addrs, uint32_t addr_len)
-{
-	uint64_t h = fold(load_u64(addrs) ^ table->secret[0], table->secret[1]);
-
-	for (uint32_t off = 8; off < 2 * addr_len; off += 8)
-		h = fold(h ^ load_u64(addrs + off), table->secret[1] + off);
-	return (uint32_t)(h >> 32);
-}
-
-uint32_t flow_hash(const struct flow_table *table, uint32_t pair, uint32_t ports, uint32_t label,
-		   const uint8_t *l2, uint32_t l2_len)
-{
-	uint64_t h = fold(((uint64_t)pair << 32 | ports) ^ table->secret[0],
-			  load_u64(l2) ^ table->secret[1]);
-
-	/* The rest of the MAC addresses and the ethertype; then 4 bytes a VLAN tag. */
-	h = fold(h ^ load_u64(l2 + 6), ((uint64_t)label << 32) ^ table->secret[1]);
-	for (uint32_t off = 14; off + 4 <= l2_len; off += 4)
-		h = fold(h ^ load_u32(l2 + off), table->secret[1]);
-	return (uint32_t)(h >> 32);
-}
-
-uint32_t flow_alloc(struct flow_table *table)
-{
-	uint32_t entry = table->free_head;
-
-	if (entry != FLOW_NONE)
-		table->free_head = table->links[entry].next;
-	return entry;
-}
-
-void flow_free(struct flow_table *table, uint32_t entry)
-{
-	table->links[entry].next = table->free_head;
-	table->free_head = entry;
-}
-
-void flow_insert(struct flow_table *table, uint32_t entry, uint32_t hash, uint32_t pair)
-{
-	struct flow_links *links = &table->links[entry];
-	uint32_t *head = &table->heads[hash & table->mask];
-	uint32_t *pair_head = &table->pair_heads[pair & table->mask];
-
-	links->hash = hash;
-	links->next = *head;
-	*head = entry;
-
-	links->pair = pair;
-	links->pair_next = *pair_head;
-	links->pair_prev = FLOW_NONE;
-	if (*pair_head != FLOW_NONE)
-		table->links[*pair_head].pair_prev = entry;
-	*pair_head = entry;
-
-	links->age_next = FLOW_NONE;
-	links->age_prev = table->newest;
-	if (table->newest != FLOW_NONE)
-		table->links[table->newest].age_next = entry;
-	else
-		table->oldest = entry;
-	table->newest = entry;
-	table->held_cnt++;
-}
-
 void flow_remove(struct flow_table *table, uint32_t entry)
 {
 	struct flow_links *links = &table->links[entry];
@@ -155,21 +77,30 @@ void flow_remove(struct flow_table *table, uint32_t entry)
 	table->held_cnt--;
 }
 
-static uint32_t same_hash(const struct flow_table *table, uint32_t entry, uint32_t hash)
-{
-	while (entry != FLOW_NONE && table->links[entry].hash != hash)
-		entry = table->links[entry].next;
-	return entry;
-}
+/* How far ahead the heads of chains are asked for, which lie anywhere in memory. */
+#define REMOVE_AHEAD 8u
 
-uint32_t flow_find(const struct flow_table *table, uint32_t hash)
+uint32_t flow_remove_all(struct flow_table *table)
 {
-	return same_hash(table, table->heads[hash & table->mask], hash);
-}
+	struct flow_links *links = table->links;
+	uint32_t oldest = table->oldest, ahead = oldest;
 
-uint32_t flow_find_next(const struct flow_table *table, uint32_t entry)
-{
-	return same_hash(table, table->links[entry].next, table->links[entry].hash);
+	for (uint32_t i = 0; i < REMOVE_AHEAD && ahead != FLOW_NONE; i++)
+		ahead = links[ahead].age_next;
+	for (uint32_t entry = oldest; entry != FLOW_NONE; entry = links[entry].next) {
+		if (ahead != FLOW_NONE) {
+			__builtin_prefetch(&table->heads[links[ahead].hash & table->mask], 1);
+			__builtin_prefetch(&table->pair_heads[links[ahead].pair & table->mask], 1);
+			ahead = links[ahead].age_next;
+		}
+		/* All that these chains hold goes. */
+		table->heads[links[entry].hash & table->mask] = FLOW_NONE;
+		table->pair_heads[links[entry].pair & table->mask] = FLOW_NONE;
+		links[entry].next = links[entry].age_next;
+	}
+	table->oldest = table->newest = FLOW_NONE;
+	table->held_cnt = 0;
+	return oldest;
 }
 
 /* Chains grow at the head, so towards the head is towards the newer. */

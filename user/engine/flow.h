@@ -12,6 +12,8 @@
  *          ^                             | flow_remove
  *          '------- flow_free -------  taken (delivered by the owner of the table)
  *
+ * The verbs of every packet are inline; those of every superpacket are in flow.c.
+ *
  * The table compares hashes only; whether an entry really is the flow of a packet is the
  * caller's to say, who has the packets (gro.c).
  */
@@ -28,6 +30,7 @@ struct flow_links {
 	uint32_t next;                  /* flow chain, free list, or the owner's list of taken ones */
 	uint32_t pair_next, pair_prev;  /* pair chain, newest first; prev FLOW_NONE at its head */
 	uint32_t age_next, age_prev;    /* age list, oldest first */
+	uint32_t spare;                 /* two entries to a cache line */
 };
 
 struct flow_table {
@@ -37,7 +40,7 @@ struct flow_table {
 	uint32_t mask;
 	uint32_t capacity;
 	uint32_t held_cnt;
-	uint32_t free_head;
+	uint32_t free_head, free_cnt;
 	uint32_t oldest, newest;
 	uint64_t secret[2];
 };
@@ -48,28 +51,113 @@ size_t flow_memory_size(uint32_t capacity);
 /* Lays the table out in memory, which the caller owns and keeps until it is done with it. */
 void flow_init(struct flow_table *table, uint32_t capacity, const uint64_t secret[2], void *memory);
 
-/* Keyed hash of a pair of addresses (addr_len bytes each, 4 or 16, adjacent at addrs). */
-uint32_t flow_hash_pair(const struct flow_table *table, const uint8_t *addrs, uint32_t addr_len);
+/* One step of the hash: a folded 64x64->128 bit multiplication (the construction of wyhash). A few
+ * cycles, and who does not know the secret cannot choose keys that meet in one chain. */
+static inline uint64_t flow_fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
 
-/* Keyed hash of a flow: its pair's hash, ports, flow label, and all link-layer bytes. */
-uint32_t flow_hash(const struct flow_table *table, uint32_t pair, uint32_t ports, uint32_t label,
-		   const uint8_t *l2, uint32_t l2_len);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Keyed hash of a pair of addresses (addr_len bytes each, 4 or 16, adjacent at addrs). */
+static inline uint32_t flow_hash_pair(const struct flow_table *table, const uint8_t *addrs,
+				      uint32_t addr_len)
+{
+	uint64_t h = flow_fold(load_u64(addrs) ^ table->secret[0], table->secret[1]);
+
+	for (uint32_t off = 8; off < 2 * addr_len; off += 8)
+		h = flow_fold(h ^ load_u64(addrs + off), table->secret[1] + off);
+	return (uint32_t)(h >> 32);
+}
+
+/* Keyed hash of a flow: its pair's hash, ports, flow label, and all link-layer bytes. Everything by
+ * which flows differ goes in, so that no field is left to an attacker for free. */
+static inline uint32_t flow_hash(const struct flow_table *table, uint32_t pair, uint32_t ports,
+				 uint32_t label, const uint8_t *l2, uint32_t l2_len)
+{
+	uint64_t h = flow_fold(((uint64_t)pair << 32 | ports) ^ table->secret[0],
+			       load_u64(l2) ^ table->secret[1]);
+
+	/* The rest of the MAC addresses and the ethertype; then 4 bytes a VLAN tag. */
+	h = flow_fold(h ^ load_u64(l2 + 6), ((uint64_t)label << 32) ^ table->secret[1]);
+	for (uint32_t off = 14; off + 4 <= l2_len; off += 4)
+		h = flow_fold(h ^ load_u32(l2 + off), table->secret[1]);
+	return (uint32_t)(h >> 32);
+}
 
 /* An entry from the free list, FLOW_NONE when all are in use. */
-uint32_t flow_alloc(struct flow_table *table);
+static inline uint32_t flow_alloc(struct flow_table *table)
+{
+	uint32_t entry = table->free_head;
+
+	if (entry != FLOW_NONE) {
+		table->free_head = table->links[entry].next;
+		table->free_cnt--;
+	}
+	return entry;
+}
 
 /* Gives a taken or never inserted entry back. */
-void flow_free(struct flow_table *table, uint32_t entry);
+static inline void flow_free(struct flow_table *table, uint32_t entry)
+{
+	table->links[entry].next = table->free_head;
+	table->free_head = entry;
+	table->free_cnt++;
+}
 
 /* Puts an allocated entry under both hashes, as the newest. */
-void flow_insert(struct flow_table *table, uint32_t entry, uint32_t hash, uint32_t pair);
+static inline void flow_insert(struct flow_table *table, uint32_t entry, uint32_t hash, uint32_t pair)
+{
+	struct flow_links *links = &table->links[entry];
+	uint32_t *head = &table->heads[hash & table->mask];
+	uint32_t *pair_head = &table->pair_heads[pair & table->mask];
+
+	links->hash = hash;
+	links->next = *head;
+	*head = entry;
+
+	links->pair = pair;
+	links->pair_next = *pair_head;
+	links->pair_prev = FLOW_NONE;
+	if (*pair_head != FLOW_NONE)
+		table->links[*pair_head].pair_prev = entry;
+	*pair_head = entry;
+
+	links->age_next = FLOW_NONE;
+	links->age_prev = table->newest;
+	if (table->newest != FLOW_NONE)
+		table->links[table->newest].age_next = entry;
+	else
+		table->oldest = entry;
+	table->newest = entry;
+	table->held_cnt++;
+}
 
 /* Takes a held entry out of both indexes and the age list. */
 void flow_remove(struct flow_table *table, uint32_t entry);
 
+/* Takes all held entries out at once. Returns the oldest; each leads to the next younger one by
+ * links->next, the youngest to FLOW_NONE. FLOW_NONE when none was held. */
+uint32_t flow_remove_all(struct flow_table *table);
+
+static inline uint32_t flow_same_hash(const struct flow_table *table, uint32_t entry, uint32_t hash)
+{
+	while (entry != FLOW_NONE && table->links[entry].hash != hash)
+		entry = table->links[entry].next;
+	return entry;
+}
+
 /* First and next held entry of exactly this hash; FLOW_NONE at the end. */
-uint32_t flow_find(const struct flow_table *table, uint32_t hash);
-uint32_t flow_find_next(const struct flow_table *table, uint32_t entry);
+static inline uint32_t flow_find(const struct flow_table *table, uint32_t hash)
+{
+	return flow_same_hash(table, table->heads[hash & table->mask], hash);
+}
+
+static inline uint32_t flow_find_next(const struct flow_table *table, uint32_t entry)
+{
+	return flow_same_hash(table, table->links[entry].next, table->links[entry].hash);
+}
 
 /* The same over the entries of a pair of hosts, oldest first (D6). Fetch the newer one before
  * removing the current. */

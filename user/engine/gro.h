@@ -79,46 +79,58 @@ struct gro_config {
 /* Iovecs of a superpacket at most: one write takes 1024 (IOV_MAX), the caller adds a header. */
 #define GRO_MAX_PACKETS 512u
 
-/* One packet in the engine's hands. */
+/* One packet in the engine's hands. Where its payload lies follows from its superpacket: behind
+ * payload_off bytes, and request.size bytes long but for the last packet's. */
 struct gro_segment {
 	uint8_t *data;
 	uint64_t cookie;
-	uint32_t len;          /* of the frame as it came */
-	uint16_t payload_off;
-	uint16_t payload_len;
-	uint32_t next;         /* in its superpacket, or the free list */
+	uint32_t len; /* of the frame as it came */
 };
 
-/* A superpacket, held or delivered; of one packet (D5) or many. */
+/* The packets behind the first one of a superpacket, in order. In blocks of two cache lines: a list
+ * would miss the cache once a packet. */
+#define GRO_BLOCK_SEGMENTS 5u
+
+struct gro_block {
+	struct gro_segment segments[GRO_BLOCK_SEGMENTS];
+	uint32_t next; /* block of the same superpacket; stale in the last one */
+} __attribute__((aligned(64)));
+
+/* A superpacket, held or delivered; of one packet (D5) or many. Two cache lines, of which an append
+ * needs the first. */
 struct gro_super {
+	struct gro_segment first; /* private: against its header others are compared */
+
 	/* read: what it is, as the front end must be told; type GSO_NONE with packet_cnt 1 */
 	struct gso_request request;
 	uint32_t packet_cnt;   /* read */
 	uint32_t len;          /* read: bytes in all, one header and all payloads */
-	uint8_t reason;        /* read: enum gro_reason */
 
-	/* private: the first packet, against whose header others are compared */
+	/* private */
+	uint32_t next_seq;
+	uint16_t l3_off, l4_off, payload_off;
+	uint16_t last_id;
 	uint8_t ip_version;
 	uint8_t id_mode;
 	uint8_t later_flags;   /* FIN and PSH of the packets behind the first (R17) */
-	uint16_t l3_off, l4_off, payload_off;
-	uint16_t last_id;
-	uint32_t next_seq;
-	uint32_t first_seg, last_seg;
-	uint8_t *data;
+	uint8_t fill;          /* segments in the last block; GRO_BLOCK_SEGMENTS: a new one is due */
+
+	uint32_t first_block, last_block; /* valid from two packets on */
 	uint64_t first_ns;
 	/* private: what completion overwrites in the first header, for gro_unmerge() */
 	uint16_t saved_ip_len, saved_ip_csum, saved_l4_csum;
 	uint8_t saved_flags;
 	bool unfinished;       /* the packets' L4 checksums are unfinished (accept_unfinished) */
-};
+	uint8_t reason;        /* read: enum gro_reason */
+} __attribute__((aligned(64)));
 
 struct gro {
 	struct flow_table table;
 	struct gro_super *supers;       /* [table.capacity], beside the table's links */
-	struct gro_segment *segments;   /* [config.packets] */
-	uint32_t free_seg;
-	uint32_t free_seg_cnt;
+	struct gro_block *blocks;
+	uint32_t *free_blocks;          /* stack */
+	uint32_t free_block_cnt;
+	uint32_t owned_cnt;             /* packets offered and not released */
 	uint32_t ready_head, ready_tail; /* completed, waiting for gro_next() */
 	uint32_t recent;                /* held by the flow of the packet before, FLOW_NONE: none */
 	struct gro_config config;
