@@ -322,6 +322,59 @@ Test(transmit, nothing_is_free_before_the_last_completion)
 	free_bed(bed);
 }
 
+static void send_small(struct bed *bed)
+{
+	struct gso_request request = { .type = GSO_NONE };
+	uint8_t *buffer = transmit_buffer(&bed->transmit);
+
+	cr_assert_not_null(buffer);
+	transmit_packet(&bed->transmit, &request, build(buffer, UMEM_SUPERPACKET_ROOM, 0, 0));
+}
+
+/* A ring full of packets of one descriptor each: the next one waits, and overwrites no unit. */
+Test(transmit, ring_full_of_small_packets)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+
+	for (uint32_t i = 0; i < RING; i++)
+		send_small(bed);
+	cr_assert_not(transmit_paused(&bed->transmit));
+	send_small(bed);
+	cr_assert(transmit_paused(&bed->transmit));
+	tx_consumer = tx_producer;
+	for (uint32_t i = 0; i < RING; i++)
+		complete_addr(tx_descs[i].addr);
+	cr_assert_eq(transmit_complete(&bed->transmit), RING);
+	cr_assert(transmit_resume(&bed->transmit));
+	complete_addr(tx_descs[0].addr);
+	cr_assert_eq(transmit_complete(&bed->transmit), 1);
+	cr_assert_eq(bed->umem.buffers.used, 0);
+	free_bed(bed);
+}
+
+/* The oldest packet is stuck, all later ones are finished: the units are used up before the
+ * descriptors are. */
+Test(transmit, units_used_up_behind_a_stuck_one)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+
+	for (uint32_t i = 0; i < RING; i++) {
+		send_small(bed);
+		tx_consumer = tx_producer;
+		if (i > 0)
+			complete_addr(tx_descs[i].addr);
+		transmit_complete(&bed->transmit);
+	}
+	cr_assert_eq(bed->transmit.outstanding, 1);
+	send_small(bed);
+	cr_assert(transmit_paused(&bed->transmit), "there is no unit left");
+	complete_addr(tx_descs[0].addr);
+	cr_assert_eq(transmit_complete(&bed->transmit), 1);
+	cr_assert(transmit_resume(&bed->transmit));
+	cr_assert_eq(bed->transmit.unit_head - bed->transmit.unit_tail, 1);
+	free_bed(bed);
+}
+
 /* S8, S1: what cannot be sent is dropped and counted, and leaves its buffer to the next packet. */
 Test(transmit, drops_are_counted_and_take_nothing)
 {

@@ -285,6 +285,12 @@ enum config_verdict config_parse(struct config *config, int argc, char **argv)
 		if (!parse_option(config, option, optarg))
 			return CONFIG_USAGE;
 	}
+	if (optind < argc && !config->interface) {
+		snprintf(config->error, sizeof config->error,
+			 "unexpected argument '%.64s'; did you mean --interface %.64s?",
+			 argv[optind], argv[optind]);
+		return CONFIG_USAGE;
+	}
 	if (optind < argc)
 		return usage(config, "unexpected argument", argv[optind]);
 	if (!config->interface) {

@@ -34,6 +34,7 @@
 #include "daemon/control.h"
 #include "daemon/service.h"
 #include "daemon/stats.h"
+#include "daemon/watch.h"
 #include "datapath/worker.h"
 #include "frontend/tap.h"
 #include "log.h"
@@ -78,6 +79,8 @@ struct daemon {
 	struct pulse *pulses;
 	uint32_t queue_cnt, opened_cnt;
 	struct service service;
+	struct watch watch;
+	const char *degraded; /* why, NULL: it is not */
 	sigset_t signals;
 	uint64_t netns, start_ns, beat_ns;
 	char ready[128];
@@ -519,6 +522,7 @@ static char *status_text(struct daemon *d)
 		.hold_us = d->config.hold_us,
 		.queues = queues,
 		.queue_cnt = d->queue_cnt,
+		.degraded = d->degraded,
 	};
 	json_t *json;
 	char *text;
@@ -589,16 +593,53 @@ static bool drain_fd(int fd)
 	return read(fd, record, sizeof record) > 0;
 }
 
-/* Whether both ends are still there. Somebody may delete them, or move the NIC away; then what is
- * left is to end well, and to be started again. */
-static int check_ends(const struct daemon *d)
+/* The TAP, unless somebody has moved it into a namespace of his own, follows the NIC's MTU. */
+static void set_tap_mtu(struct daemon *d, uint32_t mtu)
 {
-	char name[IF_NAMESIZE];
+	struct netdev_settings settings = { .mtu = mtu };
+	int err;
 
-	if (!if_indextoname(d->dev.ifindex, name)) {
+	if (!tap_is_here(&d->tap))
+		return;
+	err = netdev_set(d->tap.ifindex, &settings);
+	if (err)
+		log_warning("%s: setting its MTU to %u: %s", d->tap.name, mtu, strerror(-err));
+}
+
+/* Above what a frame holds, received frames would be cut: inline, the kernel can carry them. */
+static void follow_mtu(struct daemon *d, uint32_t mtu)
+{
+	bool fits = mtu <= MTU_MAX, is_inline = d->config.mode == CONFIG_INLINE;
+
+	if (fits) {
+		for (uint32_t q = 0; q < d->queue_cnt; q++)
+			transmit_set_mtu(&d->workers[q].transmit, mtu);
+		set_tap_mtu(d, mtu);
+		log_info("%s: the MTU is now %u", d->dev.name, mtu);
+	} else {
+		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu "
+			  "%u'", d->dev.name, mtu,
+			  is_inline ? "the kernel carries all traffic" : "longer frames are lost",
+			  d->dev.name, MTU_MAX);
+	}
+	if (is_inline)
+		steer_serve(d->steer, fits);
+	d->degraded = fits ? NULL : "the MTU is too large for a frame";
+	service_status(fits ? d->ready : "degraded: the MTU is too large for a frame");
+}
+
+/* Looks after both ends. Somebody may delete them, or move the NIC away; then what is left is to
+ * end well, and to be started again. */
+static int check_ends(struct daemon *d)
+{
+	enum watch_event event = watch_look(&d->watch, now_ns());
+
+	if (event == WATCH_GONE) {
 		log_error("%s: the interface is gone", d->dev.name);
 		return -ENODEV;
 	}
+	if (event == WATCH_MTU)
+		follow_mtu(d, d->watch.mtu);
 	for (uint32_t q = 0; q < d->queue_cnt; q++) {
 		int err = __atomic_load_n(&d->workers[q].tap_error, __ATOMIC_RELAXED);
 
@@ -704,14 +745,19 @@ static int run(struct daemon *d)
 	err = start_workers(d);
 	if (err)
 		goto err_workers;
-	err = steer_start(d->steer);
+	err = watch_open(&d->watch, d->dev.ifindex, d->dev.mtu);
 	if (err)
 		goto err_started;
+	err = steer_start(d->steer);
+	if (err)
+		goto err_watch;
 	err = serve(d);
 
 	/* Traffic ends first, then those who carry it carry up and out what they still hold. */
 	begin_shutdown(d);
 	steer_stop(d->steer);
+err_watch:
+	watch_close(&d->watch);
 err_started:
 	stop_workers(d);
 err_workers:

@@ -179,7 +179,9 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 	}
 	set_counters(total, &sum);
 	set_kernel(total, &kernel);
-	set_string(object, "state", hung ? "degraded" : "ok");
+	set_string(object, "state", hung || daemon->degraded ? "degraded" : "ok");
+	set_string(object, "state_why", hung ? "a worker hangs; the kernel carries the traffic" :
+					daemon->degraded ? daemon->degraded : "");
 	json_object_set_new(object, "queues", queues);
 	json_object_set_new(object, "total", total);
 }

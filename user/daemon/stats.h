@@ -44,6 +44,7 @@ struct stats_daemon {
 	uint64_t inline_tc[INLINE_COUNTER_CNT];
 	const struct stats_queue *queues;
 	uint32_t queue_cnt;
+	const char *degraded;         /* why, beside hung queues; NULL: it is not */
 };
 
 /* Adds one queue's counters to a sum. */

@@ -41,6 +41,14 @@ void transmit_fini(struct transmit *transmit)
 	transmit->units = NULL;
 }
 
+bool transmit_can_take(const struct transmit *transmit)
+{
+	struct span span;
+
+	return !transmit_paused(transmit) &&
+	       span_reserve(&transmit->umem->buffers, UMEM_SUPERPACKET_ROOM, &span);
+}
+
 uint8_t *transmit_buffer(struct transmit *transmit)
 {
 	struct umem *umem = transmit->umem;
@@ -103,6 +111,14 @@ static uint32_t put_slices(struct transmit *transmit, uint64_t addr, uint32_t le
 
 /* ---- units ---- */
 
+/* Units end in order: one that waits for its last completion keeps those behind it, even finished
+ * ones. The ring of units may be full before the ring of descriptors is. */
+static bool units_left(const struct transmit *transmit)
+{
+	return transmit->unit_head - transmit->unit_tail < transmit->xsk->ring_size;
+}
+
+/* Only once there is room for all that the unit needs: its place may be the oldest unit's. */
 static struct transmit_unit *begin_unit(struct transmit *transmit)
 {
 	uint32_t mask = transmit->xsk->ring_size - 1;
@@ -173,7 +189,7 @@ static uint32_t segments_now(struct transmit *transmit, uint32_t per_segment, st
 		most = transmit->umem->slots.size / 2;
 	if (left > most)
 		left = most;
-	if (left * per_segment > free_descriptors(transmit) ||
+	if (!units_left(transmit) || left * per_segment > free_descriptors(transmit) ||
 	    !span_reserve(&transmit->umem->slots, left, slots))
 		return 0;
 	return left;
@@ -185,14 +201,17 @@ static bool cut(struct transmit *transmit)
 	uint32_t per_segment = slices ? 1 + descriptors_for(transmit, transmit->request.size) : 1;
 
 	while (!gso_done(&transmit->gso)) {
-		struct transmit_unit *unit = begin_unit(transmit);
-		uint32_t cnt = segments_now(transmit, per_segment, &unit->slots);
+		struct transmit_unit *unit;
+		struct span slots;
+		uint32_t cnt = segments_now(transmit, per_segment, &slots);
 
 		if (!cnt) {
 			note_pause(transmit);
 			return false;
 		}
-		span_take(&transmit->umem->slots, &unit->slots, cnt);
+		unit = begin_unit(transmit);
+		span_take(&transmit->umem->slots, &slots, cnt);
+		unit->slots = slots;
 		for (uint32_t i = 0; i < cnt; i++)
 			if (slices)
 				segment_slices(transmit, unit, unit->slots.off + i);
@@ -209,7 +228,8 @@ static bool cut(struct transmit *transmit)
 
 static bool room_for_ordinary(const struct transmit *transmit, struct span *slot)
 {
-	if (descriptors_for(transmit, transmit->packet_len) > free_descriptors(transmit))
+	if (!units_left(transmit) ||
+	    descriptors_for(transmit, transmit->packet_len) > free_descriptors(transmit))
 		return false;
 	return transmit->xsk->slices || span_reserve(&transmit->umem->slots, 1, slot);
 }
@@ -218,13 +238,14 @@ static bool send_ordinary(struct transmit *transmit)
 {
 	struct umem *umem = transmit->umem;
 	uint64_t addr = umem_buffer_addr(umem, transmit->buffer.off);
-	struct transmit_unit *unit = begin_unit(transmit);
-	struct span slot = { 0 };
+	struct transmit_unit *unit;
+	struct span slot;
 
 	if (!room_for_ordinary(transmit, &slot)) {
 		note_pause(transmit);
 		return false;
 	}
+	unit = begin_unit(transmit);
 	if (transmit->xsk->slices) {
 		unit->slices_addr = addr;
 		unit->slices_len = transmit->packet_len;
@@ -251,7 +272,8 @@ static uint32_t frame_max(const struct transmit *transmit, const uint8_t *data, 
 {
 	uint32_t link_len = parse_link_len(data, len);
 
-	return transmit->mtu + (link_len < TRANSMIT_LINK_MAX ? link_len : TRANSMIT_LINK_MAX);
+	return __atomic_load_n(&transmit->mtu, __ATOMIC_RELAXED) +
+	       (link_len < TRANSMIT_LINK_MAX ? link_len : TRANSMIT_LINK_MAX);
 }
 
 /* A packet that is not sent has taken no buffer yet: the next one is read to the same place. */

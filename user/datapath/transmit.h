@@ -60,9 +60,18 @@ void transmit_fini(struct transmit *transmit);
 /* Where to read the next packet: UMEM_SUPERPACKET_ROOM bytes; NULL: none free, or paused. */
 uint8_t *transmit_buffer(struct transmit *transmit);
 
+/* Whether transmit_buffer() would give one. */
+bool transmit_can_take(const struct transmit *transmit);
+
 /* Takes the packet of len bytes that was read to transmit_buffer(); counts it, and drops it when it
  * cannot be sent. May leave transmission paused. */
 void transmit_packet(struct transmit *transmit, const struct gso_request *request, uint32_t len);
+
+/* The wire's MTU from now on. May be called by another thread. */
+static inline void transmit_set_mtu(struct transmit *transmit, uint32_t mtu)
+{
+	__atomic_store_n(&transmit->mtu, mtu, __ATOMIC_RELAXED);
+}
 
 /* Whether a packet is waiting for descriptors or slots. */
 static inline bool transmit_paused(const struct transmit *transmit)

@@ -262,14 +262,14 @@ static void sleep_until_event(struct worker *worker)
 	struct pollfd fds[] = {
 		{ .fd = worker->xsk.fd, .events = POLLIN },
 		{ .fd = worker->wake_fd, .events = POLLIN },
-		/* Not while nothing could be read from it: see transmit_buffer(). */
+		/* Not while nothing could be read from it: that would be no sleep. */
 		{ .fd = worker->config.tap_fd, .events = POLLIN },
 	};
 	uint64_t limit = sleep_limit(worker, clock_ns());
 	struct timespec timeout = { .tv_nsec = (long)limit };
 
 	worker->stats.polls++;
-	ppoll(fds, transmit_paused(&worker->transmit) ? 2 : 3, &timeout, NULL);
+	ppoll(fds, transmit_can_take(&worker->transmit) ? 3 : 2, &timeout, NULL);
 }
 
 static void tick(struct worker *worker)

@@ -16,8 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -136,6 +136,15 @@ void tap_close(struct tap *tap)
 	while (tap->queue_cnt > 0)
 		close(tap->fds[--tap->queue_cnt]);
 	tap->ifindex = 0;
+}
+
+bool tap_is_here(const struct tap *tap)
+{
+	char name[IF_NAMESIZE];
+	struct ifreq ifr = { 0 };
+
+	return ioctl(tap->fds[0], TUNGETIFF, &ifr) == 0 && if_indextoname(tap->ifindex, name) &&
+	       strcmp(ifr.ifr_name, name) == 0;
 }
 
 int tap_read(int fd, struct virtio_net_hdr_v1 *hdr, void *buffer, uint32_t room)

@@ -31,6 +31,9 @@ struct tap {
 int tap_open(struct tap *tap, const char *name, uint32_t queue_cnt);
 void tap_close(struct tap *tap);
 
+/* Whether the TAP is still in our network namespace (under its index), and not moved to another. */
+bool tap_is_here(const struct tap *tap);
+
 /*
  * Reads one packet from a queue: its virtio header to *hdr, the rest to buffer, which must hold
  * the longest superpacket (UMEM_SUPERPACKET_ROOM), because what does not fit is cut off without

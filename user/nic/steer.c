@@ -5,7 +5,8 @@
  *   steer_open        program on the interface; serve = 0, it passes everything
  *   steer_add_socket  sockets in the map
  *   steer_start       tc programs, then heartbeat, then serve: from here on frames come
- *   steer_stop        serve = 0, tc programs off, program off, sockets out
+ *   steer_stop        serve = 0, way out off, program off, sockets out
+ *   steer_close       way in off: until here what the sockets held could still go up
  *
  * serve and heartbeat are one aligned word each in a mapped page, so showing life costs a
  * store, and withdrawing too.
@@ -120,7 +121,7 @@ int steer_start(struct steer *steer)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	steer_heartbeat(steer, (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec);
 	/* Not before the heartbeat: a program that sees it serve must see it live. */
-	__atomic_store_n(&steer->state->serve, steer->config.serve, __ATOMIC_RELEASE);
+	steer_serve(steer, true);
 	return 0;
 }
 
@@ -129,11 +130,16 @@ void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 	__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
 }
 
+void steer_serve(struct steer *steer, bool serve)
+{
+	__atomic_store_n(&steer->state->serve, serve ? steer->config.serve : 0, __ATOMIC_RELEASE);
+}
+
 void steer_stop(struct steer *steer)
 {
-	__atomic_store_n(&steer->state->serve, 0, __ATOMIC_RELEASE);
+	steer_serve(steer, false);
 	if (steer->tc.object)
-		steer_tc_detach(&steer->tc);
+		steer_tc_detach_out(&steer->tc);
 	steer_xdp_detach(&steer->xdp);
 	/* The maps may be the operator's and stay. Queues without a socket say ENOENT: fine. */
 	for (uint32_t queue = 0; queue < steer->queue_end; queue++)
@@ -144,8 +150,10 @@ void steer_stop(struct steer *steer)
 
 void steer_close(struct steer *steer)
 {
-	if (steer->tc.object)
+	if (steer->tc.object) {
+		steer_tc_detach(&steer->tc);
 		steer_tc_close(&steer->tc);
+	}
 	munmap(steer->state, sysconf(_SC_PAGESIZE));
 	steer_xdp_close(&steer->xdp);
 	free(steer);

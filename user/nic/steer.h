@@ -58,8 +58,12 @@ int steer_start(struct steer *steer);
 /* Shows life: call at least every STEER_HEARTBEAT_LIMIT_NS / 4. now_ns is CLOCK_MONOTONIC. */
 void steer_heartbeat(struct steer *steer, uint64_t now_ns);
 
-/* Stops steering: state.serve = 0 (at once, both directions), then detaches what we attached. The
- * sockets still hold what was steered before; the caller drains them afterwards. */
+/* Leaves all traffic to the kernel (false), or takes it again (true); at once, both directions. */
+void steer_serve(struct steer *steer, bool serve);
+
+/* Stops steering: state.serve = 0 (at once, both directions), then detaches what we attached, all but
+ * the way from the TAP up: the sockets still hold what was steered before, and the caller drains
+ * them afterwards. */
 void steer_stop(struct steer *steer);
 
 /* Frees everything; steer_stop() first. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Both programs are tcx links, so they go when we go. Out: behind all other programs of the
- * NIC's egress, which have seen the packet then. In: alone on the TAP, which is ours.
+ * Both programs are tcx links, so they go when we go. Out: behind the other tcx programs of the
+ * NIC's egress, which have seen the packet then, but before clsact's filters and the qdisc, which
+ * do not see what we take (net/core/dev.c sch_handle_egress). In: alone on the TAP, which is ours.
  *
  * Generic XDP is the exception. It runs on the NIC's ingress for every packet that comes by
  * there, also for those that a BPF program redirects to it: frames would go round from the
@@ -191,9 +192,14 @@ static void close_link(int *fd)
 	*fd = -1;
 }
 
-void steer_tc_detach(struct steer_tc *tc)
+void steer_tc_detach_out(struct steer_tc *tc)
 {
 	close_link(&tc->egress_link);
+}
+
+void steer_tc_detach(struct steer_tc *tc)
+{
+	steer_tc_detach_out(tc);
 	close_link(&tc->ingress_link);
 	if (tc->redirecting)
 		remove_redirect(tc->tap);

@@ -22,7 +22,10 @@ int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int st
 /* Attaches both ways; generic: the XDP program runs in generic mode. Logs; 0 or -errno. */
 int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic);
 
-/* May be called twice. */
+/* Detaches the way out only: the stack's packets go to the NIC again. */
+void steer_tc_detach_out(struct steer_tc *tc);
+
+/* Detaches both ways. May be called twice. */
 void steer_tc_detach(struct steer_tc *tc);
 
 void steer_tc_close(struct steer_tc *tc);
