@@ -4,7 +4,9 @@
 import os
 import signal
 
+from capture import Capture, open_socket, send
 from daemon import Daemon, HostState, wait_until_freed
+from frames import case_number, need_scapy, stream
 from harness import test
 from lab import expect, wait_until
 from test_bulk import servers, transfer
@@ -137,6 +139,30 @@ def port(lab, data):
         end(daemon)
         before.wait_restored()
         wait_until_freed(lab, objects)
+
+
+@test("inline: what flows hold at an orderly end still goes up", seconds=60)
+def held_at_the_end(lab):
+    need_scapy()
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--hold", "1000000")
+    count, seen = 300, set()
+
+    def see(packet):
+        number = case_number(packet.frame)
+        if number is not None:
+            seen.add(number)
+
+    with Capture(wire.host, wire.nic, see):
+        sock = open_socket(wire.peer, wire.wire, receive=False)
+        for number in range(count):
+            send(sock, bytes(stream(number, lengths=(100,))[0]))
+        sock.close()
+        wait_until(lambda: daemon.total()["rx_held_packets"] >= count, 5,
+                   lambda: f"all are held; {daemon.total()}")
+        expect(len(seen) == 0, "they went up before the end")
+        daemon.stop()
+        wait_until(lambda: len(seen) == count, 5, lambda: f"{count} went up; {len(seen)} did")
 
 
 @test("start and stop 50 times: nothing is left", seconds=180)

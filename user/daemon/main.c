@@ -146,8 +146,20 @@ static int find_interface(struct daemon *d)
 	return err;
 }
 
+/* Our TAPs carry this as alias, and the name of their NIC behind it: see 'ip link'. */
+#define TAP_ALIAS "superpacket: "
+
 static int check_interface(const struct netdev *dev)
 {
+	if (!strncmp(dev->alias, TAP_ALIAS, strlen(TAP_ALIAS))) {
+		log_error("interface %s: is the TAP of superpacketd on %s; give a NIC", dev->name,
+			  dev->alias + strlen(TAP_ALIAS));
+		return -EINVAL;
+	}
+	if (dev->rx_vlan_offload)
+		log_info("%s: a VLAN tag that travels beside its packet (rx-vlan-offload; on veth the "
+			 "peer's tx-vlan-offload) would be lost; with VLANs switch that off: 'ethtool -K "
+			 "%s rxvlan off', on a veth peer 'txvlan off'", dev->name, dev->name);
 	if (!dev->up) {
 		log_error("interface %s: is down; 'ip link set %s up' first", dev->name, dev->name);
 		return -ENETDOWN;
@@ -268,8 +280,11 @@ static int open_tap(struct daemon *d)
 		.no_addresses = hidden,
 		.up = true,
 	};
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ], alias[sizeof TAP_ALIAS + IFNAMSIZ];
 	int err;
+
+	snprintf(alias, sizeof alias, TAP_ALIAS "%s", d->dev.name);
+	settings.alias = alias;
 
 	if (d->config.tap)
 		snprintf(name, sizeof name, "%s", d->config.tap);
