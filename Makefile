@@ -44,7 +44,7 @@ unit_tests := $(patsubst tests/unit/test_%.c,$(B)/tests/unit_%,$(wildcard tests/
 bpf_tests  := $(patsubst tests/bpf/test_%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf/test_*.c))
 nic_tests  := $(patsubst tests/nic/test_%.c,$(B)/tests/nic_%,$(wildcard tests/nic/test_*.c))
 
-programs := $(B)/superpacketd $(B)/superpacket $(B)/superpacketd@.service
+programs := $(B)/superpacketd $(B)/superpacket
 
 # What is done to which file; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@ && )
@@ -76,15 +76,17 @@ bench-quick:                                ## first figures of the engine, besi
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
 
-tests: $(unit_tests) $(bpf_tests) $(nic_tests) $(B)/mangler
-unit-tests: $(unit_tests)
+tests: $(unit_tests) $(bpf_tests) $(nic_tests) $(B)/mangler ## build all tests; tests/run runs what is built
+unit-tests: $(unit_tests)                   ## build those that need neither root nor namespaces
 
+# The unit names the daemon's path, so it is made here, for the PREFIX in force now.
 install: all                                ## install into PREFIX (DESTDIR is honoured)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(BPFDIR) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/superpacketd $(DESTDIR)$(SBINDIR)/superpacketd
 	install -m 755 $(B)/superpacket $(DESTDIR)$(BINDIR)/superpacket
 	install -m 644 $(B)/steer.bpf.o $(DESTDIR)$(BPFDIR)/steer.bpf.o
-	install -m 644 $(B)/superpacketd@.service $(DESTDIR)$(UNITDIR)/superpacketd@.service
+	sed 's,@SBINDIR@,$(SBINDIR),g' tools/superpacketd@.service > $(DESTDIR)$(UNITDIR)/superpacketd@.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/superpacketd@.service
 
 uninstall:                                  ## remove what install has put there
 	rm -f $(DESTDIR)$(SBINDIR)/superpacketd $(DESTDIR)$(BINDIR)/superpacket \
@@ -125,8 +127,11 @@ $(B)/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF)$(CLANG) -O2 -g -target bpf -Wall -Wextra $(WERROR) -Iinclude -I/usr/include/$(shell uname -m)-linux-gnu \
 		-MMD -MP -c $< -o $@
 
+# The section .xdp_run_config is for libxdp's dispatcher; that libbpf does not know it is no news.
 $(B)/%.skel.h: $(B)/%.bpf.o
-	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$(call say,SKEL){ $(BPFTOOL) gen skeleton $< name $*_bpf > $@ 2> $@.err; status=$$?; \
+		grep -v 'skipping unrecognized data section.*[.]xdp_run_config' $@.err >&2; \
+		rm -f $@.err; exit $$status; }
 
 $(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
@@ -136,10 +141,6 @@ $(B)/superpacket: $(B)/tools/superpacket.o
 
 $(B)/mangler: $(B)/tools/mangler.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
-
-$(B)/superpacketd@.service: tools/superpacketd@.service
-	@mkdir -p $(@D)
-	$(call say,GEN)sed 's,@SBINDIR@,$(SBINDIR),g' $< > $@
 
 # DPDK is the rival of the benchmark only; without it our own figures are printed.
 dpdk := $(shell pkg-config --exists libdpdk 2>/dev/null && echo yes)

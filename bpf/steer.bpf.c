@@ -12,11 +12,18 @@
  * owner dies, however it dies; the heartbeat covers an owner that hangs. Anything missing
  * means XDP_PASS, and each reason has its counter.
  *
+ * Frames too long for one descriptor of a socket (STEER_FRAME_MAX) were merged before we see
+ * them: by a veth peer's TSO, which generic mode leaves on, or by LRO. They are what the daemon
+ * would make of their packets, so the kernel has them. That breaks the rule of served.bpf.h:
+ * such a frame may overtake packets of its flow that are still with the daemon. TCP puts that
+ * right, while dropping them stops it. With STEER_SERVE_ALL nobody behind us wants the frame:
+ * it goes to the socket, and the daemon counts what it drops.
+ *
  * Which packets are served, and why these: served.bpf.h. Names and layout of the maps:
  * steer_abi.h. All three maps are pinned by name when the loader has a pin directory; the
  * daemon clears the pin paths when it loads the object itself.
  *
- * xdp.frags: jumbo frames come in several buffers, and a kernel refuses a program that does
+ * xdp.frags: long frames come in several buffers, and a kernel refuses a program that does
  * not say it can take them where the MTU needs them. Under a dispatcher libxdp does not see
  * it from the section name: a loader then sets xdp_program__set_xdp_frags_support().
  */
@@ -81,10 +88,14 @@ static __always_inline int pass(enum steer_counter reason)
 	return XDP_PASS;
 }
 
-static __always_inline int redirect(struct xdp_md *xdp, enum steer_counter reason)
+static __always_inline int redirect(struct xdp_md *xdp, const struct steer_state *state,
+				    enum steer_counter reason)
 {
-	int action = bpf_redirect_map(&steer_xsks, xdp->rx_queue_index, XDP_PASS);
+	int action;
 
+	if (!(state->serve & STEER_SERVE_ALL) && bpf_xdp_get_buff_len(xdp) > STEER_FRAME_MAX)
+		return pass(STEER_PASS_TOO_LONG);
+	action = bpf_redirect_map(&steer_xsks, xdp->rx_queue_index, XDP_PASS);
 	count(action == XDP_REDIRECT ? reason : STEER_PASS_NO_SOCKET);
 	return action;
 }
@@ -103,9 +114,9 @@ int steer(struct xdp_md *xdp)
 		return XDP_PASS; /* cannot be: the map is an array */
 	switch (served(&pkt, state)) {
 	case SERVED:
-		return redirect(xdp, STEER_REDIRECTED);
+		return redirect(xdp, state, STEER_REDIRECTED);
 	case SERVED_FRAGMENT:
-		return redirect(xdp, STEER_REDIRECTED_FRAGMENT);
+		return redirect(xdp, state, STEER_REDIRECTED_FRAGMENT);
 	case SERVED_NOT_IP:
 		return pass(STEER_PASS_NOT_IP);
 	case SERVED_MALFORMED:

@@ -22,6 +22,13 @@
 /* More RX queues than any NIC has today; an XSKMAP entry is a pointer. */
 #define STEER_QUEUES_MAX 1024
 
+/*
+ * The longest frame that reaches a socket in one descriptor: a chunk of 4096 bytes, the most
+ * that AF_XDP takes, less XDP_PACKET_HEADROOM. A longer one comes in several, which the daemon
+ * does not put together; its MTU is below this, so the wire does not send such frames.
+ */
+#define STEER_FRAME_MAX (4096 - 256)
+
 /* A daemon that has shown no life for this long loses its traffic to the kernel. */
 #define STEER_HEARTBEAT_LIMIT_NS 100000000ull
 
@@ -45,13 +52,14 @@ enum steer_counter {
 	STEER_PASS_NOT_SERVING,  /* steer_state.serve is 0: no daemon yet, or it is leaving */
 	STEER_PASS_NO_HEARTBEAT, /* the daemon hangs or died */
 	STEER_PASS_NO_SOCKET,    /* no socket for this queue */
+	STEER_PASS_TOO_LONG,     /* served, but over STEER_FRAME_MAX (not with STEER_SERVE_ALL) */
 	STEER_COUNTER_CNT,
 };
 
 /* The names above as status and metrics print them; indexed by enum steer_counter. */
 #define STEER_COUNTER_NAMES \
 	{ "redirected", "redirected_fragment", "pass_not_ip", "pass_malformed", "pass_protocol", \
-	  "pass_not_serving", "pass_no_heartbeat", "pass_no_socket" }
+	  "pass_not_serving", "pass_no_heartbeat", "pass_no_socket", "pass_too_long" }
 
 /*
  * One reason per packet of inline.bpf.o. The egress ones add up to the packets the stack

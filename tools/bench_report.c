@@ -134,6 +134,8 @@ static const char *title_of(const char *group)
 
 void bench_report_print(const struct bench_report *report, uint32_t processes, int cpu)
 {
+	bool missed = false;
+
 	printf("bench-engine: medians of %u rounds in %u processes (and their span), CPU %d, checksums: %s",
 	       processes * BENCH_ROUNDS, processes, cpu, checksum_chosen()->name);
 	printf(report->dpdk ? ", beside %s\n" : "%s\n", report->dpdk_version);
@@ -144,7 +146,10 @@ void bench_report_print(const struct bench_report *report, uint32_t processes, i
 		if (!i || strcmp(row->group, row[-1].group))
 			printf("\n%s\n", title_of(row->group));
 		print_row(row);
+		missed |= row->goal > 0 && ratio_of(row) > row->goal;
 	}
+	if (missed)
+		printf("\nMISSED: goals of the finished engine, which this one does not reach yet; no error.\n");
 }
 
 /* ---- JSON ---- */

@@ -47,20 +47,29 @@ KERNEL_OFFLOADS = ("tx", "gso", "gro", "tso")
 
 
 class Screen:
-    """Rows as they are done, and in between what is going on, where somebody looks."""
+    """Rows as they are done, and in between what is going on: on a terminal in a line that is
+    drawn anew, elsewhere as one line a step."""
 
     WIDTHS = (30, 7, 13, 10, 9, 9)
+    REDRAW_SECONDS = 0.1
 
     def __init__(self):
         self.live = sys.stdout.isatty()
+        self.step = None
+        self.drawn = 0.0
 
     def say(self, text):
         self._clear()
         print(text, flush=True)
 
-    def now(self, text):
-        if self.live:
-            print(f"\r\x1b[K  {text} ...", end="", flush=True)
+    def now(self, step, detail=""):
+        new, self.step = step != self.step, step
+        if not self.live:
+            if new:
+                print(f"  {step} ...", flush=True)
+        elif new or time.monotonic() - self.drawn >= self.REDRAW_SECONDS:
+            self.drawn = time.monotonic()
+            print(f"\r\x1b[K  {step}{detail} ...", end="", flush=True)
 
     def _clear(self):
         if self.live:
@@ -147,7 +156,7 @@ class Demo:
     def watch(self, transfer, name):
         """Shows how far a transfer is until it ends."""
         def ended():
-            self.screen.now(f"{name}: {transfer.received() * 100 // transfer.length} %")
+            self.screen.now(name, f": {transfer.received() * 100 // transfer.length} %")
             return not transfer.process.running()
 
         wait_until(ended, 300, f"{name} is done")
@@ -243,13 +252,15 @@ class Demo:
                          f"iperf3 {direction}, kernel alone*")
         self.screen.say("  * offloads off on both sides: ethtool -K IF tx off gso off gro off "
                         "tso off")
+        self.screen.say("  Read it by segments per super (45 fill 64 KB): on veth both ends share "
+                        "the CPUs.")
         self.guarded("kill -9", self.kill, lab, wire, daemon, data, before)
 
 
 def make_data(screen):
     length = OPTIONS.size << 20
-    with_progress = lambda done: screen.now(f"making {OPTIONS.size} MiB of random bytes: "  # noqa: E731
-                                            f"{done * 100 // length} %")
+    with_progress = lambda done: screen.now(f"making {OPTIONS.size} MiB of random bytes",  # noqa: E731
+                                            f": {done * 100 // length} %")
     data = Data(length, with_progress)
     screen.say(f"  file: {length:,} random bytes, SHA-256 {data.sha256()[:16]}...")
     return data

@@ -14,6 +14,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -32,6 +33,8 @@
 
 /* A daemon answers within milliseconds; one that starts is busy for as long as a queue is. */
 #define DEADLINE_MS 3000
+/* A connection that was cut is tried again after this: a daemon that dies is gone by then, or soon. */
+#define RETRY_MS 50
 #define ANSWER_MAX (16u << 20) /* of a daemon with hundreds of queues: 1 MB */
 
 #define WIDTH 80
@@ -60,7 +63,8 @@ static const char help[] =
 	"usage: superpacket [status [IF]] [option]...\n"
 	"\n"
 	"Shows what the running daemons do, on every interface and in every network\n"
-	"namespace of this machine (this one first), or on interface IF only.\n"
+	"namespace of this machine (this one first), or on interface IF only: the NIC\n"
+	"or its TAP.\n"
 	"\n"
 	"  -j, --json      a JSON array with one object per daemon\n"
 	"  -p, --pretty    the same, indented\n"
@@ -307,10 +311,12 @@ static int read_answer(int fd, char **text, size_t *len, int64_t deadline)
 	return 0;
 }
 
-/* Asks the daemon behind a socket. Returns 0 and its answer, or -errno. */
-static int ask(const char *path, const char *request, json_t **answer)
+/* Asks once. Returns 0 and the answer, or -errno; *pid is the daemon's, as far as it is known. */
+static int ask_once(const char *path, const char *request, int64_t deadline, json_t **answer,
+		    pid_t *pid)
 {
-	int64_t deadline = now_ms() + DEADLINE_MS;
+	struct ucred peer = { 0 };
+	socklen_t peer_len = sizeof peer;
 	int fd = connect_to(path, deadline);
 	char *text = NULL;
 	size_t len = 0;
@@ -319,6 +325,8 @@ static int ask(const char *path, const char *request, json_t **answer)
 	*answer = NULL;
 	if (fd < 0)
 		return fd;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
+		*pid = peer.pid;
 	err = send_request(fd, request, deadline);
 	if (!err)
 		err = read_answer(fd, &text, &len, deadline);
@@ -326,13 +334,33 @@ static int ask(const char *path, const char *request, json_t **answer)
 	if (!err) {
 		*answer = json_loadb(text, len, 0, NULL);
 		if (!json_is_object(*answer))
-			err = -EPROTO;
+			err = len ? -EPROTO : -ECONNRESET;
 	}
 	free(text);
 	if (err) {
 		json_decref(*answer);
 		*answer = NULL;
 	}
+	return err;
+}
+
+/* What is seen of a daemon that dies while it is asked, or that has too many clients. */
+static bool was_cut(int err)
+{
+	return err == -EPIPE || err == -ECONNRESET || err == -EPROTO;
+}
+
+/* Asks the daemon behind a socket, again if the connection is cut: of a daemon that has died
+ * only the second answer says so (-ECONNREFUSED, -ENOENT). Returns as ask_once() does. */
+static int ask(const char *path, const char *request, json_t **answer, pid_t *pid)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+	int err;
+
+	*pid = 0;
+	while (was_cut(err = ask_once(path, request, deadline, answer, pid)) &&
+	       now_ms() + RETRY_MS < deadline)
+		poll(NULL, 0, RETRY_MS);
 	return err;
 }
 
@@ -684,8 +712,23 @@ static void show_daemon(const struct options *options, const json_t *daemon)
 
 /* --- The verb --- */
 
+static enum exit_code explain_timeout(const struct options *options, const char *interface,
+				      pid_t pid)
+{
+	char name[32] = "", kill_it[48] = "";
+
+	if (pid > 0) {
+		snprintf(name, sizeof name, " (pid %d)", (int)pid);
+		snprintf(kill_it, sizeof kill_it, "'kill -9 %d' or ", (int)pid);
+	}
+	return fail(options, EXIT_FAILED, "%s: its daemon%s does not answer within %d s: it starts, "
+		    "stops or hangs; if it hangs, the kernel carries its traffic: %s"
+		    "'systemctl restart superpacketd@%s'", interface, name, DEADLINE_MS / 1000, kill_it,
+		    interface);
+}
+
 static enum exit_code explain(const struct options *options, const struct instance *instance,
-			      int err)
+			      int err, pid_t pid)
 {
 	const char *interface = instance->interface;
 
@@ -698,8 +741,11 @@ static enum exit_code explain(const struct options *options, const struct instan
 	case ENOENT:
 		return EXIT_NOT_RUNNING; /* told once, in the end, if nobody answers */
 	case ETIMEDOUT:
-		return fail(options, EXIT_FAILED, "%s: its daemon does not answer within %d s: it "
-			    "starts, stops or hangs", interface, DEADLINE_MS / 1000);
+		return explain_timeout(options, interface, pid);
+	case EPIPE:
+	case ECONNRESET:
+		return fail(options, EXIT_FAILED, "%s: its daemon ends every connection without an "
+			    "answer; too many may be asking it, try again", interface);
 	default:
 		return fail(options, EXIT_FAILED, "%s: asking its daemon: %s", interface,
 			    strerror(-err));
@@ -712,12 +758,13 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 {
 	const char *refusal;
 	json_t *answer;
-	int err = ask(instance->path, "status\n", &answer);
+	pid_t pid;
+	int err = ask(instance->path, "status\n", &answer, &pid);
 
 	if (err == -ECONNREFUSED)
 		remove_stale(dir, instance->path);
 	if (err)
-		return explain(options, instance, err);
+		return explain(options, instance, err, pid);
 	refusal = json_string_value(json_object_get(answer, "error"));
 	if (refusal) {
 		enum exit_code code = fail(options, EXIT_FAILED, "%s: its daemon answers: %s",
@@ -728,6 +775,43 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 	}
 	json_array_append_new(daemons, answer);
 	return is_degraded(answer) ? EXIT_DEGRADED : EXIT_OK;
+}
+
+/* Whether a daemon is meant by the name of its TAP, or of its NIC after a renaming. */
+static bool is_meant(const json_t *daemon, const char *name)
+{
+	return !strcmp(text_of(daemon, "tap"), name) ||
+	       (number_of(daemon, "netns") == own_netns() && if_nametoindex(name) &&
+		number_of(daemon, "ifindex") == if_nametoindex(name));
+}
+
+/* No socket has the name that was asked for: asks all daemons who is meant. One of our own
+ * namespace, which comes first, hides those of others. Whoever does not answer is not meant. */
+static enum exit_code search(const struct options *options, const char *dir, json_t *daemons)
+{
+	const struct options silent = { .quiet = true };
+	enum exit_code code = EXIT_OK;
+	struct instance *list;
+	bool own = false;
+	size_t cnt;
+
+	if (list_instances(dir, NULL, &list, &cnt))
+		cnt = 0;
+	for (size_t i = 0; i < cnt && !(own && list[i].netns != own_netns()); i++) {
+		size_t before = json_array_size(daemons);
+		enum exit_code one = ask_status(&silent, dir, &list[i], daemons);
+
+		if (json_array_size(daemons) == before)
+			continue;
+		if (is_meant(json_array_get(daemons, before), options->interface)) {
+			code = worse(code, one);
+			own |= list[i].netns == own_netns();
+		} else {
+			json_array_remove(daemons, before);
+		}
+	}
+	free_instances(list, cnt);
+	return code;
 }
 
 static void print_daemons(const struct options *options, const json_t *daemons)
@@ -777,6 +861,8 @@ static enum exit_code status(const struct options *options)
 		if (one != EXIT_NOT_RUNNING)
 			code = worse(code, one);
 	}
+	if (!err && !cnt && options->interface)
+		code = search(options, dir, daemons);
 	print_daemons(options, daemons);
 	if (code == EXIT_OK && !json_array_size(daemons))
 		code = not_running(options);
@@ -784,6 +870,19 @@ static enum exit_code status(const struct options *options)
 	free_instances(list, cnt);
 	free(dir);
 	return code;
+}
+
+/* Whether there is an interface of this name, or a daemon on one, in whatever namespace. */
+static bool is_known(const char *name)
+{
+	char *dir = socket_dir();
+	struct instance *list;
+	size_t cnt;
+	bool known = !list_instances(dir, name, &list, &cnt) && cnt;
+
+	free_instances(list, cnt);
+	free(dir);
+	return known || if_nametoindex(name);
 }
 
 /* --- The command line --- */
@@ -839,6 +938,9 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (verb < argc && strcmp(argv[verb], "status") && is_known(argv[verb]))
+		return (int)fail(&options, EXIT_USAGE, "unknown command '%s'; did you mean "
+				 "'superpacket status %s'?", argv[verb], argv[verb]);
 	if (verb < argc && strcmp(argv[verb], "status"))
 		return (int)fail(&options, EXIT_USAGE, "unknown command '%s'; there is: status "
 				 "(see superpacket --help)", argv[verb]);

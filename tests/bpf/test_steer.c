@@ -253,15 +253,90 @@ Test(steer, of_all_protocols_only_tcp)
 	}
 }
 
-Test(steer, jumbo_frame_in_several_buffers)
+/* A packet of this many bytes from its Ethernet header on. */
+static struct packet stretched(struct packet p, size_t len)
+{
+	static uint8_t frame[PROG_TEST_BUF];
+	const size_t built = packet_build(&p, frame, sizeof(frame), NULL);
+
+	p.payload_len += len - built;
+	cr_assert_eq(packet_build(&p, frame, sizeof(frame), NULL), len);
+	return p;
+}
+
+/* Over a page less the test run's head and tail room the kernel puts the rest in fragments. */
+Test(steer, frame_in_several_buffers)
 {
 	struct rig rig;
 
 	rig_open(&rig);
-	expect(run_packet(&rig, PACKET(tcp4, p.payload_len = 8960)), XDP_REDIRECT,
-	       STEER_REDIRECTED, "9000 bytes of TCP");
-	expect(run_packet(&rig, PACKET(udp6, p.payload_len = 8900)), XDP_PASS,
-	       STEER_PASS_PROTOCOL, "9000 bytes of UDP");
+	expect(run_packet(&rig, stretched(packet_tcp4(), 3800)), XDP_REDIRECT, STEER_REDIRECTED,
+	       "3800 bytes of TCP");
+	expect(run_packet(&rig, stretched(packet_udp6(), 3800)), XDP_PASS, STEER_PASS_PROTOCOL,
+	       "3800 bytes of UDP");
+	expect(run_packet(&rig, stretched(packet_udp6(), 9014)), XDP_PASS, STEER_PASS_PROTOCOL,
+	       "9000 bytes of UDP");
+}
+
+Test(steer, too_long_for_a_descriptor_passes_unless_all_is_served)
+{
+	const struct {
+		const char *what;
+		size_t len;
+		struct packet packet;
+		uint32_t serve;
+		int action, reason;
+	} table[] = {
+		{"TCP over IPv4, as long as a chunk holds", 3840, packet_tcp4(), STEER_SERVE_TCP,
+		 XDP_REDIRECT, STEER_REDIRECTED},
+		{"TCP over IPv4, a byte more", 3841, packet_tcp4(), STEER_SERVE_TCP,
+		 XDP_PASS, STEER_PASS_TOO_LONG},
+		{"TCP over IPv6, as long as a chunk holds", 3840, packet_tcp6(), STEER_SERVE_TCP,
+		 XDP_REDIRECT, STEER_REDIRECTED},
+		{"TCP over IPv6, a byte more", 3841, packet_tcp6(), STEER_SERVE_TCP,
+		 XDP_PASS, STEER_PASS_TOO_LONG},
+		{"behind a tag, as long as a chunk holds", 3840,
+		 PACKET(tcp4, served_tags(&p, 1, 0x8100)), STEER_SERVE_TCP,
+		 XDP_REDIRECT, STEER_REDIRECTED},
+		{"behind a tag, a byte more", 3841,
+		 PACKET(tcp4, served_tags(&p, 1, 0x8100)), STEER_SERVE_TCP,
+		 XDP_PASS, STEER_PASS_TOO_LONG},
+		{"a fragment, as long as a chunk holds", 3840, PACKET(tcp4, p.df = false; p.mf = true),
+		 STEER_SERVE_TCP, XDP_REDIRECT, STEER_REDIRECTED_FRAGMENT},
+		{"a fragment, a byte more", 3841, PACKET(tcp4, p.df = false; p.mf = true),
+		 STEER_SERVE_TCP, XDP_PASS, STEER_PASS_TOO_LONG},
+		{"what a peer's TSO sends", 60000, packet_tcp4(), STEER_SERVE_TCP,
+		 XDP_PASS, STEER_PASS_TOO_LONG},
+		{"not served: its own counter", 3841, packet_udp4(), STEER_SERVE_TCP,
+		 XDP_PASS, STEER_PASS_PROTOCOL},
+		{"all served, as long as a chunk holds", 3840, packet_tcp4(), STEER_SERVE_ALL,
+		 XDP_REDIRECT, STEER_REDIRECTED},
+		{"all served, a byte more", 3841, packet_tcp4(), STEER_SERVE_ALL,
+		 XDP_REDIRECT, STEER_REDIRECTED},
+		{"all and TCP served, a byte more", 3841, packet_tcp4(),
+		 STEER_SERVE_ALL | STEER_SERVE_TCP, XDP_REDIRECT, STEER_REDIRECTED},
+	};
+	struct rig rig;
+
+	rig_open(&rig);
+	cr_assert_eq(STEER_FRAME_MAX, 3840);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		rig.state->serve = table[i].serve;
+		rig_beat(&rig);
+		expect(run_packet(&rig, stretched(table[i].packet, table[i].len)),
+		       table[i].action, table[i].reason, table[i].what);
+	}
+}
+
+Test(steer, too_long_is_asked_before_the_socket)
+{
+	struct rig rig;
+
+	rig_open_idle(&rig);
+	rig.state->serve = STEER_SERVE_TCP;
+	rig_beat(&rig);
+	expect(run_packet(&rig, stretched(packet_tcp4(), 3841)), XDP_PASS, STEER_PASS_TOO_LONG,
+	       "too long and no socket");
 }
 
 Test(steer, zeroed_maps_steer_nothing)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Long TCP transfers, both ways, IPv4 and IPv6: every byte right, and really through superpackets."""
 
-from daemon import Daemon, add_up, per_superpacket
+from daemon import DAEMON, EXIT_FAILED, Daemon, add_up, per_superpacket
 from harness import test
 from lab import expect
 from wire import Server, Transfer, Wire, storm
@@ -148,6 +148,47 @@ def port_generic(lab, data):
     wire.address_host(wire.host, tap)
     # generic mode takes frames one by one from the backlog: bursts, and so superpackets, are short
     all_ways(lab, wire, daemon, data, enough=2, length=QUEUE_LENGTH)
+
+
+@test("inline, generic XDP, on a veth whose peer has its offloads as they come", seconds=120)
+def inline_generic(lab, data):
+    wire = Wire(lab)
+    wire.peer.run("ethtool", "-K", wire.wire, "tx", "on")
+    daemon = Daemon(lab, wire.host, wire.nic, "--xdp-mode", "generic")
+    mode = daemon.status()["xdp"]["mode"]
+    expect(mode == "generic", f"XDP mode is {mode}")
+    expect("generic XDP" in daemon.process.stderr(), "it does not say what generic mode costs")
+    # only native XDP turns it off: what comes in are frames of up to 64 KB
+    expect(wire.peer.features(wire.wire)["tcp-segmentation-offload"] == "on", "the peer has no TSO")
+    servers(lab, wire, data)
+    for family in (4, 6):
+        for direction in ("in", "out"):
+            transfer(lab, wire, data, direction, family, length=QUEUE_LENGTH).finish(20)
+    status = daemon.status()
+    long = status["steer"]["pass_too_long"]
+    expect(long > 0, f"no frame was too long for the socket: {status['steer']}")
+    expect(status["total"]["tx_superpackets"] > 0, "no superpacket was cut")
+    expect_clean(daemon, [wire.host, wire.peer])
+
+
+@test("a veth with fewer receive queues than its peer has transmit queues is refused, not made slow")
+def too_few_queues(lab):
+    wire = Wire(lab, queues=2)
+    wire.host.run("ethtool", "-L", wire.nic, "rx", "1")
+    argv = [DAEMON, "--interface", wire.nic]
+    done = wire.host.run(*argv, check=False)
+    expect(done.returncode == EXIT_FAILED, f"exit code {done.returncode}; it said: {done.stderr!r}")
+    said = done.stderr.strip().splitlines()[-1]
+    for words in (wire.nic, "its veth peer has more transmit queues than it has receive queues",
+                  "numrxqueues", "ethtool -L", "--xdp-mode generic"):
+        expect(words in said, f"{words!r} is not in: {said!r}")
+    # and the ways out are some
+    daemon = Daemon(lab, wire.host, wire.nic, "--xdp-mode", "generic")
+    daemon.stop()
+    wire.peer.run("ethtool", "-L", wire.wire, "tx", "1")
+    daemon = Daemon(lab, wire.host, wire.nic)
+    mode = daemon.status()["xdp"]["mode"]
+    expect(mode == "native", f"XDP mode is {mode}")
 
 
 @test("inline on a NIC with two queues: both carry traffic, both ways", seconds=120)

@@ -5,6 +5,7 @@ import ctypes
 import mmap
 import os
 import platform
+import re
 import shutil
 import socket
 import struct
@@ -12,7 +13,8 @@ import struct
 from daemon import (DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_NOT_SUPPORTED, EXIT_OK,
                     EXIT_USAGE, Daemon, HostState)
 from harness import test
-from lab import AF_XDP, Skip, expect
+from lab import AF_XDP, BUILD, Skip, expect
+from test_pinned import bpffs, load
 from wire import PYTHON, Transfer, Server, Wire
 
 
@@ -123,9 +125,27 @@ def mtu_too_large(lab):
 @test("the pin directory has none of our maps")
 def pinned_without_maps(lab):
     wire = Wire(lab)
-    for directory in (lab.tmp, "/nonexistent/pins"):
+    root = bpffs(lab)
+    for directory in (root, os.path.join(root, "not", "there")):
         expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, "--pinned", directory],
-                       [EXIT_FAILED], [directory, ("xdp-loader", "steer")])
+                       [EXIT_FAILED], [directory, "xdp-loader load"])
+
+
+@test("the pin directory is not on a bpffs: how to mount one is said")
+def pinned_without_bpffs(lab):
+    wire = Wire(lab)
+    for directory in (lab.tmp, "/nonexistent/pins", "nonexistent", "/"):
+        expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, "--pinned", directory],
+                       [EXIT_FAILED], [f"{directory} is not on a bpffs", "mount -t bpf", "nsenter"])
+
+
+@test("an adopted program runs in another mode than the one asked for")
+def pinned_in_another_mode(lab):
+    wire = Wire(lab)
+    pins = load(lab, wire, "native")
+    expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, "--pinned", pins,
+                               "--xdp-mode", "generic"],
+                   [EXIT_NOT_SUPPORTED], [wire.nic, "native", "-m skb", "--xdp-mode auto"])
 
 
 @test("more queues than the NIC has")
@@ -203,3 +223,31 @@ def help_and_version(lab):
         done = lab.run([DAEMON, option], check=False)
         expect(done.returncode == EXIT_OK, f"{option}: exit code {done.returncode}")
         expect("superpacketd" in done.stdout and not done.stderr, f"{option}: {done}")
+
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def make(lab, *arguments):
+    """As an operator would: without what an outer make has left in the environment."""
+    clean = ["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "-u", "MFLAGS"]
+    build = f"B={os.path.relpath(BUILD, ROOT)}"
+    return lab.run([*clean, "make", "-C", ROOT, build, *arguments], seconds=240)
+
+
+@test("make install with a PREFIX of its own after a build without; make uninstall", seconds=300)
+def install(lab):
+    make(lab, "all")
+    target = os.path.join(lab.tmp, "root")
+    make(lab, "install", f"DESTDIR={target}", "PREFIX=/usr")
+    with open(f"{target}/usr/lib/systemd/system/superpacketd@.service") as file:
+        unit = file.read()
+    programs = re.findall(r"^Exec\w+=(\S+)", unit, re.M)
+    expect(programs == ["/usr/sbin/superpacketd"], f"the unit starts {programs}")
+    expect(not re.search("@[A-Z]+@", unit), "something was not filled in")
+    for program in [*programs, "/usr/bin/superpacket"]:
+        expect(os.access(target + program, os.X_OK), f"{program} is not there")
+    expect(os.path.exists(f"{target}/usr/lib/superpacket/steer.bpf.o"), "no steer.bpf.o")
+    make(lab, "uninstall", f"DESTDIR={target}", "PREFIX=/usr")
+    left = [os.path.join(path, name) for path, _, names in os.walk(target) for name in names]
+    expect(not left, f"still there: {left}")

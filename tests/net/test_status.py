@@ -2,8 +2,12 @@
 """`superpacket status`: what it shows, that it adds up, its exit codes."""
 
 import json
+import os
+import signal
+import socket
 
-from daemon import COMMAND, EXIT_NOT_RUNNING, EXIT_USAGE, Daemon, add_up
+from daemon import (COMMAND, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_OK, EXIT_USAGE, Daemon,
+                    add_up)
 from harness import test
 from lab import expect, wait_until
 from test_bulk import servers, transfer
@@ -124,3 +128,80 @@ def usage(lab):
         done = lab.run([COMMAND, *argv], check=False)
         expect(done.returncode == EXIT_USAGE, f"{argv}: exit code {done.returncode}")
         expect(done.stderr.strip(), f"{argv}: nothing was said on stderr")
+
+
+@test("status by the TAP's name, and by the NIC's new name after a renaming")
+def other_names(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+
+    def pids(name):
+        return [entry["pid"] for entry in
+                json.loads(wire.host.run(COMMAND, "status", name, "-j").stdout)]
+
+    expect(pids(daemon.tap()) == [daemon.pid], "not found by its TAP")
+    renamed = lab.unique("new")
+    wire.host.ip("link", "property", "add", "dev", wire.nic, "altname", renamed)
+    expect(pids(renamed) == [daemon.pid], "not found by its interface's index")
+    done = wire.host.run(COMMAND, "status", "nosuch0", check=False)
+    expect(done.returncode == EXIT_NOT_RUNNING, f"nosuch0: exit code {done.returncode}")
+
+
+@test("superpacket IF, without the verb: exit code 2 and what was meant")
+def forgotten_verb(lab):
+    wire = Wire(lab)
+    done = wire.host.run(COMMAND, wire.nic, check=False)
+    expect(done.returncode == EXIT_USAGE, f"exit code {done.returncode}")
+    expect(f"did you mean 'superpacket status {wire.nic}'?" in done.stderr, done.stderr)
+
+
+@test("status of a daemon that hangs: exit code 1, its pid and the way out")
+def hanging(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    daemon.process.signal(signal.SIGSTOP)
+    done = wire.host.run(COMMAND, "status", wire.nic, check=False)
+    daemon.process.signal(signal.SIGCONT)
+    expect(done.returncode == EXIT_FAILED, f"exit code {done.returncode}: {done.stderr}")
+    for word in (f"pid {daemon.pid}", f"kill -9 {daemon.pid}", "systemctl restart"):
+        expect(word in done.stderr, f"{word!r} is not in: {done.stderr}")
+    expect(len(done.stderr.splitlines()) == 1, f"more than a line: {done.stderr}")
+
+
+class FakeDaemon:
+    """A listener at a daemon's place, in a directory of its own, and a command that asks it."""
+
+    def __init__(self, lab):
+        self.path = os.path.join(lab.tmp, "fake0@1.sock")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.settimeout(10)
+        self.listener.bind(self.path)
+        self.listener.listen(1)
+        self.command = lab.start(["env", f"RUNTIME_DIRECTORY={lab.tmp}", COMMAND, "status",
+                                  "fake0", "-j"])
+
+    def accept(self):
+        return self.listener.accept()[0]
+
+
+@test("a daemon that dies while it is asked: exit code 3, the sentence, no socket left")
+def dies_while_asked(lab):
+    fake = FakeDaemon(lab)
+    asking = fake.accept()
+    fake.listener.close()
+    asking.close()
+    fake.command.wait(10, EXIT_NOT_RUNNING)
+    expect("no superpacketd is running on fake0" in fake.command.stderr(), fake.command.stderr())
+    expect(not os.path.exists(fake.path), "its socket is still there")
+
+
+@test("a daemon that turns a client away is asked again")
+def turned_away(lab):
+    fake = FakeDaemon(lab)
+    fake.accept().close()
+    asking = fake.accept()
+    asking.recv(100)
+    asking.sendall(b'{"interface": "fake0", "state": "ok"}')
+    asking.close()
+    fake.listener.close()
+    fake.command.wait(10, EXIT_OK)

@@ -50,6 +50,8 @@ static const struct line lines[] = {
 	{ "unknown letter", { "--interface=eth0", "-x" }, CONFIG_USAGE, "'-x'" },
 	{ "unknown letter in a cluster", { "--interface=eth0", "-vx" }, CONFIG_USAGE, "'-x'" },
 	{ "an argument too many", { "--interface=eth0", "eth1" }, CONFIG_USAGE, "'eth1'" },
+	{ "an interface without its option", { "eth0" }, CONFIG_USAGE,
+	  "unexpected argument 'eth0'; did you mean --interface eth0?" },
 	{ "unknown mode", { "--interface=eth0", "--mode=bridge" }, CONFIG_USAGE,
 	  "--mode: 'bridge' is not accepted; give inline or port" },
 	{ "mode in capitals", { "--interface=eth0", "--mode=Inline" }, CONFIG_USAGE, "'Inline'" },

@@ -156,10 +156,6 @@ static int check_interface(const struct netdev *dev)
 			  dev->alias + strlen(TAP_ALIAS));
 		return -EINVAL;
 	}
-	if (dev->rx_vlan_offload)
-		log_info("%s: a VLAN tag that travels beside its packet (rx-vlan-offload; on veth the "
-			 "peer's tx-vlan-offload) would be lost; with VLANs switch that off: 'ethtool -K "
-			 "%s rxvlan off', on a veth peer 'txvlan off'", dev->name, dev->name);
 	if (!dev->up) {
 		log_error("interface %s: is down; 'ip link set %s up' first", dev->name, dev->name);
 		return -ENETDOWN;
@@ -444,6 +440,10 @@ static void say_ready(struct daemon *d)
 		 d->queue_cnt, d->queue_cnt == 1 ? "" : "s", xsk_mode(d, xsk), transmit_name(xsk));
 	log_info("ready: %s", d->ready);
 	service_ready(d->ready);
+	if (d->dev.rx_vlan_offload)
+		log_info("%s: a VLAN tag that travels beside its packet would be lost; with VLANs, switch "
+			 "that off: 'ethtool -K %s rxvlan off', on a veth peer 'txvlan off'",
+			 d->dev.name, d->dev.name);
 }
 
 /* --- The heartbeat --- */

@@ -35,4 +35,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts are 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* To whole cache lines: parts of one block of memory do not share any. */
+static inline size_t align_up(size_t n)
+{
+	return (n + 63) & ~(size_t)63;
+}
+
 #endif

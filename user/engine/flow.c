@@ -2,12 +2,6 @@
 /* The flow table; see flow.h for its places and lists. */
 #include "flow.h"
 
-#define FLOW_ALIGN 64u
-
-static size_t align_up(size_t n)
-{
-	return (n + FLOW_ALIGN - 1) & ~(size_t)(FLOW_ALIGN - 1);
-}
 
 /* Chains are half an entry long on average with two heads per entry. */
 static uint32_t head_count(uint32_t capacity)

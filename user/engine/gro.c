@@ -47,11 +47,6 @@ const char *const gro_reason_names[GRO_REASON_CNT] = {
 	[GRO_NOT_SERVED] = "not_served",
 };
 
-static size_t align_up(size_t n)
-{
-	return (n + 63) & ~(size_t)63;
-}
-
 static uint32_t entry_count(const struct gro_config *config)
 {
 	return config->flows + (config->packets < READY_MAX ? config->packets : READY_MAX);
@@ -128,7 +123,8 @@ static ALWAYS_INLINE uint32_t begin(struct gro *gro, const struct arrival *arriv
 	if (unlikely(arrival->unfinished)) {
 		super->request.needs_csum = true;
 		super->request.csum_start = view->l4_off;
-		super->request.csum_offset = view->protocol == UDP_PROTOCOL ? 6 : 16;
+		super->request.csum_offset = view->protocol == UDP_PROTOCOL ? UDP_CSUM_OFFSET :
+									      TCP_CSUM_OFFSET;
 	}
 	gro->owned_cnt++;
 	return entry;

@@ -18,16 +18,6 @@
 #include "checksum.h"
 #include "gro.h"
 
-#define TCP_PROTOCOL 6
-#define UDP_PROTOCOL 17
-
-#define TCP_FIN 0x01u
-#define TCP_SYN 0x02u
-#define TCP_RST 0x04u
-#define TCP_PSH 0x08u
-#define TCP_URG 0x20u
-#define TCP_CWR 0x80u
-
 #define IPV4_DF 0x4000u
 
 /* TCP flags in the word {data offset, reserved, flags, window} as loaded, little-endian. */

@@ -7,8 +7,6 @@
  */
 #include "gso.h"
 
-#define TCP_CSUM_OFFSET 16u
-#define UDP_CSUM_OFFSET 6u
 
 /* V5: the field and the first byte to sum lie within the packet. */
 static bool csum_within(const struct gso_request *request, uint32_t len)

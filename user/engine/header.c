@@ -15,12 +15,6 @@ enum {
 	TCP_CSUM = 16,
 };
 
-enum {
-	TCP_FIN = 0x01,
-	TCP_PSH = 0x08,
-	TCP_CWR = 0x80,
-};
-
 /* S3: FIN and PSH belong to the last segment, CWR to the first, the others to all. */
 static uint8_t flags_of(uint8_t flags, bool first, bool last)
 {

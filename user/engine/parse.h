@@ -40,6 +40,19 @@ enum parse_obstacle {
 	PARSE_L4_HEADER,    /* R6, R7: the TCP or UDP header is cut off or its lengths are wrong */
 };
 
+/* What the engine's modules need of the headers beside the view. */
+#define TCP_PROTOCOL 6u
+#define UDP_PROTOCOL 17u
+#define TCP_CSUM_OFFSET 16u /* of the checksum field in its header */
+#define UDP_CSUM_OFFSET 6u
+
+#define TCP_FIN 0x01u /* in byte 13 of the TCP header */
+#define TCP_SYN 0x02u
+#define TCP_RST 0x04u
+#define TCP_PSH 0x08u
+#define TCP_URG 0x20u
+#define TCP_CWR 0x80u
+
 /* IPv6 extension headers walked at most. RFC 8200 section 4.1 lists five that may stand before the
  * upper layer; a chain longer than this is an attack or a test, and is PARSE_IP_EXTENSION. */
 #define PARSE_MAX_EXTENSIONS 8u

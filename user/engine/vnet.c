@@ -8,7 +8,6 @@
 #include "vnet.h"
 
 #define IPV4_MIN_LEN 20u
-#define TCP_CSUM_OFFSET 16u
 
 /* The kernel's own mark for lists of unequal segments (GSO_BY_FRAGS); never a size. */
 #define SIZE_BY_FRAGS 0xffffu

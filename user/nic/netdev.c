@@ -31,6 +31,9 @@ static int parse_attr(const struct nlattr *attr, void *data)
 	case IFLA_IFNAME: /* the real one, where an alternative name was asked for */
 		snprintf(dev->name, sizeof(dev->name), "%s", mnl_attr_get_str(attr));
 		break;
+	case IFLA_IFALIAS:
+		snprintf(dev->alias, sizeof(dev->alias), "%s", mnl_attr_get_str(attr));
+		break;
 	case IFLA_MTU:
 		dev->mtu = mnl_attr_get_u32(attr);
 		break;
@@ -93,17 +96,20 @@ static int ethtool(int fd, const struct netdev *dev, void *command)
 	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
 }
 
-/* A driver may know neither; what rtnetlink said then stays: the queues there are, used or not. */
+/* A driver may know no channels; what rtnetlink said then stays: the queues there are, used or not. */
 static void ask_ethtool(struct netdev *dev)
 {
 	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return;
 	if (ethtool(fd, dev, &info) == 0)
 		snprintf(dev->driver, sizeof(dev->driver), "%s", info.driver);
+	if (ethtool(fd, dev, &flags) == 0)
+		dev->rx_vlan_offload = flags.data & ETH_FLAG_RXVLAN;
 	if (ethtool(fd, dev, &channels) == 0 && channels.combined_count + channels.rx_count > 0) {
 		dev->rx_queues = channels.combined_count + channels.rx_count;
 		dev->tx_queues = channels.combined_count + channels.tx_count;
@@ -149,6 +155,8 @@ static int set_attributes(uint32_t ifindex, const struct netdev_settings *settin
 		mnl_attr_put_u32(nlh, IFLA_MTU, settings->mtu);
 	if (settings->txqueuelen)
 		mnl_attr_put_u32(nlh, IFLA_TXQLEN, settings->txqueuelen);
+	if (settings->alias)
+		mnl_attr_put_str(nlh, IFLA_IFALIAS, settings->alias);
 	return rtnl_talk(nlh, NULL, NULL);
 }
 

@@ -19,6 +19,8 @@ struct netdev {
 	bool up, carrier;
 	char kind[32];       /* rtnetlink's IFLA_INFO_KIND: "veth", "" for hardware */
 	char driver[32];     /* ethtool's driver name */
+	char alias[256];     /* rtnetlink's IFLA_IFALIAS, "" for none (256: the kernel's IFALIASZ) */
+	bool rx_vlan_offload; /* takes VLAN tags out of what it receives; false where ethtool fails */
 };
 
 /*
@@ -27,13 +29,14 @@ struct netdev {
  */
 int netdev_open(struct netdev *dev, const char *name);
 
-/* Sets up an interface of ours (the TAP): MAC, MTU, queue length, IPv6 autoconfiguration off
- * (hidden: nobody shall address it), up. Returns 0 or -errno. */
+/* Sets up an interface of ours (the TAP): MAC, MTU, queue length, alias, IPv6 autoconfiguration
+ * off (hidden: nobody shall address it), up. Returns 0 or -errno. */
 struct netdev_settings {
 	const uint8_t *mac;   /* NULL: left alone */
 	uint32_t mtu;         /* 0: left alone */
 	uint32_t txqueuelen;  /* 0: left alone */
 	bool no_addresses;    /* no IPv6 link-local address, no router solicitations; before up */
+	const char *alias;    /* what `ip link` shows as alias; at most 255 bytes; NULL: left alone */
 	bool up;
 };
 int netdev_set(uint32_t ifindex, const struct netdev_settings *settings);

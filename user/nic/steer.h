@@ -18,7 +18,7 @@
 #include "steer_abi.h"
 
 enum steer_xdp_mode {
-	STEER_XDP_AUTO,    /* native, else generic */
+	STEER_XDP_AUTO,    /* native, else generic; not where a veth lacks queues */
 	STEER_XDP_NATIVE,
 	STEER_XDP_GENERIC,
 };

@@ -2,7 +2,10 @@
 /* Adopts the maps that `xdp-loader load -p DIR` has pinned; the program is not ours. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -99,27 +102,70 @@ static int check_in_use(struct steer_xdp *xdp, const struct steer_config *config
 	return -ENOENT;
 }
 
+/* Whether the directory, or where it would be created, is on a bpffs. Where we may not look: yes,
+ * the caller has a better message then. */
+static bool is_on_bpffs(const char *dir)
+{
+	char path[4096];
+	struct statfs fs;
+
+	if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
+		return true;
+	while (statfs(path, &fs)) {
+		char *slash = strrchr(path, '/');
+
+		if ((errno != ENOENT && errno != ENOTDIR) || !strcmp(path, "."))
+			return true;
+		if (slash)
+			slash[slash == path] = '\0'; /* "/" stays */
+		else
+			strcpy(path, ".");
+	}
+	return (uint32_t)fs.f_type == BPF_FS_MAGIC;
+}
+
+/* One line about maps that cannot be opened, by what has to be done about it. */
+static void explain(const struct steer_config *config, int err)
+{
+	const char *what = err == -ESTALE ? "has maps of another version of steer.bpf.o, remove it" :
+			   err == -EPERM  ? "may not be read" :
+					    "does not have the pinned maps of steer.bpf.o";
+
+	if (err == -ENOENT && !is_on_bpffs(config->pinned))
+		log_error("%s: %s is not on a bpffs; 'mount -t bpf bpf /sys/fs/bpf' first (under "
+			  "'ip netns exec' it is hidden: use 'nsenter --net=/run/netns/NAME')",
+			  config->interface, config->pinned);
+	else
+		log_error("%s: %s %s; run `xdp-loader load -m native -p %s %s steer.bpf.o`%s",
+			  config->interface, config->pinned, what, config->pinned,
+			  config->interface, steer_needs(err));
+}
+
+/* A mode that was asked for and is not in force is an error; the program is not ours to move. */
+static int check_mode(const struct steer_xdp *xdp, const struct steer_config *config)
+{
+	if (config->mode == STEER_XDP_AUTO || xdp->generic == (config->mode == STEER_XDP_GENERIC))
+		return 0;
+	log_error("%s: its XDP program runs in %s mode; load it with `xdp-loader load -m %s`, or use "
+		  "--xdp-mode auto", config->interface, xdp->generic ? "generic" : "native",
+		  xdp->generic ? "native" : "skb");
+	return -EOPNOTSUPP;
+}
+
 int steer_adopt(struct steer_xdp *xdp, const struct steer_config *config)
 {
 	int err = open_pinned_maps(xdp, config->pinned);
 
 	if (err) {
-		log_error("%s: %s %s; run `xdp-loader load -m native -p %s %s steer.bpf.o`%s",
-			  config->interface, config->pinned,
-			  err == -ESTALE ? "has maps of another version of steer.bpf.o, remove it" :
-			  err == -EPERM  ? "may not be read" :
-					   "does not have the pinned maps of steer.bpf.o",
-			  config->pinned, config->interface, steer_needs(err));
+		explain(config, err);
 		return err == -ESTALE ? -ENOENT : err;
 	}
 	err = check_in_use(xdp, config);
 	if (err)
 		return err;
-	if (xdp->generic && config->mode == STEER_XDP_NATIVE) {
-		log_error("%s: its XDP program runs in generic mode; load it with `xdp-loader load -m "
-			  "native`, or use --xdp-mode auto", config->interface);
-		return -EOPNOTSUPP;
-	}
+	err = check_mode(xdp, config);
+	if (err)
+		return err;
 	if (steer_look_is_alive(xdp->state_fd)) {
 		log_error("%s: another superpacketd uses the maps in %s; stop that one first",
 			  config->interface, config->pinned);

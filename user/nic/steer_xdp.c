@@ -10,11 +10,14 @@
 
 #include "log.h"
 #include "nic/steer_look.h"
+#include "nic/umem.h"
 #include "steer.skel.h"
 
 /* How long a predecessor's program may take to go: the kernel frees links in the background. */
 #define PREDECESSOR_RETRY_MS 10
 #define PREDECESSOR_RETRIES 100
+
+_Static_assert(STEER_FRAME_MAX == UMEM_CHUNK_LEN - UMEM_RX_HEADROOM, "what one chunk holds");
 
 static int open_object(struct steer_xdp *xdp, const struct steer_config *config)
 {
@@ -59,14 +62,18 @@ static const char *native_refusal(int err)
 	switch (err) {
 	case -EOPNOTSUPP:
 		return "its driver has no native XDP";
-	case -ENOSPC: /* drivers/net/veth.c */
-		return "it has fewer receive queues than its peer has transmit queues";
 	case -ERANGE:
 	case -EINVAL:
 	case -EMSGSIZE:
 		return "its driver refuses, as a rule because the MTU or the ring is too large";
 	}
 	return strerror(-err);
+}
+
+/* drivers/net/veth.c, veth_xdp_set(): the one driver known to answer so. */
+static bool is_too_few_queues(int err)
+{
+	return err == -ENOSPC;
 }
 
 static int attach_link(struct steer_xdp *xdp, const struct steer_config *config)
@@ -77,9 +84,12 @@ static int attach_link(struct steer_xdp *xdp, const struct steer_config *config)
 		err = create_link(xdp, false);
 		snprintf(xdp->why, sizeof(xdp->why), "the driver takes it");
 	}
-	/* Somebody else's program, or no right to: generic mode would not change that. */
+	/*
+	 * Somebody else's program, or no right to: generic mode would not change that. Too few
+	 * queues: a command mends it, and who misses it would never learn why it is slow.
+	 */
 	if (config->mode == STEER_XDP_NATIVE || err == 0 || err == -EBUSY || err == -EEXIST ||
-	    err == -EPERM)
+	    err == -EPERM || is_too_few_queues(err))
 		return err;
 	snprintf(xdp->why, sizeof(xdp->why), "%s",
 		 config->mode == STEER_XDP_GENERIC ? "asked for" : native_refusal(err));
@@ -102,6 +112,10 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 	if (err == -EBUSY)
 		log_error("%s: another XDP program came first; see `xdp-loader status %s`",
 			  config->interface, config->interface);
+	else if (is_too_few_queues(err))
+		log_error("%s: its veth peer has more transmit queues than it has receive queues; "
+			  "create the pair with numrxqueues/numtxqueues equal, `ethtool -L PEER tx "
+			  "N`, or ask for --xdp-mode generic", config->interface);
 	else if (err && err != -EPERM && config->mode == STEER_XDP_NATIVE)
 		log_error("%s: no native XDP: %s; use --xdp-mode auto or generic",
 			  config->interface, native_refusal(err));
@@ -251,6 +265,16 @@ static int open_own(struct steer_xdp *xdp, const struct steer_config *config)
 	return err;
 }
 
+/* It works, so nobody would look for the reason why it is slow. */
+static void warn_of_generic(const struct steer_xdp *xdp, const struct steer_config *config)
+{
+	log_warning("%s: generic XDP: %s; every frame costs a socket buffer and a copy, and frames over "
+		    "%d bytes (TSO of a veth peer, LRO) %s",
+		    config->interface, xdp->why, STEER_FRAME_MAX,
+		    config->serve & STEER_SERVE_ALL ? "are lost: turn that off" :
+						      "go past us, through the kernel");
+}
+
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
 {
 	int err;
@@ -260,6 +284,8 @@ int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
 	err = config->pinned ? steer_adopt(xdp, config) : open_own(xdp, config);
 	if (err)
 		steer_xdp_close(xdp);
+	else if (xdp->generic)
+		warn_of_generic(xdp, config);
 	return err;
 }
 
