@@ -492,6 +492,12 @@ static void show_head(const struct options *options, const json_t *daemon)
 	printf("  %s  pid %" PRIu64 "  up %s  version %s", text_of(daemon, "mode"),
 	       number_of(daemon, "pid"), up, text_of(daemon, "version"));
 	line_end();
+	if (degraded && json_string_length(json_object_get(daemon, "state_why"))) {
+		struct line line = line_begin("degraded");
+
+		line_printf(&line, "%s", text_of(daemon, "state_why"));
+		line_end();
+	}
 	if (number_of(daemon, "netns") != own_netns()) {
 		struct line line = line_begin("namespace");
 
