@@ -250,6 +250,11 @@ class Demo:
                          f"iperf3 {direction}, superpacketd", daemon)
             self.guarded(f"iperf3 {direction}", self.iperf, kernel_lab, kernel, direction,
                          f"iperf3 {direction}, kernel alone*")
+        # the kill comes to this second daemon, in the middle of its slices
+        daemon.stop()
+        daemon = Daemon(lab, wire.host, wire.nic, "--transmit", "slices")
+        self.guarded("iperf3 out, slices", self.iperf, lab, wire, "out",
+                     "iperf3 out, --transmit slices", daemon)
         self.screen.say("  * offloads off on both sides: ethtool -K IF tx off gso off gro off "
                         "tso off")
         self.screen.say("  Read it by segments per super (45 fill 64 KB): on veth both ends share "

@@ -84,13 +84,25 @@ def inline_unfinished_checksums(lab, data):
     all_ways(lab, wire, daemon, data, length=QUEUE_LENGTH)
 
 
+def transmitting(lab, data, variant):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--transmit", variant)
+    transmit = daemon.status()["queues"][0]["xsk"]["transmit"]
+    expect(transmit == variant, f"transmit is {transmit}")
+    all_ways(lab, wire, daemon, data, length=QUEUE_LENGTH)
+    total = daemon.total()
+    least = total["tx_segments"] * (2 if variant == "slices" else 1)
+    expect(total["tx_descriptors"] >= least, f"{total['tx_descriptors']} descriptors, {least} at least")
+
+
+@test("inline, segments as header slot and payload slices (--transmit slices)", seconds=120)
+def inline_slices(lab, data):
+    transmitting(lab, data, "slices")
+
+
 @test("inline, segments built whole (--transmit built)", seconds=120)
 def inline_built(lab, data):
-    wire = Wire(lab)
-    daemon = Daemon(lab, wire.host, wire.nic, "--transmit", "built")
-    transmit = daemon.status()["queues"][0]["xsk"]["transmit"]
-    expect(transmit == "built", f"transmit is {transmit}")
-    all_ways(lab, wire, daemon, data, length=QUEUE_LENGTH)
+    transmitting(lab, data, "built")
 
 
 @test("inline without merging (--merge none): segments are passed alone, sending is cut", seconds=120)

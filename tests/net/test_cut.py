@@ -190,9 +190,9 @@ def run(lab, *options):
     expect(not add_up(total), f"counters do not add up: {add_up(total)}")
 
 
-@test("a table of superpackets: cut into the right segments, byte for byte")
+@test("a table of superpackets: cut into header and slices (--transmit slices), byte for byte")
 def slices(lab):
-    run(lab)
+    run(lab, "--transmit", "slices")
 
 
 @test("the same, segments built whole (--transmit built)")

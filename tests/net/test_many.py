@@ -17,7 +17,7 @@ def both_ways(lab, data, load, mode):
         daemon = Daemon(lab, wire.host, wire.nic)
     else:
         tap = lab.unique("tap")
-        daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
+        daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap, "--transmit", "slices")
         wire.address_host(wire.host, tap)
     servers(lab, wire, data)
     for family in (4, 6):
@@ -31,7 +31,7 @@ def short_connections_inline(lab, data):
     both_ways(lab, data, SHORT, "inline")
 
 
-@test("12,000 short connections, port mode", seconds=150)
+@test("12,000 short connections, port mode, slices", seconds=150)
 def short_connections_port(lab, data):
     both_ways(lab, data, SHORT, "port")
 

@@ -500,10 +500,12 @@ Test(xsk, header_slot_and_slices_leave_as_one_packet)
 	const size_t len = tcp_frame(frame, sizeof(frame), 1448);
 	/* Unaligned: a slice may lie across a chunk border. */
 	const uint32_t off = UMEM_CHUNK_LEN - 700;
+	struct xsk_config config = xsk_config;
 	struct umem umem;
 	struct xsk xsk;
 
-	open_xsk(&xsk, &umem, &xsk_config);
+	config.variant = XSK_VARIANT_SLICES;
+	open_xsk(&xsk, &umem, &config);
 	if (!xsk.slices || !xsk.unaligned)
 		cr_skip_test("kernel without multi-buffer or without unaligned chunks");
 	memcpy(umem_data(&umem, umem_slot_addr(&umem, 3)), frame, 54);

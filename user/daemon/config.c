@@ -28,7 +28,7 @@ const char config_help[] =
 	"      --hold MICROSEC    longest a packet is held across bursts; 0 (default): to\n"
 	"                         the end of its burst\n"
 	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
-	"                         segments copied together; auto: what the NIC can (default)\n"
+	"                         segments copied together; auto: the faster (default)\n"
 	"  -v, --verbose          say more\n"
 	"  -q, --quiet            only warnings and errors\n"
 	"  -h, --help             this text\n"

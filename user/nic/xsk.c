@@ -28,6 +28,7 @@ static const struct rung ladder[] = {
 	/* Without SG even where the driver could: whether it can is not asked yet (see xsk.h). */
 	{ XDP_ZEROCOPY, false },
 	{ XDP_COPY | XDP_USE_SG, true },
+	{ XDP_COPY | XDP_USE_SG, false }, /* SG for frames received in several descriptors */
 	{ XDP_COPY, false },
 };
 
@@ -35,9 +36,7 @@ static bool rung_wanted(const struct rung *rung, const struct xsk_config *config
 {
 	if (rung->bind_flags & XDP_ZEROCOPY && (config->generic || !config->try_zerocopy))
 		return false;
-	if (config->variant == XSK_VARIANT_SLICES)
-		return rung->slices;
-	return config->variant == XSK_VARIANT_AUTO || !rung->slices;
+	return rung->slices == (config->variant == XSK_VARIANT_SLICES);
 }
 
 static uint64_t now_ms(void)
