@@ -24,6 +24,7 @@ class Daemon:
         self.ns = ns
         self.interface = interface
         argv = [DAEMON, "--interface", interface, *options]
+        lab.cleanup(self._end)
         self.process = lab.start(argv, ns=ns, name="superpacketd", mounts=mounts)
         wait_until(lambda: "ready" in self.process.stderr() or not self.process.running(), 20,
                    lambda: f"superpacketd is ready; it said: {self.process.tail()}")
@@ -69,6 +70,12 @@ class Daemon:
     def stop(self, signum=signal.SIGTERM, seconds=15):
         self.process.signal(signum)
         self.process.wait(seconds, EXIT_OK)
+
+    def _end(self):
+        """Whatever the test did: the process ends, and its socket's file goes, which after a
+        kill -9 the next one that asks takes away."""
+        self.process.kill()
+        self.lab.run([COMMAND, "-q"], check=False)
 
     def kill(self):
         self.process.signal(signal.SIGKILL)
