@@ -153,12 +153,15 @@ $(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/log.o
 $(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/log.o
+# What several test files of a module share is an object of their own.
+$(B)/tests/unit_gro $(B)/tests/unit_gro_order $(B)/tests/unit_gro_complete: $(B)/tests/unit/gro_bench.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
 
 $(B)/tests/bpf_%: $(B)/tests/bpf/test_%.o $(B)/tests/packet_builder.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion -lxdp -lbpf -o $@
 
+$(B)/tests/nic_nic $(B)/tests/nic_steer: $(B)/tests/nic/nic_bed.o
 $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion $(DAEMON_LIBS) -o $@
 

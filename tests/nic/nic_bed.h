@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What tests against the kernel lie in. Every test has a network and a mount namespace
+ * of its own, with a veth pair in it: nic is what the daemon would take, wire is its peer, on
+ * which the tests send and see raw frames. All of it goes with the test's process.
+ *
+ * What cannot be set up fails the test, or skips it where the privilege or the kernel lacks.
+ */
+#ifndef TESTS_NIC_BED_H
+#define TESTS_NIC_BED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frontend/tap.h"
+#include "nic/netdev.h"
+#include "nic/xsk.h"
+
+#define RING 256u
+#define DEADLINE_MS 3000
+
+/* A shell command that must succeed. */
+void run(const char *command);
+void enter_namespaces(void);
+/* The .init of a suite: the namespaces and the veth pair. */
+void set_up(void);
+/* Where errors are what is tested, their messages would only look like trouble. */
+void silence(void);
+uint64_t now_ms(void);
+
+/* ---- the wire ------------------------------------------------------------------------ */
+
+struct netdev device(const char *name);
+/* A raw socket on an interface, for both directions. */
+int raw_open(const char *name);
+void raw_send(int fd, const uint8_t *frame, size_t len);
+/* Whether this very frame arrives at the interface (not: leaves it) within the limit. */
+bool raw_sees(int fd, const uint8_t *frame, size_t len, int limit_ms);
+/* A TCP frame to the NIC, of this much payload. */
+size_t tcp_frame(uint8_t *frame, size_t cap, size_t payload_len);
+
+/* ---- on top of it -------------------------------------------------------------------- */
+
+/* A TAP of one queue with the NIC's address, up. */
+struct tap open_tap(void);
+/* Reads until this frame comes. */
+bool tap_sees(int fd, const uint8_t *frame, size_t len, int limit_ms);
+
+extern const struct umem_config umem_config;
+extern const struct xsk_config xsk_config; /* queue 0 of the NIC */
+
+void open_xsk(struct xsk *xsk, struct umem *umem, const struct xsk_config *config);
+void close_xsk(struct xsk *xsk, struct umem *umem);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A bench for tests of gro: offers packets to it, takes what it delivers, checks both.
+ *
+ * Packets are numbered in the order in which they are offered; what comes out is written as
+ * a line, one word a delivery, its packets and its reason:
+ *
+ *      "0+1:header 2:burst_end"   0 and 1 merged, delivered because a header field of 2
+ *                                 differed; then 2 alone, at the end of the burst
+ *
+ * Every frame lies in memory of exactly its length, beside a copy of what it was, so that a
+ * step outside, or a byte written where none should be, does not go unseen. bench_close() checks
+ * what must hold after every test: all packets given back, and every counter as the
+ * deliveries say.
+ */
+#ifndef TESTS_GRO_BENCH_H
+#define TESTS_GRO_BENCH_H
+
+#include "engine/gro.h"
+#include "packet_builder.h"
+
+#define PACKETS_MAX 1600
+#define LINE_LEN 16384
+
+struct frame {
+	uint8_t *data; /* what the engine gets */
+	uint8_t *copy; /* what it was */
+	uint32_t len;
+	bool first_of_many; /* its header may have been amended */
+};
+
+struct bench {
+	struct gro gro;
+	struct gro_config config;
+	void *memory;
+	struct frame frames[PACKETS_MAX];
+	uint32_t offered_cnt, released_cnt;
+	char line[LINE_LEN];
+	uint64_t flushes[GRO_REASON_CNT], singles[GRO_REASON_CNT];
+	uint64_t now_ns;
+};
+
+/* Merges TCP, holds nothing over a burst's end, and has room for all that a test may offer. */
+struct gro_config config_plain(void);
+
+/*
+ * Who knows the secret can make hashes meet, and so can a test. Flows: the first product takes the
+ * first 8 bytes of the frame xor secret[1]; where these are equal, it is 0 whatever the addresses
+ * and ports. Pairs: with secret[1] = 0 all of IPv4, and IPv6 from :: to ::, are 0.
+ */
+void make_flow_hashes_equal(struct gro_config *config);
+void make_pair_hashes_equal(struct gro_config *config);
+
+/* All assert that they succeed; bench_close() checks and frees what bench_open() returned. */
+struct bench *bench_open(const struct gro_config *config);
+struct bench *bench_plain(void);
+/* One that accepts unfinished checksums. */
+struct bench *bench_unfinished(void);
+void bench_close(struct bench *b);
+
+/* ---- in ---- */
+
+/* Copies the bytes into a frame of exactly that length; returns the packet's number. */
+uint32_t frame_add(struct bench *b, const void *data, size_t len);
+/* The packet of this number as gro_offer() wants it. */
+struct gro_packet frame_packet(const struct bench *b, uint32_t number, enum gro_csum csum);
+
+void offer_frame(struct bench *b, const void *data, size_t len, enum gro_csum csum);
+/* Its checksum is not known to be right. */
+void offer(struct bench *b, const struct packet *p);
+/* Several in one call. */
+void offer_burst(struct bench *b, const struct packet *p, uint32_t cnt, enum gro_csum csum);
+/* The segment behind p in its connection, of the same size. */
+struct packet behind(const struct packet *p);
+/* p and the cnt - 1 segments behind it; p is left as the segment that would be next. */
+void offer_run(struct bench *b, struct packet *p, uint32_t cnt);
+
+/* ---- out ---- */
+
+/* Takes one delivery, writes it down, gives its packets back. */
+void take(struct bench *b, struct gro_super *super);
+void take_all(struct bench *b);
+void burst_end(struct bench *b);
+
+/* What came out since the last time. */
+void expect_line(struct bench *b, const char *want, const char *sentence);
+/* The same, after all that waits has been taken. */
+void expect_out(struct bench *b, const char *want, const char *sentence);
+/* The end of the burst, and all that came out. */
+void expect_end(struct bench *b, const char *want, const char *sentence);
+
+/*
+ * The one delivery must be, byte for byte, what the packet builder makes when it is asked for
+ * the first packet with all the payload, the flags, and an unfinished checksum.
+ */
+void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cnt,
+			size_t payload_len, uint16_t flags);
+
+#endif
