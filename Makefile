@@ -136,7 +136,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 $(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
-$(B)/superpacket: $(B)/tools/superpacket.o
+$(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c))
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -o $@
 
 $(B)/mangler: $(B)/tools/mangler.o

@@ -80,6 +80,12 @@ struct direction {
 	struct counts counts;
 };
 
+/* What the command line says, beside the rates. */
+struct setup {
+	const char *left, *right;
+	uint64_t seed;
+};
+
 static struct rates rates;
 
 static void die(const char *what, const char *name)
@@ -395,7 +401,8 @@ static void usage(FILE *out)
 		     "               [--duplicate N] [--corrupt N]      (rates per mille)\n");
 }
 
-int main(int argc, char **argv)
+/* Reads the command line; returns -1 to go on, else the exit code to end with. */
+static int parse_options(int argc, char **argv, struct setup *setup)
 {
 	enum { LEFT, RIGHT, SEED, LOSE, REORDER, DUPLICATE, CORRUPT, HELP };
 	static const struct option options[] = {
@@ -409,22 +416,18 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, HELP },
 		{ 0 },
 	};
-	struct direction dirs[2] = { { .name = "left_to_right" }, { .name = "right_to_left" } };
-	const char *left = NULL, *right = NULL;
-	uint64_t seed = 1, faults;
-	int signal_fd, option;
-	sigset_t signals;
+	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case LEFT:
-			left = optarg;
+			setup->left = optarg;
 			break;
 		case RIGHT:
-			right = optarg;
+			setup->right = optarg;
 			break;
 		case SEED:
-			seed = parse_number("seed", optarg, UINT32_MAX);
+			setup->seed = parse_number("seed", optarg, UINT32_MAX);
 			break;
 		case LOSE:
 			rates.lose = parse_number("lose", optarg, 1000);
@@ -447,44 +450,72 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (left == NULL || right == NULL || optind != argc) {
+	if (setup->left == NULL || setup->right == NULL || optind != argc) {
 		usage(stderr);
 		return 2;
 	}
+	return -1;
+}
+
+static int open_signals(void)
+{
+	sigset_t signals;
+	int fd;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	if (signal_fd < 0)
+	fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (fd < 0)
 		die("signalfd", "mangler");
+	return fd;
+}
 
-	dirs[0].from = dirs[1].to = open_leg(left);
-	dirs[1].from = dirs[0].to = open_leg(right);
-	dirs[0].seed = seed;
-	dirs[1].seed = ~seed;
-	fprintf(stderr, "mangler: ready: %s - %s\n", left, right);
+static void finish(struct direction *dir)
+{
+	read_overruns(dir);
+	while (dir->late_cnt > 0)
+		free(dir->late[--dir->late_cnt].frame);
+}
 
-	loop(dirs, signal_fd);
+/* Prints what was done to both directions; returns the exit code. */
+static int report(const struct direction dirs[2])
+{
+	uint64_t faults = dirs[0].counts.oversized + dirs[1].counts.oversized +
+			  dirs[0].counts.unfinished + dirs[1].counts.unfinished;
 
-	for (int i = 0; i < 2; i++) {
-		read_overruns(&dirs[i]);
-		while (dirs[i].late_cnt > 0)
-			free(dirs[i].late[--dirs[i].late_cnt].frame);
-	}
 	printf("{\n");
 	print_counts(&dirs[0], ",");
 	print_counts(&dirs[1], "");
 	printf("}\n");
+	if (faults == 0)
+		return 0;
+	fprintf(stderr, "mangler: %llu frames were no wire frames: turn the senders' offloads "
+			"off (ethtool -K IF tx off tso off gso off)\n",
+		(unsigned long long)faults);
+	return 1;
+}
 
-	faults = dirs[0].counts.oversized + dirs[1].counts.oversized + dirs[0].counts.unfinished +
-		 dirs[1].counts.unfinished;
-	if (faults > 0) {
-		fprintf(stderr, "mangler: %llu frames were no wire frames: turn the senders' offloads "
-				"off (ethtool -K IF tx off tso off gso off)\n",
-			(unsigned long long)faults);
-		return 1;
-	}
-	return 0;
+int main(int argc, char **argv)
+{
+	struct direction dirs[2] = { { .name = "left_to_right" }, { .name = "right_to_left" } };
+	struct setup setup = { .seed = 1 };
+	int code = parse_options(argc, argv, &setup);
+	int signal_fd;
+
+	if (code >= 0)
+		return code;
+	signal_fd = open_signals();
+	dirs[0].from = dirs[1].to = open_leg(setup.left);
+	dirs[1].from = dirs[0].to = open_leg(setup.right);
+	dirs[0].seed = setup.seed;
+	dirs[1].seed = ~setup.seed;
+	fprintf(stderr, "mangler: ready: %s - %s\n", setup.left, setup.right);
+
+	loop(dirs, signal_fd);
+
+	finish(&dirs[0]);
+	finish(&dirs[1]);
+	return report(dirs);
 }

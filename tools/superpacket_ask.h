@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Finds the running daemons and asks them. Every daemon listens on a Unix socket of its own,
+ * IF@INODE.sock, named after its interface and network namespace (user/daemon/control.h); it takes
+ * one line and answers with one JSON object.
+ *
+ * Nothing here prints: failures are -errno, and the caller has the words for them.
+ */
+#ifndef TOOLS_SUPERPACKET_ASK_H
+#define TOOLS_SUPERPACKET_ASK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A daemon answers within milliseconds; one that starts is busy for as long as a queue is. */
+#define ASK_DEADLINE_MS 3000
+
+/* A socket, and what its name says. */
+struct instance {
+	char *path;
+	char *interface;
+	uint64_t netns;
+};
+
+/* The inode of our own network namespace; 0 if it cannot be told. */
+uint64_t ask_netns(void);
+
+/* The directory of the sockets, malloc'ed. */
+char *ask_dir(void);
+
+/* Lists the sockets of an interface (NULL: of all), own namespace first. A directory that is not
+ * there is an empty one. The list is given back with ask_free_list(), after an error too. */
+int ask_list(const char *dir, const char *interface, struct instance **list, size_t *cnt);
+void ask_free_list(struct instance *list, size_t cnt);
+
+/* An interface asked for by name is that of our own namespace, if there is a daemon on it: frees
+ * the others of its list. Returns how many are left. */
+size_t ask_drop_foreign(struct instance *list, size_t cnt);
+
+/* Asks the daemon behind a socket, again if the connection is cut. Returns 0 and the answer, an
+ * object that the caller owns, or
+ *
+ *	-ECONNREFUSED, -ENOENT		it has died
+ *	-ETIMEDOUT			no answer within ASK_DEADLINE_MS
+ *	-EPIPE, -ECONNRESET, -EPROTO	cut to the end, or what came is no JSON object
+ *	-EACCES, -EPERM, ...		of the system call that failed
+ *
+ * *pid is the daemon's; 0 if there was no connection to tell it. */
+int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pid);
+
+/* Removes the socket of a daemon that was killed: under the directory's lock, and only if it is
+ * refused once more. */
+void ask_remove_stale(const char *dir, const char *path);
+
+/* Members of an answer; what is not there, or of another type, is "?" or 0. */
+const char *answer_text(const json_t *object, const char *name);
+uint64_t answer_number(const json_t *object, const char *name);
+bool answer_is_degraded(const json_t *daemon);
+
+#endif

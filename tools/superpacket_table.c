@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "superpacket_ask.h"
+#include "superpacket_table.h"
+
+#define WIDTH 80
+#define LABEL_WIDTH 18
+
+/* Escape sequences only where they were asked for; nothing else depends on the terminal. */
+static void paint(const struct table_style *style, const char *code, const char *text)
+{
+	if (style->colour)
+		printf("\033[%sm%s\033[0m", code, text);
+	else
+		fputs(text, stdout);
+}
+
+/* Where the cursor stands in a paragraph of words, wrapped before WIDTH. */
+struct line {
+	int indent; /* of the lines that follow */
+	int column;
+};
+
+/* Puts the first len bytes of text behind what is there, in one piece. */
+static void line_piece(struct line *line, const char *text, size_t len)
+{
+	if (line->column > line->indent && line->column + 1 + (int)len > WIDTH) {
+		printf("\n%*s", line->indent, "");
+		line->column = line->indent;
+	} else if (line->column > line->indent) {
+		putchar(' ');
+		line->column++;
+	}
+	printf("%.*s", (int)len, text);
+	line->column += (int)len;
+}
+
+static void line_put(struct line *line, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		line_piece(line, text, len);
+		text += len;
+		text += strspn(text, " ");
+	}
+}
+
+static void line_printf(struct line *line, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void line_printf(struct line *line, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	line_put(line, text);
+}
+
+static struct line line_begin(const char *label)
+{
+	printf("  %-*s", LABEL_WIDTH - 2, label);
+	return (struct line){ .indent = LABEL_WIDTH, .column = LABEL_WIDTH };
+}
+
+static void line_end(void)
+{
+	putchar('\n');
+}
+
+static void duration(char *text, size_t room, uint64_t s)
+{
+	if (s < 60)
+		snprintf(text, room, "%us", (unsigned)s);
+	else if (s < 3600)
+		snprintf(text, room, "%um %us", (unsigned)(s / 60), (unsigned)(s % 60));
+	else if (s < 86400)
+		snprintf(text, room, "%uh %um", (unsigned)(s / 3600), (unsigned)(s / 60 % 60));
+	else
+		snprintf(text, room, "%" PRIu64 "d %uh", s / 86400, (unsigned)(s / 3600 % 24));
+}
+
+static void show_head(const struct table_style *style, const json_t *daemon)
+{
+	bool degraded = answer_is_degraded(daemon);
+	char up[32];
+
+	duration(up, sizeof up, answer_number(daemon, "uptime_s"));
+	paint(style, "1", answer_text(daemon, "interface"));
+	fputs("  ", stdout);
+	paint(style, degraded ? "1;31" : "32", answer_text(daemon, "state"));
+	printf("  %s  pid %" PRIu64 "  up %s  version %s", answer_text(daemon, "mode"),
+	       answer_number(daemon, "pid"), up, answer_text(daemon, "version"));
+	line_end();
+	if (degraded && json_string_length(json_object_get(daemon, "state_why"))) {
+		struct line line = line_begin("degraded");
+
+		line_printf(&line, "%s", answer_text(daemon, "state_why"));
+		line_end();
+	}
+	if (answer_number(daemon, "netns") != ask_netns()) {
+		struct line line = line_begin("namespace");
+
+		line_printf(&line, "another one, net:[%" PRIu64 "]",
+			    answer_number(daemon, "netns"));
+		line_end();
+	}
+}
+
+static void show_setup(const json_t *daemon)
+{
+	const json_t *xdp = json_object_get(daemon, "xdp");
+	const json_t *merge = json_object_get(daemon, "merge");
+	struct line line = line_begin("attached");
+
+	line_printf(&line, "%s (%s), TAP %s", answer_text(daemon, "mode"),
+		    answer_text(daemon, "mode_why"), answer_text(daemon, "tap"));
+	line_end();
+	line = line_begin("XDP program");
+	line_printf(&line, "%s (%s)", answer_text(xdp, "mode"), answer_text(xdp, "why"));
+	line_end();
+	line = line_begin("merging");
+	if (!json_array_size(merge))
+		line_put(&line, "nothing,");
+	for (size_t i = 0; i < json_array_size(merge); i++)
+		line_printf(&line, "%s,", json_string_value(json_array_get(merge, i)));
+	if (answer_number(daemon, "hold_us"))
+		line_printf(&line, "held for up to %" PRIu64 " us",
+			    answer_number(daemon, "hold_us"));
+	else
+		line_put(&line, "held to the end of a burst");
+	line_end();
+}
+
+/* What a queue's socket is, in words; equal neighbours are shown once. */
+static bool same_socket(const json_t *a, const json_t *b)
+{
+	return json_equal(json_object_get(a, "xsk"), json_object_get(b, "xsk")) &&
+	       !strcmp(answer_text(a, "state"), answer_text(b, "state"));
+}
+
+static void show_sockets(const json_t *queues)
+{
+	size_t cnt = json_array_size(queues);
+
+	for (size_t first = 0, last; first < cnt; first = last + 1) {
+		const json_t *queue = json_array_get(queues, first);
+		const json_t *xsk = json_object_get(queue, "xsk");
+		char label[64];
+		struct line line;
+
+		for (last = first; last + 1 < cnt; last++)
+			if (!same_socket(queue, json_array_get(queues, last + 1)))
+				break;
+		if (first == last)
+			snprintf(label, sizeof label, "queue %zu", first);
+		else
+			snprintf(label, sizeof label, "queues %zu-%zu", first, last);
+		line = line_begin(label);
+		line_printf(&line, "%s (%s),", answer_text(xsk, "mode"), answer_text(xsk, "why"));
+		line_printf(&line, "%s%s%s", answer_text(xsk, "transmit"),
+			    json_is_true(json_object_get(xsk, "unaligned")) ? ", unaligned" : "",
+			    json_is_true(json_object_get(xsk, "huge_pages")) ? ", huge pages" : "");
+		if (strcmp(answer_text(queue, "state"), "ok"))
+			line_printf(&line, "- %s", answer_text(queue, "state"));
+		line_end();
+	}
+}
+
+static void show_ratio(uint64_t segments, uint64_t superpackets)
+{
+	if (superpackets)
+		printf("%20.1f", (double)segments / (double)superpackets);
+	else
+		printf("%20s", "-");
+}
+
+static void show_traffic(const struct table_style *style, const json_t *counters)
+{
+	char title[64];
+	uint64_t in_segments = answer_number(counters, "rx_segments");
+	uint64_t in_supers = answer_number(counters, "rx_superpackets");
+	uint64_t out_segments = answer_number(counters, "tx_segments");
+	uint64_t out_supers = answer_number(counters, "tx_superpackets");
+	const struct {
+		const char *name;
+		uint64_t in, out;
+	} rows[] = {
+		{ "packets", answer_number(counters, "rx_packets"),
+		  out_segments + answer_number(counters, "tx_ordinary") },
+		{ "bytes", answer_number(counters, "rx_bytes"),
+		  answer_number(counters, "tx_bytes") },
+		{ "superpackets", in_supers, out_supers },
+		{ "segments in them", in_segments, out_segments },
+	};
+
+	snprintf(title, sizeof title, "  %-*s%20s%20s", LABEL_WIDTH - 2, "", "in", "out");
+	paint(style, "1", title);
+	line_end();
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		printf("  %-*s%20" PRIu64 "%20" PRIu64 "\n", LABEL_WIDTH - 2, rows[i].name,
+		       rows[i].in, rows[i].out);
+	printf("  %-*s", LABEL_WIDTH - 2, "segments each");
+	show_ratio(in_segments, in_supers);
+	show_ratio(out_segments, out_supers);
+	line_end();
+}
+
+struct number {
+	const char *name;
+	const json_t *value;
+};
+
+#define NUMBERS_MAX 64 /* counters of one kind; the daemon has a third of it */
+
+static size_t collect_numbers(const struct table_style *style, const json_t *object,
+			      struct number numbers[NUMBERS_MAX])
+{
+	const char *name;
+	const json_t *value;
+	size_t cnt = 0;
+
+	json_object_foreach((json_t *)object, name, value)
+		if (cnt < NUMBERS_MAX && (json_integer_value(value) || style->verbose))
+			numbers[cnt++] = (struct number){ name, value };
+	return cnt;
+}
+
+static int compare_numbers(const void *left, const void *right)
+{
+	json_int_t a = json_integer_value(((const struct number *)left)->value);
+	json_int_t b = json_integer_value(((const struct number *)right)->value);
+
+	return a == b ? 0 : a > b ? -1 : 1;
+}
+
+/* "name n, name n, ..." of an object's numbers, largest first; zeros only if asked for. */
+static void show_numbers(const struct table_style *style, const char *label, const json_t *object)
+{
+	struct line line = line_begin(label);
+	struct number numbers[NUMBERS_MAX];
+	size_t cnt = collect_numbers(style, object, numbers);
+
+	qsort(numbers, cnt, sizeof numbers[0], compare_numbers);
+	for (size_t i = 0; i < cnt; i++) {
+		char text[128];
+		int len = snprintf(text, sizeof text, "%s %" JSON_INTEGER_FORMAT "%s",
+				   numbers[i].name, json_integer_value(numbers[i].value),
+				   i + 1 < cnt ? "," : "");
+
+		line_piece(&line, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+	}
+	if (!cnt)
+		line_put(&line, "none");
+	line_end();
+}
+
+static void show_waits(const json_t *counters)
+{
+	struct line line = line_begin("held now");
+
+	line_printf(&line, "%" PRIu64 " packets in, %" PRIu64 " out",
+		    answer_number(counters, "rx_held_packets"),
+		    answer_number(counters, "tx_waiting"));
+	line_end();
+	line = line_begin("checksums");
+	line_printf(&line, "%" PRIu64 " wrong in, passed on as they came",
+		    answer_number(counters, "rx_checksum_errors"));
+	line_end();
+}
+
+static void show_memory(const json_t *counters)
+{
+	struct line line = line_begin("frames");
+
+	line_printf(&line, "%" PRIu64 ": %" PRIu64 " free, %" PRIu64 " kernel, %" PRIu64 " held",
+		    answer_number(counters, "frames_total"), answer_number(counters, "frames_free"),
+		    answer_number(counters, "frames_kernel"),
+		    answer_number(counters, "frames_held"));
+	line_end();
+	line = line_begin("out in flight");
+	line_printf(&line, "%" PRIu64 " of %" PRIu64 " slots,",
+		    answer_number(counters, "slots_used"), answer_number(counters, "slots_total"));
+	line_printf(&line, "%" PRIu64 " of %" PRIu64 " KiB of buffers",
+		    (answer_number(counters, "buffers_used") + 1023) / 1024,
+		    answer_number(counters, "buffers_total") / 1024);
+	line_end();
+}
+
+static void show_counters(const struct table_style *style, const json_t *counters)
+{
+	show_traffic(style, counters);
+	show_numbers(style, "merged up to", json_object_get(counters, "flushes"));
+	show_numbers(style, "alone due to", json_object_get(counters, "singles"));
+	show_numbers(style, "dropped", json_object_get(counters, "drops"));
+	show_numbers(style, "kernel dropped", json_object_get(counters, "kernel"));
+	show_waits(counters);
+	show_memory(counters);
+}
+
+void table_show(const struct table_style *style, const json_t *daemon)
+{
+	const json_t *queues = json_object_get(daemon, "queues");
+
+	show_head(style, daemon);
+	show_setup(daemon);
+	show_sockets(queues);
+	show_counters(style, json_object_get(daemon, "total"));
+	show_numbers(style, "XDP frames", json_object_get(daemon, "steer"));
+	if (json_object_get(daemon, "inline"))
+		show_numbers(style, "tc packets", json_object_get(daemon, "inline"));
+	if (!style->verbose || json_array_size(queues) < 2)
+		return;
+	for (size_t i = 0; i < json_array_size(queues); i++) {
+		char title[32];
+
+		snprintf(title, sizeof title, "  queue %zu", i);
+		paint(style, "1", title);
+		line_end();
+		show_counters(style, json_array_get(queues, i));
+	}
+}
