@@ -151,12 +151,13 @@ $(B)/bench-engine: $(patsubst %.c,$(B)/%.o,$(wildcard tools/bench_*.c)) $(B)/lib
 # A unit test of a module outside the engine names the objects it needs.
 $(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o
+$(B)/tests/unit_deliver: $(B)/user/datapath/deliver.o
 $(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/log.o
 $(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/log.o
 # What several test files of a module share is an object of their own.
 $(B)/tests/unit_gro $(B)/tests/unit_gro_order $(B)/tests/unit_gro_complete: $(B)/tests/unit/gro_bench.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(B)/libsuperpacket.a -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
 
 $(B)/tests/bpf_%: $(B)/tests/bpf/test_%.o $(B)/tests/packet_builder.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion -lxdp -lbpf -o $@

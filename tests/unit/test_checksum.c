@@ -305,3 +305,23 @@ Test(checksum, ipv4_header, .description = "R3: right as it is, wrong with any b
 		frame[at.l3_off + bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 }
+
+Test(checksum, ipv4_header_only_one_sum_is_right,
+     .description = "R3: of all values of the checksum field only the right one is (and 0xffff for 0)")
+{
+	struct packet p = packet_tcp4();
+	struct packet_layout at;
+	uint8_t frame[2048], *ip;
+	uint32_t value;
+	uint16_t right;
+
+	packet_build(&p, frame, sizeof frame, &at);
+	ip = frame + at.l3_off;
+	right = (uint16_t)(ip[10] << 8 | ip[11]);
+	cr_assert(right != 0 && right != 0xffff);
+	for (value = 0; value <= 0xffff; value++) {
+		ip[10] = (uint8_t)(value >> 8);
+		ip[11] = (uint8_t)value;
+		cr_assert_eq(checksum_ipv4_right(ip), value == right, "%#x, right is %#x", value, right);
+	}
+}

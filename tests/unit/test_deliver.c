@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Delivery to a front end that the test plays: it notes what is written, and refuses what it is
+ * told to refuse (V9).
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "datapath/deliver.h"
+#include "frontend/tap.h"
+#include "packet_builder.h"
+
+#define PACKETS 5u
+#define ROOM 2048u
+
+static struct {
+	bool refuse_superpackets, refuse_all;
+	unsigned int written;
+	struct virtio_net_hdr_v1 headers[16];
+	uint8_t bytes[16][16384];
+	size_t lens[16];
+} front;
+
+/* What deliver.c calls of tap.c. */
+int tap_write(int fd, const struct iovec *iov, uint32_t iov_cnt)
+{
+	const struct virtio_net_hdr_v1 *header = iov[0].iov_base;
+
+	(void)fd;
+	cr_assert_eq(iov[0].iov_len, VNET_HDR_LEN);
+	if (front.refuse_all || (front.refuse_superpackets && header->gso_type))
+		return -EINVAL;
+	front.headers[front.written] = *header;
+	front.lens[front.written] = 0;
+	for (uint32_t i = 1; i < iov_cnt; i++) {
+		memcpy(front.bytes[front.written] + front.lens[front.written], iov[i].iov_base,
+		       iov[i].iov_len);
+		front.lens[front.written] += iov[i].iov_len;
+	}
+	front.written++;
+	return 0;
+}
+
+struct bed {
+	struct gro gro;
+	void *memory;
+	struct deliver deliver;
+	struct worker_stats stats;
+	struct frame_stack frames;
+	uint64_t addrs[PACKETS];
+	uint8_t sent[PACKETS][ROOM], copies[PACKETS][ROOM];
+	size_t lens[PACKETS];
+};
+
+/* Offers PACKETS packets of one flow, which make one superpacket, and delivers it. */
+static struct bed *deliver_one_superpacket(void)
+{
+	struct gro_config config = { .flows = 8, .packets = 32, .max_packets = 32, .max_bytes = 65535,
+				     .merge_tcp = true, .secret = { 1, 2 } };
+	struct bed *bed = calloc(1, sizeof *bed);
+	struct packet p = packet_tcp4();
+
+	bed->memory = aligned_alloc(64, gro_memory_size(&config));
+	cr_assert_eq(gro_init(&bed->gro, &config, bed->memory), 0);
+	bed->frames = (struct frame_stack){ .addrs = bed->addrs, .capacity = PACKETS };
+	deliver_init(&bed->deliver, -1, &bed->frames, &bed->stats);
+	p.payload_len = 1000;
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		bed->lens[i] = packet_build(&p, bed->sent[i], ROOM, NULL);
+		memcpy(bed->copies[i], bed->sent[i], ROOM);
+		struct gro_packet packet = { .data = bed->sent[i], .len = (uint32_t)bed->lens[i],
+					     .cookie = 0x1000 * (i + 1) };
+		cr_assert_eq(gro_offer(&bed->gro, &packet, 1, 0), 1);
+		p.seq += 1000;
+		p.ip_id++;
+	}
+	gro_burst_end(&bed->gro, 0);
+	cr_assert_eq(deliver_ready(&bed->deliver, &bed->gro), 1);
+	return bed;
+}
+
+static void expect_frames_back(struct bed *bed)
+{
+	cr_assert_eq(bed->frames.cnt, PACKETS);
+	for (uint32_t i = 0; i < PACKETS; i++)
+		cr_expect_eq(bed->addrs[i], 0x1000 * (i + 1));
+	cr_expect_eq(gro_owned_packets(&bed->gro), 0);
+	free(bed->memory);
+	free(bed);
+}
+
+Test(deliver, one_write_of_header_and_slices)
+{
+	struct bed *bed = deliver_one_superpacket();
+
+	cr_assert_eq(front.written, 1);
+	cr_expect_eq(front.headers[0].gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+	cr_expect_eq(front.headers[0].gso_size, 1000);
+	cr_expect_eq(front.lens[0], bed->lens[0] + (PACKETS - 1) * 1000);
+	cr_expect_eq(bed->stats.rx_superpackets, 1);
+	cr_expect_eq(bed->stats.rx_segments, PACKETS);
+	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
+	cr_expect_eq(bed->stats.rx_cut_again, 0);
+	expect_frames_back(bed);
+}
+
+/* V9: refused, so each packet goes up as it came, in order, and says nothing of a superpacket. */
+Test(deliver, a_refused_superpacket_goes_up_as_the_packets_that_came)
+{
+	struct bed *bed;
+
+	front.refuse_superpackets = true;
+	bed = deliver_one_superpacket();
+	cr_assert_eq(front.written, PACKETS);
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		static const struct virtio_net_hdr_v1 plain;
+
+		cr_expect_eq(front.lens[i], bed->lens[i]);
+		cr_expect_arr_eq(front.bytes[i], bed->copies[i], bed->lens[i], "packet %u", i);
+		cr_expect_eq(front.headers[i].gso_type, plain.gso_type);
+		cr_expect_eq(front.headers[i].gso_size, plain.gso_size);
+		cr_expect_eq(front.headers[i].flags, plain.flags);
+	}
+	cr_expect_eq(bed->stats.rx_cut_again, 1);
+	cr_expect_eq(bed->stats.rx_superpackets, 0);
+	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
+	cr_expect_eq(bed->stats.rx_drop_tap, 0);
+	expect_frames_back(bed);
+}
+
+/* Taken in neither way: every packet is counted as dropped, and no frame is lost. */
+Test(deliver, what_is_taken_neither_way_is_counted_packet_by_packet)
+{
+	struct bed *bed;
+
+	front.refuse_all = true;
+	bed = deliver_one_superpacket();
+	cr_expect_eq(bed->stats.rx_drop_tap, PACKETS);
+	cr_expect_eq(bed->stats.rx_delivered_packets, 0);
+	cr_expect_eq(bed->stats.rx_cut_again, 1);
+	expect_frames_back(bed);
+}
