@@ -298,6 +298,34 @@ static enum gro_reason obstacle_reason(const struct packet_view *view)
 	}
 }
 
+/* Evidence that a sender finishes its checksums: enough to doubt an unfinished one, all that counts,
+ * and what a doubted one takes away, so that a sender that has changed is believed soon. Control
+ * packets are no evidence: Linux finishes its RSTs itself, whatever the interface does. */
+#define FINISHED_ENOUGH 16u
+#define FINISHED_MOST 32u
+#define FINISHED_DOUBT 4u
+
+static enum csum_state weigh(struct gro *gro, const struct arrival *arrival, enum csum_state state)
+{
+	const struct packet_view *view = &arrival->view;
+	uint32_t pair = pair_hash(gro, arrival->packet->data + view->l3_off, view->ip_version);
+	struct gro_sender *sender = &gro->senders[pair % GRO_SENDERS];
+
+	if (state == CSUM_UNFINISHED && sender->pair == pair) {
+		if (sender->finished >= FINISHED_ENOUGH) {
+			sender->finished -= FINISHED_DOUBT;
+			return CSUM_WRONG;
+		}
+		sender->finished = 0;
+	} else if (state == CSUM_RIGHT && view->payload_len) {
+		if (sender->pair != pair)
+			*sender = (struct gro_sender){ .pair = pair };
+		if (sender->finished < FINISHED_MOST)
+			sender->finished++;
+	}
+	return state;
+}
+
 /* A packet that is no candidate passes; if it may belong to a flow that holds, behind it (D2). */
 static void pass_foreign(struct gro *gro, struct arrival arrival)
 {
@@ -305,7 +333,7 @@ static void pass_foreign(struct gro *gro, struct arrival arrival)
 	enum gro_reason reason = obstacle_reason(view);
 
 	if (gro->config.accept_unfinished && view->class >= PARSE_TCP)
-		arrival.unfinished = l4_checksum(&arrival, true) == CSUM_UNFINISHED;
+		arrival.unfinished = weigh(gro, &arrival, l4_checksum(&arrival, true)) == CSUM_UNFINISHED;
 	if (view->class >= PARSE_ADDRESSED && (view->protocol == TCP_PROTOCOL || !view->protocol))
 		flush_pair(gro, arrival, reason);
 	pass(gro, arrival, reason);
@@ -317,6 +345,8 @@ static ALWAYS_INLINE bool verify(struct gro *gro, struct arrival *arrival)
 {
 	enum csum_state state = checksum_state(arrival, gro->config.accept_unfinished);
 
+	if (gro->config.accept_unfinished && state != CSUM_WRONG)
+		state = weigh(gro, arrival, state);
 	arrival->unfinished = state == CSUM_UNFINISHED;
 	if (likely(state != CSUM_WRONG))
 		return true;

@@ -124,6 +124,18 @@ struct gro_super {
 	uint8_t reason;        /* read: enum gro_reason */
 } __attribute__((aligned(64)));
 
+/*
+ * How the packets between two hosts came so far, where unfinished checksums are accepted: a sender
+ * finishes all or none. Good packets whose checksum happens to equal the pseudo-header sum (1 in
+ * 65536) look unfinished once they are damaged; from a sender that finishes, they are wrong.
+ */
+#define GRO_SENDERS 1024u
+
+struct gro_sender {
+	uint32_t pair;     /* hash of the addresses; a later pair takes the place of another */
+	uint32_t finished; /* evidence: packets with data and a right checksum, saturating */
+};
+
 struct gro {
 	struct flow_table table;
 	struct gro_super *supers;       /* [table.capacity], beside the table's links */
@@ -136,6 +148,7 @@ struct gro {
 	struct gro_config config;
 	uint64_t flushes[GRO_REASON_CNT]; /* read: superpackets of two or more packets, by reason */
 	uint64_t singles[GRO_REASON_CNT]; /* read: packets that went up alone, by reason */
+	struct gro_sender senders[GRO_SENDERS];
 	uint64_t checksum_errors; /* read: packets with a wrong IP or L4 checksum */
 };
 
