@@ -64,7 +64,7 @@ static void ours_gro_open(struct ours_gro *ours, const struct bench_load *load, 
 		.max_packets = max_packets,
 		.max_bytes = 65535,
 		.hold_ns = hold_ns,
-		.merge_tcp = true,
+		.merge = GRO_MERGE_TCP,
 		.secret = { 0x243f6a8885a308d3u, 0x13198a2e03707344u },
 	};
 

@@ -131,7 +131,7 @@ bool tap_sees(int fd, const uint8_t *frame, size_t len, int limit_ms)
 {
 	static uint8_t buf[UMEM_SUPERPACKET_ROOM];
 	const uint64_t deadline = now_ms() + limit_ms;
-	struct virtio_net_hdr_v1 hdr;
+	struct vnet_header hdr;
 
 	for (;;) {
 		struct pollfd pfd = { fd, POLLIN, 0 };

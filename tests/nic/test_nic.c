@@ -180,7 +180,7 @@ Test(tap, what_cannot_be_is_einval)
 
 Test(tap, carries_both_ways)
 {
-	struct virtio_net_hdr_v1 hdr = { 0 };
+	struct vnet_header hdr = { 0 };
 	struct tap tap = open_tap();
 	uint8_t frame[256], none[64];
 	const size_t len = tcp_frame(frame, sizeof(frame), 100);
@@ -191,7 +191,7 @@ Test(tap, carries_both_ways)
 	cr_expect_eq(tap_read(tap.fds[0], &hdr, none, sizeof(none)), -EAGAIN);
 	raw_send(raw, frame, len);
 	cr_expect(tap_sees(tap.fds[0], frame, len, DEADLINE_MS));
-	hdr = (struct virtio_net_hdr_v1){ 0 };
+	hdr = (struct vnet_header){ 0 };
 	cr_expect_eq(tap_write(tap.fds[0], iov, 3), 0);
 	cr_expect(raw_sees(raw, frame, len, DEADLINE_MS));
 	hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4; /* and gso_size 0 */

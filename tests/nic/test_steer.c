@@ -445,7 +445,7 @@ Test(steer, pinned_needs_our_maps_and_a_program_that_uses_them)
 static void goes_both_ways_inline(enum steer_xdp_mode mode)
 {
 	struct steer_config config = steer_config(mode);
-	struct virtio_net_hdr_v1 hdr = { 0 };
+	struct vnet_header hdr = { 0 };
 	struct rig rig = { .tap = open_tap() };
 	uint8_t frame[512];
 	const size_t len = tcp_frame(frame, sizeof(frame), 200);

@@ -15,7 +15,7 @@ struct gro_config config_plain(void)
 		.packets = PACKETS_MAX,
 		.max_packets = GRO_MAX_PACKETS,
 		.max_bytes = 65535,
-		.merge_tcp = true,
+		.merge = GRO_MERGE_TCP,
 		.secret = { 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9 },
 	};
 }

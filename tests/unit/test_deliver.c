@@ -17,7 +17,7 @@
 static struct {
 	bool refuse_superpackets, refuse_all;
 	unsigned int written;
-	struct virtio_net_hdr_v1 headers[16];
+	struct vnet_header headers[16];
 	uint8_t bytes[16][16384];
 	size_t lens[16];
 } front;
@@ -25,7 +25,7 @@ static struct {
 /* What deliver.c calls of tap.c. */
 int tap_write(int fd, const struct iovec *iov, uint32_t iov_cnt)
 {
-	const struct virtio_net_hdr_v1 *header = iov[0].iov_base;
+	const struct vnet_header *header = iov[0].iov_base;
 
 	(void)fd;
 	cr_assert_eq(iov[0].iov_len, VNET_HDR_LEN);
@@ -57,7 +57,7 @@ struct bed {
 static struct bed *deliver_one_superpacket(void)
 {
 	struct gro_config config = { .flows = 8, .packets = 32, .max_packets = 32, .max_bytes = 65535,
-				     .merge_tcp = true, .secret = { 1, 2 } };
+				     .merge = GRO_MERGE_TCP, .secret = { 1, 2 } };
 	struct bed *bed = calloc(1, sizeof *bed);
 	struct packet p = packet_tcp4();
 
@@ -114,7 +114,7 @@ Test(deliver, a_refused_superpacket_goes_up_as_the_packets_that_came)
 	bed = deliver_one_superpacket();
 	cr_assert_eq(front.written, PACKETS);
 	for (uint32_t i = 0; i < PACKETS; i++) {
-		static const struct virtio_net_hdr_v1 plain;
+		static const struct vnet_header plain;
 
 		cr_expect_eq(front.lens[i], bed->lens[i]);
 		cr_expect_arr_eq(front.bytes[i], bed->copies[i], bed->lens[i], "packet %u", i);

@@ -341,7 +341,7 @@ Test(gro, merging_switched_off_passes_everything_in_order)
 	struct packet p = packet_tcp4();
 	struct bench *b;
 
-	config.merge_tcp = false;
+	config.merge = 0;
 	config.accept_unfinished = true;
 	b = bench_open(&config);
 	offer_run(b, &p, 2);
@@ -377,7 +377,7 @@ Test(gro, unmerge_restores_every_byte)
 		cr_assert_eq(super->packet_cnt, 10);
 		cr_assert_neq(memcmp(b->frames[0].data, b->frames[0].copy, b->frames[0].len), 0);
 		for (int again = 0; again < 2; again++) { /* a second time changes nothing */
-			cr_assert_eq(gro_unmerge(&b->gro, super, iov), 10);
+			cr_assert_eq(gro_unmerge(&b->gro, super, iov, NULL), 10);
 			cr_assert_eq(super->request.type, GSO_NONE);
 			cr_assert_eq(super->request.size, 0);
 			cr_assert_eq(super->request.hdr_len, 0);
@@ -409,7 +409,7 @@ Test(gro, unmerge_of_a_single_packet_is_the_packet)
 	offer(b, &p);
 	gro_burst_end(&b->gro, b->now_ns);
 	super = gro_next(&b->gro);
-	cr_assert_eq(gro_unmerge(&b->gro, super, iov), 1);
+	cr_assert_eq(gro_unmerge(&b->gro, super, iov, NULL), 1);
 	cr_assert_eq(iov[0].iov_base, b->frames[0].data);
 	cr_assert_eq(iov[0].iov_len, 60);
 	cr_assert(super->request.needs_csum);

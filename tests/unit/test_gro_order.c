@@ -495,7 +495,7 @@ Test(gro, every_reason_has_a_name_and_is_counted)
 		uint32_t held_cnt; /* packets held when it ends */
 		void (*end)(struct bench *b, struct packet *p);
 		uint32_t flushes, singles;
-	} cases[GRO_REASON_CNT] = {
+	} cases[GRO_LEFT_ALONE] = {
 		[GRO_COUNT] = { "count", 3, end_count, 1, 0 },
 		[GRO_BYTES] = { "bytes", 3, end_bytes, 1, 0 },
 		[GRO_AGE] = { "age", 2, end_age, 1, 0 },
@@ -516,7 +516,7 @@ Test(gro, every_reason_has_a_name_and_is_counted)
 		[GRO_NOT_SERVED] = { "not_served", 2, end_not_served, 1, 1 },
 	};
 
-	for (uint32_t reason = 0; reason < GRO_REASON_CNT; reason++) {
+	for (uint32_t reason = 0; reason < GRO_LEFT_ALONE; reason++) {
 		struct gro_config config = config_plain();
 		struct packet p = packet_tcp4();
 		struct bench *b;

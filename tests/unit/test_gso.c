@@ -728,7 +728,7 @@ static uint32_t hostile_packet(uint64_t *state, uint8_t *data, uint32_t room)
 }
 
 /* A header that may be right, with some fields that are not. */
-static void hostile_vnet(uint64_t *state, struct virtio_net_hdr_v1 *hdr)
+static void hostile_vnet(uint64_t *state, struct vnet_header *hdr)
 {
 	static const uint8_t types[] = { 0, 1, 4, 0x81, 0x84, 3, 5, 0x21, 0x80, 0xff };
 	static const uint16_t starts[] = { 34, 54, 38, 58, 42, 62, 0, 14, 0xffff };
@@ -753,7 +753,7 @@ Test(gso, hostile, .description = "V1-V6, S8: 200000 made-up packets and headers
 		uint32_t len = hostile_packet(&state, room, sizeof room);
 		uint32_t frame_max = random_next(&state) % 2 ? 1518 : 60 + random_next(&state) % 4000;
 		uint8_t *data = malloc(len + !len);
-		struct virtio_net_hdr_v1 hdr;
+		struct vnet_header hdr;
 		struct gso_request request;
 		enum gso_verdict verdict;
 		struct gso gso;

@@ -17,7 +17,7 @@ struct vnet_case {
 	bool valid;
 	uint8_t type; /* of the request, if valid */
 	uint32_t len;
-	struct virtio_net_hdr_v1 hdr;
+	struct vnet_header hdr;
 };
 
 #define HDR(f, t, size, start, offset)                                                             \
@@ -89,7 +89,7 @@ Test(vnet, read, .description = "V1-V5, V8: each case has a sentence")
 
 Test(vnet, hdr_len_is_ignored, .description = "V6: hdr_len lies; every value of it reads the same")
 {
-	struct virtio_net_hdr_v1 hdr = HDR(CSUM, TCPV4, 1448, 34, 16);
+	struct vnet_header hdr = HDR(CSUM, TCPV4, 1448, 34, 16);
 	struct gso_request first, request;
 	uint32_t hdr_len;
 
@@ -106,10 +106,10 @@ Test(vnet, wire_order, .description = "V8: little-endian, byte by byte")
 {
 	static const uint8_t bytes[12] = { 1, 4, 66, 0, 0xa8, 0x05, 0x36, 0, 0x10, 0, 0, 0 };
 	uint8_t expected[12];
-	struct virtio_net_hdr_v1 hdr;
+	struct vnet_header hdr;
 	struct gso_request request;
 
-	cr_assert_eq(VNET_HDR_LEN, 12);
+	cr_assert_eq(VNET_HDR_LEN, 24);
 	memcpy(&hdr, bytes, sizeof bytes);
 	cr_assert(vnet_read(&hdr, LEN, &request));
 	cr_assert(request.needs_csum && request.type == GSO_TCPV6 && request.size == 1448);
@@ -128,7 +128,7 @@ Test(vnet, wire_order, .description = "V8: little-endian, byte by byte")
 Test(vnet, write, .description = "V7: a single packet as it came, an unfinished one, superpackets of both versions")
 {
 	static const uint8_t zero[12];
-	struct virtio_net_hdr_v1 hdr;
+	struct vnet_header hdr;
 
 	memset(&hdr, 0xee, sizeof hdr);
 	vnet_write(&hdr, &(struct gso_request){ .type = GSO_NONE, .size = 1448, .csum_start = 34 });
@@ -151,7 +151,7 @@ Test(vnet, round_trip, .description = "V7, S10: what is written reads as what wa
 	for (i = 0; i < ARRAY_SIZE(types); i++)
 		for (needs = 0; needs < 2; needs++) {
 			struct gso_request in = { .type = types[i], .needs_csum = needs }, out;
-			struct virtio_net_hdr_v1 hdr;
+			struct vnet_header hdr;
 
 			in.size = types[i] == GSO_NONE ? 0 : 1448;
 			in.csum_start = needs ? 74 : 0;

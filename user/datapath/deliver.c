@@ -51,7 +51,7 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 		}
 	} else if (super->packet_cnt > 1) {
 		deliver->stats->rx_cut_again++;
-		cnt = gro_unmerge(gro, super, &deliver->iov[1]);
+		cnt = gro_unmerge(gro, super, &deliver->iov[1], NULL);
 		write_apart(deliver, &super->request, cnt);
 	} else {
 		deliver->stats->rx_drop_tap++;

@@ -18,7 +18,7 @@ struct deliver {
 	int tap_fd;
 	struct frame_stack *frames;
 	struct worker_stats *stats;
-	struct virtio_net_hdr_v1 header;
+	struct vnet_header header;
 	struct iovec iov[1 + GRO_MAX_PACKETS]; /* the first is the virtio header */
 	uint64_t cookies[GRO_MAX_PACKETS];     /* frame addresses */
 };

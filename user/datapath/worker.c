@@ -170,7 +170,7 @@ static bool carry_in(struct worker *worker, uint64_t now_ns)
  * is none. */
 static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 {
-	struct virtio_net_hdr_v1 header;
+	struct vnet_header header;
 	struct gso_request request;
 	int len = tap_read(worker->config.tap_fd, &header, buffer, UMEM_SUPERPACKET_ROOM);
 
@@ -345,7 +345,7 @@ static int open_engine(struct worker *worker)
 		.max_packets = GRO_MAX_PACKETS,
 		.max_bytes = 65535,
 		.hold_ns = worker->config.hold_ns,
-		.merge_tcp = worker->config.merge_tcp,
+		.merge = worker->config.merge_tcp ? GRO_MERGE_TCP : 0,
 		.accept_unfinished = worker->config.accept_unfinished,
 	};
 

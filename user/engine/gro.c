@@ -45,6 +45,8 @@ const char *const gro_reason_names[GRO_REASON_CNT] = {
 	[GRO_RECONFIGURE] = "reconfigure",
 	[GRO_SHUTDOWN] = "shutdown",
 	[GRO_NOT_SERVED] = "not_served",
+	[GRO_LEFT_ALONE] = "left_alone",
+	[GRO_EXEMPT] = "exempt",
 };
 
 static uint32_t entry_count(const struct gro_config *config)
@@ -557,7 +559,7 @@ static __attribute__((noinline)) void offer_any(struct gro *gro, const struct gr
 	parse_packet(packet->data, packet->len, packet->len, &arrival.view);
 	/* Headers that gso.c would not cut behind must not be merged under. */
 	if (view->class != PARSE_TCP || view->payload_off > HEADER_SLOT_LEN ||
-	    view->obstacle != PARSE_CLEAR || !gro->config.merge_tcp)
+	    view->obstacle != PARSE_CLEAR || !(gro->config.merge & GRO_MERGE_TCP))
 		pass_foreign(gro, arrival);
 	else if (verify(gro, &arrival))
 		offer_tcp(gro, &arrival, now_ns);
@@ -567,7 +569,7 @@ static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet
 {
 	struct arrival arrival = { .packet = packet };
 
-	if (unlikely(!gro->config.merge_tcp || !parse_plain(packet->data, packet->len, &arrival.view)))
+	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP) || !parse_plain(packet->data, packet->len, &arrival.view)))
 		offer_any(gro, packet, now_ns);
 	else if (verify(gro, &arrival))
 		offer_tcp(gro, &arrival, now_ns);
@@ -723,6 +725,7 @@ struct gro_super *gro_next(struct gro *gro)
 	gro->ready_head = gro->table.links[entry].next;
 	if (gro->ready_head == FLOW_NONE)
 		gro->ready_tail = FLOW_NONE;
+	gro->supers[entry].fragment_cnt = gro->supers[entry].packet_cnt;
 	return &gro->supers[entry];
 }
 
@@ -763,10 +766,12 @@ static void restore_first_header(struct gro_super *super)
 	store_u16(tcp + 16, super->saved_l4_csum);
 }
 
-uint32_t gro_unmerge(struct gro *gro, struct gro_super *super, struct iovec *iov)
+uint32_t gro_unmerge(struct gro *gro, struct gro_super *super, struct iovec *iov, bool *more)
 {
 	uint32_t cnt = super->packet_cnt, idx = super->first_block;
 
+	if (more)
+		memset(more, 0, cnt * sizeof *more);
 	if (super->request.type != GSO_NONE) {
 		restore_first_header(super);
 		super->request.type = GSO_NONE;

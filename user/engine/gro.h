@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Reassembly: packets of a flow are queued where they lie; the first one's header is
- * amended to cover all; the superpacket is delivered once (rules R1-R17, D1-D7).
+ * amended to cover all; the superpacket is delivered once (rules R1-R20, D1-D7).
  *
  *      gro_offer(burst)      packets join the held superpacket of their flow, or flush it
  *      gro_burst_end()       nothing more is being received: flush by age (D4)
@@ -28,14 +28,36 @@
 enum gro_csum {
 	GRO_CSUM_UNKNOWN,  /* to be verified in software */
 	GRO_CSUM_VERIFIED, /* somebody else has verified it */
+	GRO_CSUM_WRONG,    /* of deliveries only */
 };
 
+/*
+ * One fragment of a packet; nearly always all of it. A packet in several is a run of these, all but the
+ * last with `more` set, as AF_XDP has it (XDP_PKT_CONTD). The headers lie in its first fragment, else
+ * it passes as PARSE_FOREIGN. A packet has at most GRO_FRAGMENTS_MAX.
+ */
 struct gro_packet {
-	uint8_t *data;   /* the whole frame, linear */
-	uint32_t len;
-	uint8_t csum;    /* enum gro_csum */
-	uint64_t cookie; /* the caller's name for the packet's memory */
+	uint8_t *data;   /* of the first fragment: the Ethernet header */
+	uint32_t len;    /* of this fragment */
+	uint8_t csum;    /* enum gro_csum, of the packet; in its first fragment */
+	bool more;       /* the packet goes on in the next one */
+	uint64_t cookie; /* the caller's name for the fragment's memory */
 };
+
+/* As many as one AF_XDP packet can have in copy mode (MAX_SKB_FRAGS + 1). */
+#define GRO_FRAGMENTS_MAX 18u
+
+/* What is merged: protocols, and tunnels within which TCP is (and UDP, where that is named too). */
+#define GRO_MERGE_TCP (1u << 0)
+#define GRO_MERGE_UDP (1u << 1) /* R18: receivers differ, so it is opt-in */
+#define GRO_MERGE_VXLAN (1u << 2)
+#define GRO_MERGE_GENEVE (1u << 3)
+#define GRO_MERGE_GRE (1u << 4)
+#define GRO_MERGE_IPIP (1u << 5)
+#define GRO_MERGE_ALL ((1u << 6) - 1)
+
+/* R18: packets of one UDP superpacket at most (UDP_GRO_CNT_MAX). */
+#define GRO_UDP_PACKETS_MAX 64u
 
 /* Why a superpacket, or a packet alone, was delivered. */
 enum gro_reason {
@@ -57,19 +79,36 @@ enum gro_reason {
 	GRO_RECONFIGURE,
 	GRO_SHUTDOWN,
 	GRO_NOT_SERVED,     /* R20: another protocol, malformed, or merging switched off */
+	GRO_LEFT_ALONE,     /* adaptive: merging this flow has kept failing */
+	GRO_EXEMPT,         /* pass_ports, min_payload */
 	GRO_REASON_CNT,
 };
 
 /* Names of the reasons as status and metrics print them, e.g. "out_of_sequence". */
 extern const char *const gro_reason_names[GRO_REASON_CNT];
 
+/* R16: what Linux takes (GRO_MAX_SIZE). */
+#define GRO_BIG_BYTES_MAX (8u * 65535u)
+
+#define GRO_PASS_PORTS 16u
+
 struct gro_config {
 	uint32_t flows;       /* superpackets held at the same time; oldest goes first when full (D3) */
-	uint32_t packets;     /* packets in the engine's hands at the same time, deliveries included */
-	uint32_t max_packets; /* of one superpacket, 2 to GRO_MAX_PACKETS */
-	uint32_t max_bytes;   /* of one superpacket behind the link-layer header, at most 65535 (R16) */
+	uint32_t packets;     /* fragments in the engine's hands at the same time, deliveries included */
+	uint32_t max_packets; /* of one superpacket, 2 to GRO_MAX_PACKETS; fragments count */
+	uint32_t max_bytes;   /* of one superpacket behind the link-layer header; beyond 65535, to
+			       * GRO_BIG_BYTES_MAX, only TCP over IPv6 goes, in BIG TCP form (R16) */
+	uint32_t min_payload; /* packets with less pass untouched; 0: all may merge */
 	uint64_t hold_ns;     /* longest hold across bursts; 0: to the end of the burst (D4) */
-	bool merge_tcp;
+	uint64_t idle_ns;     /* with hold_ns: all is flushed when nothing has come for this long; 0: off */
+	uint32_t merge;       /* GRO_MERGE_*; 0: nothing */
+	uint16_t vxlan_port, geneve_port; /* 0: IANA's */
+	uint16_t pass_ports[GRO_PASS_PORTS]; /* TCP and UDP ports, either end, that pass untouched; 0: none */
+	uint16_t headroom;    /* bytes before a packet's data that may be written; BIG TCP wants 8 */
+	bool flush_all_when_full; /* D3: the patent's policy; else the oldest goes */
+	bool adaptive;        /* flows whose merging keeps failing are left alone for a while */
+	bool marks;           /* who takes deliveries reads fixed_id and accecn: then fixed IDs without DF
+			       * (R12) and equal CWR (R13) merge too. Never over a virtio header */
 	/* Accept packets whose L4 checksum field holds just the pseudo-header sum, as the kernel does
 	 * on veth, where a peer sends them so; they are handed on as unfinished. Nowhere else. */
 	bool accept_unfinished;
@@ -104,6 +143,7 @@ struct gro_super {
 	/* read: what it is, as the front end must be told; type GSO_NONE with packet_cnt 1 */
 	struct gso_request request;
 	uint32_t packet_cnt;   /* read */
+	uint32_t fragment_cnt; /* read: iovecs and cookies; packet_cnt unless packets came in several */
 	uint32_t len;          /* read: bytes in all, one header and all payloads */
 
 	/* private */
@@ -122,6 +162,7 @@ struct gro_super {
 	uint8_t saved_flags;
 	bool unfinished;       /* the packets' L4 checksums are unfinished (accept_unfinished) */
 	uint8_t reason;        /* read: enum gro_reason */
+	uint8_t csum;          /* read: enum gro_csum; GRO_CSUM_UNKNOWN: nobody has looked */
 } __attribute__((aligned(64)));
 
 /*
@@ -160,8 +201,9 @@ size_t gro_memory_size(const struct gro_config *config);
 int gro_init(struct gro *gro, const struct gro_config *config, void *memory);
 
 /*
- * Offers cnt packets in the order of their arrival at now_ns. Takes ownership of as many as it
- * returns: fewer than cnt only when gro_next() and gro_release() must make room first.
+ * Offers cnt fragments in the order of their arrival at now_ns. Takes ownership of as many as it
+ * returns, whole packets only: fewer than cnt when gro_next() and gro_release() must make room first,
+ * when the last packet is not complete, or when one exceeds GRO_FRAGMENTS_MAX, which is never taken.
  */
 uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns);
 
@@ -171,7 +213,7 @@ void gro_burst_end(struct gro *gro, uint64_t now_ns);
 /* Flushes everything held, oldest first (D6). */
 void gro_flush(struct gro *gro, enum gro_reason reason);
 
-/* When the oldest held superpacket must be flushed by gro_burst_end(); UINT64_MAX: nothing held. */
+/* When gro_burst_end() should be called at the latest; UINT64_MAX: nothing held. */
 uint64_t gro_deadline(const struct gro *gro);
 
 /* Packets in the engine's hands: held by flows, or in deliveries that were not released. */
@@ -181,18 +223,19 @@ uint32_t gro_owned_packets(const struct gro *gro);
 struct gro_super *gro_next(struct gro *gro);
 
 /* Describes a delivery for a gathering write: the first packet with its (amended) header, then the
- * payload of each other. iov has room for packet_cnt entries; returns how many were filled. */
+ * payload of each other. iov has room for fragment_cnt entries; returns how many were filled. */
 uint32_t gro_iovecs(const struct gro *gro, const struct gro_super *super, struct iovec *iov);
 
 /*
- * Takes the merging of a delivery back: restores the first header, and describes each packet
+ * Takes the merging of a delivery back: restores the first header, and describes each fragment
  * as it came, one iovec each, in order (for V9: a front end that refuses the superpacket).
- * super->request then describes each of them.
+ * super->request then describes each packet. more, if it is not NULL, says of each fragment whether
+ * its packet goes on in the next one.
  */
-uint32_t gro_unmerge(struct gro *gro, struct gro_super *super, struct iovec *iov);
+uint32_t gro_unmerge(struct gro *gro, struct gro_super *super, struct iovec *iov, bool *more);
 
-/* Gives the packets of a delivery back: their cookies in order of arrival (room for packet_cnt).
- * Returns packet_cnt. super is invalid afterwards. */
+/* Gives the packets of a delivery back: the cookies of their fragments in order of arrival (room for
+ * fragment_cnt). Returns fragment_cnt. super is invalid afterwards. */
 uint32_t gro_release(struct gro *gro, struct gro_super *super, uint64_t *cookies);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Segmentation: a cursor over one superpacket that yields wire packets, each as a
- * freshly written header and a slice of the untouched payload (rules S1-S5, S8-S10).
+ * freshly written header and a slice of the untouched payload (rules S1-S10). A superpacket that
+ * comes in fragments is for gso_stream.h (S11).
  *
  * The caller opens a superpacket, then takes segments one by one, at whatever pace
  * its descriptors allow; nothing is allocated and nothing needs closing. The
@@ -29,17 +30,28 @@ enum gso_type {
 	GSO_NONE, /* an ordinary packet */
 	GSO_TCPV4,
 	GSO_TCPV6,
+	GSO_UDP, /* IPv4 or IPv6, as the headers say (S6) */
 };
 
+/* S6: segments of one UDP superpacket at most, as in Linux (UDP_MAX_SEGMENTS). */
+#define GSO_UDP_SEGMENTS_MAX 128u
+
 struct gso_request {
-	uint8_t type;         /* enum gso_type */
+	uint8_t type;         /* enum gso_type; within a tunnel, of the packet inside */
 	bool needs_csum;      /* the L4 checksum field holds the pseudo-header sum only (S5) */
 	bool fixed_id;        /* S4, R12: the segments share one IPv4 ID. No virtio header can say so:
 			       * only our own reassembly, or a caller of the library, can */
+	bool accecn;          /* R13: CWR belongs to every segment, not to the first (S3); no virtio
+			       * header can say so either */
+	bool outer_fixed_id;  /* as fixed_id, of the tunnel's IPv4 header */
+	bool outer_csum;      /* the tunnel's UDP checksum is there; told, never believed (S7) */
+	uint8_t outer_version; /* of the tunnel's IP header, 4 or 6; told, never believed */
 	uint16_t size;        /* payload bytes of each segment, the MSS; unused with GSO_NONE */
 	uint16_t csum_start;  /* with needs_csum: first byte to sum, from the frame's start */
 	uint16_t csum_offset; /* with needs_csum: where the sum goes, from csum_start */
 	uint16_t hdr_len;     /* bytes of header, told to receivers as a hint, never believed (V6); 0: untold */
+	uint16_t inner_l3_off; /* S7: IP header of the packet inside a tunnel; 0: no tunnel */
+	uint16_t outer_l4_off; /* UDP or GRE header of the tunnel; 0: no tunnel */
 };
 
 enum gso_verdict {

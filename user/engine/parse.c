@@ -222,3 +222,17 @@ void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 	else
 		stop(view, PARSE_FOREIGN, PARSE_NOT_IP);
 }
+
+bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
+		 const struct parse_tunnels *tunnels, struct packet_view *view)
+{
+	(void)data, (void)linear_len, (void)frame_len, (void)tunnels, (void)view;
+	return false;
+}
+
+bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
+		    uint16_t inner_l3_off, struct packet_view *view)
+{
+	(void)data, (void)linear_len, (void)frame_len, (void)inner_l3_off, (void)view;
+	return false;
+}

@@ -12,6 +12,13 @@
  * being merged, or stopped the walk. They are independent: a packet with IPv4 options
  * is PARSE_TCP (it can be cut, S2) with PARSE_IP_OPTIONS (it cannot be merged, R2).
  * A candidate for merging is PARSE_TCP or PARSE_UDP with PARSE_CLEAR, nothing else.
+ *
+ * Tunnels (R19): parse_packet() sees the outermost packet only. Who merges or cuts within tunnels
+ * asks parse_inner() next, which turns the view into that of the packet inside; one level, no more.
+ *
+ *      plain     | Eth VLAN | IP ext | TCP or UDP | payload
+ *      tunnel    | Eth VLAN | IP ext | UDP, GRE or nothing | VXLAN, GENEVE | Eth VLAN | IP ext | TCP | payload
+ *                           ^ outer_l3_off  ^ outer_l4_off                           ^ l3_off
  */
 #ifndef SUPERPACKET_PARSE_H
 #define SUPERPACKET_PARSE_H
@@ -57,16 +64,43 @@ enum parse_obstacle {
  * upper layer; a chain longer than this is an attack or a test, and is PARSE_IP_EXTENSION. */
 #define PARSE_MAX_EXTENSIONS 8u
 
-/* Offsets count from the first byte of the frame. */
+/* What carries the packet that the view describes. */
+enum parse_tunnel {
+	PARSE_NO_TUNNEL,
+	PARSE_VXLAN,  /* RFC 7348: UDP, 8 bytes, an Ethernet frame */
+	PARSE_GENEVE, /* RFC 8926: UDP, 8 bytes and options, an Ethernet frame or an IP packet */
+	PARSE_GRE,    /* RFC 2784, 2890: an Ethernet frame (0x6558) or an IP packet */
+	PARSE_IPIP,   /* RFC 2003, 4213, 2473: IPv4 or IPv6 in either */
+};
+
+#define PARSE_TUNNEL_BIT(tunnel) (1u << (tunnel))
+
+/* Which tunnels parse_inner() enters, and the UDP ports that say so. */
+struct parse_tunnels {
+	uint32_t enter;       /* PARSE_TUNNEL_BIT() of each; 0: none */
+	uint16_t vxlan_port;  /* destination ports, host order */
+	uint16_t geneve_port;
+};
+
+/* IANA's. */
+#define VXLAN_PORT 4789u
+#define GENEVE_PORT 6081u
+
+/* Offsets count from the first byte of the frame. Within a tunnel all fields but the last four
+ * describe the packet inside. */
 struct packet_view {
 	uint8_t class;       /* enum parse_class */
 	uint8_t obstacle;    /* enum parse_obstacle */
 	uint8_t ip_version;  /* 4 or 6; valid from PARSE_ADDRESSED on, 0 before */
 	uint8_t protocol;    /* upper-layer protocol, the fragment header's too; 0: unknown, any */
-	uint16_t l3_off;     /* IP header; everything before it is Ethernet and VLAN tags */
+	uint16_t l3_off;     /* IP header; everything before it is Ethernet and VLAN tags, or the tunnel */
 	uint16_t l4_off;     /* TCP or UDP header; valid from PARSE_PORTS on */
 	uint16_t payload_off; /* first payload byte; valid for PARSE_TCP and PARSE_UDP */
 	uint32_t payload_len; /* to the end of the IP packet: Ethernet padding is no payload (R4) */
+	uint8_t tunnel;      /* enum parse_tunnel; PARSE_NO_TUNNEL: the other three are 0 */
+	uint8_t outer_version; /* 4 or 6 */
+	uint16_t outer_l3_off; /* IP header of the tunnel */
+	uint16_t outer_l4_off; /* UDP or GRE header; PARSE_IPIP: l3_off of the packet inside */
 };
 
 /*
@@ -78,7 +112,27 @@ void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		  struct packet_view *view);
 
 /*
- * The same for the packets that nearly all are, TCP over IPv4 or IPv6 with neither tags nor options
+ * Steps into the tunnel: view is what parse_packet() said of the same bytes. Where it is a tunnel that
+ * is to be entered, view becomes that of the packet inside, and true is returned: its class and obstacle
+ * are those of the walk within (PARSE_FOREIGN with PARSE_NOT_IP: an ARP frame, say), its outer fields
+ * are set. False, and view as it was: no such tunnel, or one whose own header is cut off, of another
+ * version, or marked as something else than data (GENEVE's O bit, VXLAN-GPE's P bit, GRE's routing and
+ * sequence bits). The packet inside must end where the tunnel's does, else its obstacle is
+ * PARSE_IP_LENGTH: bytes behind it would be lost (S10). No checksum is looked at.
+ */
+bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
+		 const struct parse_tunnels *tunnels, struct packet_view *view);
+
+/*
+ * The same where somebody else says where the IP header inside begins (a virtio header, a request):
+ * whatever stands between the outer UDP header and it belongs to the tunnel. The outer packet must be
+ * UDP, GRE or IP-in-IP; view->tunnel is PARSE_VXLAN for any kind over UDP.
+ */
+bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
+		    uint16_t inner_l3_off, struct packet_view *view);
+
+/*
+ * parse_packet() for the packets that nearly all are, TCP over IPv4 or IPv6 with neither tags nor options
  * nor extension headers, in a few comparisons; false for any other, which is to be walked. It is
  * here to be inlined.
  */

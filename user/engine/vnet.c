@@ -50,7 +50,7 @@ static bool read_type(uint8_t gso_type, uint8_t *type)
 	}
 }
 
-bool vnet_read(const struct virtio_net_hdr_v1 *hdr, uint32_t len, struct gso_request *request)
+bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *request)
 {
 	*request = (struct gso_request){
 		.needs_csum = hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -69,7 +69,7 @@ bool vnet_read(const struct virtio_net_hdr_v1 *hdr, uint32_t len, struct gso_req
 	return !request->needs_csum || request->csum_offset == TCP_CSUM_OFFSET; /* V3 */
 }
 
-void vnet_write(struct virtio_net_hdr_v1 *hdr, const struct gso_request *request)
+void vnet_write(struct vnet_header *hdr, const struct gso_request *request)
 {
 	memset(hdr, 0, sizeof *hdr);
 	if (request->needs_csum) {

@@ -17,18 +17,46 @@
 
 #include "gso.h"
 
-/* The 12-byte form with num_buffers; tunnel offloads would need the 24-byte form (V8). */
-#define VNET_HDR_LEN ((uint32_t)sizeof(struct virtio_net_hdr_v1))
+/* The 24-byte form, whose last fields are for tunnels (V8; virtio_net_hdr_v1_hash_tunnel of Linux
+ * 6.17). Kernels that know nothing of tunnels skip what is behind the first twelve bytes. */
+struct vnet_header {
+	uint8_t flags;
+	uint8_t gso_type;
+	__le16 hdr_len;
+	__le16 gso_size;
+	__le16 csum_start;
+	__le16 csum_offset;
+	__le16 num_buffers;
+	uint8_t hash[8];         /* value, report, padding: 0 */
+	__le16 outer_th_offset;  /* tunnel's UDP header, from the Ethernet header */
+	__le16 inner_nh_offset;  /* IP header of the packet inside */
+};
+
+#define VNET_HDR_LEN ((uint32_t)sizeof(struct vnet_header))
+
+/* Bits of gso_type and flags that the installed headers do not know yet. */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
+#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 0x20
+#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM
+#define VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM 8
+#endif
 
 /*
  * Reads the header of a packet of len bytes (without the header) into *request.
- * Returns false when the header is invalid by itself (V1, V3, V5) or asks for what was not
- * offered (UDP, tunnels): the packet is dropped and counted. What only the packet's own headers
+ * Returns false when the header is invalid by itself (V1, V3, V5, V8) or asks for what nobody
+ * offers (UFO): the packet is dropped and counted. What only the packet's own headers
  * can tell (V2, V4) is left to gso_open(). hdr_len is never used (V6).
  */
-bool vnet_read(const struct virtio_net_hdr_v1 *hdr, uint32_t len, struct gso_request *request);
+bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *request);
 
-/* Writes the header that describes a packet as *request does (V7). */
-void vnet_write(struct virtio_net_hdr_v1 *hdr, const struct gso_request *request);
+/* Writes the header that describes a packet as *request does (V7). A tunnel over UDP is told with its
+ * offsets; others (GRE, IP in IP) cannot be: they look like what is inside, with its csum_start, which
+ * does for a host that terminates them. */
+void vnet_write(struct vnet_header *hdr, const struct gso_request *request);
 
 #endif

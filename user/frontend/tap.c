@@ -147,7 +147,7 @@ bool tap_is_here(const struct tap *tap)
 	       strcmp(ifr.ifr_name, name) == 0;
 }
 
-int tap_read(int fd, struct virtio_net_hdr_v1 *hdr, void *buffer, uint32_t room)
+int tap_read(int fd, struct vnet_header *hdr, void *buffer, uint32_t room)
 {
 	const struct iovec iov[] = {
 		{ .iov_base = hdr, .iov_len = sizeof(*hdr) },

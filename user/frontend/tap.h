@@ -39,7 +39,7 @@ bool tap_is_here(const struct tap *tap);
  * the longest superpacket (UMEM_SUPERPACKET_ROOM), because what does not fit is cut off without
  * notice. Returns the packet's length without the header, -EAGAIN when there is none, or -errno.
  */
-int tap_read(int fd, struct virtio_net_hdr_v1 *hdr, void *buffer, uint32_t room);
+int tap_read(int fd, struct vnet_header *hdr, void *buffer, uint32_t room);
 
 /*
  * Writes one packet: iov[0] is the virtio header (filled in by the caller), the rest the packet.
