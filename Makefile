@@ -71,7 +71,13 @@ test: deps                                  ## install what is needed, build wit
 bench-quick:                                ## first figures of the engine, beside DPDK's libraries where they can be had
 	@tools/deps.sh bench
 	$(SUBMAKE) $(B)/bench-engine
-	$(B)/bench-engine
+	$(B)/bench-engine --processes 1
+
+bench-engine:                               ## the engine beside DPDK's libraries: medians and spread, JSON, a plot
+	@tools/deps.sh bench
+	$(SUBMAKE) $(B)/bench-engine
+	$(B)/bench-engine --json $(B)/bench-engine.json
+	tools/bench_plot.py $(B)/bench-engine.json $(B)/bench-engine.svg
 
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
@@ -168,4 +174,4 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test bench-quick deps tests unit-tests install uninstall clean help
+.PHONY: all demo test bench-quick bench-engine deps tests unit-tests install uninstall clean help

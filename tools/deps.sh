@@ -4,7 +4,8 @@
 # Installs what building, testing and the demo need, as Debian packages.
 #
 #   tools/deps.sh          compiler, libraries, test tools
-#   tools/deps.sh bench    the same, and DPDK to compare with (optional: its absence is no error)
+#   tools/deps.sh bench    the same, and DPDK to compare with and gnuplot (optional: their absence is no
+#                          error)
 #
 # When everything is there, this asks dpkg only: no network, no root, some milliseconds.
 set -eu
@@ -18,7 +19,7 @@ packages="
 "
 optional=""
 if [ "${1:-}" = bench ]; then
-	optional="libdpdk-dev"
+	optional="libdpdk-dev gnuplot-nox"
 fi
 
 die()
