@@ -8,6 +8,7 @@
  */
 #include "packet_builder.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ETH_P_IPV4 0x0800
@@ -18,6 +19,14 @@
 #define PROTO_TCP 6
 #define PROTO_UDP 17
 #define PROTO_EXPERIMENT 253
+#define PROTO_IPV4 4
+#define PROTO_IPV6 41
+#define PROTO_GRE 47
+
+#define ETH_P_BRIDGED 0x6558 /* an Ethernet frame in GRE or GENEVE */
+#define GRE_CSUM 0x8000u
+#define GRE_KEY 0x2000u
+#define GRE_SEQUENCE 0x1000u
 
 struct cursor {
 	uint8_t *base;
@@ -415,6 +424,164 @@ struct packet packet_udp6(void)
 	return packet_base(PACKET_L3_IPV6, PACKET_L4_UDP);
 }
 
+struct packet_tunnel packet_tunnel(enum packet_tunnel_kind kind, enum packet_l3 outer)
+{
+	struct packet_tunnel t = {
+		.kind = kind,
+		.outer = packet_base(outer, PACKET_L4_NONE),
+		.ethernet = kind == PACKET_VXLAN || kind == PACKET_GENEVE,
+		.vni = 42,
+		.flags = kind == PACKET_VXLAN ? 0x08 : 0,
+		.options_words = PACKET_AUTO,
+		.key_value = 42,
+		.protocol = PACKET_AUTO,
+	};
+
+	t.outer.dst_mac[5] = 0x12;
+	t.outer.src_mac[5] = 0x11;
+	if (outer == PACKET_L3_IPV4) {
+		memcpy(t.outer.saddr, (uint8_t[]){198, 51, 100, 1}, 4);
+		memcpy(t.outer.daddr, (uint8_t[]){198, 51, 100, 2}, 4);
+	} else {
+		t.outer.saddr[5] = t.outer.daddr[5] = 1;
+	}
+	t.outer.ip_id = 0x4321;
+	t.outer.sport = 50000;
+	if (kind == PACKET_VXLAN || kind == PACKET_GENEVE) {
+		t.outer.l4 = PACKET_L4_UDP;
+		t.outer.dport = kind == PACKET_VXLAN ? 4789 : 6081;
+	}
+	return t;
+}
+
+/* Ethertype of the packet inside. */
+static uint32_t inner_type(const struct packet_tunnel *t, const struct packet *p)
+{
+	if (t->protocol != PACKET_AUTO)
+		return (uint32_t)t->protocol;
+	if (t->ethernet)
+		return ETH_P_BRIDGED;
+	return p->l3 == PACKET_L3_IPV6 ? ETH_P_V6 : ETH_P_IPV4;
+}
+
+static void put_vxlan(struct cursor *c, const struct packet_tunnel *t)
+{
+	uint8_t *h = put(c, 8);
+
+	if (!h)
+		return;
+	h[0] = t->flags;
+	set32(h + 4, t->vni << 8);
+}
+
+static void put_geneve(struct cursor *c, const struct packet_tunnel *t, const struct packet *p)
+{
+	uint8_t *h = put(c, 8);
+	int words = t->options_words == PACKET_AUTO ? (int)(t->options_len / 4) : t->options_words;
+
+	if (!h)
+		return;
+	h[0] = (uint8_t)(t->version << 6 | (words & 0x3f));
+	h[1] = t->flags;
+	set16(h + 2, inner_type(t, p));
+	set32(h + 4, t->vni << 8);
+	put_bytes(c, t->options, t->options_len);
+}
+
+static void put_gre(struct cursor *c, const struct packet_tunnel *t, const struct packet *p)
+{
+	put16(c, (t->csum ? GRE_CSUM : 0) | (t->key ? GRE_KEY : 0) |
+			 (t->sequence ? GRE_SEQUENCE : 0) | t->gre_flags | (t->version & 7u));
+	put16(c, inner_type(t, p));
+	if (t->csum)
+		put(c, 4);
+	if (t->key) {
+		put16(c, t->key_value >> 16);
+		put16(c, t->key_value);
+	}
+	if (t->sequence) {
+		put16(c, t->sequence_value >> 16);
+		put16(c, t->sequence_value);
+	}
+}
+
+static void put_tunnel(struct cursor *c, const struct packet_tunnel *t, const struct packet *p)
+{
+	if (t->kind == PACKET_VXLAN)
+		put_vxlan(c, t);
+	else if (t->kind == PACKET_GENEVE)
+		put_geneve(c, t, p);
+	else if (t->kind == PACKET_GRE)
+		put_gre(c, t, p);
+}
+
+/* Puts the packet inside behind the tunnel's header, without its Ethernet header where there is none. */
+static void put_inner(struct cursor *c, const struct packet_tunnel *t, const struct packet *p,
+		      struct packet_layout *inner)
+{
+	uint8_t *at = c->base + c->len;
+	size_t len = packet_build(p, at, c->cap - c->len, inner), skip;
+
+	if (len == 0) {
+		c->overflow = true;
+		return;
+	}
+	skip = t->kind == PACKET_VXLAN || (t->ethernet && t->kind != PACKET_IPIP) ? 0 : inner->l3_off;
+	memmove(at, at + skip, len - skip);
+	c->len += len - skip;
+	inner->l3_off -= skip;
+	inner->l4_off -= skip;
+	inner->payload_off -= skip;
+	inner->ip_end -= skip;
+}
+
+static struct packet_layout shifted(const struct packet_layout *inner, size_t by)
+{
+	return (struct packet_layout){
+		.l3_off = inner->l3_off + by,
+		.l4_off = inner->l4_off + by,
+		.payload_off = inner->payload_off + by,
+		.ip_end = inner->ip_end + by,
+		.inner_off = by,
+	};
+}
+
+size_t packet_build_in(const struct packet_tunnel *t, const struct packet *p, void *buf, size_t cap,
+		       struct packet_layout *layout)
+{
+	struct packet outer = t->outer;
+	struct packet_layout inner, around;
+	struct cursor c = {.base = malloc(cap), .cap = cap};
+	size_t tunnel_len, len = 0;
+
+	if (!c.base)
+		return 0;
+	put_tunnel(&c, t, p);
+	tunnel_len = c.len;
+	if (!c.overflow)
+		put_inner(&c, t, p, &inner);
+	if (c.overflow)
+		goto out;
+	if (t->kind == PACKET_GRE && t->csum)
+		set16(c.base + 4, (uint16_t)~packet_fold(packet_sum(c.base, c.len, 0)) ^ t->csum_xor);
+	if (outer.protocol == PACKET_AUTO && t->kind == PACKET_GRE)
+		outer.protocol = PROTO_GRE;
+	if (outer.protocol == PACKET_AUTO && t->kind == PACKET_IPIP)
+		outer.protocol = p->l3 == PACKET_L3_IPV6 ? PROTO_IPV6 : PROTO_IPV4;
+	outer.payload = c.base;
+	outer.payload_len = c.len;
+	len = packet_build(&outer, buf, cap, &around);
+	if (layout) {
+		*layout = shifted(&inner, around.payload_off + tunnel_len);
+		layout->outer_l3_off = around.l3_off;
+		layout->outer_l4_off = around.l4_off;
+		layout->tunnel_off = around.payload_off;
+	}
+out:
+	free(c.base);
+	return len;
+}
+
 void packet_timestamp(struct packet *p, uint8_t opt[12], uint32_t tsval, uint32_t tsecr)
 {
 	opt[0] = 1;
@@ -471,19 +638,13 @@ static bool l4_csum_ok(const uint8_t *ip, uint8_t protocol, const uint8_t *l4, s
 	return true;
 }
 
-bool packet_csums_ok(const void *frame, size_t len)
+/* Of the IP packet in @len bytes at @ip, by the ethertype that announced it. */
+static bool ip_csums_ok(const uint8_t *ip, size_t len, uint16_t type)
 {
-	const uint8_t *f = frame, *ip;
-	size_t off = 12, ip_len, l4_off;
+	size_t ip_len, l4_off;
 	uint8_t protocol = 0;
 
-	while (off + 4 <= len && (get16(f + off) == ETH_P_VLAN || get16(f + off) == ETH_P_QINQ))
-		off += 4;
-	if (off + 2 > len)
-		return false;
-	ip = f + off + 2;
-	len -= off + 2;
-	if (get16(f + off) == ETH_P_IPV4) {
+	if (type == ETH_P_IPV4) {
 		if (len < 20 || (ip_len = get16(ip + 2)) > len)
 			return false;
 		l4_off = (ip[0] & 15u) * 4;
@@ -494,7 +655,7 @@ bool packet_csums_ok(const void *frame, size_t len)
 		if (get16(ip + 6) & 0x3fff) /* a fragment: the sum covers more than we have */
 			return true;
 		protocol = ip[9];
-	} else if (get16(f + off) == ETH_P_V6) {
+	} else if (type == ETH_P_V6) {
 		if (len < 40 || (ip_len = 40u + get16(ip + 4)) > len)
 			return false;
 		l4_off = ipv6_l4_off(ip, ip_len, &protocol);
@@ -504,4 +665,63 @@ bool packet_csums_ok(const void *frame, size_t len)
 		return true;
 	}
 	return l4_csum_ok(ip, protocol, ip + l4_off, ip_len - l4_off);
+}
+
+/* Offset of the ethertype behind the VLAN tags, 0 if it is cut off. */
+static size_t type_off(const uint8_t *f, size_t len)
+{
+	size_t off = 12;
+
+	while (off + 4 <= len && (get16(f + off) == ETH_P_VLAN || get16(f + off) == ETH_P_QINQ))
+		off += 4;
+	return off + 2 <= len ? off : 0;
+}
+
+bool packet_csums_ok(const void *frame, size_t len)
+{
+	const uint8_t *f = frame;
+	size_t off = type_off(f, len);
+
+	return off && ip_csums_ok(f + off + 2, len - off - 2, get16(f + off));
+}
+
+/* GRE's own sum goes from its header to the end of the outer IP packet. */
+static bool gre_csum_ok(const uint8_t *gre, size_t len)
+{
+	if (len < 4)
+		return false;
+	return !(get16(gre) & GRE_CSUM) || packet_fold(packet_sum(gre, len, 0)) == 0xffff;
+}
+
+bool packet_tunnel_csums_ok(const void *frame, size_t len, size_t inner_off)
+{
+	const uint8_t *f = frame, *ip;
+	size_t off = type_off(f, len), l4_off, ip_len;
+	uint8_t protocol;
+	uint16_t type;
+
+	if (!packet_csums_ok(frame, len) || inner_off >= len)
+		return false;
+	ip = f + off + 2;
+	if (ip[0] >> 4 == 6) {
+		ip_len = 40u + get16(ip + 4);
+		l4_off = ipv6_l4_off(ip, ip_len, &protocol);
+	} else {
+		ip_len = get16(ip + 2);
+		l4_off = (ip[0] & 15u) * 4;
+		protocol = ip[9];
+	}
+	if (protocol == PROTO_GRE && !gre_csum_ok(ip + l4_off, ip_len - l4_off))
+		return false;
+	len = (size_t)(ip - f) + ip_len - inner_off;
+	/* What is inside: an IP packet where the header before it says so, else a frame. */
+	if (protocol == PROTO_IPV4 || protocol == PROTO_IPV6)
+		type = protocol == PROTO_IPV4 ? ETH_P_IPV4 : ETH_P_V6;
+	else if (protocol == PROTO_GRE)
+		type = get16(ip + l4_off + 2);
+	else /* GENEVE; VXLAN has zeroes there */
+		type = get16(ip + l4_off + 10);
+	if (type == ETH_P_IPV4 || type == ETH_P_V6)
+		return ip_csums_ok(f + inner_off, len, type);
+	return packet_csums_ok(f + inner_off, len);
 }

@@ -15,6 +15,8 @@
  *
  *   Ethernet | VLAN * vlan_cnt | IPv4 + ip_options or IPv6 + ext * ext_cnt | L4 | payload | padding
  *
+ * A packet goes into a tunnel as the payload of another one (packet_build_in()).
+ *
  * Multi-byte numbers are in host order here and in wire order in the buffer.
  * A struct may be copied freely; it only points to option and payload bytes of the caller.
  */
@@ -141,12 +143,49 @@ struct packet {
 	size_t payload_len;
 };
 
-/* Where the parts of a built packet begin. */
+enum packet_tunnel_kind {
+	PACKET_VXLAN,
+	PACKET_GENEVE,
+	PACKET_GRE,
+	PACKET_IPIP, /* 4in4, 6in4, 4in6, 6in6: outer.l3 and the packet inside say which */
+};
+
+/*
+ * What goes around a packet. The outer packet is a struct packet like any other: its MAC addresses,
+ * VLAN tags, TTL, TOS, DF, ID, extension headers, ports and UDP checksum are used, its payload is not.
+ */
+struct packet_tunnel {
+	enum packet_tunnel_kind kind;
+	struct packet outer;
+	bool ethernet; /* an Ethernet frame inside, else an IP packet; VXLAN: always, IPIP: never */
+	/* VXLAN and GENEVE */
+	uint32_t vni;
+	uint8_t flags; /* first byte of VXLAN; second one of GENEVE (O and C bits) */
+	/* GENEVE */
+	uint8_t options[252];
+	size_t options_len; /* multiple of 4 */
+	int options_words;  /* the header's own field; PACKET_AUTO */
+	/* GRE */
+	bool csum, key, sequence; /* which fields are there */
+	uint32_t key_value, sequence_value;
+	uint16_t csum_xor;        /* damage */
+	uint16_t gre_flags;       /* OR-ed into the first word */
+	/* GENEVE and GRE */
+	uint8_t version;
+	int protocol; /* ethertype of what is inside; PACKET_AUTO */
+};
+
+/* Where the parts of a built packet begin. Within a tunnel, those of the packet inside. */
 struct packet_layout {
 	size_t l3_off;
 	size_t l4_off;
 	size_t payload_off;
 	size_t ip_end;	/* end of the payload, before Ethernet padding */
+	/* Of packets in tunnels, else 0. */
+	size_t outer_l3_off;
+	size_t outer_l4_off; /* UDP or GRE header; IPIP: l3_off */
+	size_t tunnel_off;   /* VXLAN, GENEVE or GRE header */
+	size_t inner_off;    /* Ethernet header inside, or l3_off */
 };
 
 /*
@@ -173,6 +212,18 @@ struct packet_ext *packet_push_ext(struct packet *p, uint8_t type, uint16_t len)
  */
 size_t packet_build(const struct packet *p, void *buf, size_t cap, struct packet_layout *layout);
 
+/*
+ * A good tunnel from 198.51.100.1 to 198.51.100.2, or 2001:db8:1::1 to 2001:db8:1::2, VNI 42, IANA's
+ * ports. An Ethernet frame inside but for IPIP and GRE; no GRE fields, no options. The outer UDP
+ * checksum is right; PACKET_CSUM_ZERO in outer.l4_csum leaves it out.
+ */
+struct packet_tunnel packet_tunnel(enum packet_tunnel_kind kind, enum packet_l3 outer);
+
+/* As packet_build(), of a packet within a tunnel. The Ethernet header of @p is used where the tunnel
+ * carries frames. Checksums are right at all levels; an unfinished one inside is summed as it is. */
+size_t packet_build_in(const struct packet_tunnel *tunnel, const struct packet *p, void *buf,
+		       size_t cap, struct packet_layout *layout);
+
 /* The byte of the test stream at position @pos; its period is no power of two. */
 uint8_t packet_pattern(uint32_t pos);
 
@@ -188,5 +239,11 @@ uint16_t packet_fold(uint64_t sum);
  * a broken length is "no".
  */
 bool packet_csums_ok(const void *frame, size_t len);
+
+/*
+ * The same of a packet within a tunnel, at all levels: outer IP, outer UDP, GRE, and the packet inside,
+ * whose Ethernet frame, or IP packet, begins @inner_off bytes into the frame (packet_layout).
+ */
+bool packet_tunnel_csums_ok(const void *frame, size_t len, size_t inner_off);
 
 #endif
