@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The walk: Ethernet, VLAN tags, IP, extension headers, TCP or UDP.
+ * The walk: Ethernet, VLAN tags, IP, extension headers, TCP or UDP; and the same again in a tunnel.
  *
  * Each step gets the offset where its header begins and two bounds: `linear`, how many
  * bytes may be read, and `end`, where the packet ends according to the layer above it
@@ -223,16 +223,196 @@ void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		stop(view, PARSE_FOREIGN, PARSE_NOT_IP);
 }
 
+/*
+ * Tunnels: from the outer packet's view to where the packet inside begins and what it is.
+ */
+
+#define ETH_P_BRIDGED 0x6558u /* "transparent Ethernet bridging": a frame, in GRE and GENEVE */
+
+#define VXLAN_LEN 8u
+#define GENEVE_LEN 8u
+#define GRE_LEN 4u
+
+/* RFC 7348: the I bit, and nothing else but what VXLAN-GBP adds, whose policy ID (with its G, D and A
+ * bits) is a label like the VNI. Other bits change what follows: VXLAN-GPE's version, P and O, the
+ * remote checksum's. */
+#define VXLAN_I 0x08000000u
+#define VXLAN_MINDED 0x7fb70000u
+
+#define GENEVE_VERSION 0xc0u
+#define GENEVE_OPTIONS 0x3fu /* in words of 4 bytes */
+#define GENEVE_O 0x80u       /* a control packet (RFC 8926 section 3.4) */
+
+#define GRE_C 0x8000u
+#define GRE_K 0x2000u
+
+/* What was found in the tunnel. */
+struct inner {
+	uint32_t off;  /* first byte behind the tunnel's header */
+	uint32_t type; /* ETH_P_IP, ETH_P_IPV6, or ETH_P_BRIDGED for a frame */
+};
+
+static bool enter_vxlan(const uint8_t *data, uint32_t off, uint32_t bound, struct inner *inner)
+{
+	if (off + VXLAN_LEN > bound || (load_be32(data + off) & VXLAN_MINDED) != VXLAN_I)
+		return false;
+	*inner = (struct inner){ off + VXLAN_LEN, ETH_P_BRIDGED };
+	return true;
+}
+
+static bool enter_geneve(const uint8_t *data, uint32_t off, uint32_t bound, struct inner *inner)
+{
+	if (off + GENEVE_LEN > bound || data[off] & GENEVE_VERSION || data[off + 1] & GENEVE_O)
+		return false;
+	inner->off = off + GENEVE_LEN + (data[off] & GENEVE_OPTIONS) * 4u;
+	inner->type = load_be16(data + off + 2);
+	return true;
+}
+
+/* RFC 2784 and 2890. Whatever else is set means another version or fields that count packets (S). */
+static bool enter_gre(const uint8_t *data, uint32_t off, uint32_t bound, struct inner *inner)
+{
+	uint32_t flags;
+
+	if (off + GRE_LEN > bound)
+		return false;
+	flags = load_be16(data + off);
+	if (flags & ~(GRE_C | GRE_K))
+		return false;
+	inner->off = off + GRE_LEN + (flags & GRE_C ? 4 : 0) + (flags & GRE_K ? 4 : 0);
+	inner->type = load_be16(data + off + 2);
+	return true;
+}
+
+/* Which tunnel the outer packet can be; PARSE_VXLAN stands for all over UDP. */
+static enum parse_tunnel tunnel_of(const struct packet_view *outer)
+{
+	if (outer->tunnel != PARSE_NO_TUNNEL)
+		return PARSE_NO_TUNNEL;
+	if (outer->class == PARSE_UDP)
+		return PARSE_VXLAN;
+	if (outer->obstacle != PARSE_L4_OTHER)
+		return PARSE_NO_TUNNEL;
+	if (outer->protocol == IPPROTO_GRE)
+		return PARSE_GRE;
+	if (outer->protocol == IPPROTO_IPIP || outer->protocol == IPPROTO_IPV6)
+		return PARSE_IPIP;
+	return PARSE_NO_TUNNEL;
+}
+
+/* Where the outer IP packet ends. The walk has found its length good, else there is no tunnel. */
+static uint32_t outer_end(const uint8_t *data, const struct packet_view *outer)
+{
+	const uint8_t *ip = data + outer->l3_off;
+
+	return outer->l3_off + (outer->ip_version == 4 ? load_be16(ip + 2) : IPV6_LEN + load_be16(ip + 4));
+}
+
+static inline uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Walks an Ethernet frame's tags: *inner then says where its IP header is, and its ethertype. */
+static void walk_link(const uint8_t *data, uint32_t bound, struct inner *inner)
+{
+	uint32_t len = parse_link_len(data + inner->off, bound - inner->off);
+
+	if (len)
+		inner->type = load_be16(data + inner->off + len - 2);
+	inner->off += len;
+}
+
+/*
+ * Makes *view that of the packet inside, which lies between inner->off and end. Nothing of
+ * the outer packet but its place is kept, and that it has IPv4 options.
+ */
+static bool walk_inner(const uint8_t *data, uint32_t linear, uint32_t end, struct inner inner,
+		       enum parse_tunnel tunnel, struct packet_view *view)
+{
+	uint32_t bound = least(linear, end);
+	bool options = view->ip_version == 4 && (data[view->l3_off] & 0xf) * 4u > IPV4_MIN_LEN;
+
+	if (inner.off > bound)
+		return false; /* the tunnel's header is cut off */
+	if (inner.type == ETH_P_BRIDGED)
+		walk_link(data, bound, &inner);
+	else if (inner.type != ETH_P_IP && inner.type != ETH_P_IPV6)
+		return false;
+	if (inner.off > LAST_HEADER_OFF)
+		return false;
+	*view = (struct packet_view){
+		.obstacle = options ? PARSE_IP_OPTIONS : PARSE_CLEAR,
+		.l3_off = (uint16_t)inner.off,
+		.tunnel = (uint8_t)tunnel,
+		.outer_version = view->ip_version,
+		.outer_l3_off = view->l3_off,
+		.outer_l4_off = view->l4_off,
+	};
+	if (inner.type == ETH_P_IP)
+		walk_ipv4(data, inner.off, bound, end, view);
+	else if (inner.type == ETH_P_IPV6)
+		walk_ipv6(data, inner.off, bound, end, view);
+	else
+		stop(view, PARSE_FOREIGN, PARSE_NOT_IP);
+	if (view->class >= PARSE_TCP && view->payload_off + view->payload_len != end)
+		view->obstacle = PARSE_IP_LENGTH;
+	return true;
+}
+
 bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		 const struct parse_tunnels *tunnels, struct packet_view *view)
 {
-	(void)data, (void)linear_len, (void)frame_len, (void)tunnels, (void)view;
-	return false;
+	enum parse_tunnel tunnel = tunnel_of(view);
+	uint32_t linear = least(linear_len, frame_len), end, bound;
+	struct inner inner;
+	bool entered;
+
+	if (tunnel == PARSE_NO_TUNNEL)
+		return false;
+	if (tunnel == PARSE_VXLAN) {
+		uint16_t port = load_be16(data + view->l4_off + 2);
+
+		if (port != tunnels->vxlan_port)
+			tunnel = port == tunnels->geneve_port ? PARSE_GENEVE : PARSE_NO_TUNNEL;
+	}
+	if (!(tunnels->enter & PARSE_TUNNEL_BIT(tunnel)) || tunnel == PARSE_NO_TUNNEL)
+		return false;
+	end = outer_end(data, view);
+	bound = least(linear, end);
+	if (tunnel == PARSE_VXLAN) {
+		entered = enter_vxlan(data, view->payload_off, bound, &inner);
+	} else if (tunnel == PARSE_GENEVE) {
+		entered = enter_geneve(data, view->payload_off, bound, &inner);
+	} else if (tunnel == PARSE_GRE) {
+		entered = enter_gre(data, view->l4_off, bound, &inner);
+	} else {
+		inner.off = view->l4_off;
+		inner.type = view->protocol == IPPROTO_IPIP ? ETH_P_IP : ETH_P_IPV6;
+		entered = true;
+	}
+	return entered && walk_inner(data, linear, end, inner, tunnel, view);
 }
 
 bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		    uint16_t inner_l3_off, struct packet_view *view)
 {
-	(void)data, (void)linear_len, (void)frame_len, (void)inner_l3_off, (void)view;
-	return false;
+	enum parse_tunnel tunnel = tunnel_of(view);
+	uint32_t linear = least(linear_len, frame_len), end, least_off = view->l4_off;
+	struct inner inner = { .off = inner_l3_off };
+
+	if (tunnel == PARSE_NO_TUNNEL)
+		return false;
+	if (tunnel == PARSE_VXLAN)
+		least_off += UDP_LEN;
+	else if (tunnel == PARSE_GRE)
+		least_off += GRE_LEN;
+	end = outer_end(data, view);
+	if (inner.off < least_off || inner.off >= least(linear, end))
+		return false;
+	inner.type = data[inner.off] >> 4 == 6 ? ETH_P_IPV6 : ETH_P_IP;
+	if (tunnel == PARSE_IPIP &&
+	    (inner.off != least_off || (inner.type == ETH_P_IP) != (view->protocol == IPPROTO_IPIP)))
+		return false;
+	return walk_inner(data, linear, end, inner, tunnel, view);
 }

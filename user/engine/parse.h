@@ -86,8 +86,8 @@ struct parse_tunnels {
 #define VXLAN_PORT 4789u
 #define GENEVE_PORT 6081u
 
-/* Offsets count from the first byte of the frame. Within a tunnel all fields but the last four
- * describe the packet inside. */
+/* Offsets count from the first byte of the frame. Within a tunnel all fields but tunnel and the outer
+ * ones describe the packet inside. In this order nothing is padding. */
 struct packet_view {
 	uint8_t class;       /* enum parse_class */
 	uint8_t obstacle;    /* enum parse_obstacle */
@@ -96,9 +96,9 @@ struct packet_view {
 	uint16_t l3_off;     /* IP header; everything before it is Ethernet and VLAN tags, or the tunnel */
 	uint16_t l4_off;     /* TCP or UDP header; valid from PARSE_PORTS on */
 	uint16_t payload_off; /* first payload byte; valid for PARSE_TCP and PARSE_UDP */
-	uint32_t payload_len; /* to the end of the IP packet: Ethernet padding is no payload (R4) */
-	uint8_t tunnel;      /* enum parse_tunnel; PARSE_NO_TUNNEL: the other three are 0 */
+	uint8_t tunnel;      /* enum parse_tunnel; PARSE_NO_TUNNEL: the three outer fields are 0 */
 	uint8_t outer_version; /* 4 or 6 */
+	uint32_t payload_len; /* to the end of the IP packet: Ethernet padding is no payload (R4) */
 	uint16_t outer_l3_off; /* IP header of the tunnel */
 	uint16_t outer_l4_off; /* UDP or GRE header; PARSE_IPIP: l3_off of the packet inside */
 };
@@ -115,10 +115,14 @@ void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
  * Steps into the tunnel: view is what parse_packet() said of the same bytes. Where it is a tunnel that
  * is to be entered, view becomes that of the packet inside, and true is returned: its class and obstacle
  * are those of the walk within (PARSE_FOREIGN with PARSE_NOT_IP: an ARP frame, say), its outer fields
- * are set. False, and view as it was: no such tunnel, or one whose own header is cut off, of another
- * version, or marked as something else than data (GENEVE's O bit, VXLAN-GPE's P bit, GRE's routing and
- * sequence bits). The packet inside must end where the tunnel's does, else its obstacle is
- * PARSE_IP_LENGTH: bytes behind it would be lost (S10). No checksum is looked at.
+ * are set. False, and view as it was: no such tunnel; one already (one level, R19); or one whose own
+ * header is cut off, of another version, or marked as something else than data (GENEVE's O bit,
+ * VXLAN-GPE's bits, GRE's routing and sequence bits), or that carries neither frames nor IP.
+ *
+ * Obstacles of two levels: IPv4 options of the outer packet are PARSE_IP_OPTIONS unless the walk within
+ * meets something else. The packet inside must end where the tunnel does, else a TCP or UDP packet,
+ * still of that class, has the obstacle PARSE_IP_LENGTH: the bytes behind it (Ethernet padding
+ * inside, mostly) would be lost (S10). No checksum is looked at.
  */
 bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		 const struct parse_tunnels *tunnels, struct packet_view *view);
@@ -126,7 +130,8 @@ bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 /*
  * The same where somebody else says where the IP header inside begins (a virtio header, a request):
  * whatever stands between the outer UDP header and it belongs to the tunnel. The outer packet must be
- * UDP, GRE or IP-in-IP; view->tunnel is PARSE_VXLAN for any kind over UDP.
+ * UDP, GRE or IP-in-IP, and the IP header behind its header; view->tunnel is PARSE_VXLAN for any kind
+ * over UDP. The version of the packet inside is what its first byte says.
  */
 bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		    uint16_t inner_l3_off, struct packet_view *view);
