@@ -46,6 +46,7 @@ struct gso_request {
 	bool outer_fixed_id;  /* as fixed_id, of the tunnel's IPv4 header */
 	bool outer_csum;      /* the tunnel's UDP checksum is there; told, never believed (S7) */
 	uint8_t outer_version; /* of the tunnel's IP header, 4 or 6; told, never believed */
+	bool outer_udp;       /* the tunnel is over UDP, the one kind that a virtio header can tell (V8) */
 	uint16_t size;        /* payload bytes of each segment, the MSS; unused with GSO_NONE */
 	uint16_t csum_start;  /* with needs_csum: first byte to sum, from the frame's start */
 	uint16_t csum_offset; /* with needs_csum: where the sum goes, from csum_start */

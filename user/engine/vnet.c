@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The virtio header is 12 bytes that somebody else wrote. vnet_read() copies what it means into a
+ * The virtio header is 24 bytes that somebody else wrote. vnet_read() copies what it means into a
  * request, and each value is judged before anything is done with it.
  */
 #include <linux/if_ether.h>
@@ -8,6 +8,10 @@
 #include "vnet.h"
 
 #define IPV4_MIN_LEN 20u
+#define IPV6_LEN 40u
+#define UDP_LEN 8u
+
+#define TUNNEL_BITS (VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 | VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6)
 
 /* The kernel's own mark for lists of unequal segments (GSO_BY_FRAGS); never a size. */
 #define SIZE_BY_FRAGS 0xffffu
@@ -45,9 +49,50 @@ static bool read_type(uint8_t gso_type, uint8_t *type)
 	case VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN:
 		*type = GSO_TCPV6;
 		return true;
-	default: /* UFO, USO and tunnels were not offered; ECN alone means nothing */
+	case VIRTIO_NET_HDR_GSO_UDP_L4: /* V3: UDP has no ECN bit */
+		*type = GSO_UDP;
+		return true;
+	default: /* UFO was not offered; ECN alone means nothing */
 		return false;
 	}
+}
+
+/* V3. In UDP the sum is mandatory, and there are no more segments than Linux makes: counted from
+ * csum_start, where the UDP header is said to be. */
+static bool superpacket_valid(const struct gso_request *request, uint32_t len)
+{
+	uint32_t headers = request->csum_start + UDP_LEN;
+
+	if (request->size == 0 || request->size == SIZE_BY_FRAGS) /* V1 */
+		return false;
+	if (request->type != GSO_UDP)
+		return !request->needs_csum || request->csum_offset == TCP_CSUM_OFFSET;
+	return request->needs_csum && request->csum_offset == UDP_CSUM_OFFSET &&
+	       (len <= headers || (len - headers) <= (uint64_t)request->size * GSO_UDP_SEGMENTS_MAX);
+}
+
+/*
+ * V8, and V5 at all levels: outer IP, UDP, the tunnel's header, inner IP and the header that is summed
+ * follow each other with room for the shortest of each. A tunnel carries a superpacket, whose sum
+ * is unfinished.
+ */
+static bool read_tunnel(const struct vnet_header *hdr, struct gso_request *request)
+{
+	uint8_t bits = hdr->gso_type & TUNNEL_BITS;
+	uint32_t outer_ip_len, inner_ip_len;
+
+	if (bits == TUNNEL_BITS || request->type == GSO_NONE || !request->needs_csum)
+		return false;
+	request->outer_udp = true;
+	request->outer_version = bits == VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 ? 4 : 6;
+	request->outer_csum = hdr->flags & VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
+	request->outer_l4_off = read_le16(&hdr->outer_th_offset);
+	request->inner_l3_off = read_le16(&hdr->inner_nh_offset);
+	outer_ip_len = request->outer_version == 4 ? IPV4_MIN_LEN : IPV6_LEN;
+	inner_ip_len = request->type == GSO_TCPV6 ? IPV6_LEN : IPV4_MIN_LEN;
+	return request->outer_l4_off >= ETH_HLEN + outer_ip_len &&
+	       request->inner_l3_off >= request->outer_l4_off + UDP_LEN &&
+	       request->csum_start >= request->inner_l3_off + inner_ip_len;
 }
 
 bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *request)
@@ -58,19 +103,33 @@ bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *
 		.csum_start = read_le16(&hdr->csum_start),
 		.csum_offset = read_le16(&hdr->csum_offset),
 	};
-	if (!read_type(hdr->gso_type, &request->type))
+	if (!read_type(hdr->gso_type & ~TUNNEL_BITS, &request->type))
 		return false;
 	if (request->needs_csum && !csum_valid(request, len))
 		return false;
-	if (request->type == GSO_NONE)
-		return true;
-	if (request->size == 0 || request->size == SIZE_BY_FRAGS) /* V1 */
+	if (hdr->gso_type & TUNNEL_BITS && !read_tunnel(hdr, request))
 		return false;
-	return !request->needs_csum || request->csum_offset == TCP_CSUM_OFFSET; /* V3 */
+	return request->type == GSO_NONE || superpacket_valid(request, len);
+}
+
+static void write_tunnel(struct vnet_header *hdr, const struct gso_request *request)
+{
+	hdr->gso_type |= request->outer_version == 4 ? VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
+						     : VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6;
+	if (request->outer_csum)
+		hdr->flags |= VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
+	write_le16(&hdr->outer_th_offset, request->outer_l4_off);
+	write_le16(&hdr->inner_nh_offset, request->inner_l3_off);
 }
 
 void vnet_write(struct vnet_header *hdr, const struct gso_request *request)
 {
+	static const uint8_t types[] = {
+		[GSO_TCPV4] = VIRTIO_NET_HDR_GSO_TCPV4,
+		[GSO_TCPV6] = VIRTIO_NET_HDR_GSO_TCPV6,
+		[GSO_UDP] = VIRTIO_NET_HDR_GSO_UDP_L4,
+	};
+
 	memset(hdr, 0, sizeof *hdr);
 	if (request->needs_csum) {
 		hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -79,10 +138,11 @@ void vnet_write(struct vnet_header *hdr, const struct gso_request *request)
 	}
 	if (request->type == GSO_NONE)
 		return;
-	hdr->gso_type = request->type == GSO_TCPV4 ? VIRTIO_NET_HDR_GSO_TCPV4
-						   : VIRTIO_NET_HDR_GSO_TCPV6;
+	hdr->gso_type = types[request->type];
 	write_le16(&hdr->gso_size, request->size);
 	/* A TAP puts this much into the skb's head and the rest into pages; without it, all 64 KB
 	 * become one linear allocation (tun_alloc_skb()), 2 % slower to write. */
 	write_le16(&hdr->hdr_len, request->hdr_len);
+	if (request->outer_udp)
+		write_tunnel(hdr, request);
 }

@@ -9,6 +9,12 @@
  *      NEEDS_CSUM    NONE         -          the sum's range and place  ordinary, unfinished
  *      NEEDS_CSUM    TCPV4/6      MSS        of the TCP header, 16     a superpacket
  *      0             TCPV4/6      MSS        -                         the same, sum from scratch
+ *      NEEDS_CSUM    UDP_L4       length     of the UDP header, 6      datagrams of one length (S6)
+ *      NEEDS_CSUM    one of these | TUNNEL   of the header inside      a superpacket in a UDP tunnel
+ *
+ * With a tunnel, outer_th_offset and inner_nh_offset lead to the outer UDP header and to the IP header
+ * inside, and the flag UDP_TUNNEL_CSUM says that the outer checksum field is not zero. Without, they mean
+ * nothing: kernels before the end of 2025 leave there what lay on their stack.
  */
 #ifndef SUPERPACKET_VNET_H
 #define SUPERPACKET_VNET_H
@@ -27,12 +33,14 @@ struct vnet_header {
 	__le16 csum_start;
 	__le16 csum_offset;
 	__le16 num_buffers;
-	uint8_t hash[8];         /* value, report, padding: 0 */
+	uint8_t hash[8];         /* value, report, padding: not ours */
 	__le16 outer_th_offset;  /* tunnel's UDP header, from the Ethernet header */
 	__le16 inner_nh_offset;  /* IP header of the packet inside */
 };
 
 #define VNET_HDR_LEN ((uint32_t)sizeof(struct vnet_header))
+
+_Static_assert(sizeof(struct vnet_header) == 24, "virtio_net_hdr_v1_hash_tunnel");
 
 /* Bits of gso_type and flags that the installed headers do not know yet. */
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
@@ -50,13 +58,17 @@ struct vnet_header {
  * Reads the header of a packet of len bytes (without the header) into *request.
  * Returns false when the header is invalid by itself (V1, V3, V5, V8) or asks for what nobody
  * offers (UFO): the packet is dropped and counted. What only the packet's own headers
- * can tell (V2, V4) is left to gso_open(). hdr_len is never used (V6).
+ * can tell (V2, V4) is left to gso_open(), and so are the place and the version of the headers of a
+ * tunnel: their order is checked, not what is there. hdr_len is never used (V6).
  */
 bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *request);
 
-/* Writes the header that describes a packet as *request does (V7). A tunnel over UDP is told with its
- * offsets; others (GRE, IP in IP) cannot be: they look like what is inside, with its csum_start, which
- * does for a host that terminates them. */
+/*
+ * Writes the header that describes a packet as *request does (V7). A tunnel over UDP (outer_udp) is told
+ * with its offsets. Others (GRE, IP in IP) cannot be: their superpackets look like what is inside, of its
+ * type and with its csum_start. That does for a host that terminates them, where the type is looked at
+ * behind the tunnel only; a host that forwards them could not cut them rightly.
+ */
 void vnet_write(struct vnet_header *hdr, const struct gso_request *request);
 
 #endif
