@@ -168,7 +168,7 @@ $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/lib
 $(B)/tests/bpf_%: $(B)/tests/bpf/test_%.o $(B)/tests/packet_builder.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion -lxdp -lbpf -o $@
 
-$(B)/tests/nic_nic $(B)/tests/nic_steer: $(B)/tests/nic/nic_bed.o
+$(B)/tests/nic_nic $(B)/tests/nic_steer $(B)/tests/nic_superpackets: $(B)/tests/nic/nic_bed.o
 $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion $(DAEMON_LIBS) -o $@
 
