@@ -419,7 +419,8 @@ Test(gro, limits_are_checked)
 		  -EINVAL },
 		{ "more iovecs than one write takes", 1, 1, GRO_MAX_PACKETS + 1, 1000, -EINVAL },
 		{ "no bytes", 1, 1, 2, 0, -EINVAL },
-		{ "more bytes than a length field says", 1, 1, 2, 65536, -EINVAL },
+		{ "longest BIG TCP", 1, 1, 2, GRO_BIG_BYTES_MAX, 0 },
+		{ "more bytes than Linux takes", 1, 1, 2, GRO_BIG_BYTES_MAX + 1, -EINVAL },
 		{ "flows beyond measure", (1u << 24) + 1, 1, 2, 1000, -EINVAL },
 		{ "packets beyond measure", 1, (1u << 24) + 1, 2, 1000, -EINVAL },
 	};

@@ -27,7 +27,7 @@
 /* What is known of the L4 checksum of an offered packet (R8). */
 enum gro_csum {
 	GRO_CSUM_UNKNOWN,  /* to be verified in software */
-	GRO_CSUM_VERIFIED, /* somebody else has verified it */
+	GRO_CSUM_VERIFIED, /* somebody else has verified it; of a tunnel's packet, the outer one */
 	GRO_CSUM_WRONG,    /* of deliveries only */
 };
 
@@ -90,6 +90,8 @@ extern const char *const gro_reason_names[GRO_REASON_CNT];
 /* R16: what Linux takes (GRO_MAX_SIZE). */
 #define GRO_BIG_BYTES_MAX (8u * 65535u)
 
+#define BIG_TCP_HEADROOM 8u /* bytes of the header that such a superpacket has more */
+
 #define GRO_PASS_PORTS 16u
 
 struct gro_config {
@@ -118,15 +120,16 @@ struct gro_config {
 /* Iovecs of a superpacket at most: one write takes 1024 (IOV_MAX), the caller adds a header. */
 #define GRO_MAX_PACKETS 512u
 
-/* One packet in the engine's hands. Where its payload lies follows from its superpacket: behind
- * payload_off bytes, and request.size bytes long but for the last packet's. */
+/* One fragment in the engine's hands. Where its payload lies follows from its superpacket: behind
+ * payload_off bytes of a packet's first fragment, and size bytes in all but for the last packet's. */
 struct gro_segment {
 	uint8_t *data;
 	uint64_t cookie;
-	uint32_t len; /* of the frame as it came */
+	uint32_t len; /* of the fragment as it came */
+	bool more;    /* its packet goes on in the next one */
 };
 
-/* The packets behind the first one of a superpacket, in order. In blocks of two cache lines: a list
+/* The fragments behind the first one of a superpacket, in order. In blocks of two cache lines: a list
  * would miss the cache once a packet. */
 #define GRO_BLOCK_SEGMENTS 5u
 
@@ -135,35 +138,47 @@ struct gro_block {
 	uint32_t next; /* block of the same superpacket; stale in the last one */
 } __attribute__((aligned(64)));
 
+/* How the IPv4 ID moves from packet to packet; the second one decides (R12). */
+enum gro_id_mode { GRO_ID_UNDECIDED, GRO_ID_INCREMENTING, GRO_ID_FIXED };
+
 /* A superpacket, held or delivered; of one packet (D5) or many. Two cache lines, of which an append
- * needs the first. */
+ * needs the first. Private, but for what is marked. */
 struct gro_super {
-	struct gro_segment first; /* private: against its header others are compared */
+	struct gro_segment first; /* against its header others are compared */
+	uint32_t packet_cnt;      /* read */
+	uint32_t fragment_cnt;    /* read: iovecs and cookies; packet_cnt unless packets came in several */
+	uint32_t len;             /* read: bytes in all, one header and all payloads */
+	uint32_t next_seq;        /* TCP (R14) */
+	uint32_t last_block;      /* valid from two fragments on */
+	uint16_t l3_off, l4_off, payload_off; /* of the innermost packet */
+	uint16_t size;            /* payload of the first packet */
+	uint16_t last_id, outer_last_id;  /* R12 */
+	uint8_t id_mode, outer_id_mode;   /* enum gro_id_mode */
+	uint8_t ip_version, protocol;
+	uint8_t tunnel;           /* enum parse_tunnel */
+	uint8_t fill;             /* segments in the last block; GRO_BLOCK_SEGMENTS: a new one is due */
+	uint8_t later_flags;      /* FIN and PSH of the packets behind the first (R17) */
+	bool unfinished;          /* the packets' L4 checksums are unfinished (accept_unfinished) */
 
 	/* read: what it is, as the front end must be told; type GSO_NONE with packet_cnt 1 */
 	struct gso_request request;
-	uint32_t packet_cnt;   /* read */
-	uint32_t fragment_cnt; /* read: iovecs and cookies; packet_cnt unless packets came in several */
-	uint32_t len;          /* read: bytes in all, one header and all payloads */
-
-	/* private */
-	uint32_t next_seq;
-	uint16_t l3_off, l4_off, payload_off;
-	uint16_t last_id;
-	uint8_t ip_version;
-	uint8_t id_mode;
-	uint8_t later_flags;   /* FIN and PSH of the packets behind the first (R17) */
-	uint8_t fill;          /* segments in the last block; GRO_BLOCK_SEGMENTS: a new one is due */
-
-	uint32_t first_block, last_block; /* valid from two packets on */
+	uint32_t first_block;     /* valid from two fragments on */
 	uint64_t first_ns;
-	/* private: what completion overwrites in the first header, for gro_unmerge() */
-	uint16_t saved_ip_len, saved_ip_csum, saved_l4_csum;
+	uint16_t outer_l3_off, outer_l4_off; /* of the tunnel; without one, those of the packet */
+	uint8_t outer_version, outer_protocol; /* D2 */
+	uint8_t reason;           /* read: enum gro_reason */
+	uint8_t csum;             /* read: enum gro_csum; GRO_CSUM_UNKNOWN: nobody has looked. What was
+				   * accepted as unfinished counts as verified: request.needs_csum */
+
+	/* what completion overwrites in the first header, for gro_unmerge() */
+	uint16_t saved_ip_len, saved_ip_csum, saved_l4_len, saved_l4_csum;
+	uint16_t saved_outer_len, saved_outer_ip_csum, saved_outer_l4_len, saved_outer_csum;
 	uint8_t saved_flags;
-	bool unfinished;       /* the packets' L4 checksums are unfinished (accept_unfinished) */
-	uint8_t reason;        /* read: enum gro_reason */
-	uint8_t csum;          /* read: enum gro_csum; GRO_CSUM_UNKNOWN: nobody has looked */
+	uint8_t lead; /* bytes put before the first packet's data (BIG TCP) */
 } __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct gro_super, request) == 64, "an append touches one cache line");
+_Static_assert(sizeof(struct gro_super) == 128, "two cache lines");
 
 /*
  * How the packets between two hosts came so far, where unfinished checksums are accepted: a sender
@@ -183,9 +198,12 @@ struct gro {
 	struct gro_block *blocks;
 	uint32_t *free_blocks;          /* stack */
 	uint32_t free_block_cnt;
-	uint32_t owned_cnt;             /* packets offered and not released */
+	uint32_t owned_cnt;             /* fragments offered and not released */
 	uint32_t ready_head, ready_tail; /* completed, waiting for gro_next() */
 	uint32_t recent;                /* held by the flow of the packet before, FLOW_NONE: none */
+	uint32_t pass_port_cnt;         /* of config.pass_ports, which begin with them */
+	uint64_t last_ns;               /* when packets last came */
+	struct parse_tunnels tunnels;   /* those entered */
 	struct gro_config config;
 	uint64_t flushes[GRO_REASON_CNT]; /* read: superpackets of two or more packets, by reason */
 	uint64_t singles[GRO_REASON_CNT]; /* read: packets that went up alone, by reason */
@@ -203,7 +221,8 @@ int gro_init(struct gro *gro, const struct gro_config *config, void *memory);
 /*
  * Offers cnt fragments in the order of their arrival at now_ns. Takes ownership of as many as it
  * returns, whole packets only: fewer than cnt when gro_next() and gro_release() must make room first,
- * when the last packet is not complete, or when one exceeds GRO_FRAGMENTS_MAX, which is never taken.
+ * when the last packet is not complete, or when one exceeds GRO_FRAGMENTS_MAX (or config.packets),
+ * which is never taken.
  */
 uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns);
 
@@ -216,7 +235,7 @@ void gro_flush(struct gro *gro, enum gro_reason reason);
 /* When gro_burst_end() should be called at the latest; UINT64_MAX: nothing held. */
 uint64_t gro_deadline(const struct gro *gro);
 
-/* Packets in the engine's hands: held by flows, or in deliveries that were not released. */
+/* Fragments in the engine's hands: held by flows, or in deliveries that were not released. */
 uint32_t gro_owned_packets(const struct gro *gro);
 
 /* The next delivery, NULL when there is none; valid until it is released. */

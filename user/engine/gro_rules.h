@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The rules by which a packet joins a held superpacket: R2, R3, R8 and R10-R16, as pure
- * functions of the packet and of what is held. For gro.c alone.
+ * The rules by which a packet joins a held superpacket: R2, R3, R7, R8, R10-R16 and R18, as pure
+ * functions of the packet and of what is held. For gro.c and gro_held.h alone.
  *
  * Rules that want bytes equal are written as differences: 0 says that the rule holds. Each
  * is stated once and serves both ways through gro.c:
@@ -26,21 +26,31 @@
 /* What is known of a packet stays in registers only where all that asks is one function. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* How the IPv4 ID moves from packet to packet; the second one decides (R12). */
-enum id_mode { ID_UNDECIDED, ID_INCREMENTING, ID_FIXED };
+/* What few packets need stays out of the way of the others. */
+#define COLD __attribute__((noinline, cold, unused))
 
 /* What is known of the packet in hand. */
 struct arrival {
-	const struct gro_packet *packet;
+	const struct gro_packet *packet; /* its first fragment, in which all headers are */
+	uint32_t fragment_cnt;
+	uint32_t len;           /* of all fragments */
 	struct packet_view view;
-	bool unfinished; /* its L4 checksum field holds the pseudo-header sum only */
+	uint8_t outer_protocol; /* of the outermost IP header; view.protocol without a tunnel */
+	uint8_t csum;           /* enum gro_csum: what is known of it now */
+	bool unfinished;        /* its L4 checksum field holds the pseudo-header sum only */
 };
 
 /* How far a superpacket reaches. A copy, so that a run of packets has it in registers. */
 struct reach {
-	uint32_t packet_cnt, len, next_seq, last_block;
-	uint16_t last_id;
-	uint8_t id_mode, fill, later_flags;
+	uint32_t fragment_cnt, len, next_seq, last_block;
+	uint16_t last_id, outer_last_id;
+	uint8_t id_mode, outer_id_mode, fill, later_flags;
+};
+
+/* What bounds a superpacket. */
+struct bounds {
+	uint32_t max_bytes, min_payload;
+	bool marks; /* CWR (R13) and fixed IDs without DF (R12) merge */
 };
 
 /* ---- whose flow (R10); a is the first packet held, b the one in hand ---- */
@@ -81,8 +91,8 @@ static ALWAYS_INLINE bool same_flow(const struct gro_super *super, const struct 
 	const uint8_t *ip_a = a + super->l3_off, *ip_b = b + view->l3_off;
 
 	return !port_diff(a + super->l4_off, b + view->l4_off) &&
-	       super->ip_version == view->ip_version && super->l3_off == view->l3_off &&
-	       !address_diff(ip_a, ip_b, view->ip_version) &&
+	       super->ip_version == view->ip_version && super->protocol == view->protocol &&
+	       super->l3_off == view->l3_off && !address_diff(ip_a, ip_b, view->ip_version) &&
 	       flow_label(ip_a, view->ip_version) == flow_label(ip_b, view->ip_version) &&
 	       !link_diff(a, b, view->l3_off);
 }
@@ -102,12 +112,13 @@ static ALWAYS_INLINE uint64_t ip_diff(const uint8_t *a, const uint8_t *b, unsign
 
 /* R13: {offset, reserved, flags, window} but for FIN and PSH, the ACK number, all option bytes.
  * The urgent pointer too, which means nothing without URG but is part of the bytes that must come
- * back. CWR never appends. */
-static ALWAYS_INLINE uint64_t tcp_diff(const uint8_t *a, const uint8_t *b, uint32_t header_len)
+ * back. CWR appends only where it can be told that all had it. */
+static ALWAYS_INLINE uint64_t tcp_diff(const uint8_t *a, const uint8_t *b, uint32_t header_len, bool marks)
 {
 	uint64_t diff = (load_u32(a + 12) ^ load_u32(b + 12)) & ~TCP_FLAGS_WORD(TCP_FIN | TCP_PSH);
 
-	diff |= load_u32(b + 12) & TCP_FLAGS_WORD(TCP_CWR);
+	if (!marks)
+		diff |= load_u32(b + 12) & TCP_FLAGS_WORD(TCP_CWR);
 	diff |= load_u32(a + 8) ^ load_u32(b + 8);
 	diff |= load_u16(a + 18) ^ load_u16(b + 18);
 	if (likely(header_len == 32)) /* timestamps, on nearly every connection */
@@ -115,23 +126,24 @@ static ALWAYS_INLINE uint64_t tcp_diff(const uint8_t *a, const uint8_t *b, uint3
 	return diff | (header_len > 20 && memcmp(a + 20, b + 20, header_len - 20));
 }
 
-/* The view of the first packet held. */
+/* The view of the first packet held, where it came without a tunnel. */
 static ALWAYS_INLINE struct packet_view first_view(const struct gro_super *super)
 {
 	return (struct packet_view){
-		.class = PARSE_TCP, .obstacle = PARSE_CLEAR,
-		.ip_version = super->ip_version, .protocol = TCP_PROTOCOL,
+		.class = super->protocol == TCP_PROTOCOL ? PARSE_TCP : PARSE_UDP,
+		.obstacle = PARSE_CLEAR,
+		.ip_version = super->ip_version, .protocol = super->protocol,
 		.l3_off = super->l3_off, .l4_off = super->l4_off,
-		.payload_off = super->payload_off, .payload_len = super->request.size,
+		.payload_off = super->payload_off, .payload_len = super->size,
 	};
 }
 
 /*
- * Whether a packet has the headers of the first one held, whose view is given, byte for byte but for
- * what may differ: IP length, ID and checksum; sequence number, FIN, PSH and TCP checksum. It is
- * then TCP of the same flow (R10) and as much a candidate as the first (R1, R2, R5, R9), R11 and R13
- * hold, and the walk would say of it what it has said of the first, but for the payload's length.
- * That is set here; false, too, when it is wrong (R4) or 0 (R6).
+ * Whether a packet in one fragment has the headers of the first one held, whose view is given, byte for
+ * byte but for what may differ: IP length, ID and checksum; sequence number, FIN, PSH and TCP checksum;
+ * UDP length and checksum. It is then of the same flow (R10) and as much a candidate as the first (R1,
+ * R2, R5, R9), R11 and R13 hold, and the walk would say of it what it has said of the first, but for
+ * the payload's length. That is set here; false, too, when it is wrong (R4, R7) or 0 (R6).
  */
 static ALWAYS_INLINE bool same_headers(const uint8_t *a, const struct gro_packet *packet,
 				       struct packet_view *view)
@@ -143,79 +155,144 @@ static ALWAYS_INLINE bool same_headers(const uint8_t *a, const struct gro_packet
 	if (packet->len <= view->payload_off || port_diff(a + l4, b + l4)) /* most other flows */
 		return false;
 	if (link_diff(a, b, l3) | address_diff(a + l3, b + l3, version) |
-	    ip_diff(a + l3, b + l3, version, l4 - l3) |
-	    tcp_diff(a + l4, b + l4, view->payload_off - l4))
+	    ip_diff(a + l3, b + l3, version, l4 - l3))
+		return false;
+	if (view->protocol == TCP_PROTOCOL && tcp_diff(a + l4, b + l4, view->payload_off - l4, false))
 		return false;
 	end = l3 + (version == 4 ? load_be16(b + l3 + 2) : 40u + load_be16(b + l3 + 4));
+	if (view->protocol == UDP_PROTOCOL && load_be16(b + l4 + 4) != end - l4)
+		return false;
 	view->payload_len = end - view->payload_off;
-	return likely(end > view->payload_off && end <= packet->len);
+	return likely(end > view->payload_off && end <= packet->len) && likely(!packet->more);
 }
 
-/* ---- what may differ (R12, R14-R16) ---- */
+/* ---- what may differ (R12, R14-R16, R18) ---- */
 
 /* R12. Fixed IDs with DF = 0 could not be told through a virtio header. */
-static ALWAYS_INLINE bool id_follows(const struct reach *reach, const uint8_t *ip)
+static ALWAYS_INLINE bool id_follows(uint16_t last_id, uint8_t id_mode, const uint8_t *ip, bool marks)
 {
-	uint16_t step = (uint16_t)(load_be16(ip + 4) - reach->last_id);
+	uint16_t step = (uint16_t)(load_be16(ip + 4) - last_id);
 	bool df = load_be16(ip + 6) & IPV4_DF;
 
-	switch (reach->id_mode) {
-	case ID_INCREMENTING:
+	switch (id_mode) {
+	case GRO_ID_INCREMENTING:
 		return step == 1;
-	case ID_FIXED:
+	case GRO_ID_FIXED:
 		return step == 0;
 	default:
-		return step == 1 || (step == 0 && df);
+		return step == 1 || (step == 0 && (df || marks));
 	}
 }
 
-/* Why a packet of the same headers cannot append; GRO_REASON_CNT: it can. */
+/* Why a packet of the same headers cannot append; GRO_REASON_CNT: it can. UDP has nothing but its
+ * lengths and its place in the order of arrival (R18). */
 static ALWAYS_INLINE enum gro_reason sequel_obstacle(const struct reach *reach, uint32_t size,
-						     const struct arrival *arrival, uint32_t max_bytes)
+						     const struct arrival *arrival,
+						     const struct bounds *bounds)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *ip = arrival->packet->data + view->l3_off;
-	const uint8_t *tcp = arrival->packet->data + view->l4_off;
+	const uint8_t *l4 = arrival->packet->data + view->l4_off;
+	uint32_t behind_link = view->tunnel ? view->outer_l3_off : view->l3_off;
 
-	if (unlikely(load_be32(tcp + 4) != reach->next_seq)) /* R14 */
+	if (view->protocol == TCP_PROTOCOL && unlikely(load_be32(l4 + 4) != reach->next_seq)) /* R14 */
 		return GRO_OUT_OF_SEQUENCE;
-	if (view->ip_version == 4 && unlikely(!id_follows(reach, ip)))
+	if (view->ip_version == 4 &&
+	    unlikely(!id_follows(reach->last_id, reach->id_mode, ip, bounds->marks)))
 		return GRO_HEADER;
-	if (unlikely(view->payload_len > size)) /* R15 */
-		return GRO_LARGER;
-	if (unlikely(reach->len - view->l3_off + view->payload_len > max_bytes)) /* R16 */
+	if (unlikely(view->payload_len != size)) {
+		if (view->payload_len > size) /* R15, R18 */
+			return GRO_LARGER;
+		if (view->payload_len < bounds->min_payload)
+			return GRO_EXEMPT;
+	}
+	if (unlikely(reach->len - behind_link + view->payload_len > bounds->max_bytes)) /* R16 */
 		return GRO_BYTES;
 	return GRO_REASON_CNT;
 }
 
 /* Whether a packet of the same flow differs in what must be equal. */
-static ALWAYS_INLINE bool other_headers(const struct gro_super *super, const struct arrival *arrival)
+static ALWAYS_INLINE bool other_headers(const struct gro_super *super, const struct arrival *arrival,
+					bool marks)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *a = super->first.data, *b = arrival->packet->data;
-	uint32_t l3 = view->l3_off, l4 = view->l4_off;
+	uint32_t l3_a = super->l3_off, l4_a = super->l4_off, l3_b = view->l3_off, l4_b = view->l4_off;
 
-	return super->l4_off != l4 || super->payload_off != view->payload_off ||
+	return l4_a - l3_a != l4_b - l3_b || super->payload_off - l4_a != view->payload_off - l4_b ||
 	       super->unfinished != arrival->unfinished ||
-	       ip_diff(a + l3, b + l3, view->ip_version, l4 - l3) ||
-	       tcp_diff(a + l4, b + l4, view->payload_off - l4);
+	       ip_diff(a + l3_a, b + l3_b, view->ip_version, l4_b - l3_b) ||
+	       (view->protocol == TCP_PROTOCOL &&
+		tcp_diff(a + l4_a, b + l4_b, view->payload_off - l4_b, marks));
 }
 
 /* ---- checksums (R3, R8) ---- */
 
-enum csum_state { CSUM_RIGHT, CSUM_WRONG, CSUM_UNFINISHED };
+enum csum_state {
+	CSUM_RIGHT,
+	CSUM_WRONG,
+	CSUM_UNFINISHED,
+	CSUM_NONE, /* a UDP checksum of 0: none was sent (R7) */
+};
+
+/* Sum of a packet's bytes from off to end, over its fragments: behind an odd number of bytes, what
+ * follows is summed as if it began on an odd byte, which it does. */
+static COLD uint32_t sum_fragments(const struct arrival *arrival, uint32_t off, uint32_t end)
+{
+	uint32_t sum = 0, at = 0, part;
+	bool odd = false;
+
+	for (uint32_t i = 0; i < arrival->fragment_cnt; i++) {
+		const struct gro_packet *fragment = &arrival->packet[i];
+		uint32_t from = off > at ? off - at : 0, to = end > at ? end - at : 0;
+
+		at += fragment->len;
+		if (to > fragment->len)
+			to = fragment->len;
+		if (from >= to)
+			continue;
+		part = checksum_add(fragment->data + from, to - from, 0);
+		sum = checksum_combine(sum, odd ? checksum_odd(part) : part);
+		odd ^= (to - from) & 1;
+	}
+	return sum;
+}
+
+static ALWAYS_INLINE uint32_t sum_bytes(const struct arrival *arrival, uint32_t off, uint32_t end)
+{
+	if (likely(arrival->fragment_cnt == 1))
+		return checksum_add(arrival->packet->data + off, end - off, 0);
+	return sum_fragments(arrival, off, end);
+}
+
+static ALWAYS_INLINE uint32_t packet_end(const struct packet_view *view)
+{
+	return view->payload_off + view->payload_len;
+}
+
+static ALWAYS_INLINE uint32_t pseudo_sum(const struct arrival *arrival)
+{
+	const struct packet_view *view = &arrival->view;
+
+	return checksum_pseudo(arrival->packet->data + view->l3_off, view->ip_version, view->protocol,
+			       packet_end(view) - view->l4_off);
+}
+
+static ALWAYS_INLINE uint32_t csum_offset(const struct packet_view *view)
+{
+	return view->protocol == UDP_PROTOCOL ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
+}
 
 static ALWAYS_INLINE enum csum_state l4_checksum(const struct arrival *arrival, bool accept_unfinished)
 {
 	const struct packet_view *view = &arrival->view;
-	const uint8_t *data = arrival->packet->data, *l4 = data + view->l4_off;
-	uint32_t l4_len = view->payload_off - view->l4_off + view->payload_len;
-	uint32_t pseudo = checksum_pseudo(data + view->l3_off, view->ip_version, view->protocol, l4_len);
-	uint16_t field = load_u16(l4 + (view->protocol == UDP_PROTOCOL ? 6 : 16));
+	uint16_t field = load_u16(arrival->packet->data + view->l4_off + csum_offset(view));
+	uint32_t pseudo = pseudo_sum(arrival), sum;
 
 	if (view->protocol == UDP_PROTOCOL && !field)
-		return CSUM_RIGHT; /* none was sent */
-	if (checksum_fold(checksum_add(l4, l4_len, pseudo)) == 0)
+		return CSUM_NONE;
+	sum = sum_bytes(arrival, view->l4_off, packet_end(view));
+	if (checksum_fold(checksum_combine(sum, pseudo)) == 0)
 		return CSUM_RIGHT;
 	if (accept_unfinished && field == checksum_fold_partial(pseudo))
 		return CSUM_UNFINISHED;
@@ -226,22 +303,27 @@ static ALWAYS_INLINE enum csum_state l4_checksum(const struct arrival *arrival, 
 static ALWAYS_INLINE enum csum_state checksum_state(const struct arrival *arrival, bool accept_unfinished)
 {
 	const struct packet_view *view = &arrival->view;
+	const uint8_t *data = arrival->packet->data;
 
-	if (view->ip_version == 4 && unlikely(!checksum_ipv4_right(arrival->packet->data + view->l3_off)))
+	if (view->ip_version == 4 && unlikely(!checksum_ipv4_right(data + view->l3_off)))
 		return CSUM_WRONG;
-	if (arrival->packet->csum == GRO_CSUM_VERIFIED)
-		return CSUM_RIGHT;
-	return l4_checksum(arrival, accept_unfinished);
+	if (arrival->packet->csum != GRO_CSUM_VERIFIED)
+		return l4_checksum(arrival, accept_unfinished);
+	return view->protocol == UDP_PROTOCOL && !load_u16(data + view->l4_off + UDP_CSUM_OFFSET) ?
+		       CSUM_NONE : CSUM_RIGHT;
 }
 
 /* A checksum of 0xffff adds up as well as the 0 of the same sum (RFC 1624 section 3). Linux itself
- * sends it (CSUM_MANGLED_0), but not from segmentation: it would come back from cutting as 0. */
+ * sends it (CSUM_MANGLED_0), but not from segmentation: it would come back from cutting as 0. In UDP
+ * it is the 0 that nobody sends, since there it says that there is no checksum. */
 static ALWAYS_INLINE bool other_zero(const struct arrival *arrival)
 {
+	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data;
 
-	return (!arrival->unfinished && load_u16(data + arrival->view.l4_off + 16) == 0xffff) ||
-	       (arrival->view.ip_version == 4 && load_u16(data + arrival->view.l3_off + 10) == 0xffff);
+	return (view->protocol == TCP_PROTOCOL && !arrival->unfinished &&
+		load_u16(data + view->l4_off + TCP_CSUM_OFFSET) == 0xffff) ||
+	       (view->ip_version == 4 && load_u16(data + view->l3_off + 10) == 0xffff);
 }
 
 #endif

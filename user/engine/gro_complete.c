@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Completion (D7): what is written into the first header of a superpacket, and what is kept of it.
+ *
+ *      field                       becomes                             kept in
+ *      IPv4 total length           that of the superpacket             saved_ip_len
+ *      IPv4 header checksum        made anew                           saved_ip_csum
+ *      IPv6 payload length         that of the superpacket             saved_ip_len
+ *      TCP FIN and PSH             the last packet's (R17)             saved_flags
+ *      UDP length                  that of the superpacket             saved_l4_len
+ *      TCP or UDP checksum         pseudo-header sum, NEEDS_CSUM       saved_l4_csum
+ *
+ * An IPv6 packet of more than 65535 bytes cannot say so in its header. Then all headers up to it
+ * move 8 bytes to the left, into the headroom, and a jumbo payload option (RFC 2675) follows, in the
+ * form in which Linux 4.19 to 6.x makes and takes BIG TCP (ipv6_gro_complete()):
+ *
+ *      | Eth VLAN | IPv6, length 0, next 0 | next: TCP, 0, 0xc2, 4, length (32 bits) | TCP | payload
+ *                                            \_ IPv6 payload, these 8 bytes included
+ */
+#include "gro_complete.h"
+
+#include "checksum.h"
+
+#define IPV6_LEN 40u
+#define JUMBO_LEN BIG_TCP_HEADROOM
+#define JUMBO_OPTION 0xc2u /* RFC 2675 section 2 */
+
+/* An IP header's length, and in IPv4 its checksum. */
+static void write_ip_length(uint8_t *ip, unsigned int version, uint32_t l3_len, uint16_t *saved_len,
+			    uint16_t *saved_csum)
+{
+	if (version == 4) {
+		*saved_len = load_u16(ip + 2);
+		*saved_csum = load_u16(ip + 10);
+		store_be16(ip + 2, (uint16_t)l3_len);
+		store_u16(ip + 10, 0);
+		store_u16(ip + 10, checksum_ipv4(ip));
+	} else {
+		*saved_len = load_u16(ip + 4);
+		store_be16(ip + 4, (uint16_t)(l3_len - IPV6_LEN));
+	}
+}
+
+static void restore_ip_length(uint8_t *ip, unsigned int version, uint16_t saved_len, uint16_t saved_csum)
+{
+	store_u16(ip + (version == 4 ? 2 : 4), saved_len);
+	if (version == 4)
+		store_u16(ip + 10, saved_csum);
+}
+
+static uint32_t inner_pseudo_sum(const struct gro_super *super)
+{
+	return checksum_pseudo(super->first.data + super->l3_off, super->ip_version, super->protocol,
+			       super->len - super->l4_off);
+}
+
+static void write_l4(struct gro_super *super)
+{
+	uint8_t *l4 = super->first.data + super->l4_off;
+	uint16_t pseudo = checksum_fold_partial(inner_pseudo_sum(super));
+
+	if (super->protocol == UDP_PROTOCOL) {
+		super->saved_l4_len = load_u16(l4 + 4);
+		super->saved_l4_csum = load_u16(l4 + UDP_CSUM_OFFSET);
+		store_be16(l4 + 4, (uint16_t)(super->len - super->l4_off));
+		store_u16(l4 + UDP_CSUM_OFFSET, pseudo);
+	} else {
+		super->saved_flags = l4[13];
+		super->saved_l4_csum = load_u16(l4 + TCP_CSUM_OFFSET);
+		l4[13] |= super->later_flags;
+		store_u16(l4 + TCP_CSUM_OFFSET, pseudo);
+	}
+}
+
+static void restore_l4(const struct gro_super *super)
+{
+	uint8_t *l4 = super->first.data + super->l4_off;
+
+	if (super->protocol == UDP_PROTOCOL) {
+		store_u16(l4 + 4, super->saved_l4_len);
+		store_u16(l4 + UDP_CSUM_OFFSET, super->saved_l4_csum);
+	} else {
+		l4[13] = super->saved_flags;
+		store_u16(l4 + TCP_CSUM_OFFSET, super->saved_l4_csum);
+	}
+}
+
+/* ---- BIG TCP (R16) ---- */
+
+static bool is_jumbo(const struct gro_super *super)
+{
+	return super->ip_version == 6 && super->len - super->l3_off - IPV6_LEN > 65535;
+}
+
+/* Between the IPv6 header and TCP; extension headers there are none. */
+static void insert_jumbo(struct gro_super *super)
+{
+	uint32_t payload_len = super->len - super->l3_off - IPV6_LEN + JUMBO_LEN;
+	uint8_t *data = super->first.data - JUMBO_LEN, *ip = data + super->l3_off, *option = ip + IPV6_LEN;
+
+	memmove(data, super->first.data, super->l3_off + IPV6_LEN);
+	super->saved_ip_len = load_u16(ip + 4);
+	option[0] = ip[6];
+	option[1] = 0;
+	option[2] = JUMBO_OPTION;
+	option[3] = 4;
+	store_u32(option + 4, __builtin_bswap32(payload_len));
+	ip[6] = 0; /* hop-by-hop options */
+	store_u16(ip + 4, 0);
+	super->lead = JUMBO_LEN;
+	super->len += JUMBO_LEN;
+}
+
+static void remove_jumbo(struct gro_super *super)
+{
+	uint8_t *ip = super->first.data + super->l3_off;
+
+	memmove(super->first.data, super->first.data - JUMBO_LEN, super->l3_off + IPV6_LEN);
+	ip[6] = super->protocol;
+	store_u16(ip + 4, super->saved_ip_len);
+	super->len -= JUMBO_LEN;
+	super->lead = 0;
+}
+
+/* ---- all of it ---- */
+
+static uint8_t type_of(const struct gro_super *super)
+{
+	if (super->protocol == UDP_PROTOCOL)
+		return GSO_UDP;
+	return super->ip_version == 4 ? GSO_TCPV4 : GSO_TCPV6;
+}
+
+void gro_complete_header(struct gro_super *super)
+{
+	uint8_t *ip = super->first.data + super->l3_off, *l4 = super->first.data + super->l4_off;
+	bool tcp = super->protocol == TCP_PROTOCOL;
+
+	write_l4(super);
+	super->lead = 0;
+	if (unlikely(is_jumbo(super)))
+		insert_jumbo(super);
+	else
+		write_ip_length(ip, super->ip_version, super->len - super->l3_off, &super->saved_ip_len,
+				&super->saved_ip_csum);
+	super->request = (struct gso_request){
+		.type = type_of(super),
+		.size = super->size,
+		.needs_csum = true,
+		.csum_start = super->l4_off + super->lead,
+		.csum_offset = tcp ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET,
+		.hdr_len = super->payload_off + super->lead,
+		.fixed_id = super->id_mode == GRO_ID_FIXED,
+		.accecn = tcp && (l4[13] & TCP_CWR), /* all have it (R13) */
+	};
+}
+
+void gro_restore_header(struct gro_super *super)
+{
+	if (super->lead)
+		remove_jumbo(super);
+	else
+		restore_ip_length(super->first.data + super->l3_off, super->ip_version,
+				  super->saved_ip_len, super->saved_ip_csum);
+	restore_l4(super);
+	super->request = (struct gso_request){
+		.type = GSO_NONE,
+		.needs_csum = super->unfinished,
+		.csum_start = super->l4_off,
+		.csum_offset = super->request.csum_offset,
+	};
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The life of a superpacket: it begins with one packet, grows by others, and ends as a delivery. What
+ * may join it is not asked here (gro_rules.h). For gro.c and gro_flush.c alone.
+ *
+ *      begin()     an entry and its first packet
+ *      append()    a place in a block, and how far the superpacket reaches now
+ *      complete()  out of the flow table, the header amended, to the end of the list of deliveries
+ */
+#ifndef SUPERPACKET_GRO_HELD_H
+#define SUPERPACKET_GRO_HELD_H
+
+#include "gro_complete.h"
+#include "gro_rules.h"
+
+/* ---- it begins ---- */
+
+static ALWAYS_INLINE struct gro_segment segment_of(const struct gro_packet *packet)
+{
+	return (struct gro_segment){ packet->data, packet->cookie, packet->len, packet->more };
+}
+
+/* The place of one more fragment; there is always a free block for it. */
+static ALWAYS_INLINE struct gro_segment *next_segment(struct gro *gro, struct gro_super *super,
+						      struct reach *reach)
+{
+	if (unlikely(reach->fill == GRO_BLOCK_SEGMENTS)) {
+		uint32_t idx = gro->free_blocks[--gro->free_block_cnt];
+
+		if (reach->fragment_cnt == 1)
+			super->first_block = idx;
+		else
+			gro->blocks[reach->last_block].next = idx;
+		reach->last_block = idx;
+		reach->fill = 0;
+	}
+	reach->fragment_cnt++;
+	return &gro->blocks[reach->last_block].segments[reach->fill++];
+}
+
+/* The fragments behind a packet's first one. */
+static COLD void add_fragments(struct gro *gro, struct gro_super *super,
+						    struct reach *reach, const struct arrival *arrival)
+{
+	for (uint32_t i = 1; i < arrival->fragment_cnt; i++)
+		*next_segment(gro, super, reach) = segment_of(&arrival->packet[i]);
+}
+
+static COLD void begin_fragments(struct gro *gro, struct gro_super *super,
+						      const struct arrival *arrival)
+{
+	struct reach reach = { .fragment_cnt = 1, .fill = GRO_BLOCK_SEGMENTS };
+
+	add_fragments(gro, super, &reach, arrival);
+	super->fragment_cnt = reach.fragment_cnt;
+	super->last_block = reach.last_block;
+	super->fill = reach.fill;
+}
+
+/* A superpacket of one packet, in no list yet. gro_offer() made sure that there is room. */
+static ALWAYS_INLINE uint32_t begin(struct gro *gro, const struct arrival *arrival, uint64_t now_ns)
+{
+	const struct packet_view *view = &arrival->view;
+	uint32_t entry = flow_alloc(&gro->table);
+	struct gro_super *super = &gro->supers[entry];
+
+	super->first = segment_of(arrival->packet);
+	super->packet_cnt = super->fragment_cnt = 1;
+	super->len = arrival->len;
+	super->l3_off = view->l3_off;
+	super->l4_off = view->l4_off;
+	super->payload_off = view->payload_off;
+	super->size = 0;
+	super->id_mode = super->outer_id_mode = GRO_ID_UNDECIDED;
+	super->ip_version = view->ip_version;
+	super->protocol = view->protocol;
+	super->tunnel = view->tunnel;
+	super->fill = GRO_BLOCK_SEGMENTS;
+	super->later_flags = 0;
+	super->unfinished = arrival->unfinished;
+
+	super->request = (struct gso_request){ .type = GSO_NONE };
+	super->first_ns = now_ns;
+	super->outer_l3_off = view->tunnel ? view->outer_l3_off : view->l3_off;
+	super->outer_l4_off = view->tunnel ? view->outer_l4_off : view->l4_off;
+	super->outer_version = view->tunnel ? view->outer_version : view->ip_version;
+	super->outer_protocol = arrival->outer_protocol;
+	super->csum = arrival->csum;
+	super->lead = 0;
+	if (unlikely(arrival->unfinished)) {
+		super->request.needs_csum = true;
+		super->request.csum_start = view->l4_off;
+		super->request.csum_offset = (uint16_t)csum_offset(view);
+	}
+	if (unlikely(arrival->fragment_cnt > 1))
+		begin_fragments(gro, super, arrival);
+	gro->owned_cnt += arrival->fragment_cnt;
+	return entry;
+}
+
+/* ---- it ends ---- */
+
+static inline void make_ready(struct gro *gro, uint32_t entry)
+{
+	gro->table.links[entry].next = FLOW_NONE;
+	if (gro->ready_tail != FLOW_NONE)
+		gro->table.links[gro->ready_tail].next = entry;
+	else
+		gro->ready_head = entry;
+	gro->ready_tail = entry;
+}
+
+/* D5: with all its padding. */
+static COLD uint32_t frame_len(const struct gro *gro, const struct gro_super *super)
+{
+	const struct gro_block *block = &gro->blocks[super->first_block];
+	uint32_t len = super->first.len;
+
+	for (uint32_t i = 0; i + 1 < super->fragment_cnt; i++) {
+		if (i && i % GRO_BLOCK_SEGMENTS == 0)
+			block = &gro->blocks[block->next];
+		len += block->segments[i % GRO_BLOCK_SEGMENTS].len;
+	}
+	return len;
+}
+
+/* All of it but its lists. */
+static ALWAYS_INLINE void finish(struct gro *gro, struct gro_super *super, enum gro_reason reason)
+{
+	super->reason = (uint8_t)reason;
+	if (super->packet_cnt > 1) {
+		gro_complete_header(super);
+		gro->flushes[reason]++;
+	} else {
+		super->len = likely(super->fragment_cnt == 1) ? super->first.len : frame_len(gro, super);
+		gro->singles[reason]++;
+	}
+}
+
+/* Takes a held superpacket out of the table and makes it the next delivery. */
+static inline void complete(struct gro *gro, uint32_t entry, enum gro_reason reason)
+{
+	flow_remove(&gro->table, entry);
+	if (gro->recent == entry)
+		gro->recent = FLOW_NONE;
+	finish(gro, &gro->supers[entry], reason);
+	make_ready(gro, entry);
+}
+
+/* ---- it grows ---- */
+
+static ALWAYS_INLINE struct reach reach_of(const struct gro_super *super)
+{
+	return (struct reach){
+		.fragment_cnt = super->fragment_cnt, .len = super->len, .next_seq = super->next_seq,
+		.last_block = super->last_block, .last_id = super->last_id,
+		.outer_last_id = super->outer_last_id, .id_mode = super->id_mode,
+		.outer_id_mode = super->outer_id_mode, .fill = super->fill, .later_flags = 0,
+	};
+}
+
+static ALWAYS_INLINE void follow_id(uint16_t *last_id, uint8_t *mode, const uint8_t *ip)
+{
+	uint16_t id = load_be16(ip + 4);
+
+	*mode = id == *last_id ? GRO_ID_FIXED : GRO_ID_INCREMENTING;
+	*last_id = id;
+}
+
+/* Extends the reach by one packet. Returns the reason to complete the superpacket at once (R17, R18);
+ * GRO_REASON_CNT: none. */
+static ALWAYS_INLINE enum gro_reason append(struct gro *gro, struct gro_super *super,
+					    struct reach *reach, const struct arrival *arrival,
+					    uint32_t max_fragments)
+{
+	const struct packet_view *view = &arrival->view;
+	const uint8_t *data = arrival->packet->data;
+
+	*next_segment(gro, super, reach) = segment_of(arrival->packet);
+	if (unlikely(arrival->fragment_cnt > 1))
+		add_fragments(gro, super, reach, arrival);
+	reach->len += view->payload_len;
+	if (view->protocol == TCP_PROTOCOL) {
+		reach->next_seq += view->payload_len;
+		reach->later_flags = data[view->l4_off + 13] & (TCP_FIN | TCP_PSH);
+	}
+	if (view->ip_version == 4)
+		follow_id(&reach->last_id, &reach->id_mode, data + view->l3_off);
+	if (view->tunnel && view->outer_version == 4)
+		follow_id(&reach->outer_last_id, &reach->outer_id_mode, data + view->outer_l3_off);
+	if (unlikely(reach->later_flags))
+		return GRO_PUSH_FIN;
+	if (unlikely(view->payload_len < super->size))
+		return GRO_SHORT;
+	if (unlikely(reach->fragment_cnt >= max_fragments))
+		return GRO_COUNT;
+	return GRO_REASON_CNT;
+}
+
+/* What follows the append of some packets. */
+static ALWAYS_INLINE void appended(struct gro *gro, uint32_t entry, const struct reach *reach,
+				   uint32_t packets, enum gro_reason reason)
+{
+	struct gro_super *super = &gro->supers[entry];
+
+	gro->owned_cnt += reach->fragment_cnt - super->fragment_cnt;
+	super->packet_cnt += packets;
+	super->fragment_cnt = reach->fragment_cnt;
+	super->len = reach->len;
+	super->next_seq = reach->next_seq;
+	super->last_block = reach->last_block;
+	super->last_id = reach->last_id;
+	super->outer_last_id = reach->outer_last_id;
+	super->id_mode = reach->id_mode;
+	super->outer_id_mode = reach->outer_id_mode;
+	super->fill = reach->fill;
+	super->later_flags = reach->later_flags;
+	if (unlikely(reason != GRO_REASON_CNT))
+		complete(gro, entry, reason);
+}
+
+#endif
