@@ -160,6 +160,9 @@ $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B
 $(B)/tests/unit_deliver: $(B)/user/datapath/deliver.o
 $(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/log.o
 $(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/log.o
+# The proofs (tests/prop/scenario.h), of which some are unit tests.
+proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard tests/prop/*.c)))
+$(B)/tests/unit_flips: $(proof_obj)
 # What several test files of a module share is an object of their own.
 $(B)/tests/unit_gro $(B)/tests/unit_gro_order $(B)/tests/unit_gro_complete: $(B)/tests/unit/gro_bench.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Segmentation, the naive way: all headers copied, every field set anew, every sum summed from
+ * scratch. It shares nothing with gso.c, and is what that is compared with (S2-S7).
+ */
+#ifndef TESTS_NAIVE_H
+#define TESTS_NAIVE_H
+
+#include "judge.h"
+
+/*
+ * Sets every length and checksum of a frame that ends at len, as a sender would: innermost first.
+ * Where the headers are, first says. outer_csum: whether a tunnel's UDP header has a checksum.
+ */
+void naive_finish(uint8_t *frame, const struct judged *first, uint32_t len, bool outer_csum);
+
+/* The same of the headers of a tunnel alone. */
+void naive_finish_outer(uint8_t *frame, const struct judged_level *outer, uint32_t len, bool csum);
+
+/*
+ * Segment idx of the superpacket of len bytes at super, whose headers lie where those of its first
+ * packet were. Written to frame; returns its length.
+ */
+uint32_t naive_segment(const uint8_t *super, uint32_t len, const struct judged *first,
+		       const struct gso_request *request, uint32_t idx, uint8_t *frame);
+
+#endif

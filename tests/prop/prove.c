@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * A scenario through the engine: what comes out is looked at, byte by byte and one by one.
+ *
+ *      bytes         each superpacket is cut by gso.c and by naive_segment(); both give back the
+ *                    very packets that came. What is delivered alone is as it came, where it came
+ *      order         D1, D2, D6, from what judge() says of the packets that came
+ *      conservation  each fragment's cookie comes back once, and in the order of its packet
+ *      time          D4: nothing is held longer than it may be, gro_deadline() says when
+ *      memory        what lies between packets, behind headers and segments, is not written to;
+ *                    of packets, only the first one's header is
+ *      counters      are what the deliveries say
+ */
+#include <sanitizer/asan_interface.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "prove.h"
+
+struct run *run_current;
+
+/* ---- before ---- */
+
+static uint32_t piece_of(const struct step *step, uint32_t off)
+{
+	uint32_t want = !step->first_len ? step->len : !off ? step->first_len : step->piece_len;
+
+	return want < step->len - off ? want : step->len - off;
+}
+
+/* Every fragment in a place of its own, with nothing of ours around it. */
+static void place_packet(struct run *r, uint32_t idx)
+{
+	const struct step *step = &r->s->steps[idx];
+	struct packet_run *p = &r->packets[idx];
+	uint32_t off = 0;
+
+	p->first_fragment = r->fragment_cnt;
+	do {
+		struct fragment *f = &r->fragments[r->fragment_cnt++];
+
+		f->len = piece_of(step, off);
+		f->packet = idx;
+		r->work_cnt += CANARY_LEN + r->s->config.headroom;
+		f->data = r->work + r->work_cnt;
+		memcpy(f->data, r->s->bytes + step->off + off, f->len);
+		off += f->len;
+		r->work_cnt += f->len;
+		ASAN_POISON_MEMORY_REGION(f->data + f->len, CANARY_LEN); /* not to be read either */
+	} while (off < step->len);
+	p->fragment_cnt = r->fragment_cnt - p->first_fragment;
+}
+
+static void *grown(void *old, size_t *have, size_t want)
+{
+	if (want <= *have)
+		return old;
+	free(old);
+	*have = (want + want / 2 + 4095) & ~(size_t)4095;
+	old = aligned_alloc(4096, *have);
+	if (!old) {
+		fprintf(stderr, "no memory\n");
+		exit(2);
+	}
+	return old;
+}
+
+static void prepare_engine(struct run *r)
+{
+	size_t size = gro_memory_size(&r->s->config);
+
+	r->memory = grown(r->memory, &r->memory_size, size + CANARY_LEN);
+	memset((uint8_t *)r->memory + size, CANARY, CANARY_LEN);
+	holds(gro_init(&r->gro, &r->s->config, r->memory) == 0, "the configuration is taken");
+}
+
+static uint32_t most_fragments(const struct scenario *s)
+{
+	uint32_t cnt = 0;
+
+	for (uint32_t i = 0; i < s->step_cnt; i++) {
+		const struct step *step = &s->steps[i];
+
+		cnt += !step->first_len ? 1 : 2 + step->len / step->piece_len;
+	}
+	return cnt;
+}
+
+/* Where the headers are not in the first fragment, the engine cannot know what it is. */
+static void judge_packet(struct run *r, uint32_t idx)
+{
+	const struct step *step = &r->s->steps[idx];
+	struct packet_run *p = &r->packets[idx];
+
+	p->judged = judge(r->s->bytes + step->off, step->len, &r->s->config);
+	if (p->fragment_cnt > 1 && r->fragments[p->first_fragment].len < p->judged.level.payload)
+		p->judged.kind = KIND_OTHER;
+}
+
+static void prepare(struct run *r)
+{
+	const struct scenario *s = r->s;
+	uint32_t fragments = most_fragments(s), names = 64;
+
+	while (names < 8 * s->step_cnt)
+		names *= 2;
+	r->name_mask = names - 1;
+	r->packets = grown(r->packets, &r->packets_size, (s->step_cnt + 1) * sizeof *r->packets);
+	r->fragments = grown(r->fragments, &r->fragments_size, (fragments + 1) * sizeof *r->fragments);
+	r->names = grown(r->names, &r->names_size, names * sizeof *r->names);
+	ASAN_UNPOISON_MEMORY_REGION(r->work, r->work_size);
+	r->work = grown(r->work, &r->work_size, s->byte_cnt + (size_t)(fragments + 1) * (CANARY_LEN + s->config.headroom));
+	memset(r->work, CANARY, s->byte_cnt + (size_t)(fragments + 1) * (CANARY_LEN + s->config.headroom));
+	r->work_cnt = r->fragment_cnt = r->released_cnt = r->taken_cnt = r->oldest = 0;
+	r->position = r->checksum_errors = 0;
+	r->now_ns = r->last_ns = s->begin_ns;
+	memset(r->flushes, 0, sizeof r->flushes);
+	memset(r->singles, 0, sizeof r->singles);
+	for (uint32_t i = 0; i < s->step_cnt; i++) {
+		r->step = i;
+		memset(&r->packets[i], 0, sizeof r->packets[i]);
+		place_packet(r, i);
+		judge_packet(r, i);
+		r->totals->kinds[r->packets[i].judged.kind]++;
+	}
+	prepare_engine(r);
+}
+
+/* ---- after ---- */
+
+static void check_canaries(const struct run *r)
+{
+	static const uint8_t canary[CANARY_LEN] = { [0 ... CANARY_LEN - 1] = CANARY };
+
+	ASAN_UNPOISON_MEMORY_REGION(r->work, r->work_size);
+	for (uint32_t i = 0; i < r->fragment_cnt; i++)
+		holds(!memcmp(r->fragments[i].data + r->fragments[i].len, canary, CANARY_LEN),
+		      "nothing is written behind a packet");
+	holds(!memcmp((uint8_t *)r->memory + gro_memory_size(&r->s->config), canary, CANARY_LEN),
+	      "nothing is written behind the engine's memory");
+}
+
+static struct name *name_at(struct run *r, uint64_t name)
+{
+	uint32_t at = (uint32_t)name & r->name_mask;
+
+	while (r->names[at].name && r->names[at].name != name)
+		at = (at + 1) & r->name_mask;
+	r->names[at].name = name;
+	return &r->names[at];
+}
+
+/*
+ * D1: of a flow, in order of arrival. D2: a packet of unknown flow behind all of its pair that
+ * came before it, and before all that came after it.
+ */
+static void check_order(struct run *r)
+{
+	uint64_t others = 0;
+
+	memset(r->names, 0, (r->name_mask + 1) * sizeof *r->names);
+	for (uint32_t i = 0; i < r->s->step_cnt; i++) {
+		const struct judged *j = &r->packets[i].judged;
+		uint64_t position = r->packets[i].position;
+		struct name *pairs[JUDGED_PAIRS], *flow;
+
+		r->step = i;
+		for (uint32_t k = 0; k < j->pair_cnt; k++) {
+			pairs[k] = name_at(r, j->pairs[k]);
+			holds(j->kind == KIND_OTHER || position > pairs[k]->fence,
+			      "D2: overtook a packet that may be of its flow");
+		}
+		if (j->kind == KIND_OTHER) {
+			holds(position > others, "what is not ours passes in order");
+			others = position;
+			continue;
+		}
+		if (j->kind == KIND_FLOW) {
+			flow = name_at(r, j->flow);
+			holds(position > flow->latest, "D1: overtook a packet of its flow");
+			flow->latest = position;
+		} else {
+			holds(position > pairs[j->unknown_pair]->latest, "D2: overtook what its pair held");
+			pairs[j->unknown_pair]->fence = position;
+		}
+		for (uint32_t k = 0; k < j->pair_cnt; k++)
+			if (position > pairs[k]->latest)
+				pairs[k]->latest = position;
+	}
+}
+
+/* As many packets with a right checksum of a pair as make an unfinished one doubtful: gro.c's
+ * FINISHED_ENOUGH, and what it knows at most, and loses by doubting. */
+#define EVIDENCE_ENOUGH 16u
+#define EVIDENCE_MOST 32u
+#define EVIDENCE_DOUBT 4u
+
+/*
+ * A packet that looks unfinished may be one that is damaged, by a chance of 1 in 65536. Either is
+ * possible; but the engine may take it for damaged only where its sender has finished enough of
+ * those before. The evidence counted here is never less than the engine's.
+ */
+static void check_doubts(struct run *r)
+{
+	if (!r->s->config.accept_unfinished || !r->s->config.secret[1])
+		return; /* without a secret, pairs are not told apart */
+	memset(r->names, 0, (r->name_mask + 1) * sizeof *r->names);
+	for (uint32_t i = 0; i < r->s->step_cnt; i++) {
+		const struct packet_run *p = &r->packets[i];
+		struct name *sender;
+
+		if (p->judged.pair_cnt < 2)
+			continue;
+		r->step = i;
+		sender = name_at(r, p->judged.pairs[1]);
+		if (!p->judged.l4_wrong && sender->latest < EVIDENCE_MOST)
+			sender->latest++;
+		if (!p->judged.unfinished || p->judged.ip_wrong)
+			continue;
+		if (p->unfinished) {
+			sender->latest = 0;
+		} else {
+			holds(sender->latest >= EVIDENCE_ENOUGH, "unfinished, and nothing speaks against it");
+			sender->latest -= EVIDENCE_DOUBT;
+		}
+	}
+}
+
+static void finish(struct run *r)
+{
+	gro_flush(&r->gro, GRO_SHUTDOWN);
+	run_take_all(r);
+	holds(r->released_cnt == r->fragment_cnt, "every packet comes out");
+	holds(gro_owned_packets(&r->gro) == 0, "all packets are given back");
+	holds(!gro_next(&r->gro) && gro_deadline(&r->gro) == UINT64_MAX, "nothing is left");
+	holds(!memcmp(r->flushes, r->gro.flushes, sizeof r->flushes), "superpackets are counted by reason");
+	holds(!memcmp(r->singles, r->gro.singles, sizeof r->singles), "single packets are counted by reason");
+	holds(r->checksum_errors == r->gro.checksum_errors, "wrong checksums are counted");
+	check_canaries(r);
+	check_order(r);
+	check_doubts(r);
+}
+
+/* ---- between ---- */
+
+static uint32_t chance(const struct run *r, uint32_t id, uint32_t n)
+{
+	return (uint32_t)(random_mix(r->s->seed ^ (id * 0x9e3779b97f4a7c15)) >> 32) % n;
+}
+
+/* Offers what was gathered, and makes room wherever there is none. */
+static void offer(struct run *r, const struct gro_packet *packets, uint32_t cnt)
+{
+	uint32_t done = 0, stuck = 0;
+
+	while (done < cnt) {
+		uint32_t taken = gro_offer(&r->gro, packets + done, cnt - done, r->now_ns);
+
+		holds(taken <= cnt - done, "no more than was offered");
+		holds(gro_owned_packets(&r->gro) <= r->s->config.packets, "no more than there is room for");
+		holds(!taken || !packets[done + taken - 1].more, "whole packets only");
+		done += taken;
+		stuck = taken ? 0 : stuck + 1;
+		holds(stuck < 4 * (TAKEN_MAX + GRO_FRAGMENTS_MAX), "there is always progress");
+		if (done < cnt && !run_take(r) && r->taken_cnt)
+			run_release(r, chance(r, r->step + done, r->taken_cnt));
+	}
+	r->last_ns = r->now_ns;
+}
+
+/* D4: what is still inside after the end of a burst is younger than the hold time. */
+static void check_age(struct run *r, uint32_t offered_cnt)
+{
+	const struct gro_config *config = &r->s->config;
+	uint64_t deadline = gro_deadline(&r->gro);
+
+	while (r->oldest < offered_cnt && r->packets[r->oldest].position)
+		r->oldest++;
+	holds(deadline > r->now_ns, "the deadline lies ahead");
+	if (r->oldest == offered_cnt) {
+		holds(deadline == UINT64_MAX, "no deadline where nothing is held");
+		return;
+	}
+	holds(r->packets[r->oldest].arrival_ns + config->hold_ns > r->now_ns, "held too long (hold_ns)");
+	holds(deadline <= r->packets[r->oldest].arrival_ns + config->hold_ns, "the deadline is that of the oldest");
+	holds(!config->idle_ns || r->last_ns + config->idle_ns > r->now_ns, "held while nothing came (idle_ns)");
+	holds(!config->idle_ns || deadline <= r->last_ns + config->idle_ns, "the deadline is that of idleness");
+}
+
+static void after_step(struct run *r, const struct step *step)
+{
+	if (step->after & AFTER_BURST_END) {
+		r->now_ns += step->step_ns;
+		gro_burst_end(&r->gro, r->now_ns);
+	}
+	if (step->after & AFTER_FLUSH)
+		gro_flush(&r->gro, GRO_RECONFIGURE);
+	if (!(step->after & AFTER_TAKE))
+		return;
+	run_take_all(r);
+	if (step->after & AFTER_BURST_END)
+		check_age(r, r->step + 1);
+}
+
+static uint32_t gather(struct run *r, uint32_t idx, struct gro_packet *packets)
+{
+	struct packet_run *p = &r->packets[idx];
+
+	p->arrival_ns = r->now_ns;
+	for (uint32_t i = 0; i < p->fragment_cnt; i++) {
+		const struct fragment *f = &r->fragments[p->first_fragment + i];
+
+		packets[i] = (struct gro_packet){
+			.data = f->data, .len = f->len, .cookie = p->first_fragment + i,
+			.csum = r->s->steps[idx].verified && !i ? GRO_CSUM_VERIFIED : GRO_CSUM_UNKNOWN,
+			.more = i + 1 < p->fragment_cnt,
+		};
+	}
+	return p->fragment_cnt;
+}
+
+static void run_steps(struct run *r)
+{
+	static struct gro_packet packets[BURST_MAX + GRO_FRAGMENTS_MAX];
+	uint32_t cnt = 0;
+
+	for (uint32_t i = 0; i < r->s->step_cnt; i++) {
+		const struct step *step = &r->s->steps[i];
+
+		r->step = i;
+		cnt += gather(r, i, packets + cnt);
+		if (!step->after && cnt < BURST_MAX && i + 1 < r->s->step_cnt)
+			continue;
+		offer(r, packets, cnt);
+		cnt = 0;
+		after_step(r, step);
+	}
+}
+
+const char *scenario_prove(const struct scenario *s, enum fault fault, struct totals *totals, uint32_t *step)
+{
+	static struct run run;
+	static struct totals unwanted;
+	struct run *volatile r = &run;
+
+	r->s = s;
+	r->fault = fault;
+	r->totals = totals ? totals : &unwanted;
+	r->failure = NULL;
+	run_current = r;
+	if (setjmp(r->escape) == 0) {
+		prepare(r);
+		run_steps(r);
+		finish(r);
+		r->totals->packets += s->step_cnt;
+	}
+	if (step)
+		*step = r->step;
+	return r->failure;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A scenario: a configuration and a sequence of packets, with what the caller does after each of
+ * them. It holds no chance any more: what it does follows from it alone, and still does after
+ * packets were taken out of it (shrink.c), since each brings its own decisions.
+ */
+#ifndef TESTS_SCENARIO_H
+#define TESTS_SCENARIO_H
+
+#include "engine/gro.h"
+
+/* What the engine merges, and the proofs therefore ask for. */
+#define PROVEN_MERGE GRO_MERGE_TCP
+
+/* What the caller does after a packet. */
+enum after {
+	AFTER_OFFER = 1,     /* what was gathered until here is offered in one call */
+	AFTER_BURST_END = 2, /* gro_burst_end(), after the packet's step_ns */
+	AFTER_FLUSH = 4,     /* gro_flush() */
+	AFTER_TAKE = 8,      /* takes all, gives all back */
+};
+
+struct step {
+	uint32_t off, len;  /* of its bytes among the scenario's */
+	uint32_t id;        /* its place when the scenario was made */
+	uint32_t step_ns;   /* that pass after it, where the burst ends */
+	uint16_t first_len; /* comes in fragments: of the first; 0: in one */
+	uint16_t piece_len; /* of the others */
+	uint8_t after;      /* enum after */
+	uint8_t verified;   /* somebody has verified its checksum */
+};
+
+struct scenario {
+	uint64_t seed;
+	struct gro_config config;
+	uint64_t begin_ns;
+	struct step *steps;
+	uint32_t step_cnt, step_max;
+	uint8_t *bytes;
+	uint32_t byte_cnt, byte_max;
+};
+
+/* For the test of the tests: a fault in what the engine does, which must be found. */
+enum fault {
+	FAULT_NONE,
+	FAULT_FLIP,  /* one bit of a superpacket of more than three packets is flipped */
+	FAULT_SWAP,  /* two deliveries change places */
+	FAULT_LOSE,  /* one packet's cookie is given back as another's */
+	FAULT_WRITE, /* a byte behind a packet is written */
+	FAULT_CNT,
+};
+
+/* What was seen; against tests that test nothing. */
+struct totals {
+	uint64_t packets, superpackets, merged, unmerged, fragments;
+	uint64_t kinds[3];       /* enum kind */
+	uint64_t types[4];       /* superpackets, by enum gso_type */
+	uint64_t tunnels[8];     /* superpackets, by enum parse_tunnel */
+	uint64_t big, streamed;
+	uint64_t reasons[GRO_REASON_CNT];
+};
+
+/*
+ * Runs a scenario, and checks all that must hold. Returns NULL, or a sentence that says what did
+ * not; *step is then the number of the packet it was noticed at. totals is added to.
+ */
+const char *scenario_prove(const struct scenario *s, enum fault fault, struct totals *totals, uint32_t *step);
+
+/* The scenario of a seed, of at most step_max packets. s brings the room. */
+void scenario_generate(struct scenario *s, uint64_t seed);
+
+/* Room for so many packets and bytes; ends the program when there is none. */
+void scenario_alloc(struct scenario *s, uint32_t step_max, uint32_t byte_max);
+void scenario_free(struct scenario *s);
+
+/* Adds a packet; false: no room. */
+bool scenario_add(struct scenario *s, const void *bytes, uint32_t len, struct step step);
+
+/* Legible, with all bytes. */
+void scenario_print(const struct scenario *s);
+
+/*
+ * Makes the scenario smaller as long as fails() says that it does so still: packets taken out,
+ * limits and options of the configuration back to the usual.
+ */
+void scenario_shrink(struct scenario *s, bool (*fails)(const struct scenario *s, void *context), void *context);
+
+#endif
