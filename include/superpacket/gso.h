@@ -3,13 +3,31 @@
  * libsuperpacket: segmentation. One superpacket, many wire packets: each a freshly written header
  * and slices of the untouched payload.
  *
- *      sp_gso_open()     the headers, and as much payload as there is
- *      sp_gso_add()      more of it, as it comes (each fragment stays where it is)
- *      sp_gso_next()     the next segment: header into the caller's slot, payload as slices
+ *      sp_gso_open()      the headers, and as much payload as there is
+ *      sp_gso_add()       more of it, as it comes (each fragment stays where it is)
+ *      sp_gso_next()      the next segment: header into the caller's slot, payload as slices
+ *      sp_gso_complete()  a packet that needs no cutting: its checksum, where that is unfinished
+ *
+ * A whole superpacket in one piece of memory, cut and sent:
+ *
+ *      struct sp_gso gso;
+ *      switch (sp_gso_open(&gso, &request, packet, len, len, mtu + 14, SP_GSO_CHECKSUM_FULL)) {
+ *      case SP_GSO_CUT:
+ *              while ((cnt = sp_gso_next(&gso, slot, &header_len, slices, SP_GSO_SLICES_MAX)) > 0)
+ *                      send(slot, header_len, slices, cnt);
+ *              break;
+ *      case SP_GSO_ORDINARY:
+ *              sp_gso_complete(&request, packet, len);
+ *              send(packet, len, NULL, 0);
+ *              break;
+ *      default:
+ *              drop and count
+ *      }
  *
  * No allocation, no global state, no clock, no I/O. A cursor may be used by one thread at a time;
  * different cursors by different threads. Nothing needs to be closed. Lengths and offsets are in
  * bytes, offsets count from the Ethernet header; numbers are in host order unless said otherwise.
+ * Nothing is assumed of packets and requests: a guest may have made them up. Pointers must be valid.
  */
 #ifndef SUPERPACKET_PUBLIC_GSO_H
 #define SUPERPACKET_PUBLIC_GSO_H
@@ -22,6 +40,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
+
+/* Of the memory of cursors and engines: cache lines. */
+#define SP_ALIGNMENT 64u
 
 enum sp_gso_type {
 	SP_GSO_NONE,  /* an ordinary packet */
@@ -70,50 +92,78 @@ enum sp_gso_checksum {
 /* Slices that one segment can have at most. */
 #define SP_GSO_SLICES_MAX 64u
 
-/* A cursor over one superpacket. Opaque; lives wherever the caller puts it, and may be moved. */
+/* A cursor over one superpacket. Opaque; lives wherever the caller puts it, aligned as its type says
+ * (malloc() does not do that: aligned_alloc(SP_ALIGNMENT, ...) does), and may be moved. Its content means
+ * something from sp_gso_open() on. */
 struct sp_gso {
-	uint64_t opaque[224];
-};
+	uint64_t opaque[256];
+} __attribute__((aligned(64)));
 
 /*
- * Opens a superpacket. head: its headers, linear, and perhaps payload behind them, head_len bytes;
- * read until the last segment was taken. len: bytes of the whole superpacket; 0 when it is not known
- * yet, to be told by sp_gso_end(). frame_max: the longest frame that the wire takes, Ethernet header
- * included. Anything but SP_GSO_CUT leaves nothing to take. Rules: virtio 1.2 section 5.1.6.2,
- * RFC 9293, RFC 6864, RFC 3168 section 6.1.2.
+ * Opens a superpacket, of which head_len bytes lie at head: all headers, and perhaps the begin of the
+ * payload. len is the length of all of it, headers included; 0: not known yet, sp_gso_end() will tell.
+ * frame_max is the longest frame that the wire takes: MTU, Ethernet header and VLAN tags.
+ *
+ * Ownership: head stays the caller's; it is read, never written, until the last segment was taken that
+ * has payload of it. *request is not needed after the call.
+ *
+ * Anything but SP_GSO_CUT leaves nothing to take:
+ *      SP_GSO_ORDINARY   type SP_GSO_NONE, or no more payload than size
+ *      SP_GSO_MALFORMED  size is 0; type, csum_start or csum_offset is not what the headers are; headers
+ *                        are cut off, contradict each other or exceed SP_GSO_SLOT_LEN; head_len > len;
+ *                        UDP without needs_csum, or of more than 128 segments
+ *      SP_GSO_TOO_LONG   headers and size exceed frame_max; or an ordinary packet does
+ *
+ * Rules: virtio 1.2 section 5.1.6.2 (what a request may say); RFC 9293 sections 3.1 and 3.8.6 (sequence
+ * numbers, FIN and PSH on the last segment only), RFC 3168 section 6.1.2 (CWR on the first only), RFC 6864
+ * (IPv4 IDs), RFC 1624 and 1071 (checksums); Linux net/ipv4/tcp_offload.c and udp_offload.c.
  */
 enum sp_gso_result sp_gso_open(struct sp_gso *gso, const struct sp_gso_request *request,
 			       const void *head, uint32_t head_len, uint32_t len,
 			       uint32_t frame_max, enum sp_gso_checksum checksum);
 
-/* Adds a fragment of payload; it is read until the segments that need it were taken. Returns 0, or
- * -ENOBUFS, taking nothing, when SP_GSO_SLICES_MAX fragments wait: take segments first. */
+/*
+ * Adds the next len bytes of payload; 0 bytes add nothing, bytes beyond the superpacket's length are
+ * ignored. The memory stays the caller's; it is read until the segments that need it were taken, and
+ * is not to be changed before. Returns 0, or -ENOBUFS, taking nothing, when SP_GSO_SLICES_MAX fragments
+ * wait: take segments first. (If none is ready even so, the fragments are too small for this size:
+ * join some of them.)
+ */
 int sp_gso_add(struct sp_gso *gso, const void *data, uint32_t len);
 
-/* Says that no more will come. Needed only where len was 0. */
+/* Says that no more will come: what is there makes the last segment, with FIN and PSH. Needed only
+ * where len was 0; if it was not, bytes that are missing are waited for in vain, and sp_gso_done()
+ * never becomes true. */
 void sp_gso_end(struct sp_gso *gso);
 
-/* Whether all bytes of the next segment are there. False, too, when there is none. */
+/* Whether the next segment can be taken: its bytes are all there, and whether it is the last (which
+ * alone has FIN and PSH) is known. False, too, when there is none. */
 bool sp_gso_ready(const struct sp_gso *gso);
 
-/* Whether all segments were taken. */
+/* Whether all segments were taken; true, too, where sp_gso_open() has found nothing to cut. */
 bool sp_gso_done(const struct sp_gso *gso);
 
 /*
- * Takes the next segment. Writes its header into slot (SP_GSO_SLOT_LEN bytes), its length to
- * *header_len; its payload is the returned number of slices, in order. Returns 0 when no segment is
- * ready, -ENOBUFS when max slices are too few; then nothing was taken. It can be resumed at any
- * point: between two calls nothing happens.
+ * Takes the next segment: writes its headers into slot, at most SP_GSO_SLOT_LEN bytes, and how many to
+ * *header_len; fills in slices, of which there is room for max: its payload, in order, where the caller
+ * has put it. The packet on the wire is the header and these slices. slot is the caller's; it may be
+ * memory that a NIC reads.
+ *
+ * Returns the number of slices; 0 when no segment is ready (or none is left: sp_gso_done());
+ * -ENOBUFS when max is too small (SP_GSO_SLICES_MAX never is). With both nothing was taken. Between
+ * two calls nothing happens: it can be resumed at any point.
  */
 int sp_gso_next(struct sp_gso *gso, void *slot, uint32_t *header_len, struct iovec *slices, uint32_t max);
 
 /*
- * Finishes an ordinary packet in place: where request says that its checksum is unfinished, sums and
- * stores it (RFC 1071; a UDP sum of 0 is sent as 0xffff, RFC 768). Returns 0, or -EINVAL when the
- * fields of request do not lie within the packet.
+ * Finishes an ordinary packet of len bytes in place: where needs_csum says that its L4 checksum is
+ * unfinished, sums from csum_start to the end and stores it (RFC 1071; a UDP sum of 0 is sent as 0xffff,
+ * RFC 768). Else does nothing. Writes two bytes of the caller's packet. Returns 0, or -EINVAL, writing
+ * nothing, when csum_start and csum_offset do not lie within the packet (virtio 1.2 section 5.1.6.2).
  */
 int sp_gso_complete(const struct sp_gso_request *request, void *packet, uint32_t len);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
