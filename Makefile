@@ -25,14 +25,17 @@ comma := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(CFLAGS) -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
               $(SANFLAGS) -DSUPERPACKET_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B) -MMD -MP
-# The engine sees no kernel and no libraries: nothing but its own headers.
-ENGINE_CFLAGS := $(filter-out -I$(B),$(ALL_CFLAGS))
+# The engine sees no kernel and no libraries: nothing but its own headers. One set of objects serves the
+# daemon and both libraries: hidden symbols make position-independent code cost nothing (it is the very
+# code that gcc makes for the daemon, a position-independent executable, without these two).
+ENGINE_CFLAGS := $(filter-out -I$(B),$(ALL_CFLAGS)) -fPIC -fvisibility=hidden
 ALL_LDFLAGS := $(SANFLAGS) $(LDFLAGS)
 DAEMON_LIBS := -lxdp -lbpf -lmnl -ljansson -lsystemd -lpthread
 
 engine_src := $(wildcard user/engine/*.c)
 daemon_src := user/log.c $(wildcard user/nic/*.c user/frontend/*.c user/datapath/*.c user/daemon/*.c)
 engine_obj := $(engine_src:%.c=$(B)/%.o)
+library_obj := $(engine_obj) $(patsubst %.c,$(B)/%.o,$(wildcard user/library/*.c))
 daemon_obj := $(daemon_src:%.c=$(B)/%.o)
 # Everything of the daemon but its main(), for tests of the edges.
 edges_obj  := $(filter-out $(B)/user/daemon/main.o,$(daemon_obj))
@@ -107,11 +110,15 @@ help:                                       ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 # The engine is an archive of its own, and its tests link that archive alone.
-$(B)/libsuperpacket.a: $(engine_obj)
+$(B)/libsuperpacket.a: $(library_obj)
 	@rm -f $@
 	$(call say,AR)ar rcs $@ $^
 
 $(B)/user/engine/%.o: user/engine/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ENGINE_CFLAGS) -c $< -o $@
+
+$(B)/user/library/%.o: user/library/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ENGINE_CFLAGS) -c $< -o $@
 
