@@ -201,6 +201,36 @@ IN(tcp6_over_ipv6, PACKET_L3_IPV6, PACKET_CSUM_ZERO, true, true)
 IN(uso_over_ipv4, PACKET_L3_IPV4, PACKET_CSUM_ZERO, false, false)
 IN(uso_over_ipv6_with_checksum, PACKET_L3_IPV6, PACKET_CSUM_FULL, true, false)
 
+/* Other tunnels look like what is inside: the kernel takes them as one, untouched. (That a GRE or IP-in-IP device
+ * takes the tunnel off cannot be seen on kernels without these devices.) */
+static void other_tunnel_in(enum packet_tunnel_kind kind, enum packet_l3 outer, struct packet p)
+{
+	const struct tap tap = open_tap();
+	const int raw = raw_open(tap.name);
+	struct packet_tunnel tunnel = packet_tunnel(kind, outer);
+	struct gso_request request = { .type = p.l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6,
+				       .needs_csum = true, .size = SIZE, .csum_offset = TCP_CSUM_OFFSET };
+	struct packet_layout at;
+	uint8_t frame[2048];
+	size_t len;
+
+	memcpy(tunnel.outer.dst_mac, device("nic").mac, 6);
+	p.payload_len = CNT * SIZE;
+	p.l4_csum = PACKET_CSUM_PARTIAL;
+	len = packet_build_in(&tunnel, &p, frame, sizeof(frame), &at);
+	request.csum_start = (uint16_t)at.l4_off;
+	request.hdr_len = (uint16_t)at.payload_off;
+	request.inner_l3_off = (uint16_t)at.l3_off;
+	request.outer_l4_off = (uint16_t)at.outer_l4_off;
+	request.outer_version = outer == PACKET_L3_IPV4 ? 4 : 6;
+	write_super(&tap, &request, frame, len);
+	cr_expect(raw_sees(raw, frame, len, DEADLINE_MS));
+}
+
+Test(superpackets, gre_in) { other_tunnel_in(PACKET_GRE, PACKET_L3_IPV4, packet_tcp4()); }
+Test(superpackets, ipip_in) { other_tunnel_in(PACKET_IPIP, PACKET_L3_IPV6, packet_tcp4()); }
+Test(superpackets, ip6ip_in) { other_tunnel_in(PACKET_IPIP, PACKET_L3_IPV4, packet_tcp6()); }
+
 /* V9: what the header's own rules forbid is refused by the kernel too, not swallowed. */
 Test(superpackets, refused)
 {
