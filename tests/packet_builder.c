@@ -334,7 +334,7 @@ static void finish_l4(uint8_t *frame, const struct packet *p, const struct packe
 size_t packet_build(const struct packet *p, void *buf, size_t cap, struct packet_layout *layout)
 {
 	struct cursor c = {.base = buf, .cap = cap};
-	struct packet_layout l;
+	struct packet_layout l = {0}; /* no tunnel */
 
 	put_eth(&c, p);
 	l.l3_off = c.len;
