@@ -1,264 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Cutting, compared byte for byte with a second segmentation written here from the rules:
- * plain byte loops, every checksum from scratch, nothing shared with the engine.
+ * Cutting of plain TCP superpackets, compared byte for byte with the segmentation of gso_book.c.
+ * UDP, tunnels, jumbograms and streams are in test_gso_*.c.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/gso.h"
 #include "engine/vnet.h"
-#include "packet_builder.h"
-
-#define SUPER_MAX (65535u + 14 + 8 + 40)
-#define WIRE_MAX 65600u /* a frame_max that bars nothing */
-
-static const uint8_t nop_options[40] = { [0 ... 39] = 1 };
-
-static uint32_t random_next(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(*state >> 33);
-}
-
-/* ---- the superpacket of a test ---- */
-
-struct super {
-	struct packet p;
-	struct packet_layout at;
-	struct gso_request request;
-	uint8_t *data; /* exactly len bytes, for AddressSanitizer */
-	uint32_t len;
-};
-
-static void super_build(struct super *s, const struct packet *p, uint16_t mss, bool needs_csum)
-{
-	uint8_t *room = malloc(SUPER_MAX);
-
-	cr_assert_not_null(room);
-	s->p = *p;
-	s->p.l4_csum = needs_csum ? PACKET_CSUM_PARTIAL : PACKET_CSUM_FULL;
-	if (!needs_csum)
-		s->p.l4_csum_xor = 0x1234; /* V4, S5: nobody may trust it */
-	s->len = (uint32_t)packet_build(&s->p, room, SUPER_MAX, &s->at);
-	cr_assert_gt(s->len, 0);
-	s->data = malloc(s->len);
-	cr_assert_not_null(s->data);
-	memcpy(s->data, room, s->len);
-	free(room);
-	s->request = (struct gso_request){
-		.type = p->l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6,
-		.needs_csum = needs_csum,
-		.size = mss,
-		.csum_start = needs_csum ? (uint16_t)s->at.l4_off : 0,
-		.csum_offset = needs_csum ? 16 : 0,
-	};
-}
-
-static void super_free(struct super *s)
-{
-	free(s->data);
-}
-
-/* ---- segmentation by the book ---- */
-
-static uint32_t get(const uint8_t *p, int bytes)
-{
-	uint32_t v = 0;
-
-	while (bytes--)
-		v = v << 8 | *p++;
-	return v;
-}
-
-static void put(uint8_t *p, int bytes, uint32_t v)
-{
-	while (bytes--) {
-		p[bytes] = (uint8_t)v;
-		v >>= 8;
-	}
-}
-
-/* The pseudo-header, spelled out (RFC 9293 section 3.1, RFC 8200 section 8.1). */
-static uint64_t book_pseudo(const uint8_t *ip, uint32_t l4_len)
-{
-	uint8_t pseudo[40] = { 0 };
-
-	if (ip[0] >> 4 == 4) {
-		memcpy(pseudo, ip + 12, 8);
-		pseudo[9] = 6;
-		put(pseudo + 10, 2, l4_len);
-		return packet_sum(pseudo, 12, 0);
-	}
-	memcpy(pseudo, ip + 8, 32);
-	put(pseudo + 32, 4, l4_len);
-	pseudo[39] = 6;
-	return packet_sum(pseudo, 40, 0);
-}
-
-static uint32_t book_count(const struct super *s)
-{
-	size_t payload = s->at.ip_end - s->at.payload_off;
-
-	return (uint32_t)((payload + s->request.size - 1) / s->request.size);
-}
-
-/* Segment i of s as a whole frame; partial: with an unfinished checksum. Returns its length. */
-static uint32_t book_segment(const struct super *s, uint32_t i, bool partial, uint8_t *out)
-{
-	uint32_t hdr = (uint32_t)s->at.payload_off, mss = s->request.size;
-	uint32_t off = hdr + i * mss, len = mss, k, sum;
-	bool first = i == 0, last = i == book_count(s) - 1;
-	uint8_t *ip = out + s->at.l3_off, *tcp = out + s->at.l4_off;
-
-	if (last)
-		len = (uint32_t)s->at.ip_end - off;
-	for (k = 0; k < hdr; k++) /* S2 */
-		out[k] = s->data[k];
-	for (k = 0; k < len; k++)
-		out[hdr + k] = s->data[off + k];
-
-	put(tcp + 4, 4, get(tcp + 4, 4) + i * mss); /* S2 */
-	if (!last)
-		tcp[13] &= (uint8_t)~0x09; /* S3: FIN, PSH */
-	if (!first)
-		tcp[13] &= (uint8_t)~0x80; /* S3: CWR */
-	if (ip[0] >> 4 == 4) { /* S4 */
-		uint32_t ihl = (ip[0] & 15) * 4u;
-
-		put(ip + 2, 2, hdr - (uint32_t)s->at.l3_off + len);
-		if (!s->request.fixed_id)
-			put(ip + 4, 2, get(ip + 4, 2) + i);
-		put(ip + 10, 2, 0);
-		put(ip + 10, 2, 0xffff ^ packet_fold(packet_sum(ip, ihl, 0)));
-	} else {
-		put(ip + 4, 2, hdr - (uint32_t)s->at.l3_off - 40 + len);
-	}
-	put(tcp + 16, 2, 0); /* S5 */
-	k = hdr - (uint32_t)s->at.l4_off + len;
-	sum = packet_fold(book_pseudo(ip, k));
-	put(tcp + 16, 2, partial ? sum : 0xffffu ^ packet_fold(packet_sum(tcp, k, sum)));
-	return hdr + len;
-}
-
-/* ---- comparing ---- */
-
-/* A slot with a guard in front; whatever lies in it before must not matter. */
-struct slot {
-	uint8_t before[64], bytes[HEADER_SLOT_LEN + 64];
-};
-
-static struct gso_slice next_checked(struct gso *gso, struct slot *slot)
-{
-	struct gso_slice slice;
-	int i;
-
-	memset(slot, 0x5a, sizeof *slot);
-	slice = gso_next(gso, slot->bytes);
-	for (i = 0; i < 64; i++)
-		cr_assert(slot->before[i] == 0x5a && slot->bytes[gso->hdr_len + i] == 0x5a,
-			  "wrote outside the header");
-	return slice;
-}
-
-static void same(const uint8_t *got, const uint8_t *want, uint32_t len, const char *what, uint32_t i)
-{
-	uint32_t k;
-
-	for (k = 0; k < len && got[k] == want[k]; k++)
-		;
-	cr_assert_eq(k, len, "%s: segment %u of %u bytes differs at byte %u: %#x, not %#x", what, i, len,
-		     k, got[k], want[k]);
-}
-
-/* All segments, as headers with slices and as whole frames, against the book. */
-static void check_mode(const struct super *s, enum header_checksum mode, const char *what)
-{
-	uint32_t cnt = book_count(s), frame_max = (uint32_t)s->at.payload_off + s->request.size, i;
-	uint8_t *want = malloc(frame_max), *built = malloc(frame_max);
-	struct gso gso, whole;
-	struct slot slot;
-
-	cr_assert(want && built);
-	cr_assert_eq(gso_open(&gso, &s->request, s->data, s->len, frame_max, mode), GSO_CUT, "%s", what);
-	cr_assert_eq(gso_open(&whole, &s->request, s->data, s->len, frame_max, mode), GSO_CUT);
-	cr_assert_eq(gso.seg_cnt, cnt, "%s: %u segments, not %u", what, gso.seg_cnt, cnt);
-	cr_assert_eq(gso.hdr_len, s->at.payload_off);
-	for (i = 0; i < cnt; i++) {
-		uint32_t len = book_segment(s, i, mode == HEADER_CSUM_PARTIAL, want);
-		struct gso_slice slice;
-
-		cr_assert_not(gso_done(&gso));
-		cr_assert_eq(gso.next_seg, i);
-		slice = next_checked(&gso, &slot);
-		cr_assert_eq(gso.hdr_len + slice.len, len, "%s: segment %u of %u bytes, not %u", what, i,
-			     gso.hdr_len + slice.len, len);
-		cr_assert_eq(slice.off, gso.hdr_len + i * s->request.size);
-		same(slot.bytes, want, gso.hdr_len, what, i);
-		same(s->data + slice.off, want + gso.hdr_len, slice.len, what, i);
-
-		memset(built, 0x5a, frame_max);
-		cr_assert_eq(gso_next_built(&whole, built), len);
-		same(built, want, len, what, i);
-		if (mode == HEADER_CSUM_FULL)
-			cr_assert(packet_csums_ok(built, len), "%s: segment %u", what, i);
-		for (; len < frame_max; len++)
-			cr_assert_eq(built[len], 0x5a, "%s: wrote behind segment %u", what, i);
-	}
-	cr_assert(gso_done(&gso) && gso_done(&whole), "%s: more than %u segments", what, cnt);
-	free(want);
-	free(built);
-}
-
-static void check_super(const struct super *s, const char *what)
-{
-	uint8_t *before = malloc(s->len);
-
-	cr_assert_not_null(before);
-	memcpy(before, s->data, s->len);
-	check_mode(s, HEADER_CSUM_FULL, what);
-	check_mode(s, HEADER_CSUM_PARTIAL, what);
-	cr_assert_arr_eq(s->data, before, s->len, "%s: the superpacket was written to", what);
-	free(before);
-}
-
-/* Both kinds of input checksum: S5 trusts the field only with NEEDS_CSUM (V4). */
-static void check_packet(const struct packet *p, uint16_t mss, const char *what)
-{
-	struct super s;
-	int needs;
-
-	for (needs = 0; needs < 2; needs++) {
-		super_build(&s, p, mss, needs);
-		check_super(&s, what);
-		super_free(&s);
-	}
-}
-
-/* ---- the tests ---- */
-
-static void add_vlans(struct packet *p, unsigned int cnt)
-{
-	if (cnt > 1)
-		packet_push_vlan(p, 0x88a8, 0x0fff);
-	if (cnt > 0)
-		packet_push_vlan(p, 0x8100, 0xe064);
-}
-
-/* What stands between IP and TCP: 0 nothing, then more and more. */
-static void add_ip_extras(struct packet *p, unsigned int extras)
-{
-	if (p->l3 == PACKET_L3_IPV4) {
-		p->ip_options = nop_options;
-		p->ip_options_len = extras * 20;
-		return;
-	}
-	if (extras > 0)
-		packet_push_ext(p, PACKET_EXT_HOPOPTS, 8);
-	if (extras > 1)
-		packet_push_ext(p, PACKET_EXT_DSTOPTS, 40);
-}
+#include "gso_book.h"
 
 Test(gso, every_header_shape, .description = "S2-S5, V4: IPv4 and IPv6, 0-2 tags, IP options, extension headers, TCP options 0-40")
 {
@@ -337,6 +87,23 @@ Test(gso, every_flag, .description = "S3: FIN and PSH on the last, CWR on the fi
 		check_packet(&p, 100, "flags");
 		p.payload_len = 101; /* the first is not the last, though both are ends */
 		check_packet(&p, 100, "flags of two");
+	}
+}
+
+Test(gso, accecn, .description = "R13: CWR of a superpacket marked AccECN is on all segments; nothing else changes")
+{
+	uint16_t flags;
+
+	for (flags = 0; flags < 0x200; flags++) {
+		struct packet p = flags % 2 ? packet_tcp4() : packet_tcp6();
+		struct super s;
+
+		p.tcp_flags = flags;
+		p.payload_len = 3 * 100;
+		super_build(&s, &p, 100, flags % 4 < 2);
+		s.request.accecn = true;
+		check_super(&s, "AccECN");
+		super_free(&s);
 	}
 }
 
@@ -448,7 +215,7 @@ Test(gso, partial_sum_is_trusted, .description = "S5: with NEEDS_CSUM the field 
 	 * header shows the next hop. */
 	next_hop = s.data + s.at.l3_off + 24;
 	next_hop[15] ^= 0x77;
-	put(s.data + s.at.l4_off + 16, 2, packet_fold(book_pseudo(s.data + s.at.l3_off, 20 + 2000)));
+	put(s.data + s.at.l4_off + 16, 2, packet_fold(book_pseudo(s.data + s.at.l3_off, 6, 20 + 2000)));
 	next_hop[15] ^= 0x77;
 	cr_assert_eq(gso_open(&gso, &s.request, s.data, s.len, WIRE_MAX, HEADER_CSUM_FULL), GSO_CUT);
 	for (i = 0; i < 3; i++) {
@@ -457,7 +224,7 @@ Test(gso, partial_sum_is_trusted, .description = "S5: with NEEDS_CSUM the field 
 		uint64_t sum;
 
 		slot.bytes[s.at.l3_off + 24 + 15] ^= 0x77;
-		sum = book_pseudo(slot.bytes + s.at.l3_off, 20 + slice.len);
+		sum = book_pseudo(slot.bytes + s.at.l3_off, 6, 20 + slice.len);
 		sum = packet_sum(tcp, 20, sum);
 		sum = packet_sum(s.data + slice.off, slice.len, sum);
 		cr_assert_eq(packet_fold(sum), 0xffff, "segment %u", i);
@@ -560,7 +327,7 @@ static const struct verdict_case verdicts[] = {
 	{ "a header longer than its slot", GSO_MALFORMED, packet_tcp6, p_long_header, r_plain },
 	{ "V4: type says IPv6, packet says IPv4", GSO_MALFORMED, packet_tcp4, p_plain, r_v6 },
 	{ "V4: type says IPv4, packet says IPv6", GSO_MALFORMED, packet_tcp6, p_plain, r_v4 },
-	{ "V4: UDP", GSO_MALFORMED, packet_tcp4, p_udp, r_plain },
+	{ "V4: type says TCP, packet says UDP", GSO_MALFORMED, packet_tcp4, p_udp, r_v4 },
 	{ "V4: ARP", GSO_MALFORMED, packet_tcp4, p_arp, r_plain },
 	{ "V1: size 0", GSO_MALFORMED, packet_tcp4, p_plain, r_size_0 },
 	{ "S1: a data offset of 4", GSO_MALFORMED, packet_tcp4, p_doff_4, r_plain },
@@ -683,33 +450,6 @@ Test(gso, complete_zero, .description = "S6: a UDP sum of 0 becomes 0xffff, a TC
 }
 
 /* ---- hostile input ---- */
-
-/* Takes whatever was opened to its end; all that is promised must hold, whatever the bytes. */
-static void drain(struct gso *gso, uint32_t len, uint32_t frame_max, bool built)
-{
-	uint8_t *frame = malloc(frame_max);
-	uint32_t cnt = 0, end = gso->hdr_len;
-
-	cr_assert_not_null(frame);
-	cr_assert_gt(gso->seg_cnt, 1);
-	for (; !gso_done(gso); cnt++) {
-		if (built) {
-			uint32_t seg = gso_next_built(gso, frame);
-
-			cr_assert(seg > gso->hdr_len && seg <= frame_max);
-			end += seg - gso->hdr_len;
-		} else {
-			struct gso_slice slice = gso_next(gso, frame);
-
-			cr_assert_eq(slice.off, end);
-			cr_assert(slice.len > 0 && gso->hdr_len + slice.len <= frame_max);
-			end += slice.len;
-		}
-		cr_assert_leq(end, len);
-	}
-	cr_assert_eq(cnt, gso->seg_cnt);
-	free(frame);
-}
 
 static uint32_t hostile_packet(uint64_t *state, uint8_t *data, uint32_t room)
 {

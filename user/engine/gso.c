@@ -2,11 +2,15 @@
 /*
  * The cursor: what may be cut, and the steps of cutting.
  *
- * All judgement is in gso_open(), once a superpacket; behind it every offset is known to lie
+ * All judgement is in gso_open(), once a superpacket (of its headers in gso_head.c); behind it every offset is known to lie
  * within the superpacket, and taking a segment cannot fail.
  */
 #include "gso.h"
+#include "gso_head.h"
 
+#define IPV6_LEN 40u
+#define GRE_CSUM 0x80u /* in the first byte: a checksum is there (RFC 2784) */
+#define GRE_CSUM_OFFSET 4u
 
 /* V5: the field and the first byte to sum lie within the packet. */
 static bool csum_within(const struct gso_request *request, uint32_t len)
@@ -23,51 +27,67 @@ static enum gso_verdict open_ordinary(const struct gso_request *request, uint32_
 	return len <= frame_max ? GSO_ORDINARY : GSO_TOO_LONG;
 }
 
-/*
- * Whether the headers are what the request says. IPv4 options do not matter here (S2 copies
- * them), so the view's obstacle is not looked at: a view of class PARSE_TCP has all its offsets.
- */
-static bool agrees(const struct gso_request *request, const struct packet_view *view)
+/* S8: what a segment is too long for: the wire, or the length field of its outermost IP header
+ * (which only a jumbogram or an unknown length can get to). */
+static bool too_long(const struct packet_view *view, uint32_t size, uint32_t frame_max)
 {
-	if (view->class != PARSE_TCP || request->size == 0) /* S1, V1 */
-		return false;
-	if (view->ip_version != (request->type == GSO_TCPV4 ? 4 : 6)) /* V4 */
-		return false;
-	if (request->needs_csum && (request->csum_start != view->l4_off ||
-				    request->csum_offset != TCP_CSUM_OFFSET)) /* V3, V5 */
-		return false;
-	return view->payload_off <= HEADER_SLOT_LEN;
+	bool tunnel = view->tunnel != PARSE_NO_TUNNEL;
+	uint32_t l3_off = tunnel ? view->outer_l3_off : view->l3_off;
+	uint32_t version = tunnel ? view->outer_version : view->ip_version;
+	uint32_t from = version == 4 ? l3_off : l3_off + IPV6_LEN;
+
+	return view->payload_off + size > frame_max || view->payload_off - from + size > UINT16_MAX;
+}
+
+static void start(struct gso *gso, const struct gso_request *request, const uint8_t *data,
+		  const struct gso_head *head, enum header_checksum mode)
+{
+	const struct header_job job = {
+		.size = request->size,
+		.checksum = (uint8_t)mode,
+		.from_partial = request->needs_csum && head->payload_len != GSO_UNKNOWN,
+		.fixed_id = request->fixed_id,
+		.outer_fixed_id = request->outer_fixed_id,
+		.accecn = request->accecn,
+	};
+
+	header_prepare(&gso->header, head->data, &head->view, &job);
+	gso->data = data;
+	gso->next_off = head->payload_off;
+	gso->next_seg = 0;
+	gso->hdr_len = head->view.payload_off;
+	if (head->payload_len == GSO_UNKNOWN) {
+		gso->end = gso->seg_cnt = GSO_UNKNOWN;
+		return;
+	}
+	gso->end = head->payload_off + head->payload_len;
+	gso->seg_cnt = (head->payload_len - 1) / request->size + 1;
+}
+
+enum gso_verdict gso_open_head(struct gso *gso, const struct gso_request *request, const uint8_t *head,
+			       uint32_t head_len, uint32_t len, uint32_t frame_max,
+			       enum header_checksum mode)
+{
+	struct gso_head h;
+
+	if (head_len > len)
+		head_len = len;
+	if (request->type == GSO_NONE)
+		return len == GSO_UNKNOWN ? GSO_MALFORMED : open_ordinary(request, len, frame_max);
+	if (!gso_head_read(&h, request, head, head_len, len))
+		return GSO_MALFORMED;
+	if (h.payload_len <= request->size) /* V2 */
+		return open_ordinary(request, len, frame_max);
+	if (too_long(&h.view, request->size, frame_max))
+		return GSO_TOO_LONG;
+	start(gso, request, head, &h, mode);
+	return GSO_CUT;
 }
 
 enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, const uint8_t *data,
 			  uint32_t len, uint32_t frame_max, enum header_checksum mode)
 {
-	struct header_job job = {
-		.size = request->size,
-		.checksum = (uint8_t)mode,
-		.from_partial = request->needs_csum,
-		.fixed_id = request->fixed_id,
-	};
-	struct packet_view view;
-
-	if (request->type == GSO_NONE)
-		return open_ordinary(request, len, frame_max);
-	parse_packet(data, len, len, &view);
-	if (!agrees(request, &view))
-		return GSO_MALFORMED;
-	if (view.payload_len <= request->size) /* V2 */
-		return open_ordinary(request, len, frame_max);
-	if ((uint32_t)view.payload_off + request->size > frame_max) /* S8 */
-		return GSO_TOO_LONG;
-
-	header_prepare(&gso->header, data, &view, &job);
-	gso->data = data;
-	gso->next_off = view.payload_off;
-	gso->end = view.payload_off + view.payload_len;
-	gso->next_seg = 0;
-	gso->seg_cnt = (view.payload_len + request->size - 1) / request->size;
-	gso->hdr_len = view.payload_off;
-	return GSO_CUT;
+	return gso_open_head(gso, request, data, len, len, frame_max, mode);
 }
 
 /* S2, S9: the next slice in order; only the last may be short. */
@@ -114,14 +134,61 @@ uint32_t gso_next_built(struct gso *gso, uint8_t *frame)
 	return gso->hdr_len + slice.len;
 }
 
+static uint16_t udp_csum(uint32_t sum)
+{
+	uint16_t csum = checksum_fold(sum);
+
+	return csum ? csum : 0xffff; /* RFC 768: 0 would say that there is no checksum */
+}
+
+/* Where the outer packet of a tunnel ends. The view says that its length is true. */
+static uint32_t outer_end(const uint8_t *data, const struct packet_view *view)
+{
+	const uint8_t *l3 = data + view->outer_l3_off;
+
+	if (view->outer_version == 4)
+		return view->outer_l3_off + load_be16(l3 + 2);
+	return view->outer_l3_off + IPV6_LEN + load_be16(l3 + 4);
+}
+
+/* S7: the tunnel's checksum, if there is one, over what is inside, which is finished now. */
+static void complete_outer(const struct gso_request *request, uint8_t *data, uint32_t len)
+{
+	struct packet_view view;
+	uint8_t *l4;
+	uint32_t l4_len;
+
+	if (!gso_head_view(request, data, len, len, &view) || view.tunnel == PARSE_IPIP)
+		return;
+	l4 = data + view.outer_l4_off;
+	l4_len = outer_end(data, &view) - view.outer_l4_off;
+	if (view.tunnel == PARSE_GRE) {
+		if (!(l4[0] & GRE_CSUM))
+			return;
+		store_u16(l4 + GRE_CSUM_OFFSET, 0);
+		store_u16(l4 + GRE_CSUM_OFFSET, checksum_fold(checksum_add(l4, l4_len, 0)));
+	} else if (load_u16(l4 + UDP_CSUM_OFFSET) != 0) {
+		uint32_t sum = checksum_pseudo(data + view.outer_l3_off, view.outer_version, UDP_PROTOCOL,
+					       l4_len);
+
+		store_u16(l4 + UDP_CSUM_OFFSET, 0);
+		store_u16(l4 + UDP_CSUM_OFFSET, udp_csum(checksum_add(l4, l4_len, sum)));
+	}
+}
+
+static void complete_inner(const struct gso_request *request, uint8_t *data, uint32_t len)
+{
+	uint8_t *at = data + request->csum_start;
+	uint32_t sum = checksum_add(at, len - request->csum_start, 0);
+
+	store_u16(at + request->csum_offset,
+		  request->csum_offset == UDP_CSUM_OFFSET ? udp_csum(sum) : checksum_fold(sum));
+}
+
 void gso_complete(const struct gso_request *request, uint8_t *data, uint32_t len)
 {
-	uint16_t csum;
-
-	if (!request->needs_csum)
-		return;
-	csum = checksum_fold(checksum_add(data + request->csum_start, len - request->csum_start, 0));
-	if (csum == 0 && request->csum_offset == UDP_CSUM_OFFSET)
-		csum = 0xffff; /* RFC 768: 0 would say that there is no checksum */
-	store_u16(data + request->csum_start + request->csum_offset, csum);
+	if (request->needs_csum)
+		complete_inner(request, data, len);
+	if (request->inner_l3_off && (request->needs_csum || request->type != GSO_NONE))
+		complete_outer(request, data, len);
 }

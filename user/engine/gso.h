@@ -12,8 +12,14 @@
  * The headers decide where the payload ends, as with any packet (R4): bytes of the frame behind
  * the IP length are no payload and are in no segment. Linux cuts the whole frame instead; the two
  * differ only for producers that pad superpackets, which the kernel never does. An IP length that
- * says nothing (0, or beyond the frame) makes a superpacket malformed. Neither length can lead
- * beyond the len bytes that were given.
+ * says nothing (0, or beyond the frame) makes a superpacket malformed, but for a jumbogram (BIG TCP:
+ * IPv6 with a payload length of 0 and the jumbo option of RFC 2675 alone in a hop-by-hop header,
+ * as Linux makes it): its segments go without that header. Neither length can lead beyond the len
+ * bytes that were given.
+ *
+ * What Linux would not ask for is refused (GSO_MALFORMED) rather than guessed: UDP whose checksum
+ * is not unfinished or that makes more than GSO_UDP_SEGMENTS_MAX segments (S6), jumbograms in tunnels,
+ * GRE with sequence numbers or routing, IPv4 with a length of 0 (BIG TCP has no form of its own there).
  *
  *      superpacket   | Eth VLAN IP TCP |  payload ....................................... |
  *                      \_ hdr_len ___/    \_ size _/ \_ size _/ \_ size _/    \_ rest ___/
@@ -74,7 +80,7 @@ struct gso {
 	uint32_t next_off; /* of the next slice */
 	uint32_t end;      /* of the payload */
 	uint32_t next_seg; /* read: segments taken so far */
-	uint32_t seg_cnt;  /* read: segments in all */
+	uint32_t seg_cnt;  /* read: segments in all; GSO_UNKNOWN in a stream whose length is not known */
 	uint16_t hdr_len;  /* read: bytes of header of every segment */
 };
 
@@ -86,6 +92,20 @@ struct gso {
  */
 enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, const uint8_t *data,
 			  uint32_t len, uint32_t frame_max, enum header_checksum mode);
+
+/* A length, or a number of segments, that nobody can tell yet. */
+#define GSO_UNKNOWN UINT32_MAX
+
+/*
+ * gso_open() for gso_stream.h: only the first head_len bytes of the superpacket, its headers and
+ * perhaps some of its payload, are at head, and len may be GSO_UNKNOWN. Then the length fields of
+ * the headers mean nothing, nor does a partial checksum, which contains one: the pseudo-header is summed
+ * from scratch, with the addresses of the IP header (S5: wrong for a source-routed superpacket). A
+ * superpacket of unknown length is always cut, and so has a type.
+ */
+enum gso_verdict gso_open_head(struct gso *gso, const struct gso_request *request, const uint8_t *head,
+			       uint32_t head_len, uint32_t len, uint32_t frame_max,
+			       enum header_checksum mode);
 
 /* Whether all segments were taken. */
 static inline bool gso_done(const struct gso *gso)
@@ -109,7 +129,10 @@ uint32_t gso_next_built(struct gso *gso, uint8_t *frame);
 
 /*
  * Finishes an ordinary packet in place: where the request says that the checksum is unfinished,
- * sums and stores it (a UDP sum of 0 becomes 0xffff). The request was accepted by gso_open().
+ * sums and stores it (a UDP sum of 0 becomes 0xffff). In a tunnel (inner_l3_off) that is the inner
+ * checksum, and those of an outer UDP header, unless 0, and of a GRE header that has one, are made anew:
+ * Linux leaves them unfinished in what it means to be cut, even if it is one segment. The request was
+ * accepted by gso_open().
  */
 void gso_complete(const struct gso_request *request, uint8_t *data, uint32_t len);
 

@@ -1,108 +1,198 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The template of a superpacket's segments, and the two segments that are not like it.
+ * The template of a superpacket's segments, and the segments that are not like it.
  *
  * Sums here are corrected, not made anew, where a word of the header changes: the old word is
  * taken out, the new one added (RFC 1624, with its equation 3 in sums instead of checksums).
  */
 #include "header.h"
 
+#define IPV6_LEN 40u
+#define UDP_LENGTH 4u /* offset within the UDP header */
+#define GRE_FLAGS 0x80u /* in the first byte: C, a checksum is there (RFC 2784) */
+#define GRE_CSUM_OFFSET 4u
+
 /* Offsets within the TCP header. */
 enum {
 	TCP_SEQ = 4,
 	TCP_WORD = 12, /* data offset, reserved bits and flags */
 	TCP_FLAGS = 13,
-	TCP_CSUM = 16,
 };
 
-/* S3: FIN and PSH belong to the last segment, CWR to the first, the others to all. */
-static uint8_t flags_of(uint8_t flags, bool first, bool last)
+/* S3: FIN and PSH belong to the last segment, CWR to the first (R13: or to all), the others to all. */
+static uint8_t flags_of(const struct header_template *t, bool first, bool last)
 {
-	if (!first)
+	uint8_t flags = t->flags;
+
+	if (!first && !t->accecn)
 		flags &= (uint8_t)~TCP_CWR;
 	if (!last)
 		flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
 	return flags;
 }
 
-/* Where the IP header says how long the packet is, and what it says for len payload bytes. */
-static uint8_t *length_field(const struct header_template *t, uint8_t *slot)
+/* Where an IP header says how long the packet is, and what it says for len payload bytes. */
+static uint8_t *length_field(const struct header_ip *ip, uint8_t *slot)
 {
-	return slot + t->l3_off + (t->ip_version == 4 ? 2 : 4);
+	return slot + ip->off + (ip->version == 4 ? 2 : 4);
 }
 
-static uint16_t ip_len(const struct header_template *t, uint32_t len)
+static uint16_t ip_len(const struct header_template *t, const struct header_ip *ip, uint32_t len)
 {
 	/* S4: the IPv6 payload length counts the extension headers, but not the IPv6 header. */
-	uint32_t from = t->ip_version == 4 ? t->l3_off : t->l3_off + 40u;
+	uint32_t from = ip->version == 4 ? ip->off : ip->off + IPV6_LEN;
 
 	return (uint16_t)(t->len - from + len);
 }
 
-/* The length of TCP header and payload as it enters the pseudo-header: as it would lie there. */
+static uint32_t l4_len(const struct header_template *t, uint32_t len)
+{
+	return t->len - t->l4_off + len;
+}
+
+static uint32_t outer_l4_len(const struct header_template *t, uint32_t len)
+{
+	return t->len - t->outer_l4_off + len;
+}
+
+/* The length of L4 header and payload as it enters the pseudo-header of a segment: as it would lie
+ * there. No segment is longer than 16 bits can say. */
 static uint16_t pseudo_len(const struct header_template *t, uint32_t len)
 {
-	return __builtin_bswap16((uint16_t)(t->len - t->l4_off + len));
+	return __builtin_bswap16((uint16_t)l4_len(t, len));
 }
 
-/* S5: the pseudo-header of a segment of len payload bytes. The field of the superpacket is right
- * even where the addresses are not those of the IP header (IPv6 routing headers, IPv4 source
- * routes), but it is the producer's only if he says so. */
-static uint32_t pseudo_sum(const struct header_template *t, const uint8_t *data,
-			   const struct packet_view *view, bool from_partial, uint32_t len)
+static uint32_t csum_off(const struct header_template *t)
 {
-	uint32_t sum;
-
-	if (from_partial)
-		sum = checksum_remove(load_u16(data + t->l4_off + TCP_CSUM),
-				      pseudo_len(t, view->payload_len));
-	else
-		sum = checksum_pseudo(data + t->l3_off, t->ip_version, view->protocol, 0);
-	return checksum_combine(sum, pseudo_len(t, len));
+	return t->l4_off + (t->protocol == TCP_PROTOCOL ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET);
 }
 
-static void prepare_ipv4(struct header_template *t, bool fixed_id)
+/* RFC 768: a UDP checksum of 0 would say that there is none. */
+static uint16_t udp_csum(uint32_t sum)
 {
-	uint8_t *l3 = t->bytes + t->l3_off;
+	uint16_t csum = checksum_fold(sum);
 
-	t->id = load_be16(l3 + 4);
-	t->id_step = !fixed_id;
+	return csum ? csum : 0xffff;
+}
+
+/* S5: the pseudo-header but for the length. The field of the superpacket is right even where the
+ * addresses are not those of the IP header (IPv6 routing headers, IPv4 source routes), but it is
+ * the producer's only if he says so. Its length has 32 bits in a jumbogram. */
+static uint16_t pseudo_base(const struct header_template *t, const uint8_t *data,
+			    const struct packet_view *view, bool from_partial)
+{
+	uint32_t len = __builtin_bswap32(l4_len(t, view->payload_len)), sum;
+
+	if (!from_partial)
+		return checksum_fold_partial(
+			checksum_pseudo(data + t->ip.off, t->ip.version, view->protocol, 0));
+	sum = checksum_remove(load_u16(data + csum_off(t)), (uint16_t)len);
+	return checksum_fold_partial(checksum_remove(sum, (uint16_t)(len >> 16)));
+}
+
+static void prepare_ip(struct header_template *t, struct header_ip *ip, uint16_t off, uint8_t version,
+		       bool fixed_id)
+{
+	uint8_t *l3 = t->bytes + off;
+
+	ip->off = off;
+	ip->version = version;
+	store_be16(length_field(ip, t->bytes), ip_len(t, ip, t->size));
+	if (version != 4)
+		return;
+	ip->id = load_be16(l3 + 4);
+	ip->id_step = !fixed_id;
 	store_u16(l3 + 4, 0);
 	store_u16(l3 + 10, 0);
-	t->ip_sum = checksum_fold_partial(checksum_add(l3, (l3[0] & 0xf) * 4u, 0));
+	ip->sum = checksum_fold_partial(checksum_add(l3, (l3[0] & 0xf) * 4u, 0));
 }
 
-static void prepare_tcp(struct header_template *t, uint32_t pseudo)
+static void prepare_l4(struct header_template *t)
 {
-	uint8_t *l4 = t->bytes + t->l4_off;
+	uint8_t *l4 = t->bytes + t->l4_off, *csum = t->bytes + csum_off(t);
+	uint32_t sum = checksum_combine(t->pseudo, pseudo_len(t, t->size));
 
-	t->seq = load_be32(l4 + TCP_SEQ);
-	t->flags = l4[TCP_FLAGS];
-	l4[TCP_FLAGS] = flags_of(t->flags, false, false);
-	store_u32(l4 + TCP_SEQ, 0);
-	store_u16(l4 + TCP_CSUM, 0);
+	if (t->protocol == TCP_PROTOCOL) {
+		t->seq = load_be32(l4 + TCP_SEQ);
+		t->flags = l4[TCP_FLAGS];
+		l4[TCP_FLAGS] = flags_of(t, false, false);
+		store_u32(l4 + TCP_SEQ, 0);
+	} else {
+		store_be16(l4 + UDP_LENGTH, (uint16_t)l4_len(t, t->size));
+	}
+	store_u16(csum, 0);
 	if (t->checksum == HEADER_CSUM_FULL)
-		pseudo = checksum_add(l4, (size_t)t->len - t->l4_off, pseudo);
-	t->l4_sum = checksum_fold_partial(pseudo);
+		sum = checksum_add(l4, l4_len(t, 0), sum);
+	t->l4_sum = checksum_fold_partial(sum);
 	if (t->checksum == HEADER_CSUM_PARTIAL)
-		store_u16(l4 + TCP_CSUM, t->l4_sum);
+		store_u16(csum, t->l4_sum);
+}
+
+/*
+ * S7: writes the tunnel's checksum for a segment of len payload bytes, whose lengths are in their
+ * places: over the tunnel's headers and the headers inside, with the complement of the inner
+ * pseudo-header for the inner L4 packet (see header.h).
+ */
+static void patch_outer_csum(const struct header_template *t, uint8_t *slot, uint32_t len)
+{
+	uint32_t pseudo = checksum_combine(t->pseudo, pseudo_len(t, len));
+	uint32_t sum = (uint16_t)~checksum_fold_partial(pseudo);
+
+	store_u16(slot + t->outer_csum_off, 0);
+	sum = checksum_add(slot + t->outer_l4_off, (size_t)t->ip.off - t->outer_l4_off, sum);
+	if (t->ip.version == 6)
+		sum = checksum_add(slot + t->ip.off, (size_t)t->l4_off - t->ip.off, sum);
+	if (t->tunnel == PARSE_GRE) {
+		store_u16(slot + t->outer_csum_off, checksum_fold(sum));
+		return;
+	}
+	sum = checksum_combine(sum, checksum_pseudo(slot + t->outer.off, t->outer.version, UDP_PROTOCOL,
+						    outer_l4_len(t, len)));
+	store_u16(slot + t->outer_csum_off, udp_csum(sum));
+}
+
+/* S7: whether the tunnel's packets carry a checksum, and where. Its value is not looked at. */
+static uint16_t find_outer_csum(const uint8_t *data, const struct packet_view *view)
+{
+	uint16_t off = view->outer_l4_off;
+
+	if (view->tunnel == PARSE_GRE)
+		return data[off] & GRE_FLAGS ? off + GRE_CSUM_OFFSET : 0;
+	if (view->tunnel == PARSE_IPIP || load_u16(data + off + UDP_CSUM_OFFSET) == 0)
+		return 0;
+	return off + UDP_CSUM_OFFSET;
+}
+
+static void prepare_outer(struct header_template *t, const uint8_t *data,
+			  const struct packet_view *view, bool fixed_id)
+{
+	prepare_ip(t, &t->outer, view->outer_l3_off, view->outer_version, fixed_id);
+	t->outer_l4_off = view->outer_l4_off;
+	t->outer_csum_off = find_outer_csum(data, view);
+	if (t->tunnel != PARSE_GRE && t->tunnel != PARSE_IPIP)
+		store_be16(t->bytes + t->outer_l4_off + UDP_LENGTH, (uint16_t)outer_l4_len(t, t->size));
+	if (t->outer_csum_off)
+		patch_outer_csum(t, t->bytes, t->size);
 }
 
 void header_prepare(struct header_template *t, const uint8_t *data, const struct packet_view *view,
 		    const struct header_job *job)
 {
 	t->len = view->payload_off;
-	t->l3_off = view->l3_off;
 	t->l4_off = view->l4_off;
-	t->ip_version = view->ip_version;
 	t->checksum = job->checksum;
 	t->size = job->size;
+	t->accecn = job->accecn;
+	t->protocol = view->protocol;
+	t->tunnel = view->tunnel;
+	t->other = view->class != PARSE_TCP || view->tunnel != PARSE_NO_TUNNEL;
 
 	memcpy(t->bytes, data, t->len);
-	store_be16(length_field(t, t->bytes), ip_len(t, t->size));
-	if (t->ip_version == 4)
-		prepare_ipv4(t, job->fixed_id);
-	prepare_tcp(t, pseudo_sum(t, data, view, job->from_partial, t->size));
+	prepare_ip(t, &t->ip, view->l3_off, view->ip_version, job->fixed_id);
+	t->pseudo = pseudo_base(t, data, view, job->from_partial);
+	prepare_l4(t);
+	if (t->tunnel != PARSE_NO_TUNNEL)
+		prepare_outer(t, data, view, job->outer_fixed_id);
 }
 
 /* A word of the header becomes another; its sum follows. */
@@ -112,23 +202,83 @@ static void replace(uint8_t *at, uint16_t word, uint32_t *sum)
 	store_u16(at, word);
 }
 
+/* The last segment's length in its IP header, and in the sum of that header. */
+static uint32_t patch_ip_len(const struct header_template *t, const struct header_ip *ip, uint8_t *slot,
+			     uint32_t len)
+{
+	uint32_t sum = ip->sum;
+
+	replace(length_field(ip, slot), __builtin_bswap16(ip_len(t, ip, len)), &sum);
+	return checksum_fold_partial(sum);
+}
+
+/* The same of the pseudo-header, within a sum. */
+static uint32_t replace_pseudo_len(const struct header_template *t, uint32_t sum, uint32_t len)
+{
+	return checksum_combine(checksum_remove(sum, pseudo_len(t, t->size)), pseudo_len(t, len));
+}
+
 void header_patch_end(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
 		      bool last, uint32_t *ip_sum, uint32_t *l4_sum)
 {
 	uint8_t *l4 = slot + t->l4_off;
-	uint16_t flags = __builtin_bswap16((uint16_t)(l4[TCP_WORD] << 8 |
-						      flags_of(t->flags, idx == 0, last)));
+	uint16_t flags = __builtin_bswap16((uint16_t)(l4[TCP_WORD] << 8 | flags_of(t, idx == 0, last)));
 	uint32_t sum;
 
-	replace(length_field(t, slot), __builtin_bswap16(ip_len(t, len)), ip_sum);
-	*ip_sum = checksum_fold_partial(*ip_sum);
-
-	sum = checksum_remove(*l4_sum, pseudo_len(t, t->size));
-	sum = checksum_combine(sum, pseudo_len(t, len));
+	*ip_sum = patch_ip_len(t, &t->ip, slot, len);
+	sum = replace_pseudo_len(t, *l4_sum, len);
 	if (t->checksum == HEADER_CSUM_PARTIAL) {
-		store_u16(l4 + TCP_CSUM, checksum_fold_partial(sum));
+		store_u16(l4 + TCP_CSUM_OFFSET, checksum_fold_partial(sum));
 		sum = 0;
 	}
 	replace(l4 + TCP_WORD, flags, &sum);
 	*l4_sum = checksum_fold_partial(sum);
+}
+
+/* S6: the UDP header of a segment and the IP header right before it. */
+static void patch_udp(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+		      uint32_t payload_sum, bool last)
+{
+	uint8_t *l4 = slot + t->l4_off;
+	uint32_t ip_sum = t->ip.sum, l4_sum = t->l4_sum, unused = 0;
+
+	if (last) {
+		bool full = t->checksum == HEADER_CSUM_FULL;
+
+		ip_sum = patch_ip_len(t, &t->ip, slot, len);
+		l4_sum = replace_pseudo_len(t, l4_sum, len);
+		replace(l4 + UDP_LENGTH, pseudo_len(t, len), full ? &l4_sum : &unused);
+		if (!full)
+			store_u16(l4 + UDP_CSUM_OFFSET, checksum_fold_partial(l4_sum));
+	}
+	header_patch_id(&t->ip, slot, idx, ip_sum);
+	if (t->checksum == HEADER_CSUM_FULL)
+		store_u16(l4 + UDP_CSUM_OFFSET, udp_csum(checksum_combine(l4_sum, payload_sum)));
+}
+
+/* S7: the tunnel around a segment, whose headers inside are finished. */
+static void patch_outer(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+			bool last)
+{
+	uint32_t ip_sum = t->outer.sum;
+
+	if (last) {
+		ip_sum = patch_ip_len(t, &t->outer, slot, len);
+		if (t->tunnel != PARSE_GRE && t->tunnel != PARSE_IPIP)
+			store_be16(slot + t->outer_l4_off + UDP_LENGTH, (uint16_t)outer_l4_len(t, len));
+		if (t->outer_csum_off)
+			patch_outer_csum(t, slot, len);
+	}
+	header_patch_id(&t->outer, slot, idx, ip_sum);
+}
+
+void header_patch_other(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+			uint32_t payload_sum, bool last)
+{
+	if (t->protocol == TCP_PROTOCOL)
+		header_patch_tcp(t, slot, idx, len, payload_sum, last);
+	else
+		patch_udp(t, slot, idx, len, payload_sum, last);
+	if (t->tunnel != PARSE_NO_TUNNEL)
+		patch_outer(t, slot, idx, len, last);
 }

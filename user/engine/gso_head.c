@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Most superpackets are what parse.h says they are. Two kinds are not, since their IP length says
+ * nothing: jumbograms, and superpackets whose end is still on its way. Of these the headers
+ * are copied, lengths that end with the copy are written into it, and it is parsed like a packet.
+ */
+#include <linux/in6.h>
+
+#include "gso_head.h"
+
+#define IPV4_LEN 20u
+#define IPV6_LEN 40u
+#define UDP_LEN 8u
+#define GRE_LEN 4u
+#define GRE_FIELD_LEN 4u
+
+/* The first two bytes of a GRE header (RFC 2784, 2890). */
+#define GRE_CSUM 0x8000u
+#define GRE_KEY 0x2000u
+#define GRE_CUTTABLE (GRE_CSUM | GRE_KEY) /* no sequence number, no routing, version 0 */
+
+/* S7: GRE fields that segments can share, all of them before the packet inside. */
+static bool gre_agrees(const uint8_t *gre, uint32_t len)
+{
+	uint16_t flags = load_be16(gre);
+	uint32_t fields = !!(flags & GRE_CSUM) + !!(flags & GRE_KEY);
+
+	return !(flags & ~GRE_CUTTABLE) && GRE_LEN + fields * GRE_FIELD_LEN <= len;
+}
+
+/* S7: the bytes between the outer L4 header and the packet inside are a tunnel's. All known ones
+ * are even in length, and the sums rely on it. */
+static bool tunnel_agrees(const uint8_t *data, const struct packet_view *view)
+{
+	uint32_t len = (uint32_t)view->l3_off - view->outer_l4_off;
+
+	if (view->tunnel == PARSE_IPIP)
+		return true;
+	if (view->tunnel == PARSE_GRE)
+		return len % 2 == 0 && len >= GRE_LEN && gre_agrees(data + view->outer_l4_off, len);
+	return len % 2 == 0 && len >= UDP_LEN;
+}
+
+bool gso_head_view(const struct gso_request *request, const uint8_t *data, uint32_t linear_len,
+		   uint32_t len, struct packet_view *view)
+{
+	parse_packet(data, linear_len, len, view);
+	if (!request->inner_l3_off)
+		return true;
+	return parse_inner_at(data, linear_len, len, request->inner_l3_off, view) &&
+	       tunnel_agrees(data, view);
+}
+
+/* Has the IP header at off say that the packet ends at len. */
+static void end_ip_at(uint8_t *data, uint32_t off, uint32_t len)
+{
+	if (off + IPV6_LEN > len)
+		return; /* IPv4 alone would fit, but no L4 header behind it */
+	if (data[off] >> 4 == 4)
+		store_be16(data + off + 2, (uint16_t)(len - off));
+	else
+		store_be16(data + off + 4, (uint16_t)(len - off - IPV6_LEN));
+}
+
+/* The same of a UDP header, if it is one and says another length; then the view is not right yet. */
+static bool end_udp_at(uint8_t *data, uint32_t off, uint32_t len, const struct packet_view *view)
+{
+	if (view->protocol != UDP_PROTOCOL || view->class != PARSE_PORTS || off + UDP_LEN > len)
+		return false;
+	store_be16(data + off + 4, (uint16_t)(len - off));
+	return true;
+}
+
+/* The view of a copy of headers, whose lengths may say anything. */
+static bool view_copy(const struct gso_request *request, uint8_t *copy, uint32_t len,
+		      struct packet_view *view)
+{
+	uint32_t l3_off = parse_link_len(copy, len);
+
+	if (!l3_off)
+		return false;
+	end_ip_at(copy, l3_off, len);
+	if (request->inner_l3_off)
+		end_ip_at(copy, request->inner_l3_off, len);
+	parse_packet(copy, len, len, view);
+	end_udp_at(copy, view->l4_off, len, view);
+	if (!gso_head_view(request, copy, len, len, view))
+		return false;
+	return !end_udp_at(copy, view->l4_off, len, view) ||
+	       gso_head_view(request, copy, len, len, view);
+}
+
+/* RFC 2675, in the form that Linux gives to BIG TCP. */
+static bool is_jumbo(const uint8_t *data, uint32_t l3_off, uint32_t linear_len)
+{
+	const uint8_t *l3 = data + l3_off, *hop = l3 + IPV6_LEN;
+
+	return l3_off && l3_off + IPV6_LEN + GSO_JUMBO_LEN <= linear_len &&
+	       load_be16(l3 - 2) == 0x86dd && l3[0] >> 4 == 6 && load_u16(l3 + 4) == 0 &&
+	       l3[6] == IPPROTO_HOPOPTS && hop[0] == TCP_PROTOCOL && hop[1] == 0 && hop[2] == 0xc2 &&
+	       hop[3] == 4;
+}
+
+/* The headers without the jumbo header, which said how long the superpacket is. */
+static bool read_jumbo(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
+		       uint32_t l3_off, uint32_t linear_len, uint32_t len)
+{
+	uint32_t hop_off = l3_off + IPV6_LEN, jumbo_len = load_be32(data + hop_off + 4), copy_len;
+
+	if (request->inner_l3_off || hop_off > HEADER_SLOT_LEN)
+		return false;
+	copy_len = linear_len - GSO_JUMBO_LEN;
+	if (copy_len > sizeof head->copy)
+		copy_len = sizeof head->copy;
+	memcpy(head->copy, data, hop_off);
+	memcpy(head->copy + hop_off, data + hop_off + GSO_JUMBO_LEN, copy_len - hop_off);
+	head->copy[l3_off + 6] = TCP_PROTOCOL;
+	head->data = head->copy;
+	if (!view_copy(request, head->copy, copy_len, &head->view))
+		return false;
+	head->payload_off = head->view.payload_off + GSO_JUMBO_LEN;
+	head->payload_len = GSO_UNKNOWN;
+	if (len == GSO_UNKNOWN)
+		return true;
+	/* RFC 2675 section 3: an error where 16 bits would have done. */
+	if (jumbo_len <= UINT16_MAX || jumbo_len > len - hop_off || hop_off + jumbo_len < head->payload_off)
+		return false;
+	head->payload_len = hop_off + jumbo_len - head->payload_off;
+	head->view.payload_len = head->payload_len;
+	return true;
+}
+
+/* The headers of a superpacket whose length nobody knows. */
+static bool read_endless(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
+			 uint32_t linear_len)
+{
+	uint32_t len = linear_len < sizeof head->copy ? linear_len : (uint32_t)sizeof head->copy;
+
+	memcpy(head->copy, data, len);
+	head->data = head->copy;
+	if (!view_copy(request, head->copy, len, &head->view))
+		return false;
+	head->payload_off = head->view.payload_off;
+	head->payload_len = GSO_UNKNOWN;
+	return true;
+}
+
+static bool read_plain(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
+		       uint32_t linear_len, uint32_t len)
+{
+	head->data = data;
+	if (!gso_head_view(request, data, linear_len, len, &head->view))
+		return false;
+	head->payload_off = head->view.payload_off;
+	head->payload_len = head->view.payload_len;
+	return true;
+}
+
+/* V3, V5: the checksum that the request means is that of the L4 header. */
+static bool csum_agrees(const struct gso_request *request, const struct gso_head *head)
+{
+	uint32_t l4_off = head->view.l4_off + (head->payload_off - head->view.payload_off);
+
+	if (request->type == GSO_UDP)
+		return request->needs_csum && request->csum_start == l4_off && /* S6 */
+		       request->csum_offset == UDP_CSUM_OFFSET;
+	return !request->needs_csum ||
+	       (request->csum_start == l4_off && request->csum_offset == TCP_CSUM_OFFSET);
+}
+
+/* S6: no more datagrams than the kernel makes of a superpacket. */
+static bool count_agrees(const struct gso_request *request, const struct gso_head *head)
+{
+	return request->type != GSO_UDP || head->payload_len == GSO_UNKNOWN ||
+	       head->payload_len <= (uint32_t)request->size * GSO_UDP_SEGMENTS_MAX;
+}
+
+/* S1, V4: TCP or UDP in the IP version that the type says. IPv4 options do not matter (S2), bytes of
+ * the tunnel's packet behind the one inside do (S10). */
+static bool type_agrees(const struct gso_request *request, const struct packet_view *view)
+{
+	if (view->obstacle != PARSE_CLEAR && view->obstacle != PARSE_IP_OPTIONS)
+		return false;
+	switch (request->type) {
+	case GSO_TCPV4:
+		return view->class == PARSE_TCP && view->ip_version == 4;
+	case GSO_TCPV6:
+		return view->class == PARSE_TCP && view->ip_version == 6;
+	case GSO_UDP:
+		return view->class == PARSE_UDP;
+	default:
+		return false;
+	}
+}
+
+bool gso_head_read(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
+		   uint32_t linear_len, uint32_t len)
+{
+	bool read = len != GSO_UNKNOWN && read_plain(head, request, data, linear_len, len);
+
+	if (unlikely(!read || !type_agrees(request, &head->view))) {
+		uint32_t l3_off = parse_link_len(data, linear_len);
+
+		if (is_jumbo(data, l3_off, linear_len))
+			read = read_jumbo(head, request, data, l3_off, linear_len, len);
+		else
+			read = len == GSO_UNKNOWN && read_endless(head, request, data, linear_len);
+	}
+	return read && request->size != 0 && type_agrees(request, &head->view) && /* V1 */
+	       csum_agrees(request, head) && count_agrees(request, head) &&
+	       head->view.payload_off <= HEADER_SLOT_LEN && head->payload_off <= linear_len;
+}
