@@ -54,11 +54,9 @@ bool gso_head_view(const struct gso_request *request, const uint8_t *data, uint3
 /* Has the IP header at off say that the packet ends at len. */
 static void end_ip_at(uint8_t *data, uint32_t off, uint32_t len)
 {
-	if (off + IPV6_LEN > len)
-		return; /* IPv4 alone would fit, but no L4 header behind it */
-	if (data[off] >> 4 == 4)
+	if (off + IPV4_LEN <= len && data[off] >> 4 == 4)
 		store_be16(data + off + 2, (uint16_t)(len - off));
-	else
+	else if (off + IPV6_LEN <= len)
 		store_be16(data + off + 4, (uint16_t)(len - off - IPV6_LEN));
 }
 
