@@ -172,7 +172,7 @@ proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard t
 $(B)/tests/unit_flips: $(proof_obj)
 # What several test files of a module share is an object of their own.
 $(B)/tests/unit_gro $(B)/tests/unit_gro_order $(B)/tests/unit_gro_complete: $(B)/tests/unit/gro_bench.o
-$(B)/tests/unit_gso $(B)/tests/unit_gso_udp $(B)/tests/unit_gso_tunnel $(B)/tests/unit_gso_stream: $(B)/tests/unit/gso_book.o
+$(B)/tests/unit_gso $(B)/tests/unit_gso_udp $(B)/tests/unit_gso_tunnel $(B)/tests/unit_gso_stream $(B)/tests/unit_gso_jumbo: $(B)/tests/unit/gso_book.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(B)/libsuperpacket.a -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
 
