@@ -147,6 +147,41 @@ Test(header, any_order, .description = "S9: headers of segments do not depend on
 	}
 }
 
+Test(header, any_order_others, .description = "S6, S7, S9: the same of UDP and of tunnels, at both levels")
+{
+	static const enum packet_tunnel_kind kinds[] = { PACKET_VXLAN, PACKET_GRE, PACKET_IPIP };
+	uint8_t forward[8][HEADER_SLOT_LEN], slot[HEADER_SLOT_LEN];
+	uint32_t i, which;
+
+	for (which = 0; which < 6; which++) {
+		struct packet_tunnel tunnel = packet_tunnel(kinds[which / 2], PACKET_L3_IPV4);
+		struct packet p = which % 2 ? packet_udp6() : packet_tcp4();
+		struct packet_layout at;
+		struct made m;
+
+		tunnel.csum = true;
+		p.payload_len = 3000;
+		m.len = (uint32_t)packet_build_in(&tunnel, &p, m.data, sizeof m.data, &at);
+		parse_packet(m.data, m.len, m.len, &m.view);
+		cr_assert(parse_inner_at(m.data, m.len, m.len, (uint16_t)at.l3_off, &m.view));
+		memset(&m.t, 0xee, sizeof m.t);
+		header_prepare(&m.t, m.data, &m.view, &full);
+		for (i = 0; i < 8; i++) {
+			header_copy(&m.t, forward[i]);
+			header_patch(&m.t, forward[i], i, i == 7 ? 9 : SIZE, i * 977, i == 7);
+		}
+		for (i = 16; i-- > 0;) {
+			header_copy(&m.t, slot);
+			header_patch(&m.t, slot, i / 2, i / 2 == 7 ? 9 : SIZE, i / 2 * 977, i / 2 == 7);
+			cr_assert_arr_eq(slot, forward[i / 2], m.t.len, "segment %u of %u", i / 2, which);
+		}
+		/* IDs of both levels count, and their headers' sums are right. */
+		cr_assert_eq(load_be16(forward[7] + at.outer_l3_off + 4),
+			     (uint16_t)(load_be16(m.data + at.outer_l3_off + 4) + 7));
+		cr_assert(checksum_ipv4_right(forward[7] + at.outer_l3_off));
+	}
+}
+
 Test(header, shared_id, .description = "S4: IDs count up, or all segments share the first")
 {
 	struct header_job job = { .size = SIZE, .checksum = HEADER_CSUM_PARTIAL };

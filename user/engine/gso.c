@@ -2,15 +2,13 @@
 /*
  * The cursor: what may be cut, and the steps of cutting.
  *
- * All judgement is in gso_open(), once a superpacket (of its headers in gso_head.c); behind it every offset is known to lie
- * within the superpacket, and taking a segment cannot fail.
+ * All judgement is in gso_open(), once a superpacket (of its headers in gso_head.c); behind it every
+ * offset is known to lie within the superpacket, and taking a segment cannot fail.
  */
 #include "gso.h"
 #include "gso_head.h"
 
 #define IPV6_LEN 40u
-#define GRE_CSUM 0x80u /* in the first byte: a checksum is there (RFC 2784) */
-#define GRE_CSUM_OFFSET 4u
 
 /* V5: the field and the first byte to sum lie within the packet. */
 static bool csum_within(const struct gso_request *request, uint32_t len)
@@ -134,13 +132,6 @@ uint32_t gso_next_built(struct gso *gso, uint8_t *frame)
 	return gso->hdr_len + slice.len;
 }
 
-static uint16_t udp_csum(uint32_t sum)
-{
-	uint16_t csum = checksum_fold(sum);
-
-	return csum ? csum : 0xffff; /* RFC 768: 0 would say that there is no checksum */
-}
-
 /* Where the outer packet of a tunnel ends. The view says that its length is true. */
 static uint32_t outer_end(const uint8_t *data, const struct packet_view *view)
 {
@@ -155,25 +146,23 @@ static uint32_t outer_end(const uint8_t *data, const struct packet_view *view)
 static void complete_outer(const struct gso_request *request, uint8_t *data, uint32_t len)
 {
 	struct packet_view view;
-	uint8_t *l4;
-	uint32_t l4_len;
+	uint32_t off, l4_len, sum;
 
-	if (!gso_head_view(request, data, len, len, &view) || view.tunnel == PARSE_IPIP)
+	if (!gso_head_view(request, data, len, len, &view))
 		return;
-	l4 = data + view.outer_l4_off;
+	off = header_outer_csum_off(data, &view);
+	if (!off)
+		return;
+	store_u16(data + off, 0);
 	l4_len = outer_end(data, &view) - view.outer_l4_off;
+	sum = checksum_add(data + view.outer_l4_off, l4_len, 0);
 	if (view.tunnel == PARSE_GRE) {
-		if (!(l4[0] & GRE_CSUM))
-			return;
-		store_u16(l4 + GRE_CSUM_OFFSET, 0);
-		store_u16(l4 + GRE_CSUM_OFFSET, checksum_fold(checksum_add(l4, l4_len, 0)));
-	} else if (load_u16(l4 + UDP_CSUM_OFFSET) != 0) {
-		uint32_t sum = checksum_pseudo(data + view.outer_l3_off, view.outer_version, UDP_PROTOCOL,
-					       l4_len);
-
-		store_u16(l4 + UDP_CSUM_OFFSET, 0);
-		store_u16(l4 + UDP_CSUM_OFFSET, udp_csum(checksum_add(l4, l4_len, sum)));
+		store_u16(data + off, checksum_fold(sum));
+		return;
 	}
+	sum = checksum_combine(sum, checksum_pseudo(data + view.outer_l3_off, view.outer_version,
+						    UDP_PROTOCOL, l4_len));
+	store_u16(data + off, header_udp_csum(sum));
 }
 
 static void complete_inner(const struct gso_request *request, uint8_t *data, uint32_t len)
@@ -182,7 +171,7 @@ static void complete_inner(const struct gso_request *request, uint8_t *data, uin
 	uint32_t sum = checksum_add(at, len - request->csum_start, 0);
 
 	store_u16(at + request->csum_offset,
-		  request->csum_offset == UDP_CSUM_OFFSET ? udp_csum(sum) : checksum_fold(sum));
+		  request->csum_offset == UDP_CSUM_OFFSET ? header_udp_csum(sum) : checksum_fold(sum));
 }
 
 void gso_complete(const struct gso_request *request, uint8_t *data, uint32_t len)

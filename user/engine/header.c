@@ -67,14 +67,6 @@ static uint32_t csum_off(const struct header_template *t)
 	return t->l4_off + (t->protocol == TCP_PROTOCOL ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET);
 }
 
-/* RFC 768: a UDP checksum of 0 would say that there is none. */
-static uint16_t udp_csum(uint32_t sum)
-{
-	uint16_t csum = checksum_fold(sum);
-
-	return csum ? csum : 0xffff;
-}
-
 /* S5: the pseudo-header but for the length. The field of the superpacket is right even where the
  * addresses are not those of the IP header (IPv6 routing headers, IPv4 source routes), but it is
  * the producer's only if he says so. Its length has 32 bits in a jumbogram. */
@@ -148,11 +140,10 @@ static void patch_outer_csum(const struct header_template *t, uint8_t *slot, uin
 	}
 	sum = checksum_combine(sum, checksum_pseudo(slot + t->outer.off, t->outer.version, UDP_PROTOCOL,
 						    outer_l4_len(t, len)));
-	store_u16(slot + t->outer_csum_off, udp_csum(sum));
+	store_u16(slot + t->outer_csum_off, header_udp_csum(sum));
 }
 
-/* S7: whether the tunnel's packets carry a checksum, and where. Its value is not looked at. */
-static uint16_t find_outer_csum(const uint8_t *data, const struct packet_view *view)
+uint16_t header_outer_csum_off(const uint8_t *data, const struct packet_view *view)
 {
 	uint16_t off = view->outer_l4_off;
 
@@ -168,7 +159,7 @@ static void prepare_outer(struct header_template *t, const uint8_t *data,
 {
 	prepare_ip(t, &t->outer, view->outer_l3_off, view->outer_version, fixed_id);
 	t->outer_l4_off = view->outer_l4_off;
-	t->outer_csum_off = find_outer_csum(data, view);
+	t->outer_csum_off = header_outer_csum_off(data, view);
 	if (t->tunnel != PARSE_GRE && t->tunnel != PARSE_IPIP)
 		store_be16(t->bytes + t->outer_l4_off + UDP_LENGTH, (uint16_t)outer_l4_len(t, t->size));
 	if (t->outer_csum_off)
@@ -253,7 +244,7 @@ static void patch_udp(const struct header_template *t, uint8_t *slot, uint32_t i
 	}
 	header_patch_id(&t->ip, slot, idx, ip_sum);
 	if (t->checksum == HEADER_CSUM_FULL)
-		store_u16(l4 + UDP_CSUM_OFFSET, udp_csum(checksum_combine(l4_sum, payload_sum)));
+		store_u16(l4 + UDP_CSUM_OFFSET, header_udp_csum(checksum_combine(l4_sum, payload_sum)));
 }
 
 /* S7: the tunnel around a segment, whose headers inside are finished. */

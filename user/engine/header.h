@@ -91,6 +91,20 @@ struct header_template {
 };
 
 /*
+ * S7: where the checksum of the tunnel of view is; 0 where its packets carry none. Its value is not
+ * looked at, but that a UDP checksum of 0 is none (RFC 768, RFC 6935).
+ */
+uint16_t header_outer_csum_off(const uint8_t *data, const struct packet_view *view);
+
+/* A UDP checksum: one that comes out as 0 is sent as 0xffff (RFC 768, S6). */
+static inline uint16_t header_udp_csum(uint32_t sum)
+{
+	uint16_t csum = checksum_fold(sum);
+
+	return csum ? csum : 0xffff;
+}
+
+/*
  * Makes the template from the headers of a superpacket at data, viewed by view, whose class is
  * PARSE_TCP or PARSE_UDP and whose payload_off is at most HEADER_SLOT_LEN. IPv4 options and IPv6
  * extension headers are copied to every segment like all else. In a tunnel the headers from the outer
