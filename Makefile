@@ -171,8 +171,9 @@ $(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/log.o
 proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard tests/prop/*.c)))
 $(B)/tests/unit_flips: $(proof_obj)
 # What several test files of a module share is an object of their own.
-$(B)/tests/unit_gro $(B)/tests/unit_gro_order $(B)/tests/unit_gro_complete: $(B)/tests/unit/gro_bench.o
-$(B)/tests/unit_gso $(B)/tests/unit_gso_udp $(B)/tests/unit_gso_tunnel $(B)/tests/unit_gso_stream $(B)/tests/unit_gso_jumbo: $(B)/tests/unit/gso_book.o
+gro_tests := $(filter-out %_unfinished,$(filter $(B)/tests/unit_gro%,$(unit_tests)))
+$(gro_tests): $(B)/tests/unit/gro_bench.o
+$(filter $(B)/tests/unit_gso%,$(unit_tests)): $(B)/tests/unit/gso_book.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(B)/libsuperpacket.a -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
 

@@ -69,7 +69,8 @@ uint32_t frame_add(struct bench *b, const void *data, size_t len)
 	struct frame *frame = &b->frames[b->offered_cnt];
 
 	cr_assert_lt(b->offered_cnt, PACKETS_MAX);
-	frame->data = malloc(len ? len : 1);
+	frame->memory = malloc(b->config.headroom + (len ? len : 1));
+	frame->data = frame->memory + b->config.headroom;
 	frame->copy = malloc(len ? len : 1);
 	frame->len = (uint32_t)len;
 	memcpy(frame->data, data, len);
@@ -99,6 +100,24 @@ void offer(struct bench *b, const struct packet *p)
 
 	cr_assert_gt(len, 0);
 	offer_frame(b, buf, len, GRO_CSUM_UNKNOWN);
+}
+
+void offer_in_fragments(struct bench *b, const void *data, size_t len, const uint32_t *cuts, uint32_t cut_cnt)
+{
+	struct gro_packet packets[64];
+	size_t at = 0;
+
+	cr_assert_lt(cut_cnt, ARRAY_SIZE(packets));
+	for (uint32_t i = 0; i <= cut_cnt; i++) {
+		size_t end = i < cut_cnt ? cuts[i] : len;
+
+		cr_assert(at <= end && end <= len);
+		packets[i] = frame_packet(b, frame_add(b, (const uint8_t *)data + at, end - at),
+					  GRO_CSUM_UNKNOWN);
+		packets[i].more = i < cut_cnt;
+		at = end;
+	}
+	cr_assert_eq(gro_offer(&b->gro, packets, cut_cnt + 1, b->now_ns), cut_cnt + 1);
 }
 
 void offer_burst(struct bench *b, const struct packet *p, uint32_t cnt, enum gro_csum csum)
@@ -135,71 +154,94 @@ void offer_run(struct bench *b, struct packet *p, uint32_t cnt)
 
 /* ---- out ---- */
 
-static void line_add(struct bench *b, const struct gro_super *super, const uint64_t *cookies)
+static void line_add(struct bench *b, const struct gro_super *super, const uint64_t *cookies,
+		     const bool *more)
 {
 	size_t at = strlen(b->line);
 
-	for (uint32_t i = 0; i < super->packet_cnt; i++)
+	for (uint32_t i = 0; i < super->fragment_cnt; i++)
 		at += (size_t)snprintf(b->line + at, LINE_LEN - at, "%s%u",
-				       i ? "+" : at ? " " : "", (unsigned int)cookies[i]);
+				       i ? more[i - 1] ? "." : "+" : at ? " " : "",
+				       (unsigned int)cookies[i]);
 	at += (size_t)snprintf(b->line + at, LINE_LEN - at, ":%s", gro_reason_names[super->reason]);
 	cr_assert_lt(at, LINE_LEN);
 }
 
 /* D5: what is delivered alone is what came, where it came, to the last byte of padding. */
 static void check_single(const struct bench *b, const struct gro_super *super,
-			 const struct iovec *iov, uint64_t cookie)
+			 const struct iovec *iov, uint32_t cnt)
 {
-	const struct frame *frame = &b->frames[cookie];
+	uint64_t first = super->first.cookie;
+	uint32_t len = 0;
 
-	cr_assert_eq(iov[0].iov_base, frame->data);
-	cr_assert_eq(iov[0].iov_len, frame->len);
-	cr_assert_eq(super->len, frame->len);
+	cr_assert_eq(cnt, super->fragment_cnt);
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct frame *frame = &b->frames[first + i];
+
+		cr_assert_eq(iov[i].iov_base, frame->data);
+		cr_assert_eq(iov[i].iov_len, frame->len);
+		cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0,
+			     "D5: packet %u was written to", (unsigned int)first + i);
+		len += frame->len;
+	}
+	cr_assert_eq(super->len, len);
 	cr_assert_eq(super->request.type, GSO_NONE);
 	cr_assert_eq(super->request.size, 0);
 	cr_assert_eq(super->request.hdr_len, 0);
-	cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0, "D5: packet %u was written to",
-		     (unsigned int)cookie);
 }
 
 static void check_many(struct bench *b, const struct gro_super *super, const struct iovec *iov,
-		       const uint64_t *cookies)
+		       uint32_t cnt)
 {
+	const struct frame *first = &b->frames[super->first.cookie];
 	size_t len = 0;
 
-	b->frames[cookies[0]].first_of_many = true;
-	cr_assert_eq(iov[0].iov_base, b->frames[cookies[0]].data);
-	for (uint32_t i = 0; i < super->packet_cnt; i++) {
-		const struct frame *frame = &b->frames[cookies[i]];
-		const uint8_t *base = iov[i].iov_base;
-
-		cr_assert(base >= frame->data && base + iov[i].iov_len <= frame->data + frame->len);
+	cr_assert_leq(cnt, super->fragment_cnt);
+	cr_assert_leq(super->fragment_cnt, b->config.max_packets);
+	cr_assert((uint8_t *)iov[0].iov_base >= first->memory);
+	for (uint32_t i = 0; i < cnt; i++)
 		len += iov[i].iov_len;
-	}
 	cr_assert_eq(super->len, len);
 	cr_assert_neq(super->request.type, GSO_NONE);
 	cr_assert(super->request.needs_csum);
+	cr_assert_eq(super->csum, GRO_CSUM_VERIFIED);
+}
+
+/* V9 */
+static void check_unmerged(const struct bench *b, const struct iovec *iov, const uint64_t *cookies,
+			   uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct frame *frame = &b->frames[cookies[i]];
+
+		cr_assert_eq(iov[i].iov_base, frame->data);
+		cr_assert_eq(iov[i].iov_len, frame->len);
+		cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0,
+			     "V9: packet %u is not what it was", (unsigned int)cookies[i]);
+	}
 }
 
 void take(struct bench *b, struct gro_super *super)
 {
 	struct iovec iov[GRO_MAX_PACKETS];
 	uint64_t cookies[GRO_MAX_PACKETS];
-	uint32_t cnt = super->packet_cnt;
 	struct gro_super was = *super;
+	uint32_t cnt = gro_iovecs(&b->gro, super, iov);
+	bool more[GRO_MAX_PACKETS];
 
-	cr_assert_leq(cnt, b->config.max_packets);
-	cr_assert_eq(gro_iovecs(&b->gro, super, iov), cnt);
-	cr_assert_eq(gro_release(&b->gro, super, cookies), cnt);
-	line_add(b, &was, cookies);
-	b->released_cnt += cnt;
-	if (cnt == 1) {
-		check_single(b, &was, iov, cookies[0]);
+	if (was.packet_cnt == 1)
+		check_single(b, &was, iov, cnt);
+	else
+		check_many(b, &was, iov, cnt);
+	cr_assert_eq(gro_unmerge(&b->gro, super, iov, more), was.fragment_cnt);
+	cr_assert_eq(gro_release(&b->gro, super, cookies), was.fragment_cnt);
+	check_unmerged(b, iov, cookies, was.fragment_cnt);
+	line_add(b, &was, cookies, more);
+	b->released_cnt += was.fragment_cnt;
+	if (was.packet_cnt == 1)
 		b->singles[was.reason]++;
-	} else {
-		check_many(b, &was, iov, cookies);
+	else
 		b->flushes[was.reason]++;
-	}
 }
 
 void take_all(struct bench *b)
@@ -234,16 +276,38 @@ void expect_end(struct bench *b, const char *want, const char *sentence)
 	expect_line(b, want, sentence);
 }
 
-static uint8_t *linearise(const struct iovec *iov, uint32_t cnt, uint32_t *len)
+uint8_t *super_bytes(struct bench *b, const struct gro_super *super, uint32_t *len)
 {
-	uint8_t *data = malloc(70000);
+	struct iovec iov[GRO_MAX_PACKETS];
+	uint32_t cnt = gro_iovecs(&b->gro, super, iov);
+	uint8_t *data = malloc(SUPER_LEN_MAX);
 
 	*len = 0;
 	for (uint32_t i = 0; i < cnt; i++) {
+		cr_assert_leq(*len + iov[i].iov_len, SUPER_LEN_MAX);
 		memcpy(data + *len, iov[i].iov_base, iov[i].iov_len);
 		*len += (uint32_t)iov[i].iov_len;
 	}
 	return data;
+}
+
+void expect_bytes(struct bench *b, const struct gro_super *super, const uint8_t *want, size_t want_len)
+{
+	uint32_t len;
+	uint8_t *got = super_bytes(b, super, &len);
+
+	cr_assert_eq(super->len, want_len, "%u bytes, want %zu", super->len, want_len);
+	cr_assert_eq(len, want_len);
+	for (uint32_t i = 0; i < len; i++)
+		cr_assert_eq(got[i], want[i], "byte %u: %02x, want %02x", i, got[i], want[i]);
+	free(got);
+}
+
+static uint8_t type_of(const struct packet *p)
+{
+	if (p->l4 == PACKET_L4_UDP)
+		return GSO_UDP;
+	return p->l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6;
 }
 
 void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cnt,
@@ -251,12 +315,9 @@ void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cn
 {
 	static uint8_t want[70000];
 	struct gro_super *super = gro_next(&b->gro);
-	struct iovec iov[GRO_MAX_PACKETS];
 	struct packet whole = *first;
 	struct packet_layout at;
 	size_t want_len;
-	uint8_t *got;
-	uint32_t len;
 
 	whole.payload_len = payload_len;
 	whole.tcp_flags |= flags;
@@ -265,19 +326,15 @@ void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cn
 	want_len = packet_build(&whole, want, sizeof want, &at);
 	cr_assert_not_null(super);
 	cr_assert_eq(super->packet_cnt, cnt);
-	cr_assert_eq(super->len, want_len);
-	cr_assert_eq(super->request.type, first->l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6);
+	cr_assert_eq(super->request.type, type_of(first));
 	cr_assert_eq(super->request.size, first->payload_len);
 	cr_assert(super->request.needs_csum);
 	cr_assert_eq(super->request.csum_start, at.l4_off);
-	cr_assert_eq(super->request.csum_offset, 16);
+	cr_assert_eq(super->request.csum_offset, first->l4 == PACKET_L4_UDP ? 6 : 16);
 	cr_assert_eq(super->request.hdr_len, at.payload_off);
-	cr_assert_eq(gro_iovecs(&b->gro, super, iov), cnt);
-	got = linearise(iov, cnt, &len);
-	cr_assert_eq(len, want_len);
-	for (uint32_t i = 0; i < len; i++)
-		cr_assert_eq(got[i], want[i], "byte %u: %02x, want %02x", i, got[i], want[i]);
-	free(got);
+	cr_assert_eq(super->request.inner_l3_off, 0);
+	cr_assert_eq(super->request.outer_l4_off, 0);
+	expect_bytes(b, super, want, want_len);
 	take(b, super);
 }
 
@@ -294,9 +351,8 @@ void bench_close(struct bench *b)
 	for (uint32_t i = 0; i < b->offered_cnt; i++) {
 		struct frame *frame = &b->frames[i];
 
-		cr_assert(frame->first_of_many || !memcmp(frame->data, frame->copy, frame->len),
-			  "packet %u is not the first, and was written to", i);
-		free(frame->data);
+		cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0, "packet %u was written to", i);
+		free(frame->memory);
 		free(frame->copy);
 	}
 	free(b->memory);

@@ -7,11 +7,13 @@
  *
  *      "0+1:header 2:burst_end"   0 and 1 merged, delivered because a header field of 2
  *                                 differed; then 2 alone, at the end of the burst
+ *      "0.1+2.3.4:push_fin"       a packet of two fragments and one of three; fragments have numbers
  *
- * Every frame lies in memory of exactly its length, beside a copy of what it was, so that a
- * step outside, or a byte written where none should be, does not go unseen. bench_close() checks
- * what must hold after every test: all packets given back, and every counter as the
- * deliveries say.
+ * Every fragment lies in memory of exactly its length (and the headroom that the engine was promised),
+ * beside a copy of what it was, so that a step outside, or a byte written where none should be,
+ * does not go unseen. Every superpacket is unmerged before it is given back: all bytes must be what
+ * they were (V9). bench_close() checks what must hold after every test: all packets given back,
+ * and every counter as the deliveries say.
  */
 #ifndef TESTS_GRO_BENCH_H
 #define TESTS_GRO_BENCH_H
@@ -21,12 +23,13 @@
 
 #define PACKETS_MAX 1600
 #define LINE_LEN 16384
+#define SUPER_LEN_MAX (GRO_BIG_BYTES_MAX + 1000)
 
 struct frame {
 	uint8_t *data; /* what the engine gets */
 	uint8_t *copy; /* what it was */
+	uint8_t *memory;
 	uint32_t len;
-	bool first_of_many; /* its header may have been amended */
 };
 
 struct bench {
@@ -68,6 +71,8 @@ struct gro_packet frame_packet(const struct bench *b, uint32_t number, enum gro_
 void offer_frame(struct bench *b, const void *data, size_t len, enum gro_csum csum);
 /* Its checksum is not known to be right. */
 void offer(struct bench *b, const struct packet *p);
+/* In one call, cut into fragments behind each of these many bytes. */
+void offer_in_fragments(struct bench *b, const void *data, size_t len, const uint32_t *cuts, uint32_t cut_cnt);
 /* Several in one call. */
 void offer_burst(struct bench *b, const struct packet *p, uint32_t cnt, enum gro_csum csum);
 /* The segment behind p in its connection, of the same size. */
@@ -88,6 +93,11 @@ void expect_line(struct bench *b, const char *want, const char *sentence);
 void expect_out(struct bench *b, const char *want, const char *sentence);
 /* The end of the burst, and all that came out. */
 void expect_end(struct bench *b, const char *want, const char *sentence);
+
+/* The bytes of a delivery in one piece, to be freed. */
+uint8_t *super_bytes(struct bench *b, const struct gro_super *super, uint32_t *len);
+/* They must be these. */
+void expect_bytes(struct bench *b, const struct gro_super *super, const uint8_t *want, size_t want_len);
 
 /*
  * The one delivery must be, byte for byte, what the packet builder makes when it is asked for

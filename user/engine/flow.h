@@ -71,7 +71,7 @@ static inline uint32_t flow_hash_pair(const struct flow_table *table, const uint
 	return (uint32_t)(h >> 32);
 }
 
-/* Keyed hash of a flow: its pair's hash, ports, flow label, and all link-layer bytes. Everything by
+/* Keyed hash of a flow: its pair's hash, ports, flow label and protocol, and all link-layer bytes. Everything by
  * which flows differ goes in, so that no field is left to an attacker for free. */
 static inline uint32_t flow_hash(const struct flow_table *table, uint32_t pair, uint32_t ports,
 				 uint32_t label, const uint8_t *l2, uint32_t l2_len)
@@ -83,6 +83,20 @@ static inline uint32_t flow_hash(const struct flow_table *table, uint32_t pair, 
 	h = flow_fold(h ^ load_u64(l2 + 6), ((uint64_t)label << 32) ^ table->secret[1]);
 	for (uint32_t off = 14; off + 4 <= l2_len; off += 4)
 		h = flow_fold(h ^ load_u32(l2 + off), table->secret[1]);
+	return (uint32_t)(h >> 32);
+}
+
+/* The same of len more bytes. */
+static inline uint32_t flow_hash_more(const struct flow_table *table, uint32_t hash, const uint8_t *bytes,
+				      uint32_t len)
+{
+	uint64_t h = flow_fold(((uint64_t)len << 32 | hash) ^ table->secret[0], table->secret[1]), word;
+
+	for (uint32_t off = 0; off < len; off += 8) {
+		word = 0;
+		memcpy(&word, bytes + off, len - off < 8 ? len - off : 8);
+		h = flow_fold(h ^ word, table->secret[1] + off);
+	}
 	return (uint32_t)(h >> 32);
 }
 

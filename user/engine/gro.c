@@ -55,6 +55,15 @@ const char *const gro_reason_names[GRO_REASON_CNT] = {
 	[GRO_EXEMPT] = "exempt",
 };
 
+/* What has to be merged for a tunnel to be entered, by enum parse_tunnel. */
+static const uint8_t tunnel_bits[] = {
+	[PARSE_NO_TUNNEL] = 0,
+	[PARSE_VXLAN] = GRO_MERGE_VXLAN,
+	[PARSE_GENEVE] = GRO_MERGE_GENEVE,
+	[PARSE_GRE] = GRO_MERGE_GRE,
+	[PARSE_IPIP] = GRO_MERGE_IPIP,
+};
+
 static uint32_t entry_count(const struct gro_config *config)
 {
 	return config->flows + (config->packets < READY_MAX ? config->packets : READY_MAX);
@@ -93,6 +102,22 @@ static void gather_pass_ports(struct gro *gro)
 			ports[gro->pass_port_cnt++] = ports[i];
 }
 
+/* Where unfinished checksums are accepted, all tunnels are looked into: the one inside has to be handed
+ * on as unfinished whether it merges or not. */
+static struct parse_tunnels tunnels_of(const struct gro_config *config)
+{
+	uint32_t merge = config->accept_unfinished ? GRO_MERGE_ALL : config->merge;
+	struct parse_tunnels tunnels = {
+		.vxlan_port = config->vxlan_port ? config->vxlan_port : VXLAN_PORT,
+		.geneve_port = config->geneve_port ? config->geneve_port : GENEVE_PORT,
+	};
+
+	for (uint32_t tunnel = PARSE_VXLAN; tunnel < ARRAY_SIZE(tunnel_bits); tunnel++)
+		if (merge & tunnel_bits[tunnel])
+			tunnels.enter |= PARSE_TUNNEL_BIT(tunnel);
+	return tunnels;
+}
+
 int gro_init(struct gro *gro, const struct gro_config *config, void *memory)
 {
 	uint8_t *at = memory;
@@ -104,6 +129,7 @@ int gro_init(struct gro *gro, const struct gro_config *config, void *memory)
 	memset(gro, 0, sizeof *gro);
 	gro->config = *config;
 	gather_pass_ports(gro);
+	gro->tunnels = tunnels_of(config);
 	flow_init(&gro->table, entries, config->secret, at);
 	at += flow_memory_size(entries);
 	gro->supers = (struct gro_super *)at;
@@ -143,12 +169,33 @@ struct flow_key {
 	uint32_t hash, pair;
 };
 
+static COLD struct flow_key tunnel_key(const struct gro *gro, const uint8_t *data,
+				       const struct packet_view *view)
+{
+	const uint8_t *outer = data + view->outer_l3_off, *ip = data + view->l3_off;
+	uint32_t pair = pair_hash(gro, outer, view->outer_version);
+	uint32_t hash = flow_hash(&gro->table, pair, load_u32(data + view->l4_off),
+				  flow_label(ip, view->ip_version) | view->protocol, data,
+				  view->outer_l3_off);
+	uint32_t label = flow_label(outer, view->outer_version) | view->tunnel;
+
+	hash = flow_hash_more(&gro->table, hash, (const uint8_t *)&label, sizeof label);
+	hash = flow_hash_more(&gro->table, hash, ip + (view->ip_version == 4 ? 12 : 8),
+			      view->ip_version == 4 ? 8 : 32);
+	hash = hash_tunnel_header(&gro->table, hash, view->tunnel, data + view->outer_l4_off,
+				  (uint32_t)view->l3_off - view->outer_l4_off);
+	return (struct flow_key){ hash, pair };
+}
+
 static ALWAYS_INLINE struct flow_key key_of(const struct gro *gro, const uint8_t *data,
 				     const struct packet_view *view)
 {
 	const uint8_t *ip = data + view->l3_off;
-	uint32_t pair = pair_hash(gro, ip, view->ip_version);
+	uint32_t pair;
 
+	if (view->tunnel)
+		return tunnel_key(gro, data, view);
+	pair = pair_hash(gro, ip, view->ip_version);
 	return (struct flow_key){
 		flow_hash(&gro->table, pair, load_u32(data + view->l4_off),
 			  flow_label(ip, view->ip_version) | view->protocol, data, view->l3_off),
@@ -285,9 +332,11 @@ static __attribute__((noinline)) void pass_wrong(struct gro *gro, struct arrival
 /* R3, R8. Returns false after passing on a packet with a wrong checksum. */
 static ALWAYS_INLINE bool verify(struct gro *gro, struct arrival *arrival)
 {
-	enum csum_state state = checksum_state(arrival, gro->config.accept_unfinished);
+	bool accept_unfinished = gro->config.accept_unfinished;
+	enum csum_state state = arrival->view.tunnel ? tunnel_checksum_state(arrival, accept_unfinished) :
+						       checksum_state(arrival, accept_unfinished);
 
-	if (gro->config.accept_unfinished && state != CSUM_WRONG)
+	if (accept_unfinished && state != CSUM_WRONG)
 		state = weigh(gro, arrival, state);
 	arrival->unfinished = state == CSUM_UNFINISHED;
 	if (unlikely(state == CSUM_WRONG)) {
@@ -456,7 +505,7 @@ static ALWAYS_INLINE enum gro_reason no_candidate(const struct gro *gro, const s
 		return GRO_NO_DATA;
 	if (view->protocol == UDP_PROTOCOL && unlikely(!load_u16(l4 + UDP_CSUM_OFFSET))) /* R7 */
 		return GRO_NOT_SERVED;
-	if (unlikely(other_zero(arrival)))
+	if (unlikely(other_zero(arrival)) || (view->tunnel && tunnel_other_zero(arrival)))
 		return GRO_HEADER;
 	if (unlikely(view->payload_len < gro->config.min_payload) ||
 	    unlikely(gro->pass_port_cnt && is_pass_port(gro, l4)))
@@ -473,7 +522,8 @@ static ALWAYS_INLINE enum gro_reason append_obstacle(const struct gro *gro, cons
 {
 	struct bounds bounds = bounds_of(gro, &arrival->view);
 
-	if (other_headers(super, arrival, bounds.marks))
+	if (other_headers(super, arrival, bounds.marks) ||
+	    (arrival->view.tunnel && other_tunnel(super, reach, arrival, bounds.marks)))
 		return GRO_HEADER;
 	if (unlikely(arrival->fragment_cnt > 1) &&
 	    reach->fragment_cnt + arrival->fragment_cnt > gro->config.max_packets)
@@ -510,12 +560,50 @@ static ALWAYS_INLINE void offer_flow(struct gro *gro, const struct arrival *arri
 	hold(gro, arrival, key, now_ns);
 }
 
+/* A tunnel's bit speaks for the TCP inside. */
 static bool is_merged(const struct gro *gro, const struct packet_view *view)
 {
-	if (view->obstacle != PARSE_CLEAR)
+	uint32_t bits = view->tunnel ? tunnel_bits[view->tunnel] : 0;
+
+	if (view->class == PARSE_UDP)
+		bits |= GRO_MERGE_UDP;
+	else if (!view->tunnel)
+		bits = GRO_MERGE_TCP;
+	return view->obstacle == PARSE_CLEAR && view->class >= PARSE_TCP &&
+	       (gro->config.merge & bits) == bits;
+}
+
+/* A tunnel's UDP checksum that is unfinished has to be handed on as such, and a packet has but one that
+ * can be. (One in 65536 of the right ones looks so.) */
+static bool is_outer_unfinished(const struct gro *gro, const struct arrival *arrival)
+{
+	const struct packet_view *view = &arrival->view;
+	uint16_t field;
+
+	if (!gro->config.accept_unfinished || view->class != PARSE_UDP)
 		return false;
-	return (view->class == PARSE_TCP && (gro->config.merge & GRO_MERGE_TCP)) ||
-	       (view->class == PARSE_UDP && (gro->config.merge & GRO_MERGE_UDP));
+	field = load_u16(arrival->packet->data + view->l4_off + UDP_CSUM_OFFSET);
+	return field && field == checksum_fold_partial(pseudo_sum(arrival));
+}
+
+/* Makes the arrival that of the packet inside, if it is in a tunnel. False after passing it on, behind
+ * what may be its flow. */
+static bool enter_tunnel(struct gro *gro, struct arrival *arrival)
+{
+	const struct gro_packet *packet = arrival->packet;
+	struct packet_view inner = arrival->view;
+
+	if (inner.class == PARSE_UDP && is_pass_port(gro, packet->data + inner.l4_off))
+		return true;
+	if (!parse_inner(packet->data, packet->len, arrival->len, &gro->tunnels, &inner))
+		return true;
+	if (!is_outer_unfinished(gro, arrival)) {
+		arrival->view = inner;
+		return true;
+	}
+	flush_pair(gro, arrival, GRO_NOT_SERVED);
+	pass_foreign(gro, arrival);
+	return false;
 }
 
 /* Any packet at all, in any number of fragments. */
@@ -529,6 +617,8 @@ static __attribute__((noinline)) void offer_any(struct gro *gro, const struct gr
 		arrival.len += packet[i].len;
 	parse_packet(packet->data, packet->len, arrival.len, &arrival.view);
 	arrival.outer_protocol = view->protocol;
+	if (gro->tunnels.enter && !enter_tunnel(gro, &arrival))
+		return;
 	if (!is_merged(gro, view)) {
 		pass_foreign(gro, &arrival);
 	} else if (verify(gro, &arrival)) {

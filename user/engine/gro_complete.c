@@ -9,6 +9,10 @@
  *      TCP FIN and PSH             the last packet's (R17)             saved_flags
  *      UDP length                  that of the superpacket             saved_l4_len
  *      TCP or UDP checksum         pseudo-header sum, NEEDS_CSUM       saved_l4_csum
+ *      a tunnel's IP and UDP       the same, but a UDP checksum of 0   saved_outer_...
+ *                                  stays (SKB_GSO_UDP_TUNNEL_CSUM)
+ *      GRE checksum                right as soon as the one inside is  saved_outer_csum
+ *                                  finished; Linux leaves the first's
  *
  * An IPv6 packet of more than 65535 bytes cannot say so in its header. Then all headers up to it
  * move 8 bytes to the left, into the headroom, and a jumbo payload option (RFC 2675) follows, in the
@@ -19,7 +23,7 @@
  */
 #include "gro_complete.h"
 
-#include "checksum.h"
+#include "gro_tunnel.h"
 
 #define IPV6_LEN 40u
 #define JUMBO_LEN BIG_TCP_HEADROOM
@@ -122,6 +126,61 @@ static void remove_jumbo(struct gro_super *super)
 	super->lead = 0;
 }
 
+/* ---- tunnels ---- */
+
+static void write_gre_csum(struct gro_super *super, uint8_t *gre)
+{
+	uint16_t rest = (uint16_t)~checksum_fold_partial(inner_pseudo_sum(super));
+
+	super->saved_outer_csum = load_u16(gre + GRE_CSUM_OFFSET);
+	store_u16(gre + GRE_CSUM_OFFSET, 0);
+	store_u16(gre + GRE_CSUM_OFFSET,
+		  checksum_fold(checksum_add(gre, (uint32_t)super->l4_off - super->outer_l4_off, rest)));
+}
+
+/* The headers within are amended. */
+static void write_outer(struct gro_super *super)
+{
+	uint8_t *ip = super->first.data + super->outer_l3_off, *l4 = super->first.data + super->outer_l4_off;
+	uint32_t l4_len = super->len - super->outer_l4_off;
+
+	write_ip_length(ip, super->outer_version, super->len - super->outer_l3_off,
+			&super->saved_outer_len, &super->saved_outer_ip_csum);
+	if (has_gre_csum(super->tunnel, l4))
+		write_gre_csum(super, l4);
+	if (!is_over_udp(super->tunnel))
+		return;
+	super->saved_outer_l4_len = load_u16(l4 + 4);
+	super->saved_outer_csum = load_u16(l4 + UDP_CSUM_OFFSET);
+	store_be16(l4 + 4, (uint16_t)l4_len);
+	if (super->saved_outer_csum)
+		store_u16(l4 + UDP_CSUM_OFFSET,
+			  checksum_fold_partial(checksum_pseudo(ip, super->outer_version, UDP_PROTOCOL, l4_len)));
+}
+
+static void restore_outer(const struct gro_super *super)
+{
+	uint8_t *ip = super->first.data + super->outer_l3_off, *l4 = super->first.data + super->outer_l4_off;
+
+	restore_ip_length(ip, super->outer_version, super->saved_outer_len, super->saved_outer_ip_csum);
+	if (has_gre_csum(super->tunnel, l4))
+		store_u16(l4 + GRE_CSUM_OFFSET, super->saved_outer_csum);
+	if (!is_over_udp(super->tunnel))
+		return;
+	store_u16(l4 + 4, super->saved_outer_l4_len);
+	store_u16(l4 + UDP_CSUM_OFFSET, super->saved_outer_csum);
+}
+
+static void describe_outer(struct gro_super *super)
+{
+	super->request.inner_l3_off = super->l3_off;
+	super->request.outer_l4_off = super->outer_l4_off;
+	super->request.outer_version = super->outer_version;
+	super->request.outer_udp = is_over_udp(super->tunnel);
+	super->request.outer_csum = has_outer_csum(super->tunnel, super->first.data + super->outer_l4_off);
+	super->request.outer_fixed_id = super->outer_id_mode == GRO_ID_FIXED;
+}
+
 /* ---- all of it ---- */
 
 static uint8_t type_of(const struct gro_super *super)
@@ -153,6 +212,10 @@ void gro_complete_header(struct gro_super *super)
 		.fixed_id = super->id_mode == GRO_ID_FIXED,
 		.accecn = tcp && (l4[13] & TCP_CWR), /* all have it (R13) */
 	};
+	if (super->tunnel != PARSE_NO_TUNNEL) {
+		write_outer(super);
+		describe_outer(super);
+	}
 }
 
 void gro_restore_header(struct gro_super *super)
@@ -163,6 +226,8 @@ void gro_restore_header(struct gro_super *super)
 		restore_ip_length(super->first.data + super->l3_off, super->ip_version,
 				  super->saved_ip_len, super->saved_ip_csum);
 	restore_l4(super);
+	if (super->tunnel != PARSE_NO_TUNNEL)
+		restore_outer(super);
 	super->request = (struct gso_request){
 		.type = GSO_NONE,
 		.needs_csum = super->unfinished,

@@ -17,6 +17,7 @@
 
 #include "checksum.h"
 #include "gro.h"
+#include "gro_tunnel.h"
 
 #define IPV4_DF 0x4000u
 
@@ -83,6 +84,23 @@ static ALWAYS_INLINE uint32_t flow_label(const uint8_t *ip, unsigned int version
 	return version == 4 ? 0 : load_u32(ip) & __builtin_bswap32(0x000fffff);
 }
 
+/* The same of the tunnel around it. */
+static COLD bool same_tunnel(const struct gro_super *super, const struct arrival *arrival)
+{
+	const struct packet_view *view = &arrival->view;
+	const uint8_t *a = super->first.data, *b = arrival->packet->data;
+	const uint8_t *ip_a = a + super->outer_l3_off, *ip_b = b + view->outer_l3_off;
+	unsigned int version = view->outer_version;
+	uint32_t len = (uint32_t)view->l3_off - view->outer_l4_off;
+
+	return super->outer_version == version && super->outer_l3_off == view->outer_l3_off &&
+	       !address_diff(ip_a, ip_b, version) &&
+	       flow_label(ip_a, version) == flow_label(ip_b, version) &&
+	       !link_diff(a, b, view->outer_l3_off) &&
+	       (uint32_t)super->l3_off - super->outer_l4_off == len &&
+	       same_tunnel_header(view->tunnel, a + super->outer_l4_off, b + view->outer_l4_off, len);
+}
+
 /* The cheapest and most telling comparison comes first. */
 static ALWAYS_INLINE bool same_flow(const struct gro_super *super, const struct arrival *arrival)
 {
@@ -92,9 +110,10 @@ static ALWAYS_INLINE bool same_flow(const struct gro_super *super, const struct 
 
 	return !port_diff(a + super->l4_off, b + view->l4_off) &&
 	       super->ip_version == view->ip_version && super->protocol == view->protocol &&
-	       super->l3_off == view->l3_off && !address_diff(ip_a, ip_b, view->ip_version) &&
+	       super->tunnel == view->tunnel && !address_diff(ip_a, ip_b, view->ip_version) &&
 	       flow_label(ip_a, view->ip_version) == flow_label(ip_b, view->ip_version) &&
-	       !link_diff(a, b, view->l3_off);
+	       (view->tunnel ? same_tunnel(super, arrival) :
+			       super->l3_off == view->l3_off && !link_diff(a, b, view->l3_off));
 }
 
 /* ---- headers (R2, R11, R13) ---- */
@@ -211,6 +230,23 @@ static ALWAYS_INLINE enum gro_reason sequel_obstacle(const struct reach *reach, 
 	return GRO_REASON_CNT;
 }
 
+/* R19: R11 and R12 of the outer IP header; its UDP checksum there on both or on none. */
+static COLD bool other_tunnel(const struct gro_super *super, const struct reach *reach,
+			      const struct arrival *arrival, bool marks)
+{
+	const struct packet_view *view = &arrival->view;
+	const uint8_t *a = super->first.data, *b = arrival->packet->data;
+	const uint8_t *l4_a = a + super->outer_l4_off, *l4_b = b + view->outer_l4_off;
+	const uint8_t *ip = b + view->outer_l3_off;
+
+	return super->outer_l4_off != view->outer_l4_off ||
+	       ip_diff(a + super->outer_l3_off, ip, view->outer_version,
+		       (uint32_t)view->outer_l4_off - view->outer_l3_off) ||
+	       has_outer_csum(view->tunnel, l4_a) != has_outer_csum(view->tunnel, l4_b) ||
+	       (view->outer_version == 4 &&
+		!id_follows(reach->outer_last_id, reach->outer_id_mode, ip, marks));
+}
+
 /* Whether a packet of the same flow differs in what must be equal. */
 static ALWAYS_INLINE bool other_headers(const struct gro_super *super, const struct arrival *arrival,
 					bool marks)
@@ -311,6 +347,56 @@ static ALWAYS_INLINE enum csum_state checksum_state(const struct arrival *arriva
 		return l4_checksum(arrival, accept_unfinished);
 	return view->protocol == UDP_PROTOCOL && !load_u16(data + view->l4_off + UDP_CSUM_OFFSET) ?
 		       CSUM_NONE : CSUM_RIGHT;
+}
+
+/* R19, where the packet inside is right, or, as on veth, to be finished: then its bytes from the L4
+ * header on sum to the complement of its pseudo-header sum, and need not be summed again. An inner UDP
+ * packet without a checksum tells nothing. */
+static COLD bool tunnel_checksums_right(const struct arrival *arrival, enum csum_state inner)
+{
+	const struct packet_view *view = &arrival->view;
+	const uint8_t *ip = arrival->packet->data + view->outer_l3_off;
+	const uint8_t *l4 = arrival->packet->data + view->outer_l4_off;
+	uint32_t headers_len = (uint32_t)view->l4_off - view->outer_l4_off, sum;
+
+	if (view->outer_version == 4 && !checksum_ipv4_right(ip))
+		return false;
+	if (!has_outer_csum(view->tunnel, l4) && !has_gre_csum(view->tunnel, l4))
+		return true;
+	if (arrival->packet->csum == GRO_CSUM_VERIFIED)
+		return true;
+	if (inner == CSUM_NONE)
+		sum = sum_bytes(arrival, view->outer_l4_off, packet_end(view));
+	else
+		sum = checksum_add(l4, headers_len, (uint16_t)~checksum_fold_partial(pseudo_sum(arrival)));
+	if (is_over_udp(view->tunnel))
+		sum = checksum_combine(sum, checksum_pseudo(ip, view->outer_version, UDP_PROTOCOL,
+							    packet_end(view) - view->outer_l4_off));
+	return checksum_fold(sum) == 0;
+}
+
+/* R3, R8, R19. Of the packet inside nobody else has verified anything. */
+static COLD enum csum_state tunnel_checksum_state(const struct arrival *arrival, bool accept_unfinished)
+{
+	const struct packet_view *view = &arrival->view;
+	enum csum_state state;
+
+	if (view->ip_version == 4 && !checksum_ipv4_right(arrival->packet->data + view->l3_off))
+		return CSUM_WRONG;
+	state = l4_checksum(arrival, accept_unfinished);
+	if (state != CSUM_WRONG && !tunnel_checksums_right(arrival, state))
+		return CSUM_WRONG;
+	return state;
+}
+
+/* As other_zero(), of the outer headers. */
+static COLD bool tunnel_other_zero(const struct arrival *arrival)
+{
+	const struct packet_view *view = &arrival->view;
+	const uint8_t *data = arrival->packet->data, *l4 = data + view->outer_l4_off;
+
+	return (view->outer_version == 4 && load_u16(data + view->outer_l3_off + 10) == 0xffff) ||
+	       (has_gre_csum(view->tunnel, l4) && load_u16(l4 + GRE_CSUM_OFFSET) == 0xffff);
 }
 
 /* A checksum of 0xffff adds up as well as the 0 of the same sum (RFC 1624 section 3). Linux itself
