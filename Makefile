@@ -5,11 +5,16 @@
 # make SAN=1 B=build/asan        AddressSanitizer and UndefinedBehaviorSanitizer
 
 VERSION := 0.1.0
+# Of the shared library; counts changes that break programs linked with it.
+SOVERSION := 0
 
 PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+MANDIR     ?= $(PREFIX)/share/man
 BPFDIR     ?= $(LIBDIR)/superpacket
 UNITDIR    ?= $(LIBDIR)/systemd/system
 
@@ -48,6 +53,8 @@ bpf_tests  := $(patsubst tests/bpf/test_%.c,$(B)/tests/bpf_%,$(wildcard tests/bp
 nic_tests  := $(patsubst tests/nic/test_%.c,$(B)/tests/nic_%,$(wildcard tests/nic/test_*.c))
 
 programs := $(B)/superpacketd $(B)/superpacket
+libraries := $(B)/libsuperpacket.so $(B)/static/libsuperpacket.a
+examples := $(patsubst tools/examples/%.c,$(B)/examples/%,$(wildcard tools/examples/*.c))
 
 # What is done to which file; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@ && )
@@ -59,7 +66,7 @@ SUBMAKE = +$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLA
 .SECONDARY:
 .DEFAULT_GOAL := all
 
-all: $(programs) $(bpf_obj)                 ## build everything that is installed
+all: $(programs) $(libraries) $(bpf_obj)    ## build everything that is installed
 
 demo: deps                                  ## install what is needed, build, show the main job on real traffic
 	$(SUBMAKE) all
@@ -85,11 +92,11 @@ bench-engine:                               ## the engine beside DPDK's librarie
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
 
-tests: $(unit_tests) $(bpf_tests) $(nic_tests) $(B)/mangler ## build all tests; tests/run runs what is built
+tests: $(unit_tests) $(bpf_tests) $(nic_tests) $(B)/mangler $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests)                   ## build those that need neither root nor namespaces
 
 # The unit names the daemon's path, so it is made here, for the PREFIX in force now.
-install: all                                ## install into PREFIX (DESTDIR is honoured)
+install: all install-library                ## install into PREFIX (DESTDIR is honoured)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(BPFDIR) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/superpacketd $(DESTDIR)$(SBINDIR)/superpacketd
 	install -m 755 $(B)/superpacket $(DESTDIR)$(BINDIR)/superpacket
@@ -97,7 +104,7 @@ install: all                                ## install into PREFIX (DESTDIR is h
 	sed 's,@SBINDIR@,$(SBINDIR),g' tools/superpacketd@.service > $(DESTDIR)$(UNITDIR)/superpacketd@.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/superpacketd@.service
 
-uninstall:                                  ## remove what install has put there
+uninstall: uninstall-library                ## remove what install has put there
 	rm -f $(DESTDIR)$(SBINDIR)/superpacketd $(DESTDIR)$(BINDIR)/superpacket \
 	      $(DESTDIR)$(BPFDIR)/steer.bpf.o $(DESTDIR)$(UNITDIR)/superpacketd@.service
 	-rmdir $(DESTDIR)$(BPFDIR) 2>/dev/null
@@ -121,6 +128,52 @@ $(B)/user/engine/%.o: user/engine/%.c
 $(B)/user/library/%.o: user/library/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ENGINE_CFLAGS) -c $< -o $@
+
+# The shared library shows what the symbol map names, and needs nothing but memcpy() and its like: what
+# else the sanitizers bring in, the program that loads it has.
+$(B)/libsuperpacket.so.$(VERSION): $(library_obj) user/library/libsuperpacket.map
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsuperpacket.so.$(SOVERSION) \
+		-Wl,--version-script=user/library/libsuperpacket.map $(if $(SAN),,-Wl,-z$(comma)defs) \
+		$(library_obj) -o $@
+
+$(B)/libsuperpacket.so: $(B)/libsuperpacket.so.$(VERSION)
+	@ln -sf $(<F) $(B)/libsuperpacket.so.$(SOVERSION)
+	$(call say,LN)ln -sf libsuperpacket.so.$(SOVERSION) $@
+
+# The archive that is installed is one object whose other symbols are local: the engine's names
+# (flow_init, gso_open) do not meet those of the program that links it.
+$(B)/static/libsuperpacket.a: $(library_obj)
+	@mkdir -p $(@D) && rm -f $@
+	@ld -r $^ -o $(@D)/superpacket.o && objcopy --localize-hidden $(@D)/superpacket.o
+	$(call say,AR)ar rcs $@ $(@D)/superpacket.o
+
+# Every function has a page of its own name, which is the one it is described in.
+man3 := $(wildcard tools/man/*.3)
+man3_links := $(shell sed -n 's/^\t\(sp_[a-z_]*\);$$/\1/p' user/library/libsuperpacket.map) sp_gro_config_init
+public_headers := $(wildcard include/superpacket/*.h)
+
+install-library: all
+	install -d $(addprefix $(DESTDIR),$(LIBDIR) $(PKGCONFIGDIR) $(INCLUDEDIR)/superpacket $(MANDIR)/man3)
+	install -m 644 $(public_headers) $(DESTDIR)$(INCLUDEDIR)/superpacket
+	install -m 644 $(B)/static/libsuperpacket.a $(DESTDIR)$(LIBDIR)/libsuperpacket.a
+	install -m 755 $(B)/libsuperpacket.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libsuperpacket.so.$(VERSION)
+	ln -sf libsuperpacket.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libsuperpacket.so.$(SOVERSION)
+	ln -sf libsuperpacket.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libsuperpacket.so
+	sed 's,@PREFIX@,$(PREFIX),g; s,@LIBDIR@,$(LIBDIR),g; s,@INCLUDEDIR@,$(INCLUDEDIR),g; s,@VERSION@,$(VERSION),g' \
+		tools/superpacket.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/superpacket.pc
+	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/superpacket.pc
+	install -m 644 $(man3) $(DESTDIR)$(MANDIR)/man3
+	for f in $(man3_links); do \
+		echo ".so man3/$$(echo $$f | cut -c1-6).3" > $(DESTDIR)$(MANDIR)/man3/$$f.3 && \
+		chmod 644 $(DESTDIR)$(MANDIR)/man3/$$f.3 || exit; \
+	done
+
+uninstall-library:
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/libsuperpacket.,a so so.$(SOVERSION) so.$(VERSION)) \
+	      $(DESTDIR)$(PKGCONFIGDIR)/superpacket.pc \
+	      $(addprefix $(DESTDIR)$(INCLUDEDIR)/superpacket/,$(notdir $(public_headers))) \
+	      $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(man3)) $(addsuffix .3,$(man3_links)))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/superpacket 2>/dev/null
 
 # The skeletons are made before anything includes them.
 $(B)/user/%.o: user/%.c | $(bpf_skel)
@@ -177,6 +230,15 @@ $(filter $(B)/tests/unit_gso%,$(unit_tests)): $(B)/tests/unit/gso_book.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(B)/libsuperpacket.a -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
 
+# What a stranger has: the public headers and the shared library.
+$(B)/tests/unit_library: $(B)/tests/unit/test_library.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.so
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) -L$(B) -lsuperpacket -Wl,-rpath,'$$ORIGIN/..' -lcriterion -o $@
+
+$(B)/examples/%: tools/examples/%.c $(B)/libsuperpacket.so
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(filter-out -Iuser -I$(B),$(ALL_CFLAGS)) $(ALL_LDFLAGS) $< -L$(B) -lsuperpacket \
+		-Wl,-rpath,'$$ORIGIN/..' $(if $(filter %forward,$@),-lxdp -lbpf) -o $@
+
 $(B)/tests/bpf_%: $(B)/tests/bpf/test_%.o $(B)/tests/packet_builder.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion -lxdp -lbpf -o $@
 
@@ -186,4 +248,5 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test bench-quick bench-engine deps tests unit-tests install uninstall clean help
+.PHONY: all demo test bench-quick bench-engine deps tests unit-tests install uninstall \
+        install-library uninstall-library clean help

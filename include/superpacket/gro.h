@@ -154,7 +154,7 @@ enum sp_csum_state {
 	SP_CSUM_UNKNOWN,  /* nobody has looked: the packet was passed without being understood */
 	SP_CSUM_VERIFIED, /* right, and complete in the packet */
 	SP_CSUM_PARTIAL,  /* verified; the field holds the pseudo-header sum (request.needs_csum) */
-	SP_CSUM_WRONG,    /* the IPv4 header's or the L4 checksum; the receiver is to see that himself */
+	SP_CSUM_WRONG     /* the IPv4 header's or the L4 checksum; the receiver is to see that himself */
 };
 
 /* A superpacket, or a packet alone, to be passed up. */

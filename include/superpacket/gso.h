@@ -49,7 +49,7 @@ enum sp_gso_type {
 	SP_GSO_NONE,  /* an ordinary packet */
 	SP_GSO_TCPV4, /* TCP over IPv4: payload is cut, headers as RFC 9293 has them */
 	SP_GSO_TCPV6,
-	SP_GSO_UDP,   /* UDP over either: each segment is a datagram of its own */
+	SP_GSO_UDP    /* UDP over either: each segment is a datagram of its own */
 };
 
 /*
@@ -78,12 +78,12 @@ enum sp_gso_result {
 	SP_GSO_CUT,       /* take segments with sp_gso_next() */
 	SP_GSO_ORDINARY,  /* no more than one segment: send it as it is, after sp_gso_complete() */
 	SP_GSO_MALFORMED, /* the headers contradict the request */
-	SP_GSO_TOO_LONG,  /* a segment would exceed frame_max */
+	SP_GSO_TOO_LONG   /* a segment would exceed frame_max */
 };
 
 enum sp_gso_checksum {
 	SP_GSO_CHECKSUM_FULL,    /* checksums of segments are complete */
-	SP_GSO_CHECKSUM_PARTIAL, /* the L4 field holds the pseudo-header sum: the NIC does the rest */
+	SP_GSO_CHECKSUM_PARTIAL  /* the L4 field holds the pseudo-header sum: the NIC does the rest */
 };
 
 /* Bytes that a header slot must have. */
