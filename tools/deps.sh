@@ -13,9 +13,10 @@ set -eu
 # libc6-dev is only recommended by gcc, and we install without recommendations.
 # libclang-rt-dev: the sanitizers' run time for clang.
 packages="
-	gcc libc6-dev make pkg-config clang llvm libclang-rt-dev bpftool
+	gcc g++ libc6-dev make pkg-config clang llvm libclang-rt-dev bpftool
 	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libcriterion-dev
 	xdp-tools iproute2 ethtool iperf3 tcpdump python3 python3-scapy coreutils util-linux
+	mandoc man-db
 "
 optional=""
 if [ "${1:-}" = bench ]; then
