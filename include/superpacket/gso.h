@@ -101,7 +101,8 @@ struct sp_gso {
 
 /*
  * Opens a superpacket, of which head_len bytes lie at head: all headers, and perhaps the begin of the
- * payload. len is the length of all of it, headers included; 0: not known yet, sp_gso_end() will tell.
+ * payload. len is the length of all of it, headers included; 0: not known yet, sp_gso_end() will tell
+ * (then length fields mean nothing, and the pseudo-header is summed from scratch).
  * frame_max is the longest frame that the wire takes: MTU, Ethernet header and VLAN tags.
  *
  * Ownership: head stays the caller's; it is read, never written, until the last segment was taken that
@@ -123,13 +124,17 @@ enum sp_gso_result sp_gso_open(struct sp_gso *gso, const struct sp_gso_request *
 			       uint32_t frame_max, enum sp_gso_checksum checksum);
 
 /*
- * Adds the next len bytes of payload; 0 bytes add nothing, bytes beyond the superpacket's length are
- * ignored. The memory stays the caller's; it is read until the segments that need it were taken, and
- * is not to be changed before. Returns 0, or -ENOBUFS, taking nothing, when SP_GSO_SLICES_MAX fragments
- * wait: take segments first. (If none is ready even so, the fragments are too small for this size:
- * join some of them.)
+ * Adds the next len bytes of payload; 0 bytes add nothing, bytes beyond the superpacket's length or
+ * behind its end are ignored. The memory stays the caller's; it is read until the segments that need it were
+ * taken, and is not to be changed before. Returns 0, or -ENOBUFS, taking nothing, when SP_GSO_SLICES_MAX
+ * fragments wait: take segments first. (If none is ready even so, the fragments are too small for this size:
+ * join some of them. And UDP of unknown length ends at 128 segments: no superpacket has more.)
  */
 int sp_gso_add(struct sp_gso *gso, const void *data, uint32_t len);
+
+/* The same for cnt pieces, as sp_gro_slices() gives them; returns how many were added: fewer than cnt when no
+ * more fit. The array is not needed after the call. */
+uint32_t sp_gso_add_slices(struct sp_gso *gso, const struct iovec *slices, uint32_t cnt);
 
 /* Says that no more will come: what is there makes the last segment, with FIN and PSH. Needed only
  * where len was 0; if it was not, bytes that are missing are waited for in vain, and sp_gso_done()
@@ -146,7 +151,7 @@ bool sp_gso_done(const struct sp_gso *gso);
 /*
  * Takes the next segment: writes its headers into slot, at most SP_GSO_SLOT_LEN bytes, and how many to
  * *header_len; fills in slices, of which there is room for max: its payload, in order, where the caller
- * has put it. The packet on the wire is the header and these slices. slot is the caller's; it may be
+ * has put it; one of length 0 where there is none. The packet on the wire is the header and these slices. slot is the caller's; it may be
  * memory that a NIC reads.
  *
  * Returns the number of slices; 0 when no segment is ready (or none is left: sp_gso_done());

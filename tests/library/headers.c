@@ -40,6 +40,7 @@ int main(void)
 	if (sp_gso_open(&gso, &request, slot, 0, 0, 0, SP_GSO_CHECKSUM_FULL) == SP_GSO_CUT)
 		return 1;
 	sp_gso_add(&gso, slot, 0);
+	sp_gso_add_slices(&gso, &iov, 0);
 	sp_gso_end(&gso);
 	if (sp_gso_ready(&gso) || !sp_gso_done(&gso) ||
 	    sp_gso_next(&gso, slot, &header_len, &iov, 1) != 0 || sp_gso_complete(&request, slot, 0) != 0)

@@ -226,8 +226,7 @@ static void merge_and_cut(struct packet p, uint8_t type)
 	cr_assert_eq(sp_gso_open(&gso, &delivery.request, iov[0].iov_base, (uint32_t)iov[0].iov_len,
 				 delivery.len, FRAME_MAX, SP_GSO_CHECKSUM_FULL), SP_GSO_CUT);
 	for (uint32_t i = 0; i < 40; i++) {
-		while (added < cnt && !sp_gso_add(&gso, iov[added].iov_base, (uint32_t)iov[added].iov_len))
-			added++;
+		added += sp_gso_add_slices(&gso, iov + added, cnt - added);
 		int n = sp_gso_next(&gso, slot, &header_len, slices, SP_GSO_SLICES_MAX);
 
 		cr_assert_gt(n, 0, "segment %u", i);

@@ -30,11 +30,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 #include <xdp/xsk.h>
-
 #include <superpacket/gro.h>
-#include <superpacket/gso.h>
 
 #define FRAME_SIZE 4096u
 #define RING 2048u
@@ -143,8 +140,7 @@ static void send_cut(struct side *to, const struct sp_delivery *delivery, const 
 	for (; !sp_gso_done(&gso); sent++) {
 		uint8_t *frame = memory + free_frames[free_cnt - 1];
 
-		while (added < cnt && sp_gso_add(&gso, slices[added].iov_base, (uint32_t)slices[added].iov_len) == 0)
-			added++;
+		added += sp_gso_add_slices(&gso, slices + added, cnt - added);
 		n = sp_gso_next(&gso, frame, &len, payload, SP_GSO_SLICES_MAX);
 		if (n <= 0)
 			break;

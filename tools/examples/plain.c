@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <superpacket/gro.h>
+
 enum { PACKETS = 4, PAYLOAD = 1000, LEN = 54 + PAYLOAD };
 
 static void checksum(const uint8_t *p, uint32_t len, uint32_t sum, uint8_t *field)
@@ -51,8 +52,7 @@ int main(void)
 	struct sp_gso gso;
 	printf("%u packets, one superpacket: %u bytes in %u slices\n", up.segs, up.len, cnt);
 	sp_gso_open(&gso, &up.request, iov[0].iov_base, (uint32_t)iov[0].iov_len, up.len, LEN, SP_GSO_CHECKSUM_FULL);
-	for (uint32_t i = 1; i < cnt; i++)
-		sp_gso_add(&gso, iov[i].iov_base, (uint32_t)iov[i].iov_len);
+	sp_gso_add_slices(&gso, iov + 1, cnt - 1);
 	for (int n; (n = sp_gso_next(&gso, slot, &header_len, slices, SP_GSO_SLICES_MAX)) == 1;)
 		same += !memcmp(slot, before[same], 54) && !memcmp(slices->iov_base, before[same] + 54, PAYLOAD);
 	printf("cut again: %u of %u as they came\n", same, PACKETS);

@@ -77,6 +77,15 @@ int sp_gso_add(struct sp_gso *gso, const void *data, uint32_t len)
 	return gso_stream_add(&cursor->stream, data, len) ? 0 : -ENOBUFS;
 }
 
+uint32_t sp_gso_add_slices(struct sp_gso *gso, const struct iovec *slices, uint32_t cnt)
+{
+	uint32_t i = 0;
+
+	while (i < cnt && sp_gso_add(gso, slices[i].iov_base, (uint32_t)slices[i].iov_len) == 0)
+		i++;
+	return i;
+}
+
 void sp_gso_end(struct sp_gso *gso)
 {
 	struct cursor *cursor = cursor_of(gso);
