@@ -231,7 +231,8 @@ $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/lib
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(B)/libsuperpacket.a -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
 
 # What a stranger has: the public headers and the shared library.
-$(B)/tests/unit_library: $(B)/tests/unit/test_library.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.so
+$(filter $(B)/tests/unit_library%,$(unit_tests)): $(B)/tests/unit_%: $(B)/tests/unit/test_%.o \
+		$(B)/tests/unit/library_run.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.so
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) -L$(B) -lsuperpacket -Wl,-rpath,'$$ORIGIN/..' -lcriterion -o $@
 
 $(B)/examples/%: tools/examples/%.c $(B)/libsuperpacket.so
