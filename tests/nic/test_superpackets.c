@@ -5,6 +5,8 @@
  * tested by everything else.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -337,8 +339,28 @@ static void uso_out(bool v6)
 Test(superpackets, uso_out_ipv4) { uso_out(false); }
 Test(superpackets, uso_out_ipv6) { uso_out(true); }
 
+/* Everything that leaves by the TAP gets a VLAN tag beside the packet, as a VLAN device would give it one; the
+ * TAP writes it into the frame. */
+static void tag_what_leaves(const struct tap *tap)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = htons(0x8100) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = 5 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)tap->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts);
+
+	opts.prog_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tag", "GPL", program, ARRAY_SIZE(program), NULL);
+	cr_assert_geq(opts.prog_fd, 0, "%s", strerror(errno));
+	cr_assert_eq(bpf_tc_hook_create(&hook), 0);
+	cr_assert_eq(bpf_tc_attach(&hook, &opts), 0);
+}
+
 /* V8: the kernel's own tunnel superpackets; what the header says is what the walk finds. */
-static void tunnel_out(enum packet_l3 outer, bool v6)
+static void tunnel_out(enum packet_l3 outer, bool v6, bool tagged)
 {
 	static const struct parse_tunnels tunnels = { .enter = PARSE_TUNNEL_BIT(PARSE_VXLAN),
 						      .vxlan_port = VXLAN_PORT };
@@ -350,9 +372,13 @@ static void tunnel_out(enum packet_l3 outer, bool v6)
 
 	expect_offloads(&tap, TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM);
 	vxlan_over(&tap, outer);
+	if (tagged)
+		tag_what_leaves(&tap);
 	send_datagrams(v6);
 	len = read_super(&tap, frame, sizeof(frame), &request);
+	vnet_correct_tunnel(&request, frame, len);
 	parse_packet(frame, len, len, &view);
+	cr_assert_eq(view.l3_off, tagged ? 18 : 14);
 	told = view;
 	cr_assert(parse_inner(frame, len, len, &tunnels, &view));
 	cr_assert(parse_inner_at(frame, len, len, request.inner_l3_off, &told));
@@ -364,6 +390,8 @@ static void tunnel_out(enum packet_l3 outer, bool v6)
 	expect_payload(frame, &view);
 }
 
-Test(superpackets, tunnel_out_udp4_over_ipv4) { tunnel_out(PACKET_L3_IPV4, false); }
-Test(superpackets, tunnel_out_udp6_over_ipv4) { tunnel_out(PACKET_L3_IPV4, true); }
-Test(superpackets, tunnel_out_udp4_over_ipv6) { tunnel_out(PACKET_L3_IPV6, false); }
+Test(superpackets, tunnel_out_udp4_over_ipv4) { tunnel_out(PACKET_L3_IPV4, false, false); }
+Test(superpackets, tunnel_out_udp6_over_ipv4) { tunnel_out(PACKET_L3_IPV4, true, false); }
+Test(superpackets, tunnel_out_udp4_over_ipv6) { tunnel_out(PACKET_L3_IPV6, false, false); }
+Test(superpackets, tunnel_out_udp4_over_ipv4_tagged) { tunnel_out(PACKET_L3_IPV4, false, true); }
+Test(superpackets, tunnel_out_udp6_over_ipv6_tagged) { tunnel_out(PACKET_L3_IPV6, true, true); }

@@ -272,6 +272,61 @@ Test(vnet, round_trip, .description = "V7, V8, S10: what is written reads as wha
 		}
 }
 
+/* A tunnel superpacket with tags, and the header that says where things are, but for `missed` bytes. */
+static struct gso_request corrected(enum packet_l3 outer, uint32_t tags, uint32_t missed, struct packet_layout *at)
+{
+	struct packet_tunnel tunnel = packet_tunnel(PACKET_VXLAN, outer);
+	struct packet p = packet_tcp4();
+	struct gso_request request;
+	struct vnet_header hdr;
+	uint8_t frame[4096];
+	uint32_t len;
+
+	for (uint32_t i = 0; i < tags; i++)
+		packet_push_vlan(&tunnel.outer, i + 1 < tags ? 0x88a8 : 0x8100, 5);
+	p.payload_len = 3000;
+	len = (uint32_t)packet_build_in(&tunnel, &p, frame, sizeof frame, at);
+	hdr = (struct vnet_header)TUNNEL(CSUM, TCPV4 | (outer == PACKET_L3_IPV4 ? IN4 : IN6), 1398,
+					 (uint16_t)at->l4_off, 16, (uint16_t)(at->outer_l4_off - missed),
+					 (uint16_t)(at->l3_off - missed));
+	cr_assert(vnet_read(&hdr, len, &request));
+	vnet_correct_tunnel(&request, frame, len);
+	return request;
+}
+
+Test(vnet, tag_that_is_not_counted, .description = "V8: Linux forgets a tag of its own in a tunnel's offsets; offsets that are right stay")
+{
+	static const enum packet_l3 outers[] = { PACKET_L3_IPV4, PACKET_L3_IPV6 };
+
+	for (uint32_t i = 0; i < 2; i++)
+		for (uint32_t tags = 0; tags < 3; tags++)
+			for (uint32_t missed = 0; missed <= 4 * (tags > 0); missed += 4) {
+				struct packet_layout at;
+				struct gso_request request = corrected(outers[i], tags, missed, &at);
+
+				cr_expect_eq(request.outer_l4_off, at.outer_l4_off, "%u tags, %u", tags, missed);
+				cr_expect_eq(request.inner_l3_off, at.l3_off, "%u tags, %u", tags, missed);
+			}
+}
+
+Test(vnet, nothing_else_is_corrected, .description = "V8: offsets that are wrong otherwise stay so, for gso_open() to refuse")
+{
+	struct packet_layout at;
+	struct gso_request request = corrected(PACKET_L3_IPV6, 2, 8, &at), plain, before;
+
+	cr_expect_eq(request.outer_l4_off, at.outer_l4_off - 8);
+	cr_expect_eq(request.inner_l3_off, at.l3_off - 8);
+	request = corrected(PACKET_L3_IPV6, 1, 3, &at);
+	cr_expect_eq(request.outer_l4_off, at.outer_l4_off - 3);
+	request = corrected(PACKET_L3_IPV6, 0, 0, &at);
+	before = plain = (struct gso_request){ .type = GSO_TCPV4, .outer_l4_off = 30, .size = 100 };
+	vnet_correct_tunnel(&plain, NULL, 0);
+	cr_expect_arr_eq(&plain, &before, sizeof plain);
+	request.outer_udp = true;
+	vnet_correct_tunnel(&request, (const uint8_t *)"", 0);
+	cr_expect_eq(request.outer_l4_off, at.outer_l4_off);
+}
+
 Test(vnet, any_bytes, .description = "V1-V5, V8: whatever is accepted keeps within the packet, and in order")
 {
 	uint64_t state = 3;

@@ -181,10 +181,12 @@ static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 	}
 	worker->stats.tap_packets++;
 	worker->stats.tap_bytes += (uint64_t)len;
-	if (vnet_read(&header, (uint32_t)len, &request))
+	if (vnet_read(&header, (uint32_t)len, &request)) {
+		vnet_correct_tunnel(&request, buffer, (uint32_t)len);
 		transmit_packet(&worker->transmit, &request, (uint32_t)len);
-	else
+	} else {
 		worker->stats.tx_drop_vnet++;
+	}
 	return true;
 }
 

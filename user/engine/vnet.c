@@ -5,11 +5,13 @@
  */
 #include <linux/if_ether.h>
 
+#include "parse.h"
 #include "vnet.h"
 
 #define IPV4_MIN_LEN 20u
 #define IPV6_LEN 40u
 #define UDP_LEN 8u
+#define VLAN_TAG_LEN 4u
 
 #define TUNNEL_BITS (VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 | VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6)
 
@@ -110,6 +112,20 @@ bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *
 	if (hdr->gso_type & TUNNEL_BITS && !read_tunnel(hdr, request))
 		return false;
 	return request->type == GSO_NONE || superpacket_valid(request, len);
+}
+
+void vnet_correct_tunnel(struct gso_request *request, const uint8_t *data, uint32_t len)
+{
+	struct packet_view outer;
+
+	if (likely(!request->outer_udp))
+		return;
+	parse_packet(data, len, len, &outer);
+	if (outer.class == PARSE_UDP && outer.l3_off > ETH_HLEN &&
+	    outer.l4_off == request->outer_l4_off + VLAN_TAG_LEN) {
+		request->outer_l4_off += VLAN_TAG_LEN;
+		request->inner_l3_off += VLAN_TAG_LEN;
+	}
 }
 
 static void write_tunnel(struct vnet_header *hdr, const struct gso_request *request)

@@ -64,6 +64,14 @@ _Static_assert(sizeof(struct vnet_header) == 24, "virtio_net_hdr_v1_hash_tunnel"
 bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *request);
 
 /*
+ * Puts right what Linux tells wrongly of a tunnel (6.18: virtio_net_hdr_tnl_from_skb()): a VLAN tag that the
+ * TAP puts into the frame while it is read is counted in csum_start, but in neither of the tunnel's offsets.
+ * Where the outer UDP header really lies a tag behind, both are moved. To be called once vnet_read() has
+ * accepted; a request without a tunnel is left as it is, after one look at it.
+ */
+void vnet_correct_tunnel(struct gso_request *request, const uint8_t *data, uint32_t len);
+
+/*
  * Writes the header that describes a packet as *request does (V7). A tunnel over UDP (outer_udp) is told
  * with its offsets. Others (GRE, IP in IP) cannot be: their superpackets look like what is inside, of its
  * type and with its csum_start. That does for a host that terminates them, where the type is looked at
