@@ -352,6 +352,18 @@ Test(gso_stream, bytes_beyond, .description = "R4: bytes behind the superpacket'
 	super_free(&s);
 }
 
+Test(gso_stream, head_beyond, .description = "a head longer than the superpacket that it is said to be: what is beyond is not looked at")
+{
+	struct super s = shape(0, 100, 250);
+	struct gso_stream stream;
+
+	cr_assert_eq(gso_stream_open(&stream, &s.request, s.data, s.len, s.len - 1, 1514, HEADER_CSUM_FULL),
+		     GSO_MALFORMED);
+	cr_assert_eq(gso_stream_open(&stream, &s.request, s.data, s.len, 20, 1514, HEADER_CSUM_FULL),
+		     GSO_MALFORMED);
+	super_free(&s);
+}
+
 Test(gso_stream, udp_limit, .description = "S6: of an unknown length, what would be the 129th datagram is refused")
 {
 	struct super s = shape(2, 10, 1280);
