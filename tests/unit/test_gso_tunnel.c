@@ -299,6 +299,30 @@ Test(gso_tunnel, gre_fields_before_the_inner_packet, .description = "S7: a check
 	super_free(&s);
 }
 
+Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd length, which nobody has, is refused; the same a byte longer is cut")
+{
+	uint8_t inside[2048] = { 0 }, frame[2048];
+	struct packet outer = packet_udp4(), p = packet_tcp4();
+	struct packet_layout at;
+	uint32_t gap, len;
+
+	p.payload_len = 1000;
+	for (gap = 9; gap < 11; gap++) {
+		struct gso_request r = { .type = GSO_TCPV4, .size = 300,
+					 .inner_l3_off = (uint16_t)(14 + 20 + 8 + gap) };
+		struct gso gso;
+
+		/* The IP packet moves right behind gap bytes of tunnel. */
+		len = (uint32_t)packet_build(&p, inside + gap, sizeof inside - gap, NULL) - 14;
+		memmove(inside + gap, inside + gap + 14, len);
+		outer.payload = inside;
+		outer.payload_len = gap + len;
+		len = (uint32_t)packet_build(&outer, frame, sizeof frame, &at);
+		cr_assert_eq(gso_open(&gso, &r, frame, len, 1514, HEADER_CSUM_FULL),
+			     gap % 2 ? GSO_MALFORMED : GSO_CUT);
+	}
+}
+
 /* ---- ordinary packets ---- */
 
 /* What a one-segment superpacket is finished to, and an ordinary packet with both sums unfinished. */
@@ -336,6 +360,23 @@ Test(gso_tunnel, complete, .description = "V2, S7: an unfinished packet inside a
 					complete_equals(&t, &p, false, tunnels[i].says);
 					complete_equals(&t, &p, true, tunnels[i].says);
 				}
+}
+
+Test(gso_tunnel, complete_corners, .description = "S7: every sum that a tunnel can have, in ordinary packets: UDP's 0 becomes 0xffff, GRE's stays")
+{
+	struct packet_tunnel vxlan = packet_tunnel(PACKET_VXLAN, PACKET_L3_IPV4);
+	struct packet_tunnel gre = packet_tunnel(PACKET_GRE, PACKET_L3_IPV6);
+	struct packet p = packet_udp4();
+	uint32_t i;
+
+	t_gre_all(&gre);
+	p.payload_len = 9;
+	for (i = 0; i < 0x10000; i++) {
+		vxlan.vni = i << 8;
+		gre.key_value = i;
+		complete_equals(&vxlan, &p, i & 1, "VXLAN");
+		complete_equals(&gre, &p, i & 1, "GRE");
+	}
 }
 
 Test(gso_tunnel, complete_finished_inside, .description = "V2, V4: a finished packet inside an unfinished tunnel")
