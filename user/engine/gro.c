@@ -129,6 +129,11 @@ int gro_init(struct gro *gro, const struct gro_config *config, void *memory)
 	memset(gro, 0, sizeof *gro);
 	gro->config = *config;
 	gather_pass_ports(gro);
+	gro->limits = gro->big_limits = (struct gro_limits){ config->max_bytes, config->min_payload };
+	if (config->max_bytes > 65535)
+		gro->limits.max_bytes = 65535;
+	if (config->headroom < BIG_TCP_HEADROOM)
+		gro->big_limits = gro->limits;
 	gro->tunnels = tunnels_of(config);
 	flow_init(&gro->table, entries, config->secret, at);
 	at += flow_memory_size(entries);
@@ -146,10 +151,11 @@ int gro_init(struct gro *gro, const struct gro_config *config, void *memory)
 }
 
 /* Delivers a packet alone, unmodified (D5). */
-static __attribute__((noinline)) void pass(struct gro *gro, const struct arrival *arrival,
+/* (Taken by value here and below: what the address of an arrival is known of must lie in memory.) */
+static __attribute__((noinline)) void pass(struct gro *gro, struct arrival arrival,
 					   enum gro_reason reason)
 {
-	uint32_t entry = begin(gro, arrival, 0);
+	uint32_t entry = begin(gro, &arrival, 0);
 
 	gro->supers[entry].reason = reason;
 	gro->singles[reason]++;
@@ -239,9 +245,9 @@ static inline bool may_be_of(const struct gro_super *super, const struct outermo
 }
 
 /* D2: a packet whose flow cannot be told must not overtake any flow that may be its own. */
-static void flush_pair(struct gro *gro, const struct arrival *arrival, enum gro_reason reason)
+static void flush_pair(struct gro *gro, struct arrival arrival, enum gro_reason reason)
 {
-	struct outermost outer = outermost_of(arrival);
+	struct outermost outer = outermost_of(&arrival);
 	uint32_t entry, newer;
 
 	if (!gro->table.held_cnt)
@@ -306,24 +312,24 @@ static bool flow_is_unknown(const struct packet_view *view)
 }
 
 /* A packet that is no candidate passes; if it may belong to a flow that holds, behind it (D2). */
-static void pass_foreign(struct gro *gro, struct arrival *arrival)
+static void pass_foreign(struct gro *gro, struct arrival arrival)
 {
-	const struct packet_view *view = &arrival->view;
+	const struct packet_view *view = &arrival.view;
 	enum gro_reason reason = obstacle_reason(view);
 
 	if (gro->config.accept_unfinished && view->class >= PARSE_TCP)
-		arrival->unfinished = weigh(gro, arrival, l4_checksum(arrival, true)) == CSUM_UNFINISHED;
-	if (arrival->unfinished)
-		arrival->csum = GRO_CSUM_VERIFIED;
+		arrival.unfinished = weigh(gro, &arrival, l4_checksum(&arrival, true)) == CSUM_UNFINISHED;
+	if (arrival.unfinished)
+		arrival.csum = GRO_CSUM_VERIFIED;
 	if (flow_is_unknown(view))
 		flush_pair(gro, arrival, reason);
 	pass(gro, arrival, reason);
 }
 
 /* D2: its addresses or ports may be what is wrong, so all of its pair goes first. */
-static __attribute__((noinline)) void pass_wrong(struct gro *gro, struct arrival *arrival)
+static __attribute__((noinline)) void pass_wrong(struct gro *gro, struct arrival arrival)
 {
-	arrival->csum = GRO_CSUM_WRONG;
+	arrival.csum = GRO_CSUM_WRONG;
 	gro->checksum_errors++;
 	flush_pair(gro, arrival, GRO_CHECKSUM);
 	pass(gro, arrival, GRO_CHECKSUM);
@@ -340,7 +346,7 @@ static ALWAYS_INLINE bool verify(struct gro *gro, struct arrival *arrival)
 		state = weigh(gro, arrival, state);
 	arrival->unfinished = state == CSUM_UNFINISHED;
 	if (unlikely(state == CSUM_WRONG)) {
-		pass_wrong(gro, arrival);
+		pass_wrong(gro, *arrival);
 		return false;
 	}
 	arrival->csum = unlikely(state == CSUM_NONE) ? GRO_CSUM_UNKNOWN : GRO_CSUM_VERIFIED;
@@ -349,28 +355,11 @@ static ALWAYS_INLINE bool verify(struct gro *gro, struct arrival *arrival)
 
 /* ---- append and hold ---- */
 
-/* R16: BIG TCP has a form only for TCP right behind an IPv6 header, and needs room in front. */
-static ALWAYS_INLINE struct bounds bounds_of(const struct gro *gro, const struct packet_view *view)
+/* R16: BIG TCP has a form only for TCP right behind an IPv6 header. */
+static ALWAYS_INLINE const struct gro_limits *limits_of(const struct gro *gro, const struct packet_view *view)
 {
-	struct bounds bounds = { gro->config.max_bytes, gro->config.min_payload, gro->config.marks };
-
-	if (bounds.max_bytes > 65535 &&
-	    (view->ip_version == 4 || view->protocol != TCP_PROTOCOL || view->tunnel ||
-	     view->l4_off - view->l3_off != 40 || gro->config.headroom < BIG_TCP_HEADROOM))
-		bounds.max_bytes = 65535;
-	return bounds;
-}
-
-/* R18, and what one write takes. The former counts packets. */
-static ALWAYS_INLINE uint32_t fragments_max(const struct gro *gro, const struct gro_super *super,
-					    const struct arrival *arrival)
-{
-	uint32_t max = gro->config.max_packets, udp_max;
-
-	if (arrival->view.protocol != UDP_PROTOCOL)
-		return max;
-	udp_max = GRO_UDP_PACKETS_MAX + super->fragment_cnt - super->packet_cnt + arrival->fragment_cnt - 1;
-	return udp_max < max ? udp_max : max;
+	return view->ip_version == 6 && view->protocol == TCP_PROTOCOL && !view->tunnel &&
+			       view->l4_off - view->l3_off == 40 ? &gro->big_limits : &gro->limits;
 }
 
 /* D3 */
@@ -393,7 +382,7 @@ static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, s
 	uint32_t entry;
 
 	if (tcp && unlikely(l4[13] & (TCP_FIN | TCP_PSH))) {
-		pass(gro, arrival, GRO_PUSH_FIN);
+		pass(gro, *arrival, GRO_PUSH_FIN);
 		return;
 	}
 	if (unlikely(gro->table.held_cnt >= gro->config.flows))
@@ -423,26 +412,25 @@ static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct
 	struct gro_super *super = &gro->supers[entry];
 	struct arrival arrival = { .fragment_cnt = 1, .view = view, .unfinished = super->unfinished };
 	enum csum_state csum = super->unfinished ? CSUM_UNFINISHED : CSUM_RIGHT;
-	struct bounds bounds = bounds_of(gro, &view);
+	const struct gro_limits *limits = limits_of(gro, &view);
 	enum gro_reason reason = GRO_REASON_CNT;
 	struct reach reach = reach_of(super);
 	const uint8_t *first = super->first.data;
-	uint32_t max_fragments = fragments_max(gro, super, &arrival), size = super->size, i;
+	uint32_t size = super->size, i;
 
-	bounds.marks = false;
 	for (i = 0; i < cnt && reason == GRO_REASON_CNT; i++) {
 		arrival.packet = &packets[i];
 		if (i + 2 < cnt)
 			__builtin_prefetch(packets[i + 2].data);
 		if (!same_headers(first, &packets[i], &arrival.view) ||
-		    sequel_obstacle(&reach, size, &arrival, &bounds) != GRO_REASON_CNT ||
+		    sequel_obstacle(&reach, size, &arrival, limits, false) != GRO_REASON_CNT ||
 		    unlikely(other_zero(&arrival)) ||
 		    unlikely(checksum_state(&arrival, gro->config.accept_unfinished) != csum))
 			break;
-		reason = append(gro, super, &reach, &arrival, max_fragments);
+		reason = append(gro, super, &reach, &arrival);
 	}
 	if (i)
-		appended(gro, entry, &reach, i, reason);
+		appended(gro, entry, &reach, i, false, reason);
 	return i;
 }
 
@@ -520,15 +508,15 @@ static ALWAYS_INLINE enum gro_reason append_obstacle(const struct gro *gro, cons
 						     const struct reach *reach,
 						     const struct arrival *arrival)
 {
-	struct bounds bounds = bounds_of(gro, &arrival->view);
+	bool marks = gro->config.marks;
 
-	if (other_headers(super, arrival, bounds.marks) ||
-	    (arrival->view.tunnel && other_tunnel(super, reach, arrival, bounds.marks)))
+	if (other_headers(super, arrival, marks) ||
+	    (arrival->view.tunnel && other_tunnel(super, reach, arrival, marks)))
 		return GRO_HEADER;
 	if (unlikely(arrival->fragment_cnt > 1) &&
 	    reach->fragment_cnt + arrival->fragment_cnt > gro->config.max_packets)
 		return GRO_COUNT;
-	return sequel_obstacle(reach, super->size, arrival, &bounds);
+	return sequel_obstacle(reach, super->size, arrival, limits_of(gro, &arrival->view), marks);
 }
 
 /* The long way. */
@@ -541,7 +529,7 @@ static ALWAYS_INLINE void offer_flow(struct gro *gro, const struct arrival *arri
 	if (unlikely(reason != GRO_REASON_CNT)) {
 		if (entry != FLOW_NONE)
 			complete(gro, entry, reason); /* D1 */
-		pass(gro, arrival, reason);
+		pass(gro, *arrival, reason);
 		return;
 	}
 	if (entry != FLOW_NONE) {
@@ -551,8 +539,8 @@ static ALWAYS_INLINE void offer_flow(struct gro *gro, const struct arrival *arri
 		reason = append_obstacle(gro, super, &reach, arrival);
 		if (likely(reason == GRO_REASON_CNT)) {
 			gro->recent = entry;
-			reason = append(gro, super, &reach, arrival, fragments_max(gro, super, arrival));
-			appended(gro, entry, &reach, 1, reason);
+			reason = append(gro, super, &reach, arrival);
+			appended(gro, entry, &reach, 1, arrival->view.tunnel, reason);
 			return;
 		}
 		complete(gro, entry, reason); /* D1 */
@@ -601,8 +589,8 @@ static bool enter_tunnel(struct gro *gro, struct arrival *arrival)
 		arrival->view = inner;
 		return true;
 	}
-	flush_pair(gro, arrival, GRO_NOT_SERVED);
-	pass_foreign(gro, arrival);
+	flush_pair(gro, *arrival, GRO_NOT_SERVED);
+	pass_foreign(gro, *arrival);
 	return false;
 }
 
@@ -620,13 +608,13 @@ static __attribute__((noinline)) void offer_any(struct gro *gro, const struct gr
 	if (gro->tunnels.enter && !enter_tunnel(gro, &arrival))
 		return;
 	if (!is_merged(gro, view)) {
-		pass_foreign(gro, &arrival);
+		pass_foreign(gro, arrival);
 	} else if (verify(gro, &arrival)) {
 		if (view->payload_off <= HEADER_SLOT_LEN) {
 			offer_flow(gro, &arrival, now_ns);
 		} else { /* Headers that gso.c would not cut behind must not be merged under. */
-			flush_pair(gro, &arrival, GRO_NOT_SERVED);
-			pass(gro, &arrival, GRO_NOT_SERVED);
+			flush_pair(gro, arrival, GRO_NOT_SERVED);
+			pass(gro, arrival, GRO_NOT_SERVED);
 		}
 	}
 }

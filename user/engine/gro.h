@@ -192,6 +192,11 @@ struct gro_sender {
 	uint32_t finished; /* evidence: packets with data and a right checksum, saturating */
 };
 
+/* How long a superpacket may become, and how short a packet in it may be. */
+struct gro_limits {
+	uint32_t max_bytes, min_payload;
+};
+
 struct gro {
 	struct flow_table table;
 	struct gro_super *supers;       /* [table.capacity], beside the table's links */
@@ -201,6 +206,7 @@ struct gro {
 	uint32_t owned_cnt;             /* fragments offered and not released */
 	uint32_t ready_head, ready_tail; /* completed, waiting for gro_next() */
 	uint32_t recent;                /* held by the flow of the packet before, FLOW_NONE: none */
+	struct gro_limits limits, big_limits; /* of all, but of what may become BIG TCP (R16) */
 	uint32_t pass_port_cnt;         /* of config.pass_ports, which begin with them */
 	uint64_t last_ns;               /* when packets last came */
 	struct parse_tunnels tunnels;   /* those entered */

@@ -15,9 +15,9 @@
 
 /* ---- it begins ---- */
 
-static ALWAYS_INLINE struct gro_segment segment_of(const struct gro_packet *packet)
+static ALWAYS_INLINE struct gro_segment segment_of(const struct gro_packet *packet, bool more)
 {
-	return (struct gro_segment){ packet->data, packet->cookie, packet->len, packet->more };
+	return (struct gro_segment){ packet->data, packet->cookie, packet->len, more };
 }
 
 /* The place of one more fragment; there is always a free block for it. */
@@ -43,7 +43,7 @@ static COLD void add_fragments(struct gro *gro, struct gro_super *super,
 						    struct reach *reach, const struct arrival *arrival)
 {
 	for (uint32_t i = 1; i < arrival->fragment_cnt; i++)
-		*next_segment(gro, super, reach) = segment_of(&arrival->packet[i]);
+		*next_segment(gro, super, reach) = segment_of(&arrival->packet[i], arrival->packet[i].more);
 }
 
 static COLD void begin_fragments(struct gro *gro, struct gro_super *super,
@@ -64,7 +64,7 @@ static ALWAYS_INLINE uint32_t begin(struct gro *gro, const struct arrival *arriv
 	uint32_t entry = flow_alloc(&gro->table);
 	struct gro_super *super = &gro->supers[entry];
 
-	super->first = segment_of(arrival->packet);
+	super->first = segment_of(arrival->packet, arrival->fragment_cnt > 1);
 	super->packet_cnt = super->fragment_cnt = 1;
 	super->len = arrival->len;
 	super->l3_off = view->l3_off;
@@ -167,16 +167,22 @@ static ALWAYS_INLINE void follow_id(uint16_t *last_id, uint8_t *mode, const uint
 	*last_id = id;
 }
 
+/* Fragments that began no packet are those of super, which grows no others in a run, and of the arrival. */
+static ALWAYS_INLINE uint32_t packets_reached(const struct gro_super *super, const struct reach *reach,
+					      const struct arrival *arrival)
+{
+	return reach->fragment_cnt - (super->fragment_cnt - super->packet_cnt) - (arrival->fragment_cnt - 1);
+}
+
 /* Extends the reach by one packet. Returns the reason to complete the superpacket at once (R17, R18);
  * GRO_REASON_CNT: none. */
 static ALWAYS_INLINE enum gro_reason append(struct gro *gro, struct gro_super *super,
-					    struct reach *reach, const struct arrival *arrival,
-					    uint32_t max_fragments)
+					    struct reach *reach, const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data;
 
-	*next_segment(gro, super, reach) = segment_of(arrival->packet);
+	*next_segment(gro, super, reach) = segment_of(arrival->packet, arrival->fragment_cnt > 1);
 	if (unlikely(arrival->fragment_cnt > 1))
 		add_fragments(gro, super, reach, arrival);
 	reach->len += view->payload_len;
@@ -192,14 +198,16 @@ static ALWAYS_INLINE enum gro_reason append(struct gro *gro, struct gro_super *s
 		return GRO_PUSH_FIN;
 	if (unlikely(view->payload_len < super->size))
 		return GRO_SHORT;
-	if (unlikely(reach->fragment_cnt >= max_fragments))
+	if (unlikely(reach->fragment_cnt >= gro->config.max_packets))
+		return GRO_COUNT;
+	if (view->protocol == UDP_PROTOCOL && unlikely(packets_reached(super, reach, arrival) >= GRO_UDP_PACKETS_MAX))
 		return GRO_COUNT;
 	return GRO_REASON_CNT;
 }
 
 /* What follows the append of some packets. */
 static ALWAYS_INLINE void appended(struct gro *gro, uint32_t entry, const struct reach *reach,
-				   uint32_t packets, enum gro_reason reason)
+				   uint32_t packets, bool tunnel, enum gro_reason reason)
 {
 	struct gro_super *super = &gro->supers[entry];
 
@@ -210,9 +218,11 @@ static ALWAYS_INLINE void appended(struct gro *gro, uint32_t entry, const struct
 	super->next_seq = reach->next_seq;
 	super->last_block = reach->last_block;
 	super->last_id = reach->last_id;
-	super->outer_last_id = reach->outer_last_id;
 	super->id_mode = reach->id_mode;
-	super->outer_id_mode = reach->outer_id_mode;
+	if (tunnel) {
+		super->outer_last_id = reach->outer_last_id;
+		super->outer_id_mode = reach->outer_id_mode;
+	}
 	super->fill = reach->fill;
 	super->later_flags = reach->later_flags;
 	if (unlikely(reason != GRO_REASON_CNT))

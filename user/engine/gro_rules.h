@@ -48,11 +48,6 @@ struct reach {
 	uint8_t id_mode, outer_id_mode, fill, later_flags;
 };
 
-/* What bounds a superpacket. */
-struct bounds {
-	uint32_t max_bytes, min_payload;
-	bool marks; /* CWR (R13) and fixed IDs without DF (R12) merge */
-};
 
 /* ---- whose flow (R10); a is the first packet held, b the one in hand ---- */
 
@@ -204,10 +199,10 @@ static ALWAYS_INLINE bool id_follows(uint16_t last_id, uint8_t id_mode, const ui
 }
 
 /* Why a packet of the same headers cannot append; GRO_REASON_CNT: it can. UDP has nothing but its
- * lengths and its place in the order of arrival (R18). */
+ * lengths and its place in the order of arrival (R18). marks: fixed IDs without DF can be told. */
 static ALWAYS_INLINE enum gro_reason sequel_obstacle(const struct reach *reach, uint32_t size,
 						     const struct arrival *arrival,
-						     const struct bounds *bounds)
+						     const struct gro_limits *limits, bool marks)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *ip = arrival->packet->data + view->l3_off;
@@ -217,15 +212,15 @@ static ALWAYS_INLINE enum gro_reason sequel_obstacle(const struct reach *reach, 
 	if (view->protocol == TCP_PROTOCOL && unlikely(load_be32(l4 + 4) != reach->next_seq)) /* R14 */
 		return GRO_OUT_OF_SEQUENCE;
 	if (view->ip_version == 4 &&
-	    unlikely(!id_follows(reach->last_id, reach->id_mode, ip, bounds->marks)))
+	    unlikely(!id_follows(reach->last_id, reach->id_mode, ip, marks)))
 		return GRO_HEADER;
 	if (unlikely(view->payload_len != size)) {
 		if (view->payload_len > size) /* R15, R18 */
 			return GRO_LARGER;
-		if (view->payload_len < bounds->min_payload)
+		if (view->payload_len < limits->min_payload)
 			return GRO_EXEMPT;
 	}
-	if (unlikely(reach->len - behind_link + view->payload_len > bounds->max_bytes)) /* R16 */
+	if (unlikely(reach->len - behind_link + view->payload_len > limits->max_bytes)) /* R16 */
 		return GRO_BYTES;
 	return GRO_REASON_CNT;
 }
