@@ -171,6 +171,88 @@ Test(gro_conditions, exempt_packets_pass_behind_their_flow)
 	}
 }
 
+/* ---- leaving alone what does not gain (habit.h has its numbers) ---- */
+
+/* One packet a burst: nothing ever merges. */
+static uint64_t left_alone(bool adaptive, struct bench **bench)
+{
+	struct gro_config config = config_plain();
+	struct packet p = connection(1);
+	struct bench *b;
+
+	config.adaptive = adaptive;
+	b = bench_open(&config);
+	for (uint32_t i = 0; i < 40; i++, p = behind(&p)) {
+		offer(b, &p);
+		burst_end(b);
+		b->line[0] = 0;
+	}
+	*bench = b;
+	return b->singles[GRO_LEFT_ALONE];
+}
+
+Test(gro_conditions, flow_that_never_gains_is_left_alone)
+{
+	struct packet p = connection(2);
+	struct bench *b;
+
+	cr_assert_eq(left_alone(false, &b), 0);
+	bench_close(b);
+	cr_assert_eq(left_alone(true, &b), 40 - HABIT_TRUST);
+	offer_run(b, &p, 3);
+	p = connection(1);
+	offer_run(b, &p, 2);
+	expect_end(b, "43:left_alone 44:left_alone 40+41+42:burst_end", "no other is");
+	bench_close(b);
+}
+
+Test(gro_conditions, flow_that_gains_again_is_merged_again)
+{
+	struct packet p = connection(1);
+	struct bench *b;
+	uint64_t before;
+
+	left_alone(true, &b);
+	before = b->singles[GRO_LEFT_ALONE];
+	offer_run(b, &p, HABIT_ALONE_MIN - before);
+	burst_end(b);
+	cr_assert_eq(b->singles[GRO_LEFT_ALONE], HABIT_ALONE_MIN);
+	b->line[0] = 0;
+	offer_run(b, &p, 2);
+	offer(b, &p);
+	expect_end(b, "80+81+82:burst_end", "a try");
+	offer_run(b, &p, 1);
+	burst_end(b);
+	cr_assert_eq(b->singles[GRO_LEFT_ALONE], HABIT_ALONE_MIN, "and trusted");
+	bench_close(b);
+}
+
+/* D1: what is held of a flow goes before what is left alone. */
+Test(gro_conditions, left_alone_in_order)
+{
+	struct gro_config config = config_plain();
+	struct packet p = connection(1);
+	struct bench *b;
+
+	config.adaptive = true;
+	b = bench_open(&config);
+	for (uint32_t i = 0; i < 60; i++) { /* every one out of sequence: held, flushed by the next */
+		p.seq += 1000;
+		offer(b, &p);
+		take_all(b);
+	}
+	burst_end(b);
+	for (uint32_t i = 0, at = 0; i < 60; i++) {
+		char want[32];
+
+		snprintf(want, sizeof want, "%u:", i);
+		cr_assert_eq(strncmp(b->line + at, want, strlen(want)), 0, "%s", b->line + at);
+		at += (uint32_t)strcspn(b->line + at, " ") + 1;
+	}
+	cr_assert_gt(b->singles[GRO_LEFT_ALONE], 40);
+	bench_close(b);
+}
+
 /* ---- marks (R12, R13) ---- */
 
 static void cwr_on_the_third(struct packet *p) { p[2].tcp_flags |= PACKET_CWR; }

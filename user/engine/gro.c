@@ -80,7 +80,8 @@ size_t gro_memory_size(const struct gro_config *config)
 	return flow_memory_size(entry_count(config)) +
 	       entry_count(config) * sizeof(struct gro_super) +
 	       block_count(config) * sizeof(struct gro_block) +
-	       align_up(block_count(config) * sizeof(uint32_t));
+	       align_up(block_count(config) * sizeof(uint32_t)) +
+	       (config->adaptive ? align_up(habit_memory_size(HABIT_ENTRIES)) : 0);
 }
 
 static bool config_valid(const struct gro_config *config)
@@ -142,6 +143,9 @@ int gro_init(struct gro *gro, const struct gro_config *config, void *memory)
 	gro->blocks = (struct gro_block *)at;
 	at += block_count(config) * sizeof(struct gro_block);
 	gro->free_blocks = (uint32_t *)at;
+	at += align_up(block_count(config) * sizeof(uint32_t));
+	if (config->adaptive)
+		habit_init(&gro->habit, HABIT_ENTRIES, at);
 
 	gro->ready_head = gro->ready_tail = gro->recent = FLOW_NONE;
 	gro->free_block_cnt = block_count(config);
@@ -331,6 +335,8 @@ static __attribute__((noinline)) void pass_wrong(struct gro *gro, struct arrival
 {
 	arrival.csum = GRO_CSUM_WRONG;
 	gro->checksum_errors++;
+	if (gro->config.adaptive)
+		habit_failed(&gro->habit, key_of(gro, arrival.packet->data, &arrival.view).hash);
 	flush_pair(gro, arrival, GRO_CHECKSUM);
 	pass(gro, arrival, GRO_CHECKSUM);
 }
@@ -383,6 +389,10 @@ static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, s
 
 	if (tcp && unlikely(l4[13] & (TCP_FIN | TCP_PSH))) {
 		pass(gro, *arrival, GRO_PUSH_FIN);
+		return;
+	}
+	if (unlikely(gro->config.adaptive) && habit_leave_alone(&gro->habit, key.hash)) {
+		pass(gro, *arrival, GRO_LEFT_ALONE);
 		return;
 	}
 	if (unlikely(gro->table.held_cnt >= gro->config.flows))

@@ -22,6 +22,7 @@
 
 #include "flow.h"
 #include "gso.h"
+#include "habit.h"
 #include "parse.h"
 
 /* What is known of the L4 checksum of an offered packet (R8). */
@@ -210,6 +211,7 @@ struct gro {
 	uint32_t pass_port_cnt;         /* of config.pass_ports, which begin with them */
 	uint64_t last_ns;               /* when packets last came */
 	struct parse_tunnels tunnels;   /* those entered */
+	struct habit habit;             /* with config.adaptive */
 	struct gro_config config;
 	uint64_t flushes[GRO_REASON_CNT]; /* read: superpackets of two or more packets, by reason */
 	uint64_t singles[GRO_REASON_CNT]; /* read: packets that went up alone, by reason */

@@ -124,6 +124,20 @@ static COLD uint32_t frame_len(const struct gro *gro, const struct gro_super *su
 	return len;
 }
 
+/* Reasons that say of a flow, if a packet was held for nothing, that it may go on so (habit.h). */
+#define REASONS_IN_VAIN (1u << GRO_OUT_OF_SEQUENCE | 1u << GRO_NO_DATA | 1u << GRO_LARGER | \
+			 1u << GRO_HEADER | 1u << GRO_CHECKSUM | 1u << GRO_BURST_END | 1u << GRO_AGE)
+
+static COLD void learn(struct gro *gro, const struct gro_super *super, enum gro_reason reason)
+{
+	uint32_t hash = gro->table.links[super - gro->supers].hash;
+
+	if (super->packet_cnt > 1)
+		habit_gained(&gro->habit, hash, super->packet_cnt);
+	else if (REASONS_IN_VAIN >> reason & 1)
+		habit_failed(&gro->habit, hash);
+}
+
 /* All of it but its lists. */
 static ALWAYS_INLINE void finish(struct gro *gro, struct gro_super *super, enum gro_reason reason)
 {
@@ -135,6 +149,8 @@ static ALWAYS_INLINE void finish(struct gro *gro, struct gro_super *super, enum 
 		super->len = likely(super->fragment_cnt == 1) ? super->first.len : frame_len(gro, super);
 		gro->singles[reason]++;
 	}
+	if (unlikely(gro->config.adaptive))
+		learn(gro, super, reason);
 }
 
 /* Takes a held superpacket out of the table and makes it the next delivery. */

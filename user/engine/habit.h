@@ -19,8 +19,8 @@
  *
  * Whoever reassembles uses it so:
  *  - habit_leave_alone() where a packet would begin to be held, and only there: not for appends, which
- *    so pay nothing, nor for what passes anyway. True: it passes untouched, its checksum not looked at.
- *    Nothing of its flow is held then, so order is kept (D1).
+ *    so pay nothing, nor for what passes anyway. True: it passes untouched. Nothing of its flow is held
+ *    then, so order is kept (D1); its checksum was looked at, for the order of others (D2).
  *  - habit_gained() when a superpacket of two or more packets ends, however.
  *  - habit_failed() when a held packet ends alone, for a reason that says something of its flow: out of
  *    sequence, no data (an ACK between), larger, header differs, checksum, end of burst, age. Not when
