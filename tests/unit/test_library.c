@@ -113,6 +113,7 @@ static void merge_and_cut(struct packet p, uint8_t type)
 	cr_assert(delivery.request.needs_csum);
 	cr_assert_eq(delivery.fragments, 40);
 	cr_assert_eq(delivery.csum, SP_CSUM_PARTIAL);
+	cr_assert_eq(delivery.request.hdr_len, delivery.header_len);
 	cr_assert_eq(delivery.len, delivery.header_len + 39 * MSS + MSS / 2);
 	cr_assert_eq(sp_gro_slices(gro, &delivery, iov), 40);
 	cr_assert_eq(iov[0].iov_base, run.fragments[0].data, "packets stay where they are");

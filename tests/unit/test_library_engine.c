@@ -56,6 +56,7 @@ static void through_tunnel(enum packet_tunnel_kind kind, uint32_t merge)
 		cr_assert_eq(delivery.request.outer_version, i >> 1 ? 6 : 4);
 		cr_assert_gt(delivery.request.inner_l3_off, 14);
 		cr_assert_gt(delivery.request.outer_l4_off, 14);
+		cr_assert_eq(delivery.request.outer_csum, kind == PACKET_VXLAN || kind == PACKET_GENEVE);
 		cut_expect(gro, &delivery, 0);
 		release_expect(gro, &delivery, 0);
 	}
@@ -86,6 +87,35 @@ Test(library_engine, tunnels_have_the_ports_that_they_are_told)
 		gro = engine(&config);
 		offer_all(gro, 1);
 		next_expect(gro, 10, "push_fin");
+	}
+}
+
+/* R12, S4: each level's ID stands or counts by itself. */
+Test(library_engine, a_tunnel_may_have_one_id_and_the_packets_in_it_many)
+{
+	struct packet_tunnel tunnel = packet_tunnel(PACKET_GRE, PACKET_L3_IPV4);
+	struct sp_gro_config config = usual();
+	struct packet p = packet_tcp4();
+	struct sp_delivery delivery;
+	struct sp_gro *gro;
+
+	config.merge |= SP_MERGE_GRE;
+	config.flags = SP_GRO_MARKS;
+	for (int i = 0; i < 2; i++) {
+		p = packet_tcp4();
+		run.cnt = 0;
+		for (int j = 0; j < 4; j++) {
+			run_add_in(&tunnel, &p);
+			p.seq += (uint32_t)p.payload_len;
+			*(i ? &p.ip_id : &tunnel.outer.ip_id) += 1;
+		}
+		gro = engine(&config);
+		offer_all(gro, 1);
+		sp_gro_burst_end(gro, 1);
+		delivery = next_expect(gro, 4, "burst_end");
+		cr_assert_eq(delivery.request.fixed_id, i == 0);
+		cr_assert_eq(delivery.request.outer_fixed_id, i == 1);
+		cut_expect(gro, &delivery, 0);
 	}
 }
 
