@@ -151,6 +151,8 @@ $(B)/static/libsuperpacket.a: $(library_obj)
 man3 := $(wildcard tools/man/*.3)
 man3_links := $(shell sed -n 's/^\t\(sp_[a-z_]*\);$$/\1/p' user/library/libsuperpacket.map) sp_gro_config_init
 public_headers := $(wildcard include/superpacket/*.h)
+# So that the loader finds the library in LIBDIR. Who installs elsewhere, or as a user, sees to that himself.
+LDCONFIG = @[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || PATH="$$PATH:/sbin:/usr/sbin" ldconfig
 
 install-library: all
 	install -d $(addprefix $(DESTDIR),$(LIBDIR) $(PKGCONFIGDIR) $(INCLUDEDIR)/superpacket $(MANDIR)/man3)
@@ -167,6 +169,7 @@ install-library: all
 		echo ".so man3/$$(echo $$f | cut -c1-6).3" > $(DESTDIR)$(MANDIR)/man3/$$f.3 && \
 		chmod 644 $(DESTDIR)$(MANDIR)/man3/$$f.3 || exit; \
 	done
+	$(LDCONFIG)
 
 uninstall-library:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/libsuperpacket.,a so so.$(SOVERSION) so.$(VERSION)) \
@@ -174,6 +177,7 @@ uninstall-library:
 	      $(addprefix $(DESTDIR)$(INCLUDEDIR)/superpacket/,$(notdir $(public_headers))) \
 	      $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(man3)) $(addsuffix .3,$(man3_links)))
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/superpacket 2>/dev/null
+	$(LDCONFIG)
 
 # The skeletons are made before anything includes them.
 $(B)/user/%.o: user/%.c | $(bpf_skel)
