@@ -161,10 +161,12 @@ bool sp_gso_done(const struct sp_gso *gso);
 int sp_gso_next(struct sp_gso *gso, void *slot, uint32_t *header_len, struct iovec *slices, uint32_t max);
 
 /*
- * Finishes an ordinary packet of len bytes in place: where needs_csum says that its L4 checksum is
- * unfinished, sums from csum_start to the end and stores it (RFC 1071; a UDP sum of 0 is sent as 0xffff,
- * RFC 768). Else does nothing. Writes two bytes of the caller's packet. Returns 0, or -EINVAL, writing
- * nothing, when csum_start and csum_offset do not lie within the packet (virtio 1.2 section 5.1.6.2).
+ * Finishes an ordinary packet of len bytes, all in one place, there: where needs_csum says that its L4
+ * checksum is unfinished, sums from csum_start to the end and stores it (RFC 1071; a UDP sum of 0 is sent as
+ * 0xffff, RFC 768). Within a tunnel (inner_l3_off), of a superpacket that was none, or with needs_csum, the
+ * checksum of the outer UDP or GRE header is made anew, if it has one. Else does nothing.
+ * Returns 0, or -EINVAL, writing nothing, when csum_start and csum_offset do not lie within the packet
+ * (virtio 1.2 section 5.1.6.2).
  */
 int sp_gso_complete(const struct sp_gso_request *request, void *packet, uint32_t len);
 

@@ -222,3 +222,25 @@ Test(library_gso, complete_checks_where_it_writes)
 	cr_assert_eq(sp_gso_complete(&request, super, len), 0);
 	cr_assert(packet_csums_ok(super, len));
 }
+
+/* S7: what was to be cut has an outer checksum that means nothing yet, even if it is one segment. */
+Test(library_gso, complete_finishes_the_tunnel_too)
+{
+	struct packet_tunnel tunnel = packet_tunnel(PACKET_VXLAN, PACKET_L3_IPV4);
+	struct packet p = packet_tcp6();
+	struct sp_gso_request request = { .type = SP_GSO_TCPV6, .size = MSS };
+
+	for (int i = 0; i < 2; i++) {
+		p.l4_csum = i ? PACKET_CSUM_PARTIAL : PACKET_CSUM_FULL;
+		uint32_t len = (uint32_t)packet_build_in(&tunnel, &p, super, sizeof super, &layout);
+
+		request.needs_csum = i;
+		request.csum_start = (uint16_t)layout.l4_off;
+		request.csum_offset = 16;
+		request.inner_l3_off = (uint16_t)layout.l3_off;
+		super[layout.outer_l4_off + 6] ^= 0x55;
+		cr_assert_not(packet_tunnel_csums_ok(super, len, layout.inner_off));
+		cr_assert_eq(sp_gso_complete(&request, super, len), 0);
+		cr_assert(packet_tunnel_csums_ok(super, len, layout.inner_off));
+	}
+}

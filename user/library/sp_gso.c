@@ -126,9 +126,8 @@ int sp_gso_complete(const struct sp_gso_request *request, void *packet, uint32_t
 {
 	struct gso_request asked = read_request(request);
 
-	if (!request->needs_csum)
-		return 0;
-	if ((uint32_t)request->csum_start + request->csum_offset + 2 > len) /* V5 */
+	if (request->needs_csum &&
+	    (uint32_t)request->csum_start + request->csum_offset + 2 > len) /* V5 */
 		return -EINVAL;
 	gso_complete(&asked, packet, len);
 	return 0;
