@@ -10,28 +10,19 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "superpacket_ask.h"
+#include "superpacket_say.h"
 #include "superpacket_table.h"
-
-enum exit_code {
-	EXIT_OK,
-	EXIT_FAILED,
-	EXIT_USAGE,
-	EXIT_NOT_RUNNING,
-	EXIT_DEGRADED,
-	EXIT_PERMISSION,
-};
 
 struct options {
 	const char *interface; /* NULL: all */
-	bool json, pretty, quiet, verbose, colour;
+	struct say_style say;
+	bool pretty, verbose, colour;
 };
 
 static const char help[] =
@@ -50,34 +41,6 @@ static const char help[] =
 	"\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 3 daemon not running, 4 degraded,\n"
 	"5 no permission.\n";
-
-/* --- Messages --- */
-
-/* One line on stderr, or one JSON object there: stdout holds data and nothing else. */
-static enum exit_code fail(const struct options *options, enum exit_code code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static enum exit_code fail(const struct options *options, enum exit_code code, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	if (options->json) {
-		json_t *object = json_object();
-
-		json_object_set_new(object, "error", json_string_nocheck(text));
-		json_object_set_new(object, "exit", json_integer(code));
-		json_dumpf(object, stderr, JSON_COMPACT);
-		fputc('\n', stderr);
-		json_decref(object);
-	} else if (!options->quiet) {
-		fprintf(stderr, "superpacket: error: %s\n", text);
-	}
-	return code;
-}
 
 /* Of several daemons' outcomes the one that a script must not miss. */
 static enum exit_code worse(enum exit_code a, enum exit_code b)
@@ -99,10 +62,10 @@ static enum exit_code explain_timeout(const struct options *options, const char 
 		snprintf(name, sizeof name, " (pid %d)", (int)pid);
 		snprintf(kill_it, sizeof kill_it, "'kill -9 %d' or ", (int)pid);
 	}
-	return fail(options, EXIT_FAILED, "%s: its daemon%s does not answer within %d s: it starts, "
-		    "stops or hangs; if it hangs, the kernel carries its traffic: %s"
-		    "'systemctl restart superpacketd@%s'", interface, name, ASK_DEADLINE_MS / 1000,
-		    kill_it, interface);
+	return say_error(options->say, EXIT_FAILED, "%s: its daemon%s does not answer within %d s: "
+			 "it starts, stops or hangs; if it hangs, the kernel carries its traffic: "
+			 "%s'systemctl restart superpacketd@%s'", interface, name,
+			 ASK_DEADLINE_MS / 1000, kill_it, interface);
 }
 
 static enum exit_code explain(const struct options *options, const struct instance *instance,
@@ -113,8 +76,8 @@ static enum exit_code explain(const struct options *options, const struct instan
 	switch (-err) {
 	case EACCES:
 	case EPERM:
-		return fail(options, EXIT_PERMISSION,
-			    "%s: no permission to ask its daemon; run as root", interface);
+		return say_error(options->say, EXIT_PERMISSION,
+				 "%s: no permission to ask its daemon; run as root", interface);
 	case ECONNREFUSED:
 	case ENOENT:
 		return EXIT_NOT_RUNNING; /* told once, in the end, if nobody answers */
@@ -122,11 +85,12 @@ static enum exit_code explain(const struct options *options, const struct instan
 		return explain_timeout(options, interface, pid);
 	case EPIPE:
 	case ECONNRESET:
-		return fail(options, EXIT_FAILED, "%s: its daemon ends every connection without an "
-			    "answer; too many may be asking it, try again", interface);
+		return say_error(options->say, EXIT_FAILED, "%s: its daemon ends every connection "
+				 "without an answer; too many may be asking it, try again",
+				 interface);
 	default:
-		return fail(options, EXIT_FAILED, "%s: asking its daemon: %s", interface,
-			    strerror(-err));
+		return say_error(options->say, EXIT_FAILED, "%s: asking its daemon: %s", interface,
+				 strerror(-err));
 	}
 }
 
@@ -145,8 +109,9 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 		return explain(options, instance, err, pid);
 	refusal = json_string_value(json_object_get(answer, "error"));
 	if (refusal) {
-		enum exit_code code = fail(options, EXIT_FAILED, "%s: its daemon answers: %s",
-					   instance->interface, refusal);
+		enum exit_code code = say_error(options->say, EXIT_FAILED,
+						"%s: its daemon answers: %s", instance->interface,
+						refusal);
 
 		json_decref(answer);
 		return code;
@@ -167,7 +132,7 @@ static bool is_meant(const json_t *daemon, const char *name)
  * namespace, which comes first, hides those of others. Whoever does not answer is not meant. */
 static enum exit_code search(const struct options *options, const char *dir, json_t *daemons)
 {
-	const struct options silent = { .quiet = true };
+	const struct options silent = { .say.quiet = true };
 	enum exit_code code = EXIT_OK;
 	struct instance *list;
 	bool own = false;
@@ -197,9 +162,9 @@ static void print_daemons(const struct options *options, const json_t *daemons)
 	const struct table_style style = { .verbose = options->verbose,
 					   .colour = options->colour };
 
-	if (options->quiet)
+	if (options->say.quiet)
 		return;
-	if (options->json) {
+	if (options->say.json) {
 		json_dumpf(daemons, stdout, options->pretty ? JSON_INDENT(2) : JSON_COMPACT);
 		putchar('\n');
 		return;
@@ -214,11 +179,11 @@ static void print_daemons(const struct options *options, const json_t *daemons)
 static enum exit_code not_running(const struct options *options)
 {
 	if (options->interface)
-		return fail(options, EXIT_NOT_RUNNING, "no superpacketd is running on %s; start "
-			    "one with 'superpacketd --interface %s'", options->interface,
-			    options->interface);
-	return fail(options, EXIT_NOT_RUNNING,
-		    "no superpacketd is running; start one with 'superpacketd --interface IF'");
+		return say_error(options->say, EXIT_NOT_RUNNING, "no superpacketd is running on %s; "
+				 "start one with 'superpacketd --interface %s'",
+				 options->interface, options->interface);
+	return say_error(options->say, EXIT_NOT_RUNNING,
+			 "no superpacketd is running; start one with 'superpacketd --interface IF'");
 }
 
 static enum exit_code status(const struct options *options)
@@ -231,8 +196,8 @@ static enum exit_code status(const struct options *options)
 	int err = ask_list(dir, options->interface, &list, &cnt);
 
 	if (err)
-		code = fail(options, err == -EACCES ? EXIT_PERMISSION : EXIT_FAILED, "%s: %s", dir,
-			    strerror(-err));
+		code = say_error(options->say, err == -EACCES ? EXIT_PERMISSION : EXIT_FAILED,
+				 "%s: %s", dir, strerror(-err));
 	if (options->interface)
 		cnt = ask_drop_foreign(list, cnt);
 	for (size_t i = 0; i < cnt; i++) {
@@ -268,13 +233,6 @@ static bool is_known(const char *name)
 
 /* --- The command line --- */
 
-static bool wants_colour(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb");
-}
-
 /* Returns -1 to go on, else the exit code to end with. */
 static int parse_options(struct options *options, int argc, char **argv)
 {
@@ -299,15 +257,15 @@ static int parse_options(struct options *options, int argc, char **argv)
 		}
 		if (option == '?' && !refused)
 			refused = argv[optind > 1 ? optind - 1 : 1];
-		options->json |= option == 'j' || option == 'p';
+		options->say.json |= option == 'j' || option == 'p';
 		options->pretty |= option == 'p';
 		options->verbose |= option == 'v';
-		options->quiet |= option == 'q';
+		options->say.quiet |= option == 'q';
 	}
 	if (refused)
-		return (int)fail(options, EXIT_USAGE, "unknown option '%s'; see superpacket --help",
-				 refused);
-	options->colour = wants_colour();
+		return (int)say_error(options->say, EXIT_USAGE,
+				      "unknown option '%s'; see superpacket --help", refused);
+	options->colour = say_in_colour();
 	return -1;
 }
 
@@ -320,18 +278,18 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (verb < argc && strcmp(argv[verb], "status") && is_known(argv[verb]))
-		return (int)fail(&options, EXIT_USAGE, "unknown command '%s'; did you mean "
-				 "'superpacket status %s'?", argv[verb], argv[verb]);
+		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; did you mean "
+				      "'superpacket status %s'?", argv[verb], argv[verb]);
 	if (verb < argc && strcmp(argv[verb], "status"))
-		return (int)fail(&options, EXIT_USAGE, "unknown command '%s'; there is: status "
-				 "(see superpacket --help)", argv[verb]);
+		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; there is: "
+				      "status (see superpacket --help)", argv[verb]);
 	if (argc - verb > 2)
-		return (int)fail(&options, EXIT_USAGE, "unexpected argument '%s'; see superpacket "
+		return (int)say_error(options.say, EXIT_USAGE, "unexpected argument '%s'; see superpacket "
 				 "--help", argv[verb + 2]);
 	if (argc - verb == 2)
 		options.interface = argv[verb + 1];
 	code = (int)status(&options);
 	if (fflush(stdout) || ferror(stdout))
-		return (int)fail(&options, EXIT_FAILED, "writing: %s", strerror(errno));
+		return (int)say_error(options.say, EXIT_FAILED, "writing: %s", strerror(errno));
 	return code;
 }
