@@ -206,8 +206,8 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 $(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
-$(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c))
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -o $@
+$(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c tools/replay*.c)) $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -lpcap -o $@
 
 $(B)/mangler: $(B)/tools/mangler.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
@@ -227,12 +227,14 @@ $(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/log.o
 # The proofs (tests/prop/scenario.h), of which some are unit tests.
 proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard tests/prop/*.c)))
 $(B)/tests/unit_flips: $(proof_obj)
+$(B)/tests/unit_replay: $(patsubst %,$(B)/tools/replay_%.o,roundtrip order engine files capture report) \
+                        $(B)/tools/superpacket_say.o
 # What several test files of a module share is an object of their own.
 gro_tests := $(filter-out %_unfinished,$(filter $(B)/tests/unit_gro%,$(unit_tests)))
 $(gro_tests): $(B)/tests/unit/gro_bench.o
 $(filter $(B)/tests/unit_gso%,$(unit_tests)): $(B)/tests/unit/gso_book.o
 $(B)/tests/unit_%: $(B)/tests/unit/test_%.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(B)/libsuperpacket.a -lcriterion $(if $(filter %stats,$@),-ljansson) -o $@
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(B)/libsuperpacket.a -lcriterion $(if $(filter %stats %replay,$@),-ljansson) $(if $(filter %replay,$@),-lpcap) -o $@
 
 # What a stranger has: the public headers and the shared library.
 $(filter $(B)/tests/unit_library%,$(unit_tests)): $(B)/tests/unit_%: $(B)/tests/unit/test_%.o \

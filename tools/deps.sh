@@ -14,7 +14,7 @@ set -eu
 # libclang-rt-dev: the sanitizers' run time for clang.
 packages="
 	gcc g++ libc6-dev make pkg-config clang llvm libclang-rt-dev bpftool
-	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libcriterion-dev
+	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libpcap-dev libcriterion-dev
 	xdp-tools iproute2 ethtool iperf3 tcpdump python3 python3-scapy coreutils util-linux
 	mandoc man-db
 "

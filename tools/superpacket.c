@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay.h"
 #include "superpacket_ask.h"
 #include "superpacket_say.h"
 #include "superpacket_table.h"
@@ -27,6 +28,7 @@ struct options {
 
 static const char help[] =
 	"usage: superpacket [status [IF]] [option]...\n"
+	"       superpacket replay merge|cut|roundtrip IN ...   (see superpacket replay -h)\n"
 	"\n"
 	"Shows what the running daemons do, on every interface and in every network\n"
 	"namespace of this machine (this one first), or on interface IF only: the NIC\n"
@@ -269,20 +271,36 @@ static int parse_options(struct options *options, int argc, char **argv)
 	return -1;
 }
 
+/* Replay has options of its own: it gets the command line without its name. */
+static bool is_replay(int argc, char **argv)
+{
+	int verb = 1;
+
+	while (verb < argc && argv[verb][0] == '-')
+		verb++;
+	if (verb == argc || strcmp(argv[verb], "replay"))
+		return false;
+	memmove(argv + verb, argv + verb + 1, (size_t)(argc - verb) * sizeof *argv);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
-	int code = parse_options(&options, argc, argv);
-	int verb = optind;
+	int code, verb;
 
+	if (is_replay(argc, argv))
+		return (int)replay_main(argc - 1, argv);
+	code = parse_options(&options, argc, argv);
+	verb = optind;
 	if (code >= 0)
 		return code;
 	if (verb < argc && strcmp(argv[verb], "status") && is_known(argv[verb]))
 		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; did you mean "
 				      "'superpacket status %s'?", argv[verb], argv[verb]);
 	if (verb < argc && strcmp(argv[verb], "status"))
-		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; there is: "
-				      "status (see superpacket --help)", argv[verb]);
+		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; there are: "
+				      "status, replay (see superpacket --help)", argv[verb]);
 	if (argc - verb > 2)
 		return (int)say_error(options.say, EXIT_USAGE, "unexpected argument '%s'; see superpacket "
 				 "--help", argv[verb + 2]);
