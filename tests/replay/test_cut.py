@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Cutting, compared with a segmenter of our own whose packets are described, not cut."""
+
+from bench import expect, expect_in, test
+from packets import ACK, CWR, FIN, PSH, Packet, checksums_right, wrap
+
+TIMESTAMPS = b"\x01\x01\x08\x0a" + bytes(range(8))
+
+
+def segments(packet, mss):
+    """S2-S6, in terms of descriptions. The payload of a packet follows from its number and length."""
+    cnt = -(-packet.length // mss)
+    out = []
+    for i in range(cnt):
+        flags = packet.flags
+        if i > 0:
+            flags &= ~CWR
+        if i < cnt - 1:
+            flags &= ~(FIN | PSH)
+        out.append(packet.change(seq=packet.seq + i * mss, length=min(mss, packet.length - i * mss),
+                                 ip_id=packet.ip_id + i, flags=flags, padding=0, unfinished=False,
+                                 spoil=0, zero=False))
+    return out
+
+
+def agree(bench, packet, mss, sentence):
+    lines = bench.cut([packet], mss)
+    want = segments(packet, mss)
+    expect([line.record.data for line in lines], [p.bytes() for p in want], sentence)
+    kind = "udp" if packet.udp else f"tcpv{packet.version}"
+    expect({(line.gso_type, line.gso_size, line.segs) for line in lines}, {(kind, mss, len(want))}, sentence)
+
+
+@test("packets longer than the MSS become what the segmenter makes of them")
+def table(bench):
+    for sentence, fields in (
+            ("TCP over IPv4", {}),
+            ("TCP over IPv6", {"version": 6}),
+            ("UDP over IPv4", {"udp": True}),
+            ("UDP over IPv6", {"udp": True, "version": 6}),
+            ("UDP without a checksum: its datagrams have one", {"udp": True, "zero": True}),
+            ("TCP options", {"tcp_options": TIMESTAMPS}),
+            ("IPv4 options", {"ip_options": b"\x01\x01\x01\x00"}),
+            ("VLAN tags", {"vlan": b"\x88\xa8\x00\x01\x81\x00\x00\x02"}),
+            ("FIN and PSH on the last, CWR on the first", {"flags": ACK | FIN | PSH | CWR}),
+            ("an unfinished checksum, as on a sender", {"unfinished": True}),
+            ("an unfinished checksum, IPv6", {"unfinished": True, "version": 6}),
+            ("sequence numbers that wrap", {"seq": 2**32 - 700}),
+            ("IDs that wrap", {"ip_id": 65534}),
+            ("Ethernet padding is no payload", {"padding": 9})):
+        for length, mss in ((1001, 1000), (3000, 1000), (5000, 536), (700, 50)):
+            agree(bench, Packet(length=length, **fields), mss, f"{sentence}: {length} by {mss}")
+
+
+@test("64 KB by any MSS, down to one byte")
+def sizes(bench):
+    for mss in (1, 8, 1448, 9000, 60000):
+        agree(bench, Packet(length=20000 if mss == 1 else 65000), mss, f"MSS {mss}")
+
+
+@test("scapy, asked for the checksums, agrees")
+def scapy(bench):
+    for fields in ({}, {"version": 6}, {"udp": True}, {"udp": True, "version": 6}, {"unfinished": True}):
+        for line in bench.cut([Packet(length=5001, **fields)], 1400):
+            expect(checksums_right(line.record.data), True, f"checksums {fields}")
+
+
+@test("what is short enough, or cannot be cut, passes as it came")
+def passes(bench):
+    arp = b"\xff" * 6 + b"\x02" * 6 + b"\x08\x06" + bytes(46)
+    packets = [Packet(length=1000), Packet(length=0), Packet(udp=True, length=1000), Packet(length=1000, padding=50),
+               Packet(length=1001, fragment=0x2000), Packet(length=2000, fragment=16),
+               Packet(udp=True, length=200000 // 4, flow=3), arp, b"", b"\x01"]
+    data = [p if isinstance(p, bytes) else p.bytes() for p in packets]
+    lines = bench.cut(packets[:6] + packets[7:], 1000)
+    expect([line.record.data for line in lines], data[:6] + data[7:], "bytes")
+    expect({(line.gso_type, line.gso_size, line.segs, line.segment) for line in lines}, {("none", 0, 1, 0)},
+           "lines")
+    # S6: more than 128 datagrams
+    line, = bench.cut([Packet(udp=True, length=129 * 100)], 100)
+    expect((line.gso_type, line.record.data), ("none", Packet(udp=True, length=12900).bytes()), "129 datagrams")
+    expect(len(bench.cut([Packet(udp=True, length=128 * 100)], 100)), 128, "128 datagrams")
+
+
+@test("what is odd is counted: cut off, not to be cut, wrong checksums")
+def report(bench):
+    from capture_files import Record
+
+    whole = Packet(length=3000).bytes()
+    records = [Record(whole[:100], 0, len(whole)), Packet(length=3000, fragment=16),
+               Packet(length=3000, spoil=5), Packet(length=3000, unfinished=True), Packet(length=3000)]
+    path = bench.capture(records)
+    text = bench.replay_well("cut", path, "--mss", 1000, "-w", bench.path("out.pcapng")).out.decode()
+    for part in ("3 packets into 9 segments", "1 cut off by a snap length", "1 longer than that, but not to be cut",
+                 "1 with wrong or unfinished checksums", "2 packets"):
+        expect_in(part, text, "the report")
+
+
+@test("cutting what was merged gives the capture back")
+def back(bench):
+    packets = [Packet(seq=1000 + i * 1400, ip_id=i + 1, length=1400, flags=ACK | (PSH if i % 20 == 19 else 0))
+               for i in range(200)]
+    merged = bench.merge(packets)
+    expect(len(merged) < 20, True, "merged")
+    lines = bench.cut([line.record for line in merged], 1400)
+    expect([line.record.data for line in lines], [p.bytes() for p in packets], "the packets")
+
+
+@test("superpackets in tunnels are cut within, outer headers and checksums too")
+def tunnels(bench):
+    for kind in ("vxlan", "geneve", "gre", "ipip"):
+        for outer in (4, 6):
+            for with_checksum in ((False, True) if kind in ("vxlan", "geneve") else (False,)):
+                packet = Packet(length=3100)
+                line_packets = segments(packet, 1000)
+                whole = wrap(kind, packet.bytes(), 7, outer, with_checksum)
+                want = [wrap(kind, p.bytes(), 7 + i, outer, with_checksum) for i, p in enumerate(line_packets)]
+                lines = bench.cut([whole], 1000)
+                expect([line.record.data for line in lines], want, f"{kind} in IPv{outer}, {with_checksum}")

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Damaged and foreign captures: a sentence with the offset, and what was read until then is kept."""
+
+import os
+import struct
+
+from bench import BASE_NS, expect, expect_in, test
+from capture_files import BIG, Record, read_pcapng, write_pcap, write_pcapng
+from packets import Packet
+
+
+def some(cnt=4):
+    return [Record(Packet(flow=i, length=20).bytes(), BASE_NS + i) for i in range(cnt)]
+
+
+def merge_damaged(bench, data, kept, offset, what):
+    path = bench.write("in", data)
+    run = bench.replay("merge", path, "-w", bench.path("out"), "--json", bench.path("lines"))
+    expect(run.code, 1, f"{what}: exit code")
+    expect_in(f"in: damaged at byte {offset}, behind {kept} packets", run.err, what)
+    expect(len(read_pcapng(bench.read("out"))), kept, f"{what}: packets kept")
+    expect(bench.read("lines").count(b"\n"), kept, f"{what}: lines kept")
+    expect(run.err.count("\n"), 1, f"{what}: one line")
+    return path
+
+
+@test("a capture cut off at every byte of its last records", seconds=120)
+def cut_off(bench):
+    for writer in (write_pcap, write_pcapng):
+        sizes = [len(writer(some(cnt))) for cnt in range(5)]
+        data = writer(some(4))
+        for size in range(sizes[2] + 1, sizes[4]):
+            if size == sizes[3]:
+                continue
+            kept = 2 if size < sizes[3] else 3
+            merge_damaged(bench, data[:size], kept, sizes[kept], f"{writer.__name__} {size} bytes")
+
+
+@test("the other verbs stop there too")
+def verbs(bench):
+    path = bench.write("in", write_pcap(some(4))[:-1])
+    for arguments in (("cut", path, "--mss", 10, "-w", bench.path("out")), ("roundtrip", path)):
+        run = bench.replay(*arguments)
+        expect(run.code, 1, "exit code")
+        expect_in("behind 3 packets", run.err, str(arguments))
+        expect_in("3 packets", run.out.decode(), str(arguments))
+    expect(len(read_pcapng(bench.read("out"))), 6, "segments kept")
+    # from a pipe no offset is known
+    run = bench.replay("roundtrip", "-", stdin=write_pcap(some(4))[:-1])
+    expect_in("-: damaged behind 3 packets", run.err, "stdin")
+
+
+@test("lengths beyond reason")
+def lengths(bench):
+    for length in (262145, 0x7FFFFFFF, 0xFFFFFFFF):
+        data = bytearray(write_pcap(some(4)))
+        at = len(write_pcap(some(2)))
+        data[at + 8:at + 12] = struct.pack("<I", length)
+        merge_damaged(bench, bytes(data), 2, at, f"captured length {length}")
+    for order, form in ((BIG, ">I"), ("<", "<I")):
+        for length in (0, 4, 11, 13, 0x7FFFFFFC, 0xFFFFFFFC):
+            data = bytearray(write_pcapng(some(4), order))
+            at = len(write_pcapng(some(2), order))
+            data[at + 4:at + 8] = struct.pack(form, length)
+            merge_damaged(bench, bytes(data), 2, at, f"block length {length}")
+        for length in (29 + len(some(1)[0].data), 10000, 0xFFFFFFFF):
+            data = bytearray(write_pcapng(some(4), order))
+            data[at + 20:at + 24] = struct.pack(form, length)
+            merge_damaged(bench, bytes(data), 2, at, f"captured length {length} in a block")
+
+
+@test("what is no capture is refused, and nothing is overwritten")
+def foreign(bench):
+    out = bench.write("out", b"precious")
+    for data in (b"", b"\n", b"\xd4", b"\xd4\xc3\xb2", b"\xd4\xc3\xb2\xa1" + bytes(10), b"not a capture at all" * 9,
+                 b"\x1f\x8b\x08" + bytes(50), b"\n\r\r\n" + bytes(30), write_pcapng([])[:20]):
+        path = bench.write("in", data)
+        run = bench.replay("merge", path, "-w", out)
+        expect((run.code, run.out), (1, b""), f"exit code for {data[:8]}")
+        expect_in("no capture (pcap or pcapng)", run.err, str(data[:8]))
+        expect_in("at byte ", run.err, str(data[:8]))
+        expect(bench.read("out"), b"precious", "OUT")
+
+
+@test("a link type other than Ethernet is refused by name")
+def link_types(bench):
+    for writer in (write_pcap, write_pcapng):
+        for number, name in ((113, "Linux cooked v1"), (101, "Raw IP"), (0, "BSD loopback")):
+            path = bench.write("in", writer(some(), link_type=number))
+            run = bench.replay("roundtrip", path)
+            expect(run.code, 1, "exit code")
+            expect_in(name, run.err, "the name")
+            expect_in("only captures of Ethernet", run.err, "the sentence")
+
+
+@test("files that cannot be read or written are named")
+def unusable(bench):
+    path = bench.capture(some())
+    os.mkdir(bench.path("directory"))
+    for arguments, name in (
+            (("roundtrip", bench.path("missing")), "missing: No such file or directory"),
+            (("roundtrip", bench.path("directory")), "directory: Is a directory"),
+            (("merge", path, "-w", bench.path("missing/out")), "missing/out: No such file or directory"),
+            (("merge", path, "-w", bench.path("directory")), "directory: Is a directory"),
+            (("merge", path, "-w", bench.path("out"), "--json", bench.path("missing/json")), "missing/json: No such"),
+            (("merge", path, "-w", "/dev/full"), "/dev/full: No space left on device"),
+            (("cut", path, "--mss", 10, "-w", bench.path("out"), "--json", "/dev/full"), "/dev/full: No space left")):
+        run = bench.replay(*arguments)
+        expect(run.code, 1, f"exit code of {arguments}")
+        expect_in(name, run.err, str(arguments))
+        expect(run.err.count("\n"), 1, f"one line for {arguments}")
+
+
+@test("a long capture to a full disk ends at once")
+def full(bench):
+    path = bench.capture([Packet(flow=i) for i in range(2000)])
+    run = bench.replay("merge", path, "-w", "/dev/full")
+    expect(run.code, 1, "exit code")
+    expect(run.err.count("No space left"), 1, "said once")
+
+
+@test("the capture that is read is not overwritten, whatever its name")
+def same_file(bench):
+    path = bench.capture(some())
+    before = bench.read("in.pcap")
+    os.symlink("in.pcap", bench.path("link"))
+    os.link(path, bench.path("hard"))
+    for name in ("in.pcap", "link", "hard", "./in.pcap"):
+        for arguments in (("-w", bench.path(name)), ("-w", bench.path("out"), "--json", bench.path(name))):
+            run = bench.replay("merge", path, *arguments)
+            expect(run.code, 2, "exit code")
+            expect_in("cannot be read and overwritten", run.err, name)
+    run = bench.replay("merge", path, "-w", bench.path("out"), "--json", bench.path("out"))
+    expect(run.code, 2, "exit code")
+    expect_in("cannot be both", run.err, "OUT and FILE")
+    run = bench.replay("merge", path, "-w", "-", "--json", "-")
+    expect(run.code, 2, "both on stdout")
+    expect(bench.read("in.pcap"), before, "the capture")

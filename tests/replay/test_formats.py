@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Every kind of capture file is read, whole and to the nanosecond, and pipes are."""
+
+import json
+
+from bench import BASE_NS, expect, expect_in, test
+from capture_files import BIG, LITTLE, Record, read_pcapng, write_pcap, write_pcapng
+from packets import Packet
+
+
+def some():
+    return [Record(Packet(flow=i, length=100 + i).bytes(), BASE_NS + i * 1_234_567, comment="hello")
+            for i in range(20)]
+
+
+@test("pcap and pcapng, both byte orders, micro- and nanoseconds")
+def kinds(bench):
+    for writer in (write_pcap, write_pcapng):
+        for order in (BIG, LITTLE):
+            for nanoseconds in (True, False):
+                records = some()
+                path = bench.write("in", writer(records, order, nanoseconds))
+                bench.replay_well("merge", path, "-w", bench.path("out"), "--burst", 1)
+                written = read_pcapng(bench.read("out"))
+                what = f"{writer.__name__} {order} nanoseconds={nanoseconds}"
+                unit = 1 if nanoseconds else 1000
+                expect([r.data for r in written], [r.data for r in records], what)
+                expect([r.time_ns for r in written], [r.time_ns // unit * unit for r in records], what)
+
+
+@test("a capture written is read again, by itself and by scapy")
+def again(bench):
+    import logging
+
+    logging.getLogger("scapy").setLevel(logging.ERROR)  # it expects comments to end with a newline
+    from scapy.utils import PcapNgReader
+
+    packets = [Packet(seq=1000 + i * 1000, ip_id=i + 1).bytes() for i in range(30)]
+    bench.merge(packets)
+    path = bench.path("out.pcapng")
+    with PcapNgReader(path) as reader:
+        expect([bytes(p) for p in reader], [r.data for r in read_pcapng(bench.read("out.pcapng"))], "scapy")
+    run = bench.replay_well("roundtrip", path, "-j")
+    expect(json.loads(run.out)["packets"], 1, "packets")
+
+
+@test("- is stdin and stdout; then the report goes to stderr")
+def pipes(bench):
+    records = some()
+    for writer in (write_pcap, write_pcapng):
+        run = bench.replay("merge", "-", "-w", "-", stdin=writer(records), environment={"NO_COLOR": "1"})
+        expect(run.code, 0, "exit code")
+        expect(sorted(r.data for r in read_pcapng(run.out)), sorted(r.data for r in records), "packets")
+        expect_in("20 packets", run.err, "the report")
+    path = bench.capture(records)
+    run = bench.replay("cut", path, "--mss", 50, "-w", bench.path("out"), "--json", "-", "-q")
+    expect(run.err, "", "quiet")
+    expect(len([json.loads(line) for line in run.out.splitlines()]), len(read_pcapng(bench.read("out"))), "lines")
+
+
+@test("captures without a packet are captures")
+def empty(bench):
+    for writer in (write_pcap, write_pcapng):
+        path = bench.write("in", writer([]))
+        for arguments in (("merge", path, "-w", bench.path("out")),
+                          ("cut", path, "--mss", 9, "-w", bench.path("out")), ("roundtrip", path)):
+            run = bench.replay_well(*arguments)
+            expect_in("0 packets", run.out.decode(), "the report")
+        expect(read_pcapng(bench.read("out")), [], "packets")
+
+
+@test("times before 1970 and beyond reason are clamped, not believed")
+def odd_times(bench):
+    records = [Record(Packet(flow=i).bytes(), time) for i, time in
+               enumerate((0, 5, 2**64 - 1, 2**63, 7))]
+    path = bench.write("in", write_pcapng(records))
+    bench.replay_well("merge", path, "-w", bench.path("out"), "--hold", 60000000)
+    times = [r.time_ns for r in read_pcapng(bench.read("out"))]
+    expect((len(times), times), (5, sorted(times)), "times of delivery")

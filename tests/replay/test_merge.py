@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What is merged, and what is said of it: against the model, then option by option."""
+
+import json
+import os
+import random
+import struct
+import subprocess
+
+from bench import BASE_NS, COMMAND, expect, expect_in, test
+from capture_files import Record, write_pcap
+from model import Model
+from packets import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Packet, checksum, checksums_right, wrap
+
+TIMESTAMPS = b"\x01\x01\x08\x0a" + bytes(8)
+
+
+def run_of(cnt, first=None, **fields):
+    """Segments that follow each other."""
+    packet = (first or Packet()).change(**fields)
+    return [packet.change(seq=packet.seq + i * packet.length, ip_id=packet.ip_id + i) for i in range(cnt)]
+
+
+def changed(cnt, at, **fields):
+    """Such a run of which one packet has another field."""
+    packets = run_of(cnt)
+    packets[at] = packets[at].change(**fields)
+    return packets
+
+
+def sequences():
+    """A sentence and the packets; the model says what becomes of them."""
+    two_flows = [p for pair in zip(run_of(6), run_of(6, flow=1)) for p in pair]
+    return [
+        ("one packet alone", run_of(1)),
+        ("a run", run_of(10)),
+        ("IPv6", run_of(10, version=6)),
+        ("timestamps", run_of(10, tcp_options=TIMESTAMPS)),
+        ("a VLAN tag", run_of(5, vlan=b"\x81\x00\x00\x07")),
+        ("two tags", run_of(5, vlan=b"\x88\xa8\x00\x07\x81\x00\x00\x08")),
+        ("R17 PSH ends it", changed(10, 4, flags=ACK | PSH)),
+        ("R17 FIN ends it", changed(5, 4, flags=ACK | FIN)),
+        ("R17 a first packet with PSH is not held", changed(5, 0, flags=ACK | PSH)),
+        ("R17 a short segment ends it", run_of(3) + run_of(2, seq=4000, ip_id=4, length=100)),
+        ("R15 a larger one begins anew", run_of(3, length=500) + run_of(3, seq=2500, ip_id=4)),
+        ("R14 a gap", run_of(3) + run_of(3, seq=5000, ip_id=4)),
+        ("R14 a retransmission", run_of(3) + run_of(3, seq=2000, ip_id=4)),
+        ("R14 sequence numbers wrap", run_of(8, seq=2**32 - 3500)),
+        ("R6 a pure ACK", run_of(3) + [Packet(seq=4000, ip_id=4, length=0)] + run_of(3, seq=4000, ip_id=5)),
+        ("R9 SYN, RST, URG", [q for flag in (SYN, RST, URG)
+                              for q in changed(5, 2, flags=ACK | flag)]),
+        ("R11 TTL", changed(6, 3, ttl=63)),
+        ("R11 TOS, the ECN bits", changed(6, 3, tos=1)),
+        ("R12 fixed IDs with DF", [p.change(ip_id=7) for p in run_of(5)]),
+        ("R12 fixed IDs without DF", [p.change(ip_id=7, df=False) for p in run_of(5)]),
+        ("R12 IDs that jump", changed(6, 3, ip_id=99)),
+        ("R12 IDs that wrap", run_of(5, ip_id=65534)),
+        ("R11 DF", changed(6, 3, df=False)),
+        ("R13 another ACK number", changed(6, 3, ack=2)),
+        ("R13 another window", changed(6, 3, window=501)),
+        ("R13 another timestamp", run_of(3, tcp_options=TIMESTAMPS) +
+         run_of(3, seq=4000, ip_id=4, tcp_options=TIMESTAMPS[:-1] + b"\x01")),
+        ("R13 ECE", changed(6, 3, flags=ACK | ECE)),
+        ("R13 CWR", changed(6, 3, flags=ACK | CWR)),
+        ("R8 a wrong checksum", changed(6, 3, spoil=1)),
+        ("R8 an unfinished checksum", changed(6, 3, unfinished=True)),
+        ("R20 UDP when it was not asked for", run_of(3, udp=True)),
+        ("R10 two flows take turns", two_flows),
+        ("D6 flows in order of their first packets", run_of(2, flow=2) + run_of(2, flow=1) + run_of(2)),
+        ("D2 a fragment", run_of(3) + run_of(2, flow=1) + [Packet(fragment=0x10)] + run_of(2, seq=4000, ip_id=4)),
+        ("D2 IPv4 options", run_of(3) + [Packet(ip_options=b"\x01" * 4)] + run_of(2, seq=4000, ip_id=4)),
+        ("D2 a wrong checksum flushes all between these hosts, no others",
+         run_of(2) + run_of(2, flow=1) + run_of(2, destination=3) + [Packet(flow=2, spoil=7)]),
+        ("R4 Ethernet padding", run_of(4, length=3, padding=3)),
+        ("R16 more than 64 KB", run_of(60, length=1448)),
+    ]
+
+
+def verdicts(lines):
+    return [(getattr(line, "in"), line.flush) for line in lines]
+
+
+def agree(bench, packets, sentence, **limits):
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in limits.items()]
+    lines = bench.merge(packets, *options)
+    expect(verdicts(lines), Model(**limits).run(packets), sentence)
+    for line in lines:
+        first = packets[getattr(line, "in")[0]]
+        if line.segs > 1:
+            expect((line.gso_type, line.gso_size), (f"tcpv{first.version}", first.length), sentence)
+    return lines
+
+
+@test("each sequence of a table is merged as the model says", seconds=60)
+def table(bench):
+    for sentence, packets in sequences():
+        agree(bench, packets, sentence)
+
+
+@test("random sequences are merged as the model says", seconds=60)
+def random_sequences(bench):
+    for seed in range(20):
+        rng = random.Random(seed)
+        next_of, packets = {}, []
+        for _ in range(400):
+            flow = rng.randrange(5)
+            last = next_of.setdefault(flow, Packet(version=rng.choice((4, 6)), flow=flow, length=300))
+            packet = last
+            if rng.random() < 0.2:
+                packet = last.change(**rng.choice([
+                    {"flags": ACK | PSH}, {"length": 40}, {"length": 0}, {"length": 400}, {"window": 9},
+                    {"spoil": 3}, {"flags": ACK | SYN}, {"seq": last.seq - 300}, {"ttl": 9}, {"ack": 77}]))
+            packets.append(packet)
+            next_of[flow] = last.change(seq=packet.seq + packet.length, ip_id=last.ip_id + 1)
+        agree(bench, packets, f"seed {seed}", burst=rng.choice((1, 7, 64, 1000)),
+              max_packets=rng.choice((2, 5, 512)))
+
+
+@test("--burst, --max-packets and --max-bytes end superpackets where they say")
+def limits(bench):
+    packets = run_of(50)
+    for options in ({"burst": 1}, {"burst": 7}, {"burst": 50}, {"max_packets": 2}, {"max_packets": 49},
+                    {"max_bytes": 1000}, {"max_bytes": 2040}, {"max_bytes": 2039}, {"max_bytes": 20000}):
+        agree(bench, packets, str(options), **options)
+
+
+@test("a superpacket in the capture is one packet with all bytes and right checksums")
+def bytes_and_checksums(bench):
+    for version in (4, 6):
+        packets = run_of(9, version=version, tcp_options=TIMESTAMPS)
+        packets[8] = packets[8].change(flags=ACK | PSH)
+        line, = bench.merge(packets)
+        # described as one packet, it is exactly this
+        whole = packets[0].change(length=9000, flags=ACK | PSH)
+        expect(line.record.data, whole.bytes(), "the superpacket")
+        expect(checksums_right(line.record.data), True, "checksums, as scapy has them")
+
+
+@test("--merge names what is merged; none merges nothing")
+def merge_list(bench):
+    packets = run_of(4) + run_of(4, udp=True, flow=1)
+    expect([line.segs for line in bench.merge(packets, "--merge", "none")], [1] * 8, "none")
+    expect([line.segs for line in bench.merge(packets, "--merge", "tcp")], [1] * 4 + [4], "tcp")
+    for merged in ("udp", "tcp,udp", "udp,tcp,vxlan,geneve,gre,ipip"):
+        lines = bench.merge(packets, "--merge", merged)
+        udp = [line for line in lines if line.gso_type == "udp"]
+        expect([(line.segs, line.gso_size) for line in udp], [(4, 1000)], merged)
+        expect(checksums_right(udp[0].record.data), True, "checksum of " + merged)
+        expect(any(line.gso_type == "tcpv4" for line in lines), "tcp" in merged, "TCP with " + merged)
+
+
+@test("a packet held across bursts goes at its deadline, before whatever comes later")
+def hold(bench):
+    def record(packet, us):
+        return Record(packet.bytes(), BASE_NS + us * 1000)
+
+    first, second, third, fourth = run_of(4)
+    other = Packet(flow=1)
+    records = [record(first, 0), record(second, 60), record(other, 99), record(third, 100),
+               record(fourth, 150)]
+    lines = bench.merge(records, "--burst", 1, "--hold", 100)
+    expect(verdicts(lines), [([0, 1], "age"), ([2], "age"), ([3, 4], "age")], "deliveries")
+    expect([(line.record.time_ns - BASE_NS) // 1000 for line in lines], [100, 199, 200],
+           "times of delivery: deadlines")
+    records[3] = record(third, 99)
+    lines = bench.merge(records, "--burst", 1, "--hold", 100)
+    expect(verdicts(lines), [([0, 1, 3], "age"), ([2], "age"), ([4], "age")],
+           "one that came just before the deadline")
+
+
+@test("time that steps back stands still, and is reported")
+def time_steps_back(bench):
+    packets = run_of(3)
+    records = [Record(p.bytes(), BASE_NS + us * 1000) for p, us in zip(packets, (100, 50, 99))]
+    lines = bench.merge(records, "--burst", 1)
+    expect({line.record.time_ns for line in lines}, {BASE_NS + 100_000}, "times")
+    run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
+    expect_in("2 with a time before", run.out.decode(), "the report")
+
+
+@test("a packet that a snap length has cut off passes as it is, in order, and is counted")
+def snapped(bench):
+    packets = run_of(6)
+    records = [Record(p.bytes(), BASE_NS + i) for i, p in enumerate(packets)]
+    whole = records[2].data
+    for captured in (len(whole) - 1, 200, 60, 54, 40, 20, 14, 5, 1, 0):
+        records[2] = Record(whole[:captured], BASE_NS + 2, len(whole))
+        lines = bench.merge(records)
+        alone = [line for line in lines if getattr(line, "in") == [2]]
+        expect(len(alone), 1, f"delivered alone with {captured} bytes captured")
+        if captured >= 34:  # the addresses are known: D1 holds
+            expect([getattr(line, "in") for line in lines], [[0, 1], [2], [3, 4, 5]], f"{captured} bytes")
+    # only its padding was cut off
+    padded = run_of(6, length=2, padding=4)
+    records = [Record(p.bytes(), BASE_NS + i) for i, p in enumerate(padded)]
+    records[2] = Record(records[2].data[:-3], BASE_NS + 2, len(records[2].data))
+    lines = bench.merge(records)
+    expect([getattr(line, "in") for line in lines], [[0, 1], [2], [3, 4, 5]], "padding cut off")
+    run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
+    expect_in("1 cut off by a snap length", run.out.decode(), "the report")
+
+
+@test("wrong and unfinished checksums are reported")
+def checksums_reported(bench):
+    packets = run_of(5)
+    packets[1] = packets[1].change(spoil=1)
+    packets[3] = packets[3].change(unfinished=True)
+    bench.capture(packets)
+    run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
+    expect_in("2 with wrong or unfinished checksums", run.out.decode(), "the report")
+
+
+@test("captured superpackets, jumbo frames and tiny packets pass through the pool")
+def sizes(bench):
+    packets = [Packet(length=length, seq=5, flow=flow) for flow, length in
+               enumerate((0, 1, 1400, 1900, 2000, 4000, 9000, 64000))]
+    lines = bench.merge(packets + [b"", b"\x00", b"\xff" * 13, b"\x02" * 12 + b"\x08\x06" + b"arp" * 9])
+    expect([line.segs for line in lines], [1] * 12, "nothing merged")
+    large = run_of(7, length=9000)
+    expect([line.segs for line in bench.merge(large)], [7], "jumbo frames")
+
+
+@test("more than the pool holds is flushed, and nothing is lost")
+def pool(bench):
+    """Each is a flow of its own and waits for the end of the burst: 300 MB, of which 256 MB are had."""
+    packet = bytearray(Packet(length=60000).bytes())
+    records = []
+    for flow in range(5000):
+        records.append(Record(bytes(packet), BASE_NS))
+        port, = struct.unpack("!H", packet[34:36])
+        value, = struct.unpack("!H", packet[50:52])
+        packet[34:36] = struct.pack("!H", port + 1)
+        packet[50:52] = struct.pack("!H", (value - 1) % 0xFFFF)
+    path = bench.capture(records)
+    run = bench.replay_well("merge", path, "-w", "/dev/null", "--burst", 65536, "-j", "--json",
+                            bench.path("lines.json"))
+    report = json.loads(run.out)
+    expect((report["packets"], report["written_packets"], report["checksum_errors"]), (5000, 5000, 0), "packets")
+    expect(report["pool_full"] > 0, True, "the pool was full")
+    lines = [json.loads(line) for line in bench.read("lines.json").splitlines()]
+    expect(sorted(line["in"][0] for line in lines), list(range(5000)), "each once")
+
+
+@test("BIG TCP: superpackets beyond 64 KB for IPv6, with --max-bytes")
+def big_tcp(bench):
+    packets = run_of(100, version=6, length=1428) + run_of(60, length=1448, flow=1)
+    lines = bench.merge(packets, "--burst", 1000, "--max-bytes", 200000)
+    big = [line for line in lines if line.gso_type == "tcpv6"]
+    expect([line.segs for line in big], [100], "one superpacket")
+    data = big[0].record.data
+    expect(len(data), 14 + 40 + 8 + 20 + 100 * 1428, "length, with a jumbo payload option")
+    expect(data[14 + 4:14 + 7] + data[54:58], b"\0\0\0" + b"\x06\0\xc2\x04", "length 0 and the option (RFC 2675)")
+    segment = data[62:]
+    pseudo = data[22:54] + struct.pack("!II", len(segment), 6)
+    expect(checksum(pseudo + segment), 0, "the TCP checksum")
+    expect(max(line.segs for line in lines if line.gso_type == "tcpv4"), 45, "IPv4 stays below")
+
+
+@test("tunnels that are named are merged within, all checksums finished")
+def tunnels(bench):
+    for kind in ("vxlan", "geneve", "gre", "ipip"):
+        for inner in (4, 6):
+            for outer in (4, 6):
+                for with_checksum in ((False, True) if kind in ("vxlan", "geneve") else (False,)):
+                    what = f"{kind} {inner} in {outer}, outer checksum {with_checksum}"
+                    packets = run_of(6, version=inner)
+                    frames = [wrap(kind, p.bytes(), 7 + i, outer, with_checksum)
+                              for i, p in enumerate(packets)]
+                    expect([line.segs for line in bench.merge(frames)], [1] * 6, what + ", not asked for")
+                    line, = bench.merge(frames, "--merge", f"tcp,{kind}")
+                    expect((line.gso_type, line.gso_size), (f"tcpv{inner}", 1000), what)
+                    whole = packets[0].change(length=6000).bytes()
+                    expect(line.record.data, wrap(kind, whole, 7, outer, with_checksum), what)
+                    run = bench.replay_well("roundtrip", bench.path("in.pcap"), "--merge", f"tcp,{kind}", "-j")
+                    expect(json.loads(run.out)["segments"], 6, what + ", and back")
+
+
+@test("without --adaptive verdicts depend on the rules alone; with it, on more but not on bytes")
+def adaptive(bench):
+    packets = [Packet(seq=1000 + i * 5000, ip_id=i, length=100) for i in range(3000)]
+    lines = bench.merge(packets)
+    expect({line.flush for line in lines}, {"out_of_sequence", "burst_end"}, "by the rules alone")
+    lines = bench.merge(packets, "--adaptive")
+    expect({line.flush for line in lines} <= {"out_of_sequence", "burst_end", "left_alone"}, True, "--adaptive")
+
+
+@test("captures of any size: the memory does not grow")
+def memory(bench):
+    peaks = []
+    for copies in (1, 20):
+        block = write_pcap([Record(Packet().bytes(), BASE_NS)] * 4000)
+        path = bench.write("in.pcap", block + block[24:] * (copies - 1))
+        process = subprocess.Popen([COMMAND, "replay", "merge", path, "-w", bench.path("out.pcapng"), "-q"])
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        expect(status, 0, "exit status")
+        peaks.append(usage.ru_maxrss)
+    expect(peaks[1] < peaks[0] + 4096, True, f"20 times the packets in less than 4 MB more, {peaks} kB")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The command line: what is refused, and how."""
+
+import json
+
+from bench import expect, expect_in, test
+from packets import Packet
+
+
+@test("help says it all, within 80 columns or nearly so")
+def help_text(bench):
+    for arguments in (("-h",), ("merge", "--help"), ("roundtrip", "nothing", "-h")):
+        run = bench.replay_well(*arguments)
+        text = run.out.decode()
+        for word in ("merge", "cut", "roundtrip", "--json", "--merge", "--burst", "--hold", "--max-bytes",
+                     "--max-packets", "--adaptive", "--mss", "Exit codes"):
+            expect_in(word, text, "help")
+        expect(max(map(len, text.splitlines())) <= 88, True, "columns")
+
+
+@test("what makes no sense is refused with 2 and a sentence on stderr")
+def refused(bench):
+    path = bench.capture([Packet()])
+    out = bench.path("out")
+    for arguments, part in (
+            ((), "verb"), (("mrege", path), "unknown verb 'mrege'"), (("merge",), "capture to read"),
+            (("merge", path), "--write is missing"), (("cut", path, "-w", out), "--mss is missing"),
+            (("roundtrip", path, "extra"), "unexpected argument 'extra'"),
+            (("roundtrip", path, "-w", out), "--write is not for this verb"),
+            (("roundtrip", path, "--hold", 1), "--hold is not for this verb"),
+            (("cut", path, "-w", out, "--mss", 1, "--burst", 1), "--burst is not for this verb"),
+            (("merge", path, "-w", out, "--mss", 1), "--mss is not for this verb"),
+            (("merge", path, "-w"), "'-w' wants a value"), (("merge", path, "--nonsense"), "unknown option '--nonsense'"),
+            (("merge", path, "-w", out, "--burst", 0), "--burst 0: must be a number from 1 to 65536"),
+            (("merge", path, "-w", out, "--burst", "1x"), "--burst 1x"), (("merge", path, "-w", out, "--burst", "-1"), "--burst -1"),
+            (("merge", path, "-w", out, "--burst", 10**30), "--burst"),
+            (("merge", path, "-w", out, "--hold", 60000001), "--hold"),
+            (("merge", path, "-w", out, "--max-packets", 1), "--max-packets 1: must be a number from 2 to 512"),
+            (("merge", path, "-w", out, "--max-packets", 513), "--max-packets"),
+            (("merge", path, "-w", out, "--max-bytes", 999), "--max-bytes"),
+            (("merge", path, "-w", out, "--max-bytes", 262081), "--max-bytes"),
+            (("cut", path, "-w", out, "--mss", 0), "--mss 0"), (("cut", path, "-w", out, "--mss", 65535), "--mss 65535"),
+            (("merge", path, "-w", out, "--merge", "sctp"), "--merge sctp: must be none, or any of"),
+            (("merge", path, "-w", out, "--merge", "tcp,"), "--merge tcp,"), (("merge", path, "-w", out, "--merge", ""), "--merge"),
+            (("merge", path, "-w", out, "--merge", "tcp,none"), "--merge tcp,none")):
+        run = bench.replay(*arguments)
+        expect((run.code, run.out), (2, b""), f"exit code and stdout of {arguments}")
+        expect_in(part, run.err, str(arguments))
+        run = bench.replay("-j", *arguments)
+        expect(json.loads(run.err)["exit"], 2, f"JSON error of {arguments}")
+        run = bench.replay("-q", *arguments)
+        if run.err or run.code != 2:
+            expect((run.code, run.err), (2, ""), f"quiet {arguments}")
+
+
+@test("options may stand anywhere, before the verb too")
+def order(bench):
+    path = bench.capture([Packet()])
+    run = bench.replay_well("-j", "--burst=1", "roundtrip", path)
+    expect(json.loads(run.out)["packets"], 1, "packets")
+
+
+@test("superpacket names replay where it lists its commands")
+def listed(bench):
+    import subprocess
+
+    from bench import COMMAND
+
+    expect_in("replay", subprocess.run([COMMAND, "-h"], capture_output=True, text=True).stdout, "help")
+    run = subprocess.run([COMMAND, "no-such-verb"], capture_output=True, text=True)
+    expect(run.returncode, 2, "exit code")
+    expect_in("replay", run.stderr, "unknown command")
+    path = bench.capture([Packet()])
+    run = subprocess.run([COMMAND, "-q", "replay", "roundtrip", path], capture_output=True, text=True)
+    expect((run.returncode, run.stdout), (0, ""), "an option before replay")
