@@ -139,8 +139,9 @@ struct sp_fragment {
  */
 uint32_t sp_gro_offer(struct sp_gro *gro, const struct sp_fragment *fragments, uint32_t cnt, uint64_t now_ns);
 
-/* Nothing more is being received at now_ns. hold_ns 0: flushes all. Else: flushes what has been held for
- * hold_ns, counted from its first packet, and all when nothing came for idle_ns. */
+/* Nothing more is being received at now_ns. hold_ns 0: flushes all, as Linux does at the end of a poll
+ * (net/core/gro.c). Else: flushes what has been held for hold_ns, counted from its first packet, and all when
+ * nothing came for idle_ns (two of the conditions of US patent 9,225,807). */
 void sp_gro_burst_end(struct sp_gro *gro, uint64_t now_ns);
 
 /* Flushes everything that is held, oldest first; the reason is "shutdown". */
