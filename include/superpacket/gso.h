@@ -151,8 +151,8 @@ bool sp_gso_done(const struct sp_gso *gso);
 /*
  * Takes the next segment: writes its headers into slot, at most SP_GSO_SLOT_LEN bytes, and how many to
  * *header_len; fills in slices, of which there is room for max: its payload, in order, where the caller
- * has put it; one of length 0 where there is none. The packet on the wire is the header and these slices. slot is the caller's; it may be
- * memory that a NIC reads.
+ * has put it; one of length 0 where there is none. The packet on the wire is the header and these
+ * slices. slot is the caller's; it may be memory that a NIC reads.
  *
  * Returns the number of slices; 0 when no segment is ready (or none is left: sp_gso_done());
  * -ENOBUFS when max is too small (SP_GSO_SLICES_MAX never is). With both nothing was taken. Between
