@@ -336,3 +336,33 @@ Test(library_engine, silence_flushes_before_the_hold_time)
 	cr_assert(sp_gro_next(gro, &delivery));
 	cr_assert_eq(delivery.segs, 2);
 }
+
+static uint64_t left_alone(const struct sp_gro *gro)
+{
+	for (unsigned int i = 0; sp_gro_reason_name(i); i++)
+		if (!strcmp(sp_gro_reason_name(i), "left_alone"))
+			return sp_gro_singles(gro, i);
+	cr_assert_fail("there is no such reason");
+	return 0;
+}
+
+/* A packet a burst: holding it is in vain each time. */
+Test(library_engine, flows_that_do_not_gain_are_left_alone_where_that_is_asked_for)
+{
+	struct sp_gro_config config = usual();
+
+	run_stream(packet_tcp4(), NULL, 50);
+	for (int i = 0; i < 2; i++) {
+		config.flags = i ? SP_GRO_ADAPTIVE : 0;
+		struct sp_gro *gro = engine(&config);
+		struct sp_delivery delivery;
+
+		for (uint32_t j = 0; j < 50; j++) {
+			cr_assert_eq(sp_gro_offer(gro, &run.fragments[j], 1, j), 1);
+			sp_gro_burst_end(gro, j);
+			cr_assert(sp_gro_next(gro, &delivery));
+			release_expect(gro, &delivery, j);
+		}
+		cr_assert_eq(left_alone(gro) > 0, i == 1);
+	}
+}
