@@ -22,11 +22,12 @@ static const char help[] =
 	"  -w, --write OUT     the capture written; an existing file is overwritten\n"
 	"      --json FILE     a JSON line for every packet written\n"
 	"      --merge LIST    none, or any of tcp,udp,vxlan,geneve,gre,ipip (default: tcp)\n"
-	"      --burst N       packets received at once, 1 to 65536 (default: 64)\n"
-	"      --hold US       microseconds that a packet may be held beyond its burst, at most\n"
-	"                      60000000 (default: 0)\n"
-	"      --max-bytes N   of a superpacket, 1000 to 262080 (default: 65535); more than\n"
-	"                      the default is for TCP over IPv6 only (BIG TCP)\n"
+	"      --burst N       packets received at once (default: 64)\n"
+	"      --hold US       microseconds that a packet may be held beyond its burst\n"
+	"                      (default: 0)\n"
+	"      --max-bytes N   of a superpacket, up to 524280 (default: 65535); more than the\n"
+	"                      default is for TCP over IPv6 only (BIG TCP), and OUT has the\n"
+	"                      first 262144 bytes of it, which is what readers take\n"
 	"      --max-packets N of a superpacket, 2 to 512 (default: 512)\n"
 	"      --adaptive      leave flows alone for a while whose merging keeps failing\n"
 	"      --mss N         payload of a segment, 1 to 65534\n"
@@ -180,12 +181,8 @@ static uint32_t parse_merge(struct command *command, const char *value)
 	}
 }
 
-/* Longer holds than a minute are no merging any more. */
-#define HOLD_US_MAX 60000000u
-
-/* A packet that long can still be written, link layer included. */
-#define MAX_BYTES_MAX (CAPTURE_PACKET_MAX - 64)
-#define MAX_BYTES_MIN 1000u
+/* An hour. */
+#define HOLD_US_MAX 3600000000u
 
 static void take_value(struct command *command, int option, const char *value)
 {
@@ -209,8 +206,8 @@ static void take_value(struct command *command, int option, const char *value)
 		engine->hold_ns = parse_number(command, option, value, 0, HOLD_US_MAX) * 1000;
 		break;
 	case OPT_MAX_BYTES:
-		engine->max_bytes = (uint32_t)parse_number(command, option, value, MAX_BYTES_MIN,
-							   MAX_BYTES_MAX);
+		engine->max_bytes = (uint32_t)parse_number(command, option, value, 1,
+							   SP_GRO_BYTES_MAX);
 		break;
 	case OPT_MAX_PACKETS:
 		engine->max_packets = (uint32_t)parse_number(command, option, value, 2,

@@ -221,18 +221,24 @@ bool capture_write(FILE *file, uint64_t time_ns, const struct iovec *slices, uin
 		   uint32_t len, uint32_t original_len, const char *comment)
 {
 	const uint32_t comment_len = comment ? (uint32_t)strlen(comment) : 0;
-	const uint32_t block_len = 32 + pad4(len) + (comment ? options_len(comment_len) : 0);
+	const uint32_t captured_len = len < CAPTURE_PACKET_MAX ? len : CAPTURE_PACKET_MAX;
+	const uint32_t block_len = 32 + pad4(captured_len) + (comment ? options_len(comment_len) : 0);
 	struct {
 		uint32_t type, len, interface, time_high, time_low, captured_len, len_on_wire;
 	} packet = { BLOCK_PACKET, block_len, 0, (uint32_t)(time_ns >> 32), (uint32_t)time_ns,
-		     len, original_len };
+		     captured_len, original_len };
+	size_t left = captured_len;
 
 	if (!put(file, &packet, sizeof packet))
 		return false;
-	for (uint32_t i = 0; i < cnt; i++)
-		if (!put(file, slices[i].iov_base, slices[i].iov_len))
+	for (uint32_t i = 0; i < cnt; i++) {
+		size_t part = slices[i].iov_len < left ? slices[i].iov_len : left;
+
+		if (!put(file, slices[i].iov_base, part))
 			return false;
-	return put_padding(file, len) &&
+		left -= part;
+	}
+	return put_padding(file, captured_len) &&
 	       (!comment || put_option(file, OPTION_COMMENT, comment, comment_len)) &&
 	       put(file, &block_len, sizeof block_len);
 }

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
-/* No reader takes longer packets (libpcap and Wireshark alike). */
+/* No reader takes longer packets (libpcap and Wireshark alike): our snap length. */
 #define CAPTURE_PACKET_MAX 262144u
 
 #define CAPTURE_ERROR_LEN 512
@@ -57,7 +57,8 @@ void *capture_buffer(FILE *file);
 
 /*
  * The writer. Its functions return false when the file cannot be written, with errno set; what was
- * written before stays. A packet is len bytes in cnt slices, of original_len bytes on the wire.
+ * written before stays. A packet is len bytes in cnt slices, of original_len bytes on the wire; beyond
+ * CAPTURE_PACKET_MAX it is cut off.
  */
 bool capture_write_begin(FILE *file);
 bool capture_write(FILE *file, uint64_t time_ns, const struct iovec *slices, uint32_t cnt,

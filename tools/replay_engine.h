@@ -11,8 +11,8 @@
  * that time, before a packet that comes later. Time never steps back: packets that claim so come at
  * the time of the one before.
  *
- * Packets lie in a fixed pool, so that memory is bounded whatever comes; when there is no room for
- * one more, everything held is flushed.
+ * Packets lie in a fixed pool, so that memory is bounded whatever comes: 65536 of them, then the flow
+ * held longest makes room (D3); when memory for large ones is used up, everything held is flushed.
  */
 #ifndef TOOLS_REPLAY_ENGINE_H
 #define TOOLS_REPLAY_ENGINE_H
@@ -22,7 +22,7 @@
 #include "replay_capture.h"
 
 #define ENGINE_BURST_DEFAULT 64u
-#define ENGINE_BURST_MAX 65536u
+#define ENGINE_BURST_MAX 1000000000u
 
 struct engine_config {
 	uint32_t merge; /* SP_MERGE_* */

@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "replay_files.h"
+
+/* Ctrl-C ends the reading, so that what was read until then is kept; a second one ends all. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signum)
+{
+	interrupted = signum;
+}
+
+static void catch_signals(void)
+{
+	const struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
 
 static bool is_standard(const char *name)
 {
@@ -127,6 +144,7 @@ enum exit_code files_open(struct replay_files *files, const struct replay_option
 	*files = (struct replay_files){ .options = options };
 	files->shows_progress = !options->say.quiet && isatty(STDERR_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &files->begin);
+	catch_signals();
 	files->code = open_in(files);
 	if (files->code != EXIT_OK)
 		return files->code;
@@ -154,7 +172,7 @@ bool files_next(struct replay_files *files, struct capture_packet *packet)
 		files->code = refuse(files, files->options->json);
 		return false;
 	}
-	switch (capture_next(&files->reader, packet)) {
+	switch (interrupted ? CAPTURE_DAMAGED : capture_next(&files->reader, packet)) {
 	case CAPTURE_PACKET:
 		if (files->shows_progress && files->reader.cnt >= files->next_look)
 			progress(files);
@@ -164,7 +182,7 @@ bool files_next(struct replay_files *files, struct capture_packet *packet)
 	default:
 		clear_progress(files);
 		files->code = say_error(files->options->say, EXIT_FAILED, "%s: %s", files->options->in,
-					files->reader.error);
+					interrupted ? "interrupted" : files->reader.error);
 		return false;
 	}
 }

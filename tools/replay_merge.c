@@ -24,7 +24,7 @@ struct merge {
 	struct engine_delivery delivery;
 	/* A superpacket in one piece; max_bytes does not count the link layer, whose VLAN tags nobody
 	 * has counted either. */
-	uint8_t packet[CAPTURE_PACKET_MAX + 65536];
+	uint8_t packet[SP_GRO_BYTES_MAX + 65536];
 };
 
 /* D7: the packet's own first; then a tunnel's over UDP, which covers it, where there is one. GRE's is right. */

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Damaged and foreign captures: a sentence with the offset, and what was read until then is kept."""
 
+import fcntl
 import os
+import signal
 import struct
+import subprocess
+import termios
+import time
 
-from bench import BASE_NS, expect, expect_in, test
+from bench import BASE_NS, COMMAND, DEADLINE, expect, expect_in, test
 from capture_files import BIG, Record, read_pcapng, write_pcap, write_pcapng
 from packets import Packet
 
@@ -136,3 +141,26 @@ def same_file(bench):
     run = bench.replay("merge", path, "-w", "-", "--json", "-")
     expect(run.code, 2, "both on stdout")
     expect(bench.read("in.pcap"), before, "the capture")
+
+
+def waits_for_more(process):
+    """It has read all, and sleeps."""
+    unread, = struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))
+    with open(f"/proc/{process.pid}/stat") as file:
+        return not unread and file.read().rsplit(")", 1)[1].split()[0] == "S"
+
+
+@test("Ctrl-C ends it; what was read until then is kept")
+def interrupted(bench):
+    process = subprocess.Popen([COMMAND, "replay", "merge", "-", "-w", bench.path("out")], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(write_pcap(some(100)))
+    process.stdin.flush()
+    end = time.monotonic() + DEADLINE
+    while not waits_for_more(process):
+        expect(time.monotonic() < end, True, "it reads")
+    process.send_signal(signal.SIGINT)
+    expect(process.wait(DEADLINE), 1, "exit code")
+    with process.stdin, process.stdout, process.stderr:
+        expect_in("-: interrupted", process.stderr.read().decode(), "the sentence")
+    expect(len(read_pcapng(bench.read("out"))), 100, "packets kept")

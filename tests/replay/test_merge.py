@@ -254,6 +254,9 @@ def big_tcp(bench):
     pseudo = data[22:54] + struct.pack("!II", len(segment), 6)
     expect(checksum(pseudo + segment), 0, "the TCP checksum")
     expect(max(line.segs for line in lines if line.gso_type == "tcpv4"), 45, "IPv4 stays below")
+    line, = bench.merge(run_of(350, version=6, length=1428), "--burst", 10**9, "--max-bytes", 524280)
+    expect((len(line.record.data), line.record.original_len), (262144, 14 + 40 + 8 + 20 + 350 * 1428),
+           "beyond what readers take it is cut off")
 
 
 @test("tunnels that are named are merged within, all checksums finished")
