@@ -24,6 +24,9 @@
  * and its options or extension headers do, the header length is below its minimum, or the
  * version contradicts the EtherType. No protocol can be told from such bytes.
  *
+ * Tunnels: by the outer protocol, too, for the same reason. A UDP port would tell VXLAN from
+ * the rest, but not in a fragment; so all of UDP is served where one tunnel over it is.
+ *
  *	Ethernet | 0..4 VLAN tags | IPv4 | *
  *	                          | IPv6 | 0..8 of {hop-by-hop, routing, destination} | *
  *	                                   | fragment | *
@@ -121,10 +124,28 @@ static __always_inline bool packet_reaches(const struct packet *pkt, __u32 off)
 	return pkt->data + off <= pkt->data_end || off <= packet_len(pkt->ctx);
 }
 
+/* The bit of steer_state.serve that this protocol needs, 0: no bit serves it. */
+static __always_inline __u32 protocol_bit(__u8 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return STEER_SERVE_TCP;
+	case IPPROTO_UDP:
+		return STEER_SERVE_UDP;
+	case IPPROTO_GRE:
+		return STEER_SERVE_GRE;
+	case IPPROTO_IPIP:
+	case IPPROTO_IPV6:
+		return STEER_SERVE_IPIP;
+	default:
+		return 0;
+	}
+}
+
 static __always_inline enum served_verdict protocol_verdict(__u32 serve, __u8 protocol,
 							    bool fragment)
 {
-	if (protocol != IPPROTO_TCP || !(serve & STEER_SERVE_TCP))
+	if (!(serve & protocol_bit(protocol)))
 		return SERVED_NOT_PROTOCOL;
 	return fragment ? SERVED_FRAGMENT : SERVED;
 }

@@ -12,12 +12,12 @@
  * owner dies, however it dies; the heartbeat covers an owner that hangs. Anything missing
  * means XDP_PASS, and each reason has its counter.
  *
- * Frames too long for one descriptor of a socket (STEER_FRAME_MAX) were merged before we see
- * them: by a veth peer's TSO, which generic mode leaves on, or by LRO. They are what the daemon
- * would make of their packets, so the kernel has them. That breaks the rule of served.bpf.h:
- * such a frame may overtake packets of its flow that are still with the daemon. TCP puts that
- * right, while dropping them stops it. With STEER_SERVE_ALL nobody behind us wants the frame:
- * it goes to the socket, and the daemon counts what it drops.
+ * Frames longer than the wire's (steer_state.frame_max) were merged before we see them: by a
+ * veth peer's TSO, which generic mode leaves on, or by LRO. They are what the daemon would make
+ * of their packets, and only the kernel knows of how many, so the kernel has them. That breaks the
+ * rule of served.bpf.h: such a frame may overtake packets of its flow that are still with the
+ * daemon. TCP puts that right, while dropping them stops it. With STEER_SERVE_ALL nobody behind us
+ * wants the frame: it goes to the socket, and the daemon counts what it drops.
  *
  * Which packets are served, and why these: served.bpf.h. Names and layout of the maps:
  * steer_abi.h. All three maps are pinned by name when the loader has a pin directory; the
@@ -93,7 +93,7 @@ static __always_inline int redirect(struct xdp_md *xdp, const struct steer_state
 {
 	int action;
 
-	if (!(state->serve & STEER_SERVE_ALL) && bpf_xdp_get_buff_len(xdp) > STEER_FRAME_MAX)
+	if (!(state->serve & STEER_SERVE_ALL) && bpf_xdp_get_buff_len(xdp) > state->frame_max)
 		return pass(STEER_PASS_TOO_LONG);
 	action = bpf_redirect_map(&steer_xsks, xdp->rx_queue_index, XDP_PASS);
 	count(action == XDP_REDIRECT ? reason : STEER_PASS_NO_SOCKET);

@@ -22,24 +22,22 @@
 /* More RX queues than any NIC has today; an XSKMAP entry is a pointer. */
 #define STEER_QUEUES_MAX 1024
 
-/*
- * The longest frame that reaches a socket in one descriptor: a chunk of 4096 bytes, the most
- * that AF_XDP takes, less XDP_PACKET_HEADROOM. A longer one comes in several, which the daemon
- * does not put together; its MTU is below this, so the wire does not send such frames.
- */
-#define STEER_FRAME_MAX (4096 - 256)
-
 /* A daemon that has shown no life for this long loses its traffic to the kernel. */
 #define STEER_HEARTBEAT_LIMIT_NS 100000000ull
 
-/* Bits of steer_state.serve. */
-#define STEER_SERVE_TCP (1u << 0) /* TCP over IPv4 and IPv6, its fragments too */
+/* Bits of steer_state.serve. Each protocol over IPv4 and IPv6, its fragments too. */
+#define STEER_SERVE_TCP (1u << 0)
+#define STEER_SERVE_UDP (1u << 1)  /* VXLAN and GENEVE with it */
+#define STEER_SERVE_GRE (1u << 2)  /* IP protocol 47 */
+#define STEER_SERVE_IPIP (1u << 3) /* 4 and 41: IPv4 and IPv6 in IP */
 #define STEER_SERVE_ALL (1u << 31) /* every frame (port mode) */
 
 struct steer_state {
 	__u64 heartbeat_ns; /* CLOCK_MONOTONIC when the daemon last showed life */
 	__u32 serve;	    /* STEER_SERVE_* */
 	__u32 owned;	    /* 1: loaded by the daemon itself, which may remove what is left of it */
+	__u32 frame_max;    /* longest frame of the wire, and no longer than the sockets take */
+	__u32 reserved;     /* 0 */
 };
 
 /* One reason per frame: the counters add up to the frames the program has seen. */
@@ -52,7 +50,7 @@ enum steer_counter {
 	STEER_PASS_NOT_SERVING,  /* steer_state.serve is 0: no daemon yet, or it is leaving */
 	STEER_PASS_NO_HEARTBEAT, /* the daemon hangs or died */
 	STEER_PASS_NO_SOCKET,    /* no socket for this queue */
-	STEER_PASS_TOO_LONG,     /* served, but over STEER_FRAME_MAX (not with STEER_SERVE_ALL) */
+	STEER_PASS_TOO_LONG,     /* served, but over steer_state.frame_max (not with STEER_SERVE_ALL) */
 	STEER_COUNTER_CNT,
 };
 

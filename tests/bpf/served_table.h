@@ -3,7 +3,8 @@
  * The packets that show what "served" means, one sentence each, for every program that
  * asks bpf/served.bpf.h: the XDP program and the tc egress program of inline mode.
  *
- * A row is a good packet with something changed, cut to @keep bytes where that is not 0.
+ * A row is a good packet with something changed, cut to @keep bytes where that is not 0. What
+ * becomes of it depends on what the daemon serves: served_table() puts that in place.
  */
 #ifndef TESTS_BPF_SERVED_TABLE_H
 #define TESTS_BPF_SERVED_TABLE_H
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "packet_builder.h"
+#include "steer_abi.h"
 
 enum served_expect {
 	EXPECT_SERVED,
@@ -19,6 +21,10 @@ enum served_expect {
 	EXPECT_NOT_IP,
 	EXPECT_MALFORMED,
 	EXPECT_PROTOCOL,
+	/* Of rows alone: served, or a fragment, where their bit is; else not. */
+	EXPECT_UDP, EXPECT_UDP_FRAGMENT,
+	EXPECT_GRE, EXPECT_GRE_FRAGMENT,
+	EXPECT_IPIP, EXPECT_IPIP_FRAGMENT,
 };
 
 struct served_case {
@@ -95,8 +101,31 @@ static void served_not_ip(struct packet *p, int ethertype, size_t payload_len)
 	p->payload_len = payload_len;
 }
 
-/* A copy on the heap of all rows; the caller frees it. */
-static struct served_case *served_table(size_t *cnt)
+/* What becomes of a row with these bits. */
+static enum served_expect served_expect(enum served_expect row, uint32_t serve)
+{
+	static const struct {
+		uint32_t bit;
+		enum served_expect expect;
+	} bits[] = {
+		[EXPECT_SERVED] = { STEER_SERVE_TCP, EXPECT_SERVED },
+		[EXPECT_FRAGMENT] = { STEER_SERVE_TCP, EXPECT_FRAGMENT },
+		[EXPECT_UDP] = { STEER_SERVE_UDP, EXPECT_SERVED },
+		[EXPECT_UDP_FRAGMENT] = { STEER_SERVE_UDP, EXPECT_FRAGMENT },
+		[EXPECT_GRE] = { STEER_SERVE_GRE, EXPECT_SERVED },
+		[EXPECT_GRE_FRAGMENT] = { STEER_SERVE_GRE, EXPECT_FRAGMENT },
+		[EXPECT_IPIP] = { STEER_SERVE_IPIP, EXPECT_SERVED },
+		[EXPECT_IPIP_FRAGMENT] = { STEER_SERVE_IPIP, EXPECT_FRAGMENT },
+	};
+
+	if (!bits[row].bit)
+		return row;
+	return bits[row].bit & serve ? bits[row].expect : EXPECT_PROTOCOL;
+}
+
+/* A copy on the heap of all rows, as a daemon is to see them that serves these bits; the caller
+ * frees it. */
+static struct served_case *served_table(uint32_t serve, size_t *cnt)
 {
 	const struct served_case rows[] = {
 	/* What it is for. */
@@ -161,7 +190,7 @@ static struct served_case *served_table(size_t *cnt)
 	{"IPv4 options cut by one byte", EXPECT_MALFORMED, ETH + IP4 + 39,
 	 PACKET(tcp4, p.ip_options = served_nops; p.ip_options_len = 40)},
 	{"IPv4 options missing", EXPECT_MALFORMED, ETH + IP4, PACKET(tcp4, p.ihl = 6)},
-	{"UDP behind IPv4 options", EXPECT_PROTOCOL, 0,
+	{"UDP behind IPv4 options", EXPECT_UDP, 0,
 	 PACKET(udp4, p.ip_options = served_nops; p.ip_options_len = 8)},
 
 	/* VLAN tags. */
@@ -178,7 +207,7 @@ static struct served_case *served_table(size_t *cnt)
 	 PACKET(tcp4, served_tags(&p, 5, 0x8100))},
 	{"a tag of an unknown kind (0x9100)", EXPECT_NOT_IP, 0,
 	 PACKET(tcp4, served_tags(&p, 1, 0x9100))},
-	{"UDP behind two tags", EXPECT_PROTOCOL, 0, PACKET(udp4, served_tags(&p, 2, 0x8100))},
+	{"UDP behind two tags", EXPECT_UDP, 0, PACKET(udp4, served_tags(&p, 2, 0x8100))},
 	{"ARP behind a tag", EXPECT_NOT_IP, 0,
 	 PACKET(tcp4, served_tags(&p, 1, 0x8100); served_not_ip(&p, 0x0806, 28))},
 	{"nothing behind the tag's type", EXPECT_MALFORMED, ETH,
@@ -217,9 +246,9 @@ static struct served_case *served_table(size_t *cnt)
 		p.ip_options_len = 12)},
 	{"IPv4: reserved bit is no fragment", EXPECT_SERVED, 0,
 	 PACKET(tcp4, p.ip_reserved = true)},
-	{"IPv4: first fragment of UDP", EXPECT_PROTOCOL, 0,
+	{"IPv4: first fragment of UDP", EXPECT_UDP_FRAGMENT, 0,
 	 PACKET(udp4, p.df = false; p.mf = true)},
-	{"IPv4: last fragment of UDP", EXPECT_PROTOCOL, 0,
+	{"IPv4: last fragment of UDP", EXPECT_UDP_FRAGMENT, 0,
 	 PACKET(udp4, served_later_fragment4(&p, 185, false); p.protocol = 17)},
 
 	/* IPv6 fragments: by the fragment header's next header, and by nothing behind it. */
@@ -243,9 +272,9 @@ static struct served_case *served_table(size_t *cnt)
 		packet_push_ext(&p, PACKET_EXT_DSTOPTS, 8))},
 	{"IPv6: later fragment of destination options", EXPECT_PROTOCOL, 0,
 	 PACKET(tcp6, served_fragment6(&p, 181, false); p.protocol = PACKET_EXT_DSTOPTS)},
-	{"IPv6: first fragment of UDP", EXPECT_PROTOCOL, 0,
+	{"IPv6: first fragment of UDP", EXPECT_UDP_FRAGMENT, 0,
 	 PACKET(udp6, served_fragment6(&p, 0, true))},
-	{"IPv6: later fragment of UDP whose bytes look like anything", EXPECT_PROTOCOL, 0,
+	{"IPv6: later fragment of UDP whose bytes look like anything", EXPECT_UDP_FRAGMENT, 0,
 	 PACKET(udp6, served_fragment6(&p, 181, true))},
 	{"IPv6: fragment behind two tags", EXPECT_FRAGMENT, 0,
 	 PACKET(tcp6, served_tags(&p, 2, 0x8100); served_fragment6(&p, 181, true))},
@@ -270,7 +299,7 @@ static struct served_case *served_table(size_t *cnt)
 	 PACKET(tcp6, served_exts(&p, 8, PACKET_EXT_DSTOPTS); served_fragment6(&p, 1, true))},
 	{"four tags and eight extension headers", EXPECT_SERVED, 0,
 	 PACKET(tcp6, served_tags(&p, 4, 0x88a8); served_exts(&p, 8, PACKET_EXT_HOPOPTS))},
-	{"UDP behind hop-by-hop options", EXPECT_PROTOCOL, 0,
+	{"UDP behind hop-by-hop options", EXPECT_UDP, 0,
 	 PACKET(udp6, packet_push_ext(&p, PACKET_EXT_HOPOPTS, 8))},
 	{"extension header missing", EXPECT_MALFORMED, ETH + IP6,
 	 PACKET(tcp6, packet_push_ext(&p, PACKET_EXT_HOPOPTS, 8))},
@@ -293,16 +322,31 @@ static struct served_case *served_table(size_t *cnt)
 	 PACKET(tcp6, served_raw6(&p, 0, served_zeroes, sizeof(served_zeroes)))},
 
 	/* Other protocols over IP. */
-	{"UDP over IPv4", EXPECT_PROTOCOL, 0, PACKET(udp4, (void)p)},
-	{"UDP over IPv6", EXPECT_PROTOCOL, 0, PACKET(udp6, (void)p)},
+	{"UDP over IPv4", EXPECT_UDP, 0, PACKET(udp4, (void)p)},
+	{"UDP over IPv6", EXPECT_UDP, 0, PACKET(udp6, (void)p)},
 	{"ICMP", EXPECT_PROTOCOL, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 1)},
 	{"ICMPv6", EXPECT_PROTOCOL, 0, PACKET(tcp6, p.l4 = PACKET_L4_NONE; p.protocol = 58)},
 	{"ESP over IPv4", EXPECT_PROTOCOL, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 50)},
 	{"ESP over IPv6", EXPECT_PROTOCOL, 0, PACKET(tcp6, p.l4 = PACKET_L4_NONE; p.protocol = 50)},
 	{"AH over IPv4", EXPECT_PROTOCOL, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 51)},
-	{"GRE", EXPECT_PROTOCOL, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 47)},
+	{"GRE", EXPECT_GRE, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 47)},
 	{"SCTP", EXPECT_PROTOCOL, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 132)},
-	{"IP in IP", EXPECT_PROTOCOL, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 4)},
+	{"IP in IP", EXPECT_IPIP, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 4)},
+	{"UDP header cut: by the protocol alone", EXPECT_UDP, ETH + IP4 + 3, PACKET(udp4, (void)p)},
+	{"UDP over IPv6 without a byte of it", EXPECT_UDP, ETH + IP6, PACKET(udp6, (void)p)},
+	{"UDP that says less than its header", EXPECT_UDP, 0, PACKET(udp4, p.udp_len = 4)},
+	{"VXLAN", EXPECT_UDP, 0, PACKET(udp4, p.dport = 4789)},
+	{"GENEVE over IPv6", EXPECT_UDP, 0, PACKET(udp6, p.dport = 6081)},
+	{"GRE over IPv6", EXPECT_GRE, 0, PACKET(tcp6, p.l4 = PACKET_L4_NONE; p.protocol = 47)},
+	{"GRE: last fragment", EXPECT_GRE_FRAGMENT, 0,
+	 PACKET(tcp4, served_later_fragment4(&p, 185, false); p.protocol = 47)},
+	{"IPv6 in IPv4", EXPECT_IPIP, 0, PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 41)},
+	{"IPv6 in IPv6", EXPECT_IPIP, 0, PACKET(tcp6, p.l4 = PACKET_L4_NONE; p.protocol = 41)},
+	{"IPv4 in IPv6 behind destination options", EXPECT_IPIP, 0,
+	 PACKET(tcp6, p.l4 = PACKET_L4_NONE; p.protocol = 4;
+		packet_push_ext(&p, PACKET_EXT_DSTOPTS, 8))},
+	{"IPv6 in IPv6: later fragment", EXPECT_IPIP_FRAGMENT, 0,
+	 PACKET(tcp6, served_fragment6(&p, 181, true); p.protocol = 41)},
 	{"IPv4 protocol 44 is no IPv6 fragment", EXPECT_PROTOCOL, 0,
 	 PACKET(tcp4, p.l4 = PACKET_L4_NONE; p.protocol = 44)},
 	{"IPv4 protocol 0 is no IPv6 extension", EXPECT_PROTOCOL, 0,
@@ -345,6 +389,8 @@ static struct served_case *served_table(size_t *cnt)
 		abort();
 	*cnt = sizeof(rows) / sizeof(rows[0]);
 	memcpy(copy, rows, sizeof(rows));
+	for (size_t i = 0; i < *cnt; i++)
+		copy[i].expect = served_expect(rows[i].expect, serve);
 	return copy;
 }
 

@@ -123,14 +123,14 @@ static bool expect_run(struct rig *rig, const struct bpf_program *prog, const ui
 	return true;
 }
 
-/* Each row of the table through inline_egress; @reason < 0: as the row says. */
+/* Each row of the table through inline_egress; @reason < 0: as the row says of what is served now. */
 static void expect_table(struct rig *rig, int action, int reason)
 {
 	static uint8_t packet[PROG_TEST_BUF];
 	struct served_case *table;
 	size_t cnt;
 
-	table = served_table(&cnt);
+	table = served_table(rig->state->serve, &cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], packet, sizeof(packet));
 		bool ran = expect_run(
@@ -151,6 +151,18 @@ Test(inline_mode, egress_table)
 	rig_open(&rig);
 	rig_beat(&rig);
 	expect_table(&rig, 0, -1);
+}
+
+Test(inline_mode, egress_table_by_protocol)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	for (uint32_t serve = 1; serve < 16; serve++) {
+		rig.state->serve = serve;
+		rig_beat(&rig);
+		expect_table(&rig, 0, -1);
+	}
 }
 
 Test(inline_mode, egress_passes_what_is_not_served)
@@ -419,7 +431,7 @@ Test(inline_mode, served_leaves_by_the_tap_and_the_rest_by_the_wire)
 
 	lab_open(&lab);
 	lab_attach(&lab);
-	table = served_table(&cnt);
+	table = served_table(STEER_SERVE_TCP, &cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], v.packet, sizeof(v.packet));
 
@@ -445,7 +457,7 @@ Test(inline_mode, headers_outside_the_linear_part)
 
 	lab_open(&lab);
 	lab_attach(&lab);
-	table = served_table(&cnt);
+	table = served_table(STEER_SERVE_TCP, &cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		struct packet *p = &table[i].packet;
 		size_t len;

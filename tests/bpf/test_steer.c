@@ -23,6 +23,9 @@
 
 static const char *const counter_names[] = STEER_COUNTER_NAMES;
 
+/* What one chunk holds: frames up to it come in one descriptor. */
+#define FRAME_MAX 3840u
+
 struct rig {
 	struct steer_bpf *bpf;
 	struct steer_state *state;
@@ -75,6 +78,7 @@ static void rig_open(struct rig *rig)
 	rig_open_idle(rig);
 	rig->xsk = xsk_insert(rig, 0);
 	rig->state->serve = STEER_SERVE_TCP;
+	rig->state->frame_max = FRAME_MAX;
 	rig_beat(rig);
 }
 
@@ -150,7 +154,7 @@ Test(steer, table)
 	size_t cnt;
 
 	rig_open(&rig);
-	table = served_table(&cnt);
+	table = served_table(STEER_SERVE_TCP, &cnt);
 	cr_assert_geq(cnt, 60);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], frame, sizeof(frame));
@@ -160,6 +164,29 @@ Test(steer, table)
 		       case_reason(&table[i]), table[i].what);
 	}
 	free(table);
+}
+
+/* Every protocol by its own bit, whatever the others are. */
+Test(steer, table_by_protocol)
+{
+	static uint8_t frame[PROG_TEST_BUF];
+	struct rig rig;
+
+	rig_open(&rig);
+	for (uint32_t serve = 1; serve < 16; serve++) {
+		size_t cnt;
+		struct served_case *table = served_table(serve, &cnt);
+
+		rig.state->serve = serve;
+		for (size_t i = 0; i < cnt; i++) {
+			size_t len = served_case_build(&table[i], frame, sizeof(frame));
+
+			rig_beat(&rig);
+			expect(run(&rig, frame, len), is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS,
+			       case_reason(&table[i]), table[i].what);
+		}
+		free(table);
+	}
 }
 
 /*
@@ -174,7 +201,7 @@ Test(steer, table_with_headers_outside_the_linear_part)
 	size_t cnt, runs = 0;
 
 	rig_open(&rig);
-	table = served_table(&cnt);
+	table = served_table(STEER_SERVE_TCP, &cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], frame, sizeof(frame));
 
@@ -278,7 +305,7 @@ Test(steer, frame_in_several_buffers)
 	       "9000 bytes of UDP");
 }
 
-Test(steer, too_long_for_a_descriptor_passes_unless_all_is_served)
+Test(steer, too_long_passes_unless_all_is_served)
 {
 	const struct {
 		const char *what;
@@ -287,21 +314,21 @@ Test(steer, too_long_for_a_descriptor_passes_unless_all_is_served)
 		uint32_t serve;
 		int action, reason;
 	} table[] = {
-		{"TCP over IPv4, as long as a chunk holds", 3840, packet_tcp4(), STEER_SERVE_TCP,
+		{"TCP over IPv4, as long as the wire's longest", 3840, packet_tcp4(), STEER_SERVE_TCP,
 		 XDP_REDIRECT, STEER_REDIRECTED},
 		{"TCP over IPv4, a byte more", 3841, packet_tcp4(), STEER_SERVE_TCP,
 		 XDP_PASS, STEER_PASS_TOO_LONG},
-		{"TCP over IPv6, as long as a chunk holds", 3840, packet_tcp6(), STEER_SERVE_TCP,
+		{"TCP over IPv6, as long as the wire's longest", 3840, packet_tcp6(), STEER_SERVE_TCP,
 		 XDP_REDIRECT, STEER_REDIRECTED},
 		{"TCP over IPv6, a byte more", 3841, packet_tcp6(), STEER_SERVE_TCP,
 		 XDP_PASS, STEER_PASS_TOO_LONG},
-		{"behind a tag, as long as a chunk holds", 3840,
+		{"behind a tag, as long as the wire's longest", 3840,
 		 PACKET(tcp4, served_tags(&p, 1, 0x8100)), STEER_SERVE_TCP,
 		 XDP_REDIRECT, STEER_REDIRECTED},
 		{"behind a tag, a byte more", 3841,
 		 PACKET(tcp4, served_tags(&p, 1, 0x8100)), STEER_SERVE_TCP,
 		 XDP_PASS, STEER_PASS_TOO_LONG},
-		{"a fragment, as long as a chunk holds", 3840, PACKET(tcp4, p.df = false; p.mf = true),
+		{"a fragment, as long as the wire's longest", 3840, PACKET(tcp4, p.df = false; p.mf = true),
 		 STEER_SERVE_TCP, XDP_REDIRECT, STEER_REDIRECTED_FRAGMENT},
 		{"a fragment, a byte more", 3841, PACKET(tcp4, p.df = false; p.mf = true),
 		 STEER_SERVE_TCP, XDP_PASS, STEER_PASS_TOO_LONG},
@@ -309,7 +336,7 @@ Test(steer, too_long_for_a_descriptor_passes_unless_all_is_served)
 		 XDP_PASS, STEER_PASS_TOO_LONG},
 		{"not served: its own counter", 3841, packet_udp4(), STEER_SERVE_TCP,
 		 XDP_PASS, STEER_PASS_PROTOCOL},
-		{"all served, as long as a chunk holds", 3840, packet_tcp4(), STEER_SERVE_ALL,
+		{"all served, as long as the wire's longest", 3840, packet_tcp4(), STEER_SERVE_ALL,
 		 XDP_REDIRECT, STEER_REDIRECTED},
 		{"all served, a byte more", 3841, packet_tcp4(), STEER_SERVE_ALL,
 		 XDP_REDIRECT, STEER_REDIRECTED},
@@ -319,12 +346,27 @@ Test(steer, too_long_for_a_descriptor_passes_unless_all_is_served)
 	struct rig rig;
 
 	rig_open(&rig);
-	cr_assert_eq(STEER_FRAME_MAX, 3840);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		rig.state->serve = table[i].serve;
 		rig_beat(&rig);
 		expect(run_packet(&rig, stretched(table[i].packet, table[i].len)),
 		       table[i].action, table[i].reason, table[i].what);
+	}
+}
+
+Test(steer, too_long_is_as_the_daemon_says)
+{
+	static const uint32_t limits[] = { 300, 1522, 9022, 60000 };
+	struct rig rig;
+
+	rig_open(&rig);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		rig.state->frame_max = limits[i];
+		rig_beat(&rig);
+		expect(run_packet(&rig, stretched(packet_tcp4(), limits[i])), XDP_REDIRECT,
+		       STEER_REDIRECTED, "the longest");
+		expect(run_packet(&rig, stretched(packet_tcp4(), limits[i] + 1)), XDP_PASS,
+		       STEER_PASS_TOO_LONG, "a byte more");
 	}
 }
 
@@ -334,8 +376,9 @@ Test(steer, too_long_is_asked_before_the_socket)
 
 	rig_open_idle(&rig);
 	rig.state->serve = STEER_SERVE_TCP;
+	rig.state->frame_max = FRAME_MAX;
 	rig_beat(&rig);
-	expect(run_packet(&rig, stretched(packet_tcp4(), 3841)), XDP_PASS, STEER_PASS_TOO_LONG,
+	expect(run_packet(&rig, stretched(packet_tcp4(), FRAME_MAX + 1)), XDP_PASS, STEER_PASS_TOO_LONG,
 	       "too long and no socket");
 }
 
@@ -347,7 +390,7 @@ Test(steer, zeroed_maps_steer_nothing)
 	size_t cnt;
 
 	rig_open_idle(&rig);
-	table = served_table(&cnt);
+	table = served_table(STEER_SERVE_TCP, &cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], frame, sizeof(frame));
 
@@ -374,7 +417,8 @@ Test(steer, without_a_socket_served_packets_pass)
 
 	rig_open_idle(&rig);
 	rig.state->serve = STEER_SERVE_TCP;
-	table = served_table(&cnt);
+	rig.state->frame_max = FRAME_MAX;
+	table = served_table(STEER_SERVE_TCP, &cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], frame, sizeof(frame));
 		int reason = case_reason(&table[i]);
@@ -457,7 +501,7 @@ Test(steer, serve_all_steers_every_frame)
 	size_t cnt;
 
 	rig_open(&rig);
-	table = served_table(&cnt);
+	table = served_table(STEER_SERVE_TCP, &cnt);
 	for (int with_tcp = 0; with_tcp < 2; with_tcp++) {
 		rig.state->serve = STEER_SERVE_ALL | (with_tcp ? STEER_SERVE_TCP : 0);
 		for (size_t i = 0; i < cnt; i++) {
@@ -496,6 +540,7 @@ Test(steer, each_queue_has_its_own_socket)
 		   "numrxqueues 3 numtxqueues 3"))
 		cr_skip_test("no veth pair with three queues here");
 	rig.state->serve = STEER_SERVE_TCP;
+	rig.state->frame_max = FRAME_MAX;
 	xsk_insert(&rig, 1);
 	ctx.ingress_ifindex = if_nametoindex("sp0");
 	for (uint32_t queue = 0; queue < 3; queue++) {

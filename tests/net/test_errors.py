@@ -115,11 +115,11 @@ def tap_taken(lab):
                    [EXIT_FAILED], [tap])
 
 
-@test("MTU 9000 does not fit a frame: the number that would is said")
+@test("MTU 65535 is more than a TAP can have: the number that would do is said")
 def mtu_too_large(lab):
-    wire = Wire(lab, mtu=9000)
+    wire = Wire(lab, mtu=65535)
     expect_refusal(wire.host, [DAEMON, "--interface", wire.nic], [EXIT_FAILED, EXIT_NOT_SUPPORTED],
-                   [wire.nic, "9000", "mtu"])
+                   [wire.nic, "65535", f"ip link set {wire.nic} mtu 65521"])
 
 
 @test("the pin directory has none of our maps")
@@ -212,7 +212,10 @@ def usage(lab):
                  [*good, "--mode", "sideways"], [*good, "--xdp-mode", "hw"],
                  [*good, "--queues", "0"], [*good, "--queues", "many"],
                  [*good, "--merge", "sctp"], [*good, "--merge", ""], [*good, "--hold", "-1"],
-                 [*good, "--hold", "5ms"], [*good, "--tap", "a-name-far-too-long"],
+                 [*good, "--hold", "5ms"], [*good, "--merge", "none,udp"], [*good, "--idle", "5"],
+                 [*good, "--max-packets", "1"], [*good, "--max-bytes", "1M"],
+                 [*good, "--max-flows", "4,both"], [*good, "--min-payload", "-1"],
+                 [*good, "--pass-ports", "ssh"], [*good, "--adaptive", "maybe"], [*good, "--tap", "a-name-far-too-long"],
                  [*good, "--tap", "with/slash"], [*good, "--pinned", ""]):
         expect_refusal(wire.host, argv, [EXIT_USAGE], [])
 

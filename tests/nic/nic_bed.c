@@ -122,7 +122,7 @@ struct tap open_tap(void)
 					    .up = true };
 	struct tap tap;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 1), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 1, false), 0);
 	cr_assert_eq(netdev_set(tap.ifindex, &up), 0);
 	return tap;
 }

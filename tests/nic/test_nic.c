@@ -4,7 +4,6 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <linux/if_tun.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,8 +118,8 @@ Test(netdev, sets_up_an_interface)
 	const struct netdev_settings visible = { .up = true };
 	struct tap tap, other;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 1), 0);
-	cr_assert_eq(tap_open(&other, "sp%d", 1), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 1, false), 0);
+	cr_assert_eq(tap_open(&other, "sp%d", 1, false), 0);
 	cr_expect_eq(netdev_set(tap.ifindex, &hidden), 0);
 	cr_expect_eq(netdev_set(other.ifindex, &visible), 0);
 	cr_expect_eq(device(tap.name).mtu, 1300);
@@ -147,7 +146,7 @@ Test(tap, opens_and_leaves_nothing)
 	struct netdev dev;
 	struct tap tap;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 2), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 2, false), 0);
 	cr_expect_str_eq(tap.name, "sp0");
 	cr_expect_eq(tap.ifindex, if_nametoindex("sp0"));
 	cr_expect_eq(tap.queue_cnt, 2);
@@ -156,15 +155,31 @@ Test(tap, opens_and_leaves_nothing)
 	cr_expect_eq(netdev_open(&dev, "sp0"), -ENODEV);
 }
 
+/* What it says is what ethtool shows, and what the stack then leaves uncut. */
+Test(tap, offers_udp_offloads_where_asked)
+{
+	const uint32_t udp = TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM;
+	struct tap tap;
+
+	cr_assert_eq(tap_open(&tap, "sp%d", 1, true), 0);
+	cr_expect_eq(tap.offloads & ~udp, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
+	if ((tap.offloads & udp) != udp)
+		cr_skip_test("a kernel without UDP offloads of a TAP: 0x%x", tap.offloads);
+	run("ethtool -k sp0 | grep -q 'tx-udp-segmentation: on'");
+	run("ethtool -k sp0 | grep -q 'tx-udp_tnl-segmentation: on'");
+	run("ethtool -k sp0 | grep -q 'tx-udp_tnl-csum-segmentation: on'");
+	tap_close(&tap);
+}
+
 Test(tap, name_taken_is_eexist)
 {
 	struct tap tap, second;
 
-	cr_expect_eq(tap_open(&second, "nic", 1), -EEXIST, "by an interface of another kind");
-	cr_assert_eq(tap_open(&tap, "sp0", 1), 0);
-	cr_expect_eq(tap_open(&second, "sp0", 1), -EEXIST, "by another TAP");
+	cr_expect_eq(tap_open(&second, "nic", 1, false), -EEXIST, "by an interface of another kind");
+	cr_assert_eq(tap_open(&tap, "sp0", 1, false), 0);
+	cr_expect_eq(tap_open(&second, "sp0", 1, false), -EEXIST, "by another TAP");
 	tap_close(&tap);
-	cr_expect_eq(tap_open(&second, "sp0", 1), 0);
+	cr_expect_eq(tap_open(&second, "sp0", 1, false), 0);
 	tap_close(&second);
 }
 
@@ -172,10 +187,10 @@ Test(tap, what_cannot_be_is_einval)
 {
 	struct tap tap;
 
-	cr_expect_eq(tap_open(&tap, "longer-than-15-characters", 1), -EINVAL);
-	cr_expect_eq(tap_open(&tap, "a/b", 1), -EINVAL);
-	cr_expect_eq(tap_open(&tap, "sp0", 0), -EINVAL);
-	cr_expect_eq(tap_open(&tap, "sp0", TAP_QUEUES_MAX + 1), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "longer-than-15-characters", 1, false), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "a/b", 1, false), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "sp0", 0, false), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "sp0", TAP_QUEUES_MAX + 1, false), -EINVAL);
 }
 
 Test(tap, carries_both_ways)
@@ -231,6 +246,7 @@ Test(xsk, variants_as_asked)
 	config.variant = XSK_VARIANT_BUILT;
 	open_xsk(&xsk, &umem, &config);
 	cr_expect(!xsk.slices);
+	cr_expect_eq(xsk_frame_max(&xsk), xsk.multibuffer ? 18 * 3840 : 3840);
 	close_xsk(&xsk, &umem);
 
 	config.variant = XSK_VARIANT_SLICES;
@@ -239,6 +255,7 @@ Test(xsk, variants_as_asked)
 	if (err)
 		cr_skip_test("kernel without multi-buffer AF_XDP: %s", strerror(-err));
 	cr_expect(xsk.slices);
+	cr_expect(xsk.multibuffer);
 	close_xsk(&xsk, &umem);
 }
 

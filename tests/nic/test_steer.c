@@ -43,6 +43,7 @@ static struct steer_config steer_config(enum steer_xdp_mode mode)
 		.ifindex = device("nic").ifindex,
 		.mode = mode,
 		.serve = STEER_SERVE_ALL,
+		.frame_max = XSK_FRAME_MAX,
 	};
 }
 

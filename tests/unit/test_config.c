@@ -70,12 +70,50 @@ static const struct line lines[] = {
 	{ "hold with a blank", { "--interface=eth0", "--hold= 5" }, CONFIG_USAGE, "--hold: ' 5'" },
 	{ "hold with a sign", { "--interface=eth0", "--hold=+5" }, CONFIG_USAGE, "--hold: '+5'" },
 	{ "hold with a fraction", { "--interface=eth0", "--hold=1.5" }, CONFIG_USAGE, "'1.5'" },
-	{ "unknown protocol", { "--interface=eth0", "--merge=tcp,udp" }, CONFIG_USAGE,
-	  "--merge: 'tcp,udp' is not accepted; give tcp or none" },
+	{ "unknown protocol", { "--interface=eth0", "--merge=tcp,sctp" }, CONFIG_USAGE,
+	  "--merge: 'tcp,sctp' is not accepted; give a list of tcp, udp, vxlan, geneve, gre and ipip, or none" },
+	{ "protocol in capitals", { "--interface=eth0", "--merge=UDP" }, CONFIG_USAGE, "--merge: 'UDP'" },
+	{ "beginning of a protocol", { "--interface=eth0", "--merge=vx" }, CONFIG_USAGE, "--merge: 'vx'" },
 	{ "merge none and some", { "--interface=eth0", "--merge=none,tcp" }, CONFIG_USAGE,
 	  "--merge: 'none,tcp'" },
+	{ "merge some and none", { "--interface=eth0", "--merge=udp,none" }, CONFIG_USAGE,
+	  "--merge: 'udp,none'" },
 	{ "merge with an empty word", { "--interface=eth0", "--merge=tcp," }, CONFIG_USAGE, "'tcp,'" },
+	{ "merge with a blank", { "--interface=eth0", "--merge=tcp, udp" }, CONFIG_USAGE, "'tcp, udp'" },
 	{ "empty merge", { "--interface=eth0", "--merge=" }, CONFIG_USAGE, "--merge: ''" },
+	{ "idle without hold", { "--interface=eth0", "--idle=10" }, CONFIG_USAGE,
+	  "--idle: means nothing without --hold" },
+	{ "idle too long", { "--interface=eth0", "--hold=1", "--idle=1000001" }, CONFIG_USAGE,
+	  "--idle: '1000001' is not accepted; give microseconds from 0 to 1000000" },
+	{ "one packet is no superpacket", { "--interface=eth0", "--max-packets=1" }, CONFIG_USAGE,
+	  "--max-packets: '1' is not accepted; give a number from 2 to 512" },
+	{ "too many packets", { "--interface=eth0", "--max-packets=513" }, CONFIG_USAGE, "'513'" },
+	{ "no bytes", { "--interface=eth0", "--max-bytes=0" }, CONFIG_USAGE, "--max-bytes: '0'" },
+	{ "too many bytes", { "--interface=eth0", "--max-bytes=524281" }, CONFIG_USAGE,
+	  "--max-bytes: '524281' is not accepted; give a number from 100 to 524280" },
+	{ "bytes with a unit", { "--interface=eth0", "--max-bytes=64K" }, CONFIG_USAGE, "'64K'" },
+	{ "no flow", { "--interface=eth0", "--max-flows=0" }, CONFIG_USAGE,
+	  "--max-flows: '0' is not accepted; give a number from 1 to 4096" },
+	{ "too many flows", { "--interface=eth0", "--max-flows=4097,all" }, CONFIG_USAGE, "'4097,all'" },
+	{ "flows, and then?", { "--interface=eth0", "--max-flows=5,some" }, CONFIG_USAGE, "'5,some'" },
+	{ "flows and nothing", { "--interface=eth0", "--max-flows=5," }, CONFIG_USAGE, "'5,'" },
+	{ "all flows", { "--interface=eth0", "--max-flows=,all" }, CONFIG_USAGE, "',all'" },
+	{ "flows of many digits", { "--interface=eth0", "--max-flows=00000000000000000000001" },
+	  CONFIG_USAGE, "--max-flows" },
+	{ "payload that no packet has", { "--interface=eth0", "--min-payload=65536" }, CONFIG_USAGE,
+	  "--min-payload: '65536' is not accepted; give a number from 0 to 65535" },
+	{ "port 0", { "--interface=eth0", "--pass-ports=22,0" }, CONFIG_USAGE,
+	  "--pass-ports: '22,0' is not accepted; give up to 16 ports from 1 to 65535" },
+	{ "port too large", { "--interface=eth0", "--pass-ports=65536" }, CONFIG_USAGE, "'65536'" },
+	{ "port by name", { "--interface=eth0", "--pass-ports=ssh" }, CONFIG_USAGE, "'ssh'" },
+	{ "ports with an empty word", { "--interface=eth0", "--pass-ports=22," }, CONFIG_USAGE, "'22,'" },
+	{ "no ports", { "--interface=eth0", "--pass-ports=" }, CONFIG_USAGE, "--pass-ports: ''" },
+	{ "seventeen ports", { "--interface=eth0", "--pass-ports=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17" },
+	  CONFIG_USAGE, "up to 16 ports" },
+	{ "sixteen ports", { "--interface=eth0", "--pass-ports=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,65535" },
+	  CONFIG_RUN, NULL },
+	{ "adaptive, perhaps", { "--interface=eth0", "--adaptive=auto" }, CONFIG_USAGE,
+	  "--adaptive: 'auto' is not accepted; give on or off" },
 	{ "empty TAP name", { "--interface=eth0", "--tap=" }, CONFIG_USAGE, "--tap: ''" },
 	{ "TAP name too long", { "--interface=eth0", "--tap=abcdefghijklmnop" }, CONFIG_USAGE,
 	  "1 to 15 characters" },
@@ -114,8 +152,16 @@ Test(config, defaults)
 	cr_expect_null(config.pinned);
 	cr_expect_eq(config.xdp_mode, STEER_XDP_AUTO);
 	cr_expect_eq(config.queues, 0, "all");
-	cr_expect(config.merge_tcp);
-	cr_expect_eq(config.hold_us, 0);
+	cr_expect_eq(config.gro.merge, GRO_MERGE_TCP);
+	cr_expect_eq(config.gro.hold_ns, 0);
+	cr_expect_eq(config.gro.idle_ns, 0);
+	cr_expect_eq(config.gro.max_packets, GRO_MAX_PACKETS);
+	cr_expect_eq(config.gro.max_bytes, 65535);
+	cr_expect_eq(config.gro.flows, CONFIG_FLOWS_MAX);
+	cr_expect_not(config.gro.flush_all_when_full);
+	cr_expect_eq(config.gro.min_payload, 0);
+	cr_expect_eq(config.gro.pass_ports[0], 0);
+	cr_expect_not(config.gro.adaptive);
 	cr_expect_eq(config.transmit, XSK_VARIANT_AUTO);
 	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
 }
@@ -134,8 +180,8 @@ Test(config, values)
 	cr_expect_str_eq(config.pinned, "/sys/fs/bpf/x");
 	cr_expect_eq(config.xdp_mode, STEER_XDP_GENERIC);
 	cr_expect_eq(config.queues, 3);
-	cr_expect_not(config.merge_tcp);
-	cr_expect_eq(config.hold_us, 250);
+	cr_expect_eq(config.gro.merge, 0);
+	cr_expect_eq(config.gro.hold_ns, 250000);
 	cr_expect_eq(config.transmit, XSK_VARIANT_SLICES);
 	cr_expect_eq(config.log_level, LOG_LEVEL_WARNING);
 }
@@ -146,10 +192,62 @@ Test(config, the_last_one_counts)
 
 	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){
 		"--interface=a", "--queues=2", "--queues=all", "--interface=b", "--merge=none",
-		"--merge=tcp" }), CONFIG_RUN);
+		"--merge=tcp", "--max-flows=9,all", "--max-flows=9", "--pass-ports=1,2",
+		"--pass-ports=443" }), CONFIG_RUN);
 	cr_expect_str_eq(config.interface, "b");
 	cr_expect_eq(config.queues, 0);
-	cr_expect(config.merge_tcp);
+	cr_expect_eq(config.gro.merge, GRO_MERGE_TCP);
+	cr_expect_not(config.gro.flush_all_when_full);
+	cr_expect_eq(config.gro.pass_ports[0], 443);
+	cr_expect_eq(config.gro.pass_ports[1], 0, "of the earlier list nothing is left");
+}
+
+Test(config, conditions)
+{
+	struct config config;
+
+	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){
+		"--interface=a", "--hold=100", "--idle=20", "--max-packets=44", "--max-bytes=200000",
+		"--max-flows=128,all", "--min-payload=64", "--pass-ports=22,8080", "--adaptive=on" }),
+		CONFIG_RUN, "%s", config.error);
+	cr_expect_eq(config.gro.idle_ns, 20000);
+	cr_expect_eq(config.gro.max_packets, 44);
+	cr_expect_eq(config.gro.max_bytes, 200000);
+	cr_expect_eq(config.gro.flows, 128);
+	cr_expect(config.gro.flush_all_when_full);
+	cr_expect_eq(config.gro.min_payload, 64);
+	cr_expect_eq(config.gro.pass_ports[0], 22);
+	cr_expect_eq(config.gro.pass_ports[1], 8080);
+	cr_expect_eq(config.gro.pass_ports[2], 0);
+	cr_expect(config.gro.adaptive);
+}
+
+/* Served is decided by the outer protocol alone; TCP is always. */
+Test(config, merging_and_what_has_to_come_our_way)
+{
+	static const struct {
+		const char *list;
+		uint32_t merge, serve;
+	} cases[] = {
+		{ "none", 0, STEER_SERVE_TCP },
+		{ "tcp", GRO_MERGE_TCP, STEER_SERVE_TCP },
+		{ "udp", GRO_MERGE_UDP, STEER_SERVE_TCP | STEER_SERVE_UDP },
+		{ "vxlan", GRO_MERGE_VXLAN, STEER_SERVE_TCP | STEER_SERVE_UDP },
+		{ "geneve,tcp", GRO_MERGE_GENEVE | GRO_MERGE_TCP, STEER_SERVE_TCP | STEER_SERVE_UDP },
+		{ "gre", GRO_MERGE_GRE, STEER_SERVE_TCP | STEER_SERVE_GRE },
+		{ "tcp,ipip,tcp", GRO_MERGE_TCP | GRO_MERGE_IPIP, STEER_SERVE_TCP | STEER_SERVE_IPIP },
+		{ "tcp,udp,vxlan,geneve,gre,ipip", GRO_MERGE_ALL,
+		  STEER_SERVE_TCP | STEER_SERVE_UDP | STEER_SERVE_GRE | STEER_SERVE_IPIP },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config config;
+
+		cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){ "--interface=a", "--merge",
+								      cases[i].list }), CONFIG_RUN);
+		cr_expect_eq(config.gro.merge, cases[i].merge, "%s", cases[i].list);
+		cr_expect_eq(config_serve(config.gro.merge), cases[i].serve, "%s", cases[i].list);
+	}
 }
 
 Test(config, an_overlong_value_does_not_burst_the_message)

@@ -76,7 +76,7 @@ static struct bed *deliver_one_superpacket(void)
 		p.ip_id++;
 	}
 	gro_burst_end(&bed->gro, 0);
-	cr_assert_eq(deliver_ready(&bed->deliver, &bed->gro), 1);
+	cr_assert_eq(deliver_ready(&bed->deliver, &bed->gro), PACKETS);
 	return bed;
 }
 

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "daemon/stats.h"
+#include "frontend/tap.h"
 
 /* The schema, spelled out once more: readers outside depend on it. */
 static const char *const flat_names[] = {
-	"rx_packets", "rx_bytes", "rx_superpackets", "rx_segments", "rx_delivered_packets",
+	"rx_packets", "rx_bytes", "rx_superpackets", "rx_segments", "rx_big_superpackets", "rx_delivered_packets",
 	"rx_delivered_bytes", "rx_held_packets", "rx_cut_again", "rx_checksum_errors", "tap_packets",
 	"tap_bytes", "tx_superpackets", "tx_segments", "tx_ordinary", "tx_bytes", "tx_descriptors",
 	"tx_wakeups", "tx_pauses", "tx_waiting", "polls", "frames_total", "frames_free",
@@ -36,6 +37,12 @@ static uint64_t number(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(value);
 }
 
+static const struct gro_config gro = {
+	.flows = 128, .max_packets = 44, .max_bytes = 200000, .min_payload = 64, .hold_ns = 50000,
+	.idle_ns = 20000, .merge = GRO_MERGE_TCP | GRO_MERGE_VXLAN, .pass_ports = { 22, 8080 },
+	.flush_all_when_full = true, .adaptive = true,
+};
+
 /* Two queues, the second hung if asked for. */
 static json_t *render(bool hung)
 {
@@ -52,8 +59,8 @@ static json_t *render(bool hung)
 		.tap = "sp-veth0",
 		.xdp_mode = "native",
 		.xdp_why = "the driver can",
-		.merge_tcp = true,
-		.hold_us = 50,
+		.gro = &gro,
+		.tap_offloads = TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO,
 		.has_inline = true,
 		.queues = queues,
 		.queue_cnt = 2,
@@ -117,7 +124,7 @@ Test(stats, the_schema_of_a_daemon)
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "tap")), "sp-veth0");
 	cr_expect_str_eq(json_string_value(json_object_get(xdp, "mode")), "native");
 	cr_expect_str_eq(json_string_value(json_object_get(xdp, "why")), "the driver can");
-	cr_assert_eq(json_array_size(merge), 1);
+	cr_assert_eq(json_array_size(merge), 2);
 	cr_expect_str_eq(json_string_value(json_array_get(merge, 0)), "tcp");
 	cr_expect_eq(number(daemon, "hold_us"), 50);
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "ok");
@@ -152,7 +159,7 @@ Test(stats, the_schema_of_a_queue)
 Test(stats, each_counter_under_its_own_name)
 {
 	struct stats_queue queue = { .counters = { .rx_packets = 1, .tx_drop_vnet = 2, .polls = 3 } };
-	struct stats_daemon daemon = { .queues = &queue, .queue_cnt = 1 };
+	struct stats_daemon daemon = { .gro = &gro, .queues = &queue, .queue_cnt = 1 };
 	json_t *json, *one;
 
 	queue.counters.flushes[GRO_BURST_END] = 4;
@@ -192,9 +199,40 @@ Test(stats, one_hung_worker_degrades_the_daemon)
 	json_decref(daemon);
 }
 
+static void expect_strings(const json_t *array, const char *const *strings, size_t cnt)
+{
+	cr_assert_eq(json_array_size(array), cnt);
+	for (size_t i = 0; i < cnt; i++)
+		cr_expect_str_eq(json_string_value(json_array_get(array, i)), strings[i]);
+}
+
+Test(stats, what_is_merged_and_the_conditions_of_flushing)
+{
+	static const char *const merge[] = { "tcp", "vxlan" };
+	static const char *const offloads[] = { "tx-checksumming", "tx-udp-segmentation",
+						"tx-udp_tnl-segmentation" };
+	json_t *daemon = render(false);
+	const json_t *conditions = json_object_get(daemon, "conditions");
+	const json_t *ports = json_object_get(conditions, "pass_ports");
+
+	expect_strings(json_object_get(daemon, "merge"), merge, ARRAY_SIZE(merge));
+	expect_strings(json_object_get(daemon, "tap_offloads"), offloads, ARRAY_SIZE(offloads));
+	cr_expect_eq(number(daemon, "hold_us"), 50);
+	cr_expect_eq(number(conditions, "idle_us"), 20);
+	cr_expect_eq(number(conditions, "max_packets"), 44);
+	cr_expect_eq(number(conditions, "max_bytes"), 200000);
+	cr_expect_eq(number(conditions, "max_flows"), 128);
+	cr_expect_str_eq(json_string_value(json_object_get(conditions, "when_full")), "all");
+	cr_expect_eq(number(conditions, "min_payload"), 64);
+	cr_assert_eq(json_array_size(ports), 2);
+	cr_expect_eq(json_integer_value(json_array_get(ports, 1)), 8080);
+	cr_expect(json_is_true(json_object_get(conditions, "adaptive")));
+	json_decref(daemon);
+}
+
 Test(stats, port_mode_has_no_tc_programs)
 {
-	struct stats_daemon daemon = { .has_inline = false };
+	struct stats_daemon daemon = { .gro = &gro };
 	json_t *json = stats_json(&daemon);
 
 	cr_expect_null(json_object_get(json, "inline"));
@@ -203,7 +241,8 @@ Test(stats, port_mode_has_no_tc_programs)
 
 Test(stats, merging_nothing_is_an_empty_list)
 {
-	struct stats_daemon daemon = { .merge_tcp = false };
+	static const struct gro_config nothing;
+	struct stats_daemon daemon = { .gro = &nothing };
 	json_t *json = stats_json(&daemon);
 
 	cr_expect(json_is_array(json_object_get(json, "merge")));

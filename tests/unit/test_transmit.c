@@ -17,6 +17,8 @@
 #define MSS 1448u
 #define MTU 1500u
 #define FRAME_MAX (MTU + 14)
+#define JUMBO_MTU 9000u
+#define JUMBO_MSS 8948u
 
 /* ---- the stand-in for the socket ---- */
 
@@ -104,9 +106,14 @@ static void complete_addr(uint64_t addr)
 /* Reads the oldest cnt descriptors late, then completes them; in reverse where asked. */
 static void wire_send(struct bed *bed, struct wire *wire, uint32_t cnt, bool reverse)
 {
+	uint32_t chain = 0;
+
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct xdp_desc *desc = &wire->held[i];
 		uint64_t border = desc->addr / UMEM_CHUNK_LEN;
+
+		chain = i && wire->held[i - 1].options & XDP_PKT_CONTD ? chain + 1 : 1;
+		cr_assert_leq(chain, XSK_CHAIN_MAX, "the kernel drops the packet");
 
 		cr_assert(desc->addr + desc->len <= bed->umem.area_len);
 		cr_assert(desc->len > 0 && desc->len <= UMEM_CHUNK_LEN);
@@ -135,12 +142,12 @@ static uint32_t build(uint8_t *buf, size_t room, uint32_t payload_len, uint32_t 
 	return (uint32_t)packet_build(&p, buf, room, NULL);
 }
 
-static struct gso_request request_of(uint32_t payload_len)
+static struct gso_request request_of(uint32_t payload_len, uint32_t mss)
 {
 	return (struct gso_request){
-		.type = payload_len > MSS ? GSO_TCPV4 : GSO_NONE,
+		.type = payload_len > mss ? GSO_TCPV4 : GSO_NONE,
 		.needs_csum = true,
-		.size = payload_len > MSS ? MSS : 0,
+		.size = payload_len > mss ? (uint16_t)mss : 0,
 		.csum_start = 34,
 		.csum_offset = 16,
 	};
@@ -148,14 +155,14 @@ static struct gso_request request_of(uint32_t payload_len)
 
 /* The same packet through the engine alone, in memory of its own: what must be on the wire. */
 static uint32_t expected_bytes(uint8_t *out, const uint8_t *packet, uint32_t len,
-			       const struct gso_request *request)
+			       const struct gso_request *request, uint32_t mtu)
 {
 	uint8_t *copy = malloc(len), slot[HEADER_SLOT_LEN];
 	uint32_t at = 0;
 	struct gso gso;
 
 	memcpy(copy, packet, len);
-	if (gso_open(&gso, request, copy, len, FRAME_MAX, HEADER_CSUM_FULL) == GSO_ORDINARY) {
+	if (gso_open(&gso, request, copy, len, mtu + 14, HEADER_CSUM_FULL) == GSO_ORDINARY) {
 		gso_complete(request, copy, len);
 		memcpy(out, copy, len);
 		free(copy);
@@ -178,6 +185,7 @@ static uint32_t expected_bytes(uint8_t *out, const uint8_t *packet, uint32_t len
  */
 static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, bool reverse)
 {
+	const uint32_t mss = bed->transmit.mtu - (MTU - MSS);
 	static uint8_t packet[UMEM_SUPERPACKET_ROOM];
 	uint8_t *expected = malloc(cnt * 80000u);
 	struct wire wire = { .bytes = malloc(cnt * 80000u) };
@@ -191,11 +199,12 @@ static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, b
 		transmit_resume(&bed->transmit);
 		buffer = sent < cnt ? transmit_buffer(&bed->transmit) : NULL;
 		if (buffer) {
-			struct gso_request request = request_of(payload_lens[sent]);
+			struct gso_request request = request_of(payload_lens[sent], mss);
 			uint32_t len = build(packet, sizeof packet, payload_lens[sent], sent * 100000);
 
 			memcpy(buffer, packet, len);
-			expected_len += expected_bytes(expected + expected_len, packet, len, &request);
+			expected_len += expected_bytes(expected + expected_len, packet, len, &request,
+						       bed->transmit.mtu);
 			transmit_packet(&bed->transmit, &request, len);
 			sent++;
 		}
@@ -247,6 +256,62 @@ Test(transmit, built_frames)
 	free_bed(bed);
 }
 
+/* Jumbo segments and packets do not fit a frame: they go as slices through a socket for built ones. */
+static const uint32_t jumbo[] = { 64000, 0, 8948, 8949, 4030, 4031, 4100, 3000, 65000, 8948, 100, 20000 };
+
+static void carry_jumbo(bool slices, bool unaligned)
+{
+	struct bed *bed = make_bed(slices, unaligned, slices ? 1024 : 128);
+
+	transmit_set_mtu(&bed->transmit, JUMBO_MTU);
+	carry(bed, jumbo, ARRAY_SIZE(jumbo), false);
+	free_bed(bed);
+}
+
+Test(transmit, jumbo_between_built_frames)
+{
+	carry_jumbo(false, true);
+	carry_jumbo(false, false);
+}
+
+Test(transmit, jumbo_between_slices)
+{
+	carry_jumbo(true, true);
+	carry_jumbo(true, false);
+}
+
+/* The longest MTU of all, at every place within a chunk: never more descriptors than a packet may have. */
+Test(transmit, longest_packets_keep_to_the_longest_chain)
+{
+	static const uint32_t longest[] = { 65400, 100, 65400, 1, 65400, 2000, 65400, 3000, 65400, 65400 };
+
+	for (int slices = 0; slices <= 1; slices++)
+		for (int unaligned = 0; unaligned <= 1; unaligned++) {
+			struct bed *bed = make_bed(slices, unaligned, 128);
+
+			transmit_set_mtu(&bed->transmit, 65521);
+			carry(bed, longest, ARRAY_SIZE(longest), false);
+			free_bed(bed);
+		}
+}
+
+/* What a chunk holds to the byte is built, a byte more is not. */
+Test(transmit, built_up_to_a_chunk)
+{
+	for (uint32_t len = UMEM_CHUNK_LEN - 1; len <= UMEM_CHUNK_LEN + 1; len++) {
+		struct bed *bed = make_bed(false, true, 128);
+		struct gso_request request = { .type = GSO_NONE };
+		uint8_t *buffer = transmit_buffer(&bed->transmit);
+
+		transmit_set_mtu(&bed->transmit, JUMBO_MTU);
+		cr_assert_eq(build(buffer, UMEM_SUPERPACKET_ROOM, len - 54, 0), len);
+		transmit_packet(&bed->transmit, &request, len);
+		cr_expect_eq(bed->transmit.outstanding, len > UMEM_CHUNK_LEN ? 2 : 1, "%u bytes", len);
+		cr_expect_eq(bed->umem.slots.used, len > UMEM_CHUNK_LEN ? 0 : 1, "%u bytes", len);
+		free_bed(bed);
+	}
+}
+
 Test(transmit, completions_out_of_order)
 {
 	struct bed *bed = make_bed(true, true, 1024);
@@ -271,7 +336,7 @@ Test(transmit, waits_whole_and_resumes)
 	struct bed *bed = make_bed(true, true, 1024);
 	uint8_t *buffer;
 	uint32_t len;
-	struct gso_request request = request_of(64000);
+	struct gso_request request = request_of(64000, MSS);
 
 	for (int i = 0; i < 2; i++) {
 		buffer = transmit_buffer(&bed->transmit);
@@ -304,7 +369,7 @@ Test(transmit, waits_whole_and_resumes)
 Test(transmit, nothing_is_free_before_the_last_completion)
 {
 	struct bed *bed = make_bed(true, true, 1024);
-	struct gso_request request = request_of(64000);
+	struct gso_request request = request_of(64000, MSS);
 	uint8_t *buffer = transmit_buffer(&bed->transmit);
 	uint32_t len = build(buffer, UMEM_SUPERPACKET_ROOM, 64000, 0);
 
@@ -380,7 +445,7 @@ Test(transmit, drops_are_counted_and_take_nothing)
 {
 	struct bed *bed = make_bed(true, true, 1024);
 	struct gso_request too_long = { .type = GSO_NONE };
-	struct gso_request malformed = request_of(64000);
+	struct gso_request malformed = request_of(64000, MSS);
 	uint8_t *buffer = transmit_buffer(&bed->transmit);
 	uint32_t len = build(buffer, UMEM_SUPERPACKET_ROOM, 3000, 0);
 

@@ -24,9 +24,22 @@ const char config_help[] =
 	"                         pinned in DIR\n"
 	"      --xdp-mode MODE    native, generic or auto: native, else generic (default)\n"
 	"      --queues N         serve NIC queues 0 to N-1, or all (default)\n"
-	"      --merge LIST       protocols to merge: tcp (default), or none\n"
+	"      --merge LIST       what is merged: tcp (default), udp, vxlan, geneve, gre,\n"
+	"                         ipip, with commas between; or none. With gre or ipip\n"
+	"                         you say that this host terminates those tunnels\n"
 	"      --hold MICROSEC    longest a packet is held across bursts; 0 (default): to\n"
 	"                         the end of its burst\n"
+	"      --idle MICROSEC    with --hold: flush all when nothing came for this long;\n"
+	"                         0 (default): never for that\n"
+	"      --max-packets N    of a superpacket, 2 to 512 (default)\n"
+	"      --max-bytes N      of a superpacket, at most 65535 (default); beyond it, to\n"
+	"                         524280: TCP over IPv6 as BIG TCP\n"
+	"      --max-flows N      flows held at the same time, at most 4096 (default); then\n"
+	"                         the oldest is flushed; N,all: all are\n"
+	"      --min-payload N    packets with less payload pass untouched; default 0\n"
+	"      --pass-ports LIST  up to 16 TCP or UDP ports that pass untouched\n"
+	"      --adaptive on|off  leave flows alone for a while whose merging keeps failing;\n"
+	"                         default off\n"
 	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
 	"                         segments copied together; auto: the faster (default)\n"
 	"  -v, --verbose          say more\n"
@@ -38,7 +51,8 @@ const char config_help[] =
 	"Exit codes: 0 ok, 1 failed, 2 usage, 5 no permission, 6 not supported.\n";
 
 enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_MERGE,
-       OPT_HOLD, OPT_TRANSMIT };
+       OPT_HOLD, OPT_IDLE, OPT_MAX_PACKETS, OPT_MAX_BYTES, OPT_MAX_FLOWS, OPT_MIN_PAYLOAD,
+       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_TRANSMIT };
 
 static const struct option options[] = {
 	{ "interface", required_argument, NULL, OPT_INTERFACE },
@@ -49,6 +63,13 @@ static const struct option options[] = {
 	{ "queues", required_argument, NULL, OPT_QUEUES },
 	{ "merge", required_argument, NULL, OPT_MERGE },
 	{ "hold", required_argument, NULL, OPT_HOLD },
+	{ "idle", required_argument, NULL, OPT_IDLE },
+	{ "max-packets", required_argument, NULL, OPT_MAX_PACKETS },
+	{ "max-bytes", required_argument, NULL, OPT_MAX_BYTES },
+	{ "max-flows", required_argument, NULL, OPT_MAX_FLOWS },
+	{ "min-payload", required_argument, NULL, OPT_MIN_PAYLOAD },
+	{ "pass-ports", required_argument, NULL, OPT_PASS_PORTS },
+	{ "adaptive", required_argument, NULL, OPT_ADAPTIVE },
 	{ "transmit", required_argument, NULL, OPT_TRANSMIT },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -169,34 +190,135 @@ static bool parse_queues(struct config *config, const char *value)
 	return true;
 }
 
-/* A comma list of protocols; "none" stands alone. */
+const char *const config_merge_names[CONFIG_MERGE_CNT] = { "tcp", "udp", "vxlan", "geneve", "gre",
+							   "ipip" };
+_Static_assert(GRO_MERGE_ALL == (1u << CONFIG_MERGE_CNT) - 1 && GRO_MERGE_IPIP == 1u << 5,
+	       "the names above are in the order of the bits");
+
+/* The bit of one of the names, 0: it is none. */
+static uint32_t merge_bit(const char *word, size_t len)
+{
+	for (uint32_t i = 0; i < CONFIG_MERGE_CNT; i++)
+		if (strlen(config_merge_names[i]) == len && !memcmp(config_merge_names[i], word, len))
+			return 1u << i;
+	return 0;
+}
+
+/* A comma list; "none" stands alone. */
 static bool parse_merge(struct config *config, const char *value)
 {
-	bool none = false, tcp = false;
+	const char *word = value;
 
-	for (const char *word = value;;) {
+	config->gro.merge = 0;
+	while (strcmp(value, "none")) {
 		size_t len = strcspn(word, ",");
+		uint32_t bit = merge_bit(word, len);
 
-		if (len == 3 && !memcmp(word, "tcp", 3))
-			tcp = true;
-		else if (len == 4 && !memcmp(word, "none", 4))
-			none = true;
-		else
-			return refuse(config, "merge", value, "tcp or none");
+		if (!bit)
+			return refuse(config, "merge", value,
+				      "a list of tcp, udp, vxlan, geneve, gre and ipip, or none");
+		config->gro.merge |= bit;
 		if (!word[len])
 			break;
 		word += len + 1;
 	}
-	if (none && tcp)
-		return refuse(config, "merge", value, "tcp or none");
-	config->merge_tcp = tcp;
 	return true;
 }
 
-static bool parse_hold(struct config *config, const char *value)
+uint32_t config_serve(uint32_t merge)
 {
-	if (!parse_number(value, 0, CONFIG_HOLD_MAX_US, &config->hold_us))
-		return refuse(config, "hold", value, "microseconds from 0 to 1000000");
+	uint32_t serve = STEER_SERVE_TCP;
+
+	if (merge & (GRO_MERGE_UDP | GRO_MERGE_VXLAN | GRO_MERGE_GENEVE))
+		serve |= STEER_SERVE_UDP;
+	if (merge & GRO_MERGE_GRE)
+		serve |= STEER_SERVE_GRE;
+	if (merge & GRO_MERGE_IPIP)
+		serve |= STEER_SERVE_IPIP;
+	return serve;
+}
+
+static bool parse_microseconds(struct config *config, const char *option, const char *value,
+			       uint64_t *ns)
+{
+	uint32_t us;
+
+	if (!parse_number(value, 0, CONFIG_HOLD_MAX_US, &us))
+		return refuse(config, option, value, "microseconds from 0 to 1000000");
+	*ns = us * 1000ull;
+	return true;
+}
+
+static bool parse_max_packets(struct config *config, const char *value)
+{
+	if (!parse_number(value, 2, GRO_MAX_PACKETS, &config->gro.max_packets))
+		return refuse(config, "max-packets", value, "a number from 2 to 512");
+	return true;
+}
+
+/* Below an IPv6 header with its TCP header nothing could ever be merged. */
+#define MAX_BYTES_LEAST 100u
+
+static bool parse_max_bytes(struct config *config, const char *value)
+{
+	if (!parse_number(value, MAX_BYTES_LEAST, GRO_BIG_BYTES_MAX, &config->gro.max_bytes))
+		return refuse(config, "max-bytes", value, "a number from 100 to 524280");
+	return true;
+}
+
+static bool parse_max_flows(struct config *config, const char *value)
+{
+	size_t len = strcspn(value, ",");
+	char number[16];
+
+	config->gro.flush_all_when_full = !strcmp(value + len, ",all");
+	if ((value[len] && !config->gro.flush_all_when_full) || len >= sizeof number)
+		goto wrong;
+	memcpy(number, value, len);
+	number[len] = '\0';
+	if (parse_number(number, 1, CONFIG_FLOWS_MAX, &config->gro.flows))
+		return true;
+wrong:
+	return refuse(config, "max-flows", value, "a number from 1 to 4096, or such a number and ',all'");
+}
+
+static bool parse_min_payload(struct config *config, const char *value)
+{
+	if (!parse_number(value, 0, UINT16_MAX, &config->gro.min_payload))
+		return refuse(config, "min-payload", value, "a number from 0 to 65535");
+	return true;
+}
+
+static bool parse_pass_ports(struct config *config, const char *value)
+{
+	const char *word = value;
+
+	memset(config->gro.pass_ports, 0, sizeof config->gro.pass_ports);
+	for (uint32_t i = 0; i < GRO_PASS_PORTS; i++) {
+		size_t len = strcspn(word, ",");
+		char number[8] = "";
+		uint32_t port;
+
+		if (len < sizeof number)
+			memcpy(number, word, len);
+		if (!parse_number(number, 1, UINT16_MAX, &port))
+			break;
+		config->gro.pass_ports[i] = (uint16_t)port;
+		if (!word[len])
+			return true;
+		word += len + 1;
+	}
+	return refuse(config, "pass-ports", value, "up to 16 ports from 1 to 65535, with commas between");
+}
+
+static bool parse_adaptive(struct config *config, const char *value)
+{
+	static const char *const words[] = { "off", "on", NULL };
+	int on = word_index(value, words);
+
+	if (on < 0)
+		return refuse(config, "adaptive", value, "on or off");
+	config->gro.adaptive = on;
 	return true;
 }
 
@@ -231,7 +353,21 @@ static bool parse_option(struct config *config, int option, const char *value)
 	case OPT_MERGE:
 		return parse_merge(config, value);
 	case OPT_HOLD:
-		return parse_hold(config, value);
+		return parse_microseconds(config, "hold", value, &config->gro.hold_ns);
+	case OPT_IDLE:
+		return parse_microseconds(config, "idle", value, &config->gro.idle_ns);
+	case OPT_MAX_PACKETS:
+		return parse_max_packets(config, value);
+	case OPT_MAX_BYTES:
+		return parse_max_bytes(config, value);
+	case OPT_MAX_FLOWS:
+		return parse_max_flows(config, value);
+	case OPT_MIN_PAYLOAD:
+		return parse_min_payload(config, value);
+	case OPT_PASS_PORTS:
+		return parse_pass_ports(config, value);
+	case OPT_ADAPTIVE:
+		return parse_adaptive(config, value);
 	case OPT_TRANSMIT:
 		return parse_transmit(config, value);
 	case 'v':
@@ -264,12 +400,45 @@ static enum config_verdict usage(struct config *config, const char *what, const 
 	return CONFIG_USAGE;
 }
 
+static void set_defaults(struct config *config)
+{
+	*config = (struct config){
+		.gro = { .flows = CONFIG_FLOWS_MAX, .max_packets = GRO_MAX_PACKETS, .max_bytes = 65535,
+			 .merge = GRO_MERGE_TCP },
+		.log_level = LOG_LEVEL_INFO,
+	};
+}
+
+/* What only the whole line can tell. */
+static enum config_verdict check_line(struct config *config, int argc, char **argv)
+{
+	if (optind < argc && !config->interface) {
+		snprintf(config->error, sizeof config->error,
+			 "unexpected argument '%.64s'; did you mean --interface %.64s?",
+			 argv[optind], argv[optind]);
+		return CONFIG_USAGE;
+	}
+	if (optind < argc)
+		return usage(config, "unexpected argument", argv[optind]);
+	if (!config->interface) {
+		snprintf(config->error, sizeof config->error,
+			 "no interface given; try superpacketd --interface IF, see 'ip link'");
+		return CONFIG_USAGE;
+	}
+	if (config->gro.idle_ns && !config->gro.hold_ns) {
+		snprintf(config->error, sizeof config->error,
+			 "--idle: means nothing without --hold: packets are held to the end of a burst");
+		return CONFIG_USAGE;
+	}
+	return CONFIG_RUN;
+}
+
 enum config_verdict config_parse(struct config *config, int argc, char **argv)
 {
 	char letter[3];
 	int option;
 
-	*config = (struct config){ .merge_tcp = true, .log_level = LOG_LEVEL_INFO };
+	set_defaults(config);
 	optind = 0; /* glibc: begin anew; the tests parse many lines */
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":hVvq", options, NULL)) != -1) {
@@ -285,20 +454,7 @@ enum config_verdict config_parse(struct config *config, int argc, char **argv)
 		if (!parse_option(config, option, optarg))
 			return CONFIG_USAGE;
 	}
-	if (optind < argc && !config->interface) {
-		snprintf(config->error, sizeof config->error,
-			 "unexpected argument '%.64s'; did you mean --interface %.64s?",
-			 argv[optind], argv[optind]);
-		return CONFIG_USAGE;
-	}
-	if (optind < argc)
-		return usage(config, "unexpected argument", argv[optind]);
-	if (!config->interface) {
-		snprintf(config->error, sizeof config->error,
-			 "no interface given; try superpacketd --interface IF, see 'ip link'");
-		return CONFIG_USAGE;
-	}
-	return CONFIG_RUN;
+	return check_line(config, argc, argv);
 }
 
 void config_tap_name(char name[IFNAMSIZ], const char *interface, uint32_t ifindex)

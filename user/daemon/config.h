@@ -8,12 +8,17 @@
 
 #include <net/if.h>
 
+#include "engine/gro.h"
 #include "log.h"
 #include "nic/steer.h"
 #include "nic/xsk.h"
 
 /* Longest --hold: beyond a second a held packet has been sent again by its sender long since. */
 #define CONFIG_HOLD_MAX_US 1000000u
+
+/* Superpackets held at the same time. Each has a packet at least, and of those a worker may hold as
+ * many. */
+#define CONFIG_FLOWS_MAX 4096u
 
 enum config_mode {
 	CONFIG_INLINE, /* addresses stay on the NIC; a hidden TAP */
@@ -28,8 +33,7 @@ struct config {
 	const char *pinned;            /* NULL: load our own program */
 	enum steer_xdp_mode xdp_mode;
 	uint32_t queues;               /* 0: all */
-	bool merge_tcp;
-	uint32_t hold_us;
+	struct gro_config gro;         /* what is merged, and when it is flushed; the rest is 0 */
 	enum xsk_variant transmit;
 	enum log_level log_level;
 	char error[512];               /* what is wrong, for CONFIG_USAGE: one line */
@@ -46,6 +50,14 @@ enum config_verdict {
 enum config_verdict config_parse(struct config *config, int argc, char **argv);
 
 extern const char config_help[];
+
+/* Names of the GRO_MERGE_ bits, lowest first, as --merge takes them and status prints them. */
+#define CONFIG_MERGE_CNT 6
+extern const char *const config_merge_names[CONFIG_MERGE_CNT];
+
+/* What the BPF programs have to give us for it, STEER_SERVE_*: TCP always, as it is cut and summed here
+ * even where it is not merged. */
+uint32_t config_serve(uint32_t merge);
 
 /*
  * The default name of the TAP of an interface, both modes: "sp-IF" where that fits a name, else

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <time.h>
 
+#include "daemon/config.h"
 #include "daemon/stats.h"
+#include "frontend/tap.h"
 
 
 enum group { FLAT, DROPS }; /* where a counter stands in the JSON of a queue */
@@ -17,6 +19,7 @@ static const struct counter {
 	COUNTER(rx_bytes),
 	COUNTER(rx_superpackets),
 	COUNTER(rx_segments),
+	COUNTER(rx_big_superpackets),
 	COUNTER(rx_delivered_packets),
 	COUNTER(rx_delivered_bytes),
 	COUNTER(rx_held_packets),
@@ -186,9 +189,32 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 	json_object_set_new(object, "total", total);
 }
 
+/* By the names that ethtool shows them by on the TAP. */
+static json_t *offloads_json(uint32_t offloads)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = {
+		{ TUN_F_CSUM, "tx-checksumming" },
+		{ TUN_F_TSO4, "tx-tcp-segmentation" },
+		{ TUN_F_TSO6, "tx-tcp6-segmentation" },
+		{ TUN_F_TSO_ECN, "tx-tcp-ecn-segmentation" },
+		{ TUN_F_USO4, "tx-udp-segmentation" },
+		{ TUN_F_UDP_TUNNEL_GSO, "tx-udp_tnl-segmentation" },
+		{ TUN_F_UDP_TUNNEL_GSO_CSUM, "tx-udp_tnl-csum-segmentation" },
+	};
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (offloads & names[i].bit)
+			json_array_append_new(array, json_string(names[i].name));
+	return array;
+}
+
 static void set_identity(json_t *object, const struct stats_daemon *daemon)
 {
-	json_t *xdp = json_object(), *merge = json_array();
+	json_t *xdp = json_object();
 
 	set_string(object, "interface", daemon->interface);
 	set_number(object, "ifindex", daemon->ifindex);
@@ -202,10 +228,30 @@ static void set_identity(json_t *object, const struct stats_daemon *daemon)
 	set_string(xdp, "mode", daemon->xdp_mode);
 	set_string(xdp, "why", daemon->xdp_why);
 	json_object_set_new(object, "xdp", xdp);
-	if (daemon->merge_tcp)
-		json_array_append_new(merge, json_string("tcp"));
+	json_object_set_new(object, "tap_offloads", offloads_json(daemon->tap_offloads));
+}
+
+/* What is merged, and what ends a superpacket or keeps a packet out of one. */
+static void set_conditions(json_t *object, const struct gro_config *gro)
+{
+	json_t *merge = json_array(), *ports = json_array(), *conditions = json_object();
+
+	for (uint32_t i = 0; i < CONFIG_MERGE_CNT; i++)
+		if (gro->merge & 1u << i)
+			json_array_append_new(merge, json_string(config_merge_names[i]));
+	for (uint32_t i = 0; i < GRO_PASS_PORTS && gro->pass_ports[i]; i++)
+		json_array_append_new(ports, json_integer(gro->pass_ports[i]));
 	json_object_set_new(object, "merge", merge);
-	set_number(object, "hold_us", daemon->hold_us);
+	set_number(object, "hold_us", gro->hold_ns / 1000);
+	set_number(conditions, "idle_us", gro->idle_ns / 1000);
+	set_number(conditions, "max_packets", gro->max_packets);
+	set_number(conditions, "max_bytes", gro->max_bytes);
+	set_number(conditions, "max_flows", gro->flows);
+	set_string(conditions, "when_full", gro->flush_all_when_full ? "all" : "oldest");
+	set_number(conditions, "min_payload", gro->min_payload);
+	json_object_set_new(conditions, "pass_ports", ports);
+	set_bool(conditions, "adaptive", gro->adaptive);
+	json_object_set_new(object, "conditions", conditions);
 }
 
 json_t *stats_json(const struct stats_daemon *daemon)
@@ -215,6 +261,7 @@ json_t *stats_json(const struct stats_daemon *daemon)
 	if (!object)
 		return NULL;
 	set_identity(object, daemon);
+	set_conditions(object, daemon->gro);
 	json_object_set_new(object, "steer",
 			    named_numbers(daemon->steer, steer_names, STEER_COUNTER_CNT));
 	if (daemon->has_inline)

@@ -37,8 +37,8 @@ struct stats_daemon {
 	const char *mode, *mode_why;  /* "inline", "port" */
 	const char *tap;
 	const char *xdp_mode, *xdp_why;
-	bool merge_tcp;
-	uint32_t hold_us;
+	const struct gro_config *gro; /* what is merged, and the conditions of flushing */
+	uint32_t tap_offloads;        /* TUN_F_ bits in force */
 	uint64_t steer[STEER_COUNTER_CNT];
 	bool has_inline;              /* the tc programs of inline mode are there */
 	uint64_t inline_tc[INLINE_COUNTER_CNT];

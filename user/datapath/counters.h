@@ -16,12 +16,13 @@ struct worker_stats {
 	uint64_t rx_packets, rx_bytes;              /* frames taken from the NIC queue */
 	uint64_t rx_superpackets;                   /* of two or more packets, delivered */
 	uint64_t rx_segments;                       /* packets in them */
+	uint64_t rx_big_superpackets;               /* those of over 64 KB (BIG TCP) */
 	uint64_t rx_delivered_packets;              /* packets that went up, merged or alone */
 	uint64_t rx_delivered_bytes;
 	uint64_t rx_held_packets;                   /* gauge: in the engine's hands now */
 	uint64_t rx_cut_again;                      /* superpackets the TAP refused, delivered as packets (V9) */
 	uint64_t rx_checksum_errors;                /* packets with a wrong IP or L4 checksum (passed on as is) */
-	uint64_t rx_drop_multibuffer;               /* frame in several receive descriptors */
+	uint64_t rx_drop_multibuffer;               /* packet in more descriptors than one may have */
 	uint64_t rx_drop_tap;                       /* the TAP took the packet neither way */
 	uint64_t flushes[GRO_REASON_CNT];           /* superpackets by flush reason */
 	uint64_t singles[GRO_REASON_CNT];           /* packets that went up alone, by reason */

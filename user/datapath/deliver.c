@@ -3,6 +3,9 @@
 
 #include "frontend/tap.h"
 
+/* Longer than any IP packet that is none of BIG TCP, its link-layer header included. */
+#define BIG_TCP_LEN (65535u + 14u + 2 * 4u)
+
 void deliver_init(struct deliver *deliver, int tap_fd, struct frame_stack *frames,
 		  struct worker_stats *stats)
 {
@@ -24,19 +27,35 @@ static void count_delivered(struct deliver *deliver, uint32_t packets, uint32_t 
 	deliver->stats->rx_delivered_bytes += bytes;
 }
 
-/* Each packet as it came, with a header of its own; iov[1..] holds one packet each. */
+/* Each packet as it came, with a header of its own; iov[1..] holds cnt fragments. The header's place is
+ * the entry in front of a packet's first fragment, which is not needed any more. */
 static void write_apart(struct deliver *deliver, const struct gso_request *request, uint32_t cnt)
 {
-	struct iovec *packets = &deliver->iov[1];
+	const struct iovec header = deliver->iov[0];
 
-	for (uint32_t i = 0; i < cnt; i++) {
-		struct iovec pair[2] = { deliver->iov[0], packets[i] };
+	for (uint32_t first = 0, last; first < cnt; first = last + 1) {
+		struct iovec *packet = &deliver->iov[first];
+		uint32_t bytes = 0;
 
-		if (write_one(deliver, request, pair, 1))
+		for (last = first; deliver->more[last]; last++)
+			bytes += (uint32_t)deliver->iov[1 + last].iov_len;
+		bytes += (uint32_t)deliver->iov[1 + last].iov_len;
+		packet[0] = header;
+		if (write_one(deliver, request, packet, last - first + 1))
 			deliver->stats->rx_drop_tap++;
 		else
-			count_delivered(deliver, 1, (uint32_t)packets[i].iov_len);
+			count_delivered(deliver, 1, bytes);
 	}
+	deliver->iov[0] = header;
+}
+
+static void count_superpacket(struct deliver *deliver, const struct gro_super *super)
+{
+	struct worker_stats *stats = deliver->stats;
+
+	stats->rx_superpackets++;
+	stats->rx_segments += super->packet_cnt;
+	stats->rx_big_superpackets += super->len > BIG_TCP_LEN;
 }
 
 static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_super *super)
@@ -45,13 +64,11 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 
 	if (write_one(deliver, &super->request, deliver->iov, cnt) == 0) {
 		count_delivered(deliver, super->packet_cnt, super->len);
-		if (super->packet_cnt > 1) {
-			deliver->stats->rx_superpackets++;
-			deliver->stats->rx_segments += super->packet_cnt;
-		}
+		if (super->packet_cnt > 1)
+			count_superpacket(deliver, super);
 	} else if (super->packet_cnt > 1) {
 		deliver->stats->rx_cut_again++;
-		cnt = gro_unmerge(gro, super, &deliver->iov[1], NULL);
+		cnt = gro_unmerge(gro, super, &deliver->iov[1], deliver->more);
 		write_apart(deliver, &super->request, cnt);
 	} else {
 		deliver->stats->rx_drop_tap++;
@@ -61,15 +78,16 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 uint32_t deliver_ready(struct deliver *deliver, struct gro *gro)
 {
 	struct gro_super *super;
-	uint32_t cnt = 0;
+	uint32_t packets = 0;
 
-	for (; (super = gro_next(gro)); cnt++) {
-		uint32_t packets;
+	while ((super = gro_next(gro))) {
+		uint32_t frames;
 
 		deliver_one(deliver, gro, super);
-		packets = gro_release(gro, super, deliver->cookies);
-		for (uint32_t i = 0; i < packets; i++)
+		packets += super->packet_cnt;
+		frames = gro_release(gro, super, deliver->cookies);
+		for (uint32_t i = 0; i < frames; i++)
 			frame_give(deliver->frames, deliver->cookies[i]);
 	}
-	return cnt;
+	return packets;
 }

@@ -20,6 +20,7 @@ struct deliver {
 	struct worker_stats *stats;
 	struct vnet_header header;
 	struct iovec iov[1 + GRO_MAX_PACKETS]; /* the first is the virtio header */
+	bool more[GRO_MAX_PACKETS];            /* the packet of this fragment goes on in the next one */
 	uint64_t cookies[GRO_MAX_PACKETS];     /* frame addresses */
 };
 
@@ -27,7 +28,7 @@ struct deliver {
 void deliver_init(struct deliver *deliver, int tap_fd, struct frame_stack *frames,
 		  struct worker_stats *stats);
 
-/* Delivers everything that gro_next() has. Returns how many deliveries there were. */
+/* Delivers everything that gro_next() has. Returns how many packets those were made of. */
 uint32_t deliver_ready(struct deliver *deliver, struct gro *gro);
 
 #endif

@@ -5,6 +5,9 @@
  *   slices   | header slot | CONTD  +  | slice of the buffer | [ + | rest behind a chunk border | ]
  *   built    | header and payload, copied and summed in one pass |
  *
+ * Built is what fits a chunk, unless the socket is for slices; jumbo segments and jumbo packets go as
+ * slices through any socket that takes several descriptors.
+ *
  * Completions come one per descriptor, with its address. In copy mode they come when the
  * kernel frees the packet, so not necessarily in order; a completion is therefore matched to its
  * unit by address. The oldest unit is the right one nearly always.
@@ -73,6 +76,11 @@ static uint32_t descriptors_for(const struct transmit *transmit, uint32_t len)
 {
 	return transmit->xsk->unaligned ? (len + UMEM_CHUNK_LEN - 1) / UMEM_CHUNK_LEN :
 					  len / UMEM_CHUNK_LEN + 2;
+}
+
+static bool by_slices(const struct transmit *transmit, uint32_t frame_len)
+{
+	return transmit->xsk->slices || frame_len > UMEM_CHUNK_LEN;
 }
 
 static void put_descriptor(struct transmit *transmit, uint64_t addr, uint32_t len, uint32_t options)
@@ -197,7 +205,7 @@ static uint32_t segments_now(struct transmit *transmit, uint32_t per_segment, st
 
 static bool cut(struct transmit *transmit)
 {
-	bool slices = transmit->xsk->slices;
+	bool slices = by_slices(transmit, transmit->gso.hdr_len + transmit->request.size);
 	uint32_t per_segment = slices ? 1 + descriptors_for(transmit, transmit->request.size) : 1;
 
 	while (!gso_done(&transmit->gso)) {
@@ -231,7 +239,8 @@ static bool room_for_ordinary(const struct transmit *transmit, struct span *slot
 	if (!units_left(transmit) ||
 	    descriptors_for(transmit, transmit->packet_len) > free_descriptors(transmit))
 		return false;
-	return transmit->xsk->slices || span_reserve(&transmit->umem->slots, 1, slot);
+	return by_slices(transmit, transmit->packet_len) ||
+	       span_reserve(&transmit->umem->slots, 1, slot);
 }
 
 static bool send_ordinary(struct transmit *transmit)
@@ -246,12 +255,12 @@ static bool send_ordinary(struct transmit *transmit)
 		return false;
 	}
 	unit = begin_unit(transmit);
-	if (transmit->xsk->slices) {
+	if (by_slices(transmit, transmit->packet_len)) {
 		unit->slices_addr = addr;
 		unit->slices_len = transmit->packet_len;
 		unit->outstanding = put_slices(transmit, addr, transmit->packet_len);
 	} else {
-		/* One descriptor has to do, within one chunk. */
+		/* One descriptor does, within one chunk. */
 		span_take(&umem->slots, &slot, 1);
 		unit->slots = slot;
 		unit->outstanding = 1;

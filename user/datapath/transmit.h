@@ -51,8 +51,8 @@ struct transmit {
 /* VLAN tags of a frame beyond its MTU; more count as payload. */
 #define TRANSMIT_LINK_MAX (14u + 2 * 4u)
 
-/* Prepares transmission through an open socket. mtu + TRANSMIT_LINK_MAX fits a chunk. Returns 0 or
- * -ENOMEM. */
+/* Prepares transmission through an open socket. mtu + TRANSMIT_LINK_MAX is at most xsk_frame_max(),
+ * which a chain of descriptors can send in any layout. Returns 0 or -ENOMEM. */
 int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t mtu,
 		  struct worker_stats *stats);
 void transmit_fini(struct transmit *transmit);

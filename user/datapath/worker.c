@@ -2,9 +2,9 @@
 /*
  * The page to read first: how packets cross this program.
  *
- *      in :  receive ring --take_burst--> gro_offer --deliver_ready--> TAP queue
- *                ^                                        |
- *                '---- fill ring <--xsk_refill-- free frames
+ *      in :  receive ring --receive_burst--> gro_offer --deliver_ready--> TAP queue
+ *                ^                                           |
+ *                '---- fill ring <--receive_refill-- free frames
  *
  *      out:  TAP queue --tap_read--> superpacket buffer --transmit_packet--> transmit ring
  *                                          ^                                     |
@@ -48,9 +48,6 @@
 /* 64 superpackets of 64 KiB, or 65,536 packets of one cache line. */
 #define BUFFERS_LEN (64 * UMEM_SUPERPACKET_ROOM)
 
-/* Frames taken from the receive ring at a time, as many as NAPI delivers at a time. */
-#define RX_BATCH 64u
-
 /* The longest burst: a receive ring that never runs empty ends one all the same, so that no packet
  * waits for more than a few hundred microseconds of our own work. */
 #define BURST_PACKETS_MAX 1024u
@@ -77,60 +74,13 @@ static uint64_t clock_ns(void)
 
 /* ---- in ---- */
 
-/* A frame in several descriptors is longer than a chunk, hence than the MTU we were started with:
- * all its pieces are dropped, and counted as one. */
-static bool drop_piece(struct worker *worker, const struct xdp_desc *desc)
+/* Returns whether anything went up. */
+static bool deliver_all(struct worker *worker)
 {
-	bool more = desc->options & XDP_PKT_CONTD;
+	uint32_t packets = deliver_ready(&worker->deliver, &worker->gro);
 
-	if (!more && !worker->rx_continues)
-		return false;
-	frame_give(&worker->umem.frames, xsk_rx_frame(desc->addr));
-	worker->rx_continues = more;
-	if (!more) {
-		worker->stats.rx_packets++;
-		worker->stats.rx_drop_multibuffer++;
-	}
-	return true;
-}
-
-/* Takes up to RX_BATCH frames from the receive ring; returns how many are in packets. *more says
- * that the ring may hold others. */
-static uint32_t take_burst(struct worker *worker, struct gro_packet *packets, bool *more)
-{
-	struct xsk_ring_cons *rx = &worker->xsk.rx;
-	uint32_t idx, cnt = xsk_ring_cons__peek(rx, RX_BATCH, &idx);
-	uint32_t taken = 0;
-	uint64_t bytes = 0;
-
-	*more = cnt == RX_BATCH;
-	for (uint32_t i = 0; i < cnt; i++) {
-		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(rx, idx + i);
-
-		bytes += desc->len;
-		if (drop_piece(worker, desc))
-			continue;
-		packets[taken++] = (struct gro_packet){
-			.data = umem_data(&worker->umem, xsk_rx_data(desc->addr)),
-			.len = desc->len,
-			.csum = GRO_CSUM_UNKNOWN,
-			.cookie = xsk_rx_frame(desc->addr),
-		};
-	}
-	if (cnt)
-		xsk_ring_cons__release(rx, cnt);
-	worker->frames_in_kernel -= cnt;
-	worker->stats.rx_packets += taken;
-	worker->stats.rx_bytes += bytes;
-	return taken;
-}
-
-static void refill(struct worker *worker)
-{
-	uint32_t before = worker->umem.frames.cnt;
-
-	xsk_refill(&worker->xsk);
-	worker->frames_in_kernel += before - worker->umem.frames.cnt;
+	worker->held_packets -= packets;
+	return packets;
 }
 
 static void offer_all(struct worker *worker, const struct gro_packet *packets, uint32_t cnt,
@@ -138,20 +88,22 @@ static void offer_all(struct worker *worker, const struct gro_packet *packets, u
 {
 	uint32_t offered = 0;
 
+	for (uint32_t i = 0; i < cnt; i++)
+		worker->held_packets += !packets[i].more;
 	for (;;) {
 		offered += gro_offer(&worker->gro, packets + offered, cnt - offered, now_ns);
 		if (offered == cnt)
 			return;
-		deliver_ready(&worker->deliver, &worker->gro);
+		deliver_all(worker);
 	}
 }
 
 /* Carries one batch in. Returns whether there was anything to do. */
 static bool carry_in(struct worker *worker, uint64_t now_ns)
 {
-	struct gro_packet packets[RX_BATCH];
+	struct gro_packet packets[RECEIVE_BATCH];
 	bool more;
-	uint32_t cnt = take_burst(worker, packets, &more);
+	uint32_t cnt = receive_burst(&worker->receive, packets, &more);
 
 	offer_all(worker, packets, cnt, now_ns);
 	worker->burst_packets += cnt;
@@ -159,8 +111,8 @@ static bool carry_in(struct worker *worker, uint64_t now_ns)
 		gro_burst_end(&worker->gro, now_ns);
 		worker->burst_packets = 0;
 	}
-	cnt += deliver_ready(&worker->deliver, &worker->gro);
-	refill(worker);
+	more |= deliver_all(worker);
+	receive_refill(&worker->receive);
 	return cnt || more;
 }
 
@@ -229,9 +181,9 @@ static void refresh_gauges(struct worker *worker)
 		stats->singles[i] = worker->gro.singles[i];
 	}
 	stats->rx_checksum_errors = worker->gro.checksum_errors;
-	stats->rx_held_packets = held;
+	stats->rx_held_packets = worker->held_packets;
 	stats->frames_free = worker->umem.frames.cnt;
-	stats->frames_kernel = worker->frames_in_kernel;
+	stats->frames_kernel = worker->receive.frames_in_kernel;
 	stats->frames_held = held;
 	stats->slots_used = worker->umem.slots.used;
 	stats->buffers_used = worker->umem.buffers.used;
@@ -242,9 +194,9 @@ static void check_conservation(const struct worker *worker)
 {
 	uint32_t held = gro_owned_packets(&worker->gro);
 
-	if (worker->umem.frames.cnt + worker->frames_in_kernel + held != RX_FRAMES)
+	if (worker->umem.frames.cnt + worker->receive.frames_in_kernel + held != RX_FRAMES)
 		log_abort("queue %u: %u frames free, %u in the kernel, %u held: not %u in all",
-			  worker->config.queue, worker->umem.frames.cnt, worker->frames_in_kernel, held,
+			  worker->config.queue, worker->umem.frames.cnt, worker->receive.frames_in_kernel, held,
 			  RX_FRAMES);
 }
 
@@ -297,7 +249,7 @@ static void drain(struct worker *worker)
 
 		moved |= carry_out(worker);
 		gro_flush(&worker->gro, GRO_SHUTDOWN);
-		moved |= deliver_ready(&worker->deliver, &worker->gro) > 0;
+		moved |= deliver_all(worker);
 		tick(worker);
 		if (!moved && !worker->transmit.outstanding && !transmit_paused(&worker->transmit))
 			return;
@@ -341,16 +293,10 @@ static int open_memory(struct worker *worker)
 
 static int open_engine(struct worker *worker)
 {
-	struct gro_config config = {
-		.flows = HELD_MAX,
-		.packets = HELD_MAX,
-		.max_packets = GRO_MAX_PACKETS,
-		.max_bytes = 65535,
-		.hold_ns = worker->config.hold_ns,
-		.merge = worker->config.merge_tcp ? GRO_MERGE_TCP : 0,
-		.accept_unfinished = worker->config.accept_unfinished,
-	};
+	struct gro_config config = worker->config.gro;
 
+	config.packets = HELD_MAX;
+	config.headroom = UMEM_RX_HEADROOM;
 	if (getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret)
 		return -errno;
 	worker->gro_memory = aligned_alloc(64, gro_memory_size(&config));
@@ -389,7 +335,7 @@ static int open_socket(struct worker *worker)
 		return err;
 	umem_set_slots(&worker->umem, worker->xsk.slices ? HEADER_SLOT_LEN : UMEM_CHUNK_LEN,
 		       SLOTS_MAX);
-	worker->frames_in_kernel = RX_FRAMES - worker->umem.frames.cnt;
+	receive_init(&worker->receive, &worker->xsk, &worker->umem, &worker->stats);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 
 #include "datapath/counters.h"
 #include "datapath/deliver.h"
+#include "datapath/receive.h"
 #include "datapath/transmit.h"
 #include "engine/gro.h"
 #include "nic/umem.h"
@@ -24,10 +25,8 @@ struct worker_config {
 	const char *interface;
 	uint32_t queue;
 	int tap_fd;
-	uint32_t mtu;                /* at most UMEM_CHUNK_LEN less headroom and TRANSMIT_LINK_MAX */
-	bool merge_tcp;
-	bool accept_unfinished;      /* veth: see gro.h */
-	uint64_t hold_ns;
+	uint32_t mtu;
+	struct gro_config gro;       /* the worker adds packets, headroom and secret */
 	struct xsk_config xsk;
 };
 
@@ -37,11 +36,11 @@ struct worker {
 	struct xsk xsk;
 	struct gro gro;
 	void *gro_memory;
+	struct receive receive;
 	struct deliver deliver;
 	struct transmit transmit;
+	uint32_t held_packets;       /* in the engine's hands */
 	uint32_t burst_packets;      /* received since the engine was last told of a burst's end */
-	uint32_t frames_in_kernel;   /* given to the fill ring and not received yet */
-	bool rx_continues;           /* the next descriptor goes on with a frame that is dropped */
 	struct worker_stats stats;   /* private; others stats_read() what was published */
 	struct stats_page published;
 	uint64_t tick;               /* advances every time round; the main thread watches it */

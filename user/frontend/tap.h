@@ -8,13 +8,26 @@
 #ifndef SUPERPACKET_TAP_H
 #define SUPERPACKET_TAP_H
 
+#include <linux/if_tun.h>
 #include <sys/uio.h>
 
 #include "engine/vnet.h"
 
+/* Younger than the headers of Debian 12 (6.1). */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20 /* 6.2 */
+#define TUN_F_USO6 0x40
+#endif
+#ifndef TUN_F_UDP_TUNNEL_GSO
+#define TUN_F_UDP_TUNNEL_GSO 0x80 /* 6.17 */
+#define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
+#endif
+
 /* Longest TAP queue before the sender is told to wait: see tap.c for the measurement. */
 #define TAP_QUEUE_LEN 64u
+#define TAP_QUEUE_LEN_UDP 256u
 #define TAP_QUEUES_MAX 256u /* drivers/net/tun.c MAX_TAP_QUEUES */
+#define TAP_MTU_MAX (65535u - 14u) /* drivers/net/tun.c MAX_MTU less the Ethernet header */
 
 struct tap {
 	char name[16];
@@ -25,10 +38,10 @@ struct tap {
 };
 
 /* Creates the TAP with queue_cnt queues; name may hold a %d. Offloads are asked one by one, those
- * refused stay off. Not up yet: see netdev_set(). Returns 0, -EEXIST when the name is taken (by
+ * refused stay off; those of UDP (USO, tunnels) only with udp. Not up yet: see netdev_set(). Returns 0, -EEXIST when the name is taken (by
  * any interface), -ENOENT without /dev/net/tun, -EPERM, -EINVAL for what cannot be a name, or
  * -errno; nothing is left behind then. */
-int tap_open(struct tap *tap, const char *name, uint32_t queue_cnt);
+int tap_open(struct tap *tap, const char *name, uint32_t queue_cnt, bool udp);
 void tap_close(struct tap *tap);
 
 /* Whether the TAP is still in our network namespace (under its index), and not moved to another. */

@@ -62,6 +62,7 @@ static int map_state(struct steer *steer)
 		return -errno;
 	steer->state = page;
 	steer->state->owned = !steer->config.pinned;
+	steer_set_frame_max(steer, steer->config.frame_max);
 	return 0;
 }
 
@@ -128,6 +129,11 @@ int steer_start(struct steer *steer)
 void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 {
 	__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
+}
+
+void steer_set_frame_max(struct steer *steer, uint32_t frame_max)
+{
+	__atomic_store_n(&steer->state->frame_max, frame_max, __ATOMIC_RELAXED);
 }
 
 void steer_serve(struct steer *steer, bool serve)

@@ -30,6 +30,7 @@ struct steer_config {
 	const char *pinned;        /* directory of pinned maps to adopt, NULL: load our own */
 	uint32_t inline_tap;       /* ifindex of the hidden TAP: attach the tc programs; 0: port mode */
 	uint32_t serve;            /* STEER_SERVE_ bits, in force after steer_start() */
+	uint32_t frame_max;        /* see steer_set_frame_max() */
 };
 
 struct steer;
@@ -57,6 +58,9 @@ int steer_start(struct steer *steer);
 
 /* Shows life: call at least every STEER_HEARTBEAT_LIMIT_NS / 4. now_ns is CLOCK_MONOTONIC. */
 void steer_heartbeat(struct steer *steer, uint64_t now_ns);
+
+/* Longer frames are the kernel's, unless all are served: no wire has sent them so. At once. */
+void steer_set_frame_max(struct steer *steer, uint32_t frame_max);
 
 /* Leaves all traffic to the kernel (false), or takes it again (true); at once, both directions. */
 void steer_serve(struct steer *steer, bool serve);

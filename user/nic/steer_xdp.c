@@ -10,14 +10,11 @@
 
 #include "log.h"
 #include "nic/steer_look.h"
-#include "nic/umem.h"
 #include "steer.skel.h"
 
 /* How long a predecessor's program may take to go: the kernel frees links in the background. */
 #define PREDECESSOR_RETRY_MS 10
 #define PREDECESSOR_RETRIES 100
-
-_Static_assert(STEER_FRAME_MAX == UMEM_CHUNK_LEN - UMEM_RX_HEADROOM, "what one chunk holds");
 
 static int open_object(struct steer_xdp *xdp, const struct steer_config *config)
 {
@@ -268,10 +265,10 @@ static int open_own(struct steer_xdp *xdp, const struct steer_config *config)
 /* It works, so nobody would look for the reason why it is slow. */
 static void warn_of_generic(const struct steer_xdp *xdp, const struct steer_config *config)
 {
-	log_warning("%s: generic XDP: %s; every frame costs a socket buffer and a copy, and frames over "
-		    "%d bytes (TSO of a veth peer, LRO) %s",
-		    config->interface, xdp->why, STEER_FRAME_MAX,
-		    config->serve & STEER_SERVE_ALL ? "are lost: turn that off" :
+	log_warning("%s: generic XDP: %s; every frame costs a socket buffer and a copy, and frames longer "
+		    "than the MTU (TSO of a veth peer, LRO) %s",
+		    config->interface, xdp->why,
+		    config->serve & STEER_SERVE_ALL ? "lose what they were made of: turn that off" :
 						      "go past us, through the kernel");
 }
 

@@ -6,7 +6,6 @@
 #ifndef SUPERPACKET_UAPI_COMPAT_H
 #define SUPERPACKET_UAPI_COMPAT_H
 
-#include <linux/if_tun.h>
 #include <linux/if_xdp.h>
 
 #ifndef XDP_USE_SG
@@ -17,10 +16,6 @@
 #endif
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9       /* socket option: descriptors a sendto() takes in copy mode */
-#endif
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20               /* 6.2 */
-#define TUN_F_USO6 0x40
 #endif
 
 /* Attach types of tcx links (6.6); libbpf 1.1 has no names for them. */

@@ -28,7 +28,7 @@ static const struct rung ladder[] = {
 	/* Without SG even where the driver could: whether it can is not asked yet (see xsk.h). */
 	{ XDP_ZEROCOPY, false },
 	{ XDP_COPY | XDP_USE_SG, true },
-	{ XDP_COPY | XDP_USE_SG, false }, /* SG for frames received in several descriptors */
+	{ XDP_COPY | XDP_USE_SG, false }, /* SG for frames longer than a chunk */
 	{ XDP_COPY, false },
 };
 
@@ -95,6 +95,7 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 		.umem = umem,
 		.ring_size = config->ring_size,
 		.slices = rung->slices,
+		.multibuffer = rung->bind_flags & XDP_USE_SG,
 		.unaligned = unaligned,
 	};
 	err = register_umem(xsk, unaligned);

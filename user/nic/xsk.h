@@ -7,8 +7,11 @@
  * datapath on the public fields. A socket is opened in the best variant the kernel accepts:
  *
  *   zero copy, built frames   the driver reads the umem itself (most have no multi-buffer)
- *   copy, built frames        one descriptor a segment
+ *   copy, built frames        one descriptor a segment, where it fits a chunk
  *   copy, slices              if asked for: header slot + payload slices (kernel 6.6)
+ *
+ * In copy mode a kernel that can (6.6) is asked for multi-buffer in any case: frames longer than a
+ * chunk come in several descriptors, and what is longer leaves so.
  *
  * In copy mode the kernel takes a page for every further descriptor, and copies all the same: on
  * veth, built frames sent 1.4 times as fast as slices (one stream: 4.00/2.87, 3.74/2.86, 4.14/2.65,
@@ -50,7 +53,8 @@ struct xsk {
 	struct umem *umem;
 	uint32_t ring_size;
 	bool zerocopy;       /* in force, as XDP_OPTIONS says */
-	bool slices;         /* XDP_PKT_CONTD chains may be sent (multi-buffer bind) */
+	bool slices;         /* segments go as header and slices, else built where they fit a chunk */
+	bool multibuffer;    /* XDP_PKT_CONTD chains come, and may be sent */
 	bool unaligned;      /* a slice may cross chunk borders */
 	uint32_t tx_budget;  /* descriptors that one wake-up takes (XDP_MAX_TX_SKB_BUDGET) */
 	int fd;
@@ -79,6 +83,14 @@ void xsk_close(struct xsk *xsk);
 /* Wakes the kernel for transmission when it asks for it. Returns 0, or -errno when the kernel
  * could not take all now (-EAGAIN, -EBUSY, -ENOBUFS: try again later) or failed. */
 int xsk_wake_tx(struct xsk *xsk);
+
+/* The longest frame that can be received: what AF_XDP puts into one chunk, or into a chain of them. */
+#define XSK_FRAME_MAX (UMEM_CHUNK_LEN - UMEM_RX_HEADROOM)
+
+static inline uint32_t xsk_frame_max(const struct xsk *xsk)
+{
+	return xsk->multibuffer ? XSK_CHAIN_MAX * XSK_FRAME_MAX : XSK_FRAME_MAX;
+}
 
 /*
  * A receive descriptor's address: where its data is, and the frame it lies in, to be given back.

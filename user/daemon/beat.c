@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Fail-open: the heartbeat that the BPF programs ask for is shown here, and only while every
+ * worker moves. A worker that hangs, or this thread that hangs, gives all traffic to the kernel.
+ */
+#include "daemon/daemon.h"
+#include "log.h"
+
+_Static_assert(DAEMON_HEARTBEAT_NS <= STEER_HEARTBEAT_LIMIT_NS / 4, "steer.h asks for this");
+
+/* A worker sleeps 20 ms at most. One that has not come round for this long hangs, or is starved so
+ * badly that the kernel serves its traffic better. With the heartbeat's own limit, traffic is lost
+ * for 0.2 s. */
+#define WORKER_STALL_NS 100000000u
+
+/* Returns whether the worker moves; says when that changes. */
+static bool feel_pulse(struct daemon *d, uint32_t queue, uint64_t now)
+{
+	struct pulse *pulse = &d->pulses[queue];
+	uint64_t tick = __atomic_load_n(&d->workers[queue].tick, __ATOMIC_RELAXED);
+
+	if (tick != pulse->tick) {
+		pulse->tick = tick;
+		pulse->moved_ns = now;
+		if (pulse->hung) {
+			log_warning("%s queue %u: its worker moves again", d->dev.name, queue);
+			service_status(d->ready);
+		}
+		pulse->hung = false;
+	} else if (!pulse->hung && now > pulse->moved_ns + WORKER_STALL_NS) {
+		log_warning("%s queue %u: its worker hangs; all traffic goes through the kernel until "
+			    "it moves again", d->dev.name, queue);
+		service_status("degraded: a worker hangs, the kernel carries the traffic");
+		pulse->hung = true;
+	}
+	return !pulse->hung;
+}
+
+/* Time in which this thread did not run says nothing about the workers: the whole process may
+ * have been stopped. */
+static void forgive_absence(struct daemon *d, uint64_t now)
+{
+	uint64_t away_ns = d->beat_ns ? now - d->beat_ns : 0;
+
+	d->beat_ns = now;
+	if (away_ns <= 2 * DAEMON_HEARTBEAT_NS)
+		return;
+	for (uint32_t q = 0; q < d->queue_cnt; q++)
+		d->pulses[q].moved_ns += away_ns;
+}
+
+void beat_show(struct daemon *d)
+{
+	uint64_t now = daemon_now_ns();
+	bool alive = true;
+
+	forgive_absence(d, now);
+	for (uint32_t q = 0; q < d->queue_cnt; q++)
+		alive &= feel_pulse(d, q, now);
+	if (!alive)
+		return;
+	steer_heartbeat(d->steer, now);
+	service_feed_watchdog(&d->service, now);
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What must be so before anything is touched: what cannot work is refused here, in one line each. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "log.h"
+
+static int find_netns(struct daemon *d)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/net", &st)) {
+		int err = -errno;
+
+		log_error("/proc/self/ns/net: %s; is /proc mounted?", strerror(-err));
+		return err;
+	}
+	d->netns = st.st_ino;
+	return 0;
+}
+
+static int find_interface(struct daemon *d)
+{
+	const char *name = d->config.interface;
+	int err = netdev_open(&d->dev, name);
+
+	if (err == -ENODEV)
+		log_error("interface %s: not found; see 'ip link'", name);
+	else if (err == -EMEDIUMTYPE)
+		log_error("interface %s: is not Ethernet; superpacketd serves Ethernet only", name);
+	else if (err)
+		log_error("interface %s: %s", name, strerror(-err));
+	return err;
+}
+
+static int check_interface(const struct netdev *dev)
+{
+	if (!strncmp(dev->alias, TAP_ALIAS, strlen(TAP_ALIAS))) {
+		log_error("interface %s: is the TAP of superpacketd on %s; give a NIC", dev->name,
+			  dev->alias + strlen(TAP_ALIAS));
+		return -EINVAL;
+	}
+	if (!dev->up) {
+		log_error("interface %s: is down; 'ip link set %s up' first", dev->name, dev->name);
+		return -ENETDOWN;
+	}
+	if (dev->mtu > TAP_MTU_MAX) {
+		log_error("interface %s: MTU %u is more than a TAP can have; the highest that works is %u: "
+			  "'ip link set %s mtu %u'", dev->name, dev->mtu, TAP_MTU_MAX, dev->name, TAP_MTU_MAX);
+		return -EMSGSIZE;
+	}
+	return 0;
+}
+
+/* Queues that can both receive and send. What comes in by one beyond them the kernel serves; as a
+ * NIC keeps a flow on its queue, that is whole flows. */
+static uint32_t usable_queues(const struct netdev *dev)
+{
+	uint32_t cnt = dev->rx_queues;
+
+	if (dev->tx_queues && dev->tx_queues < cnt) {
+		log_warning("%s: %u queues receive, but %u send; only those are served: "
+			    "see 'ethtool -l %s'", dev->name, cnt, dev->tx_queues, dev->name);
+		cnt = dev->tx_queues;
+	}
+	return cnt ? cnt : 1;
+}
+
+static int choose_queues(struct daemon *d)
+{
+	uint32_t have = usable_queues(&d->dev);
+
+	if (d->config.queues > have) {
+		log_error("--queues: %s has %u; give a number from 1 to %u, or all", d->dev.name, have,
+			  have);
+		return -EINVAL;
+	}
+	d->queue_cnt = d->config.queues ? d->config.queues : have;
+	if (d->queue_cnt > TAP_QUEUES_MAX) {
+		log_warning("%s: of %u queues the first %u are served, as many as a TAP can have",
+			    d->dev.name, d->queue_cnt, TAP_QUEUES_MAX);
+		d->queue_cnt = TAP_QUEUES_MAX;
+	}
+	return 0;
+}
+
+/* CAP_BPF and CAP_PERFMON came out of CAP_SYS_ADMIN, which still includes them. The programs need
+ * the latter because the verifier allows arithmetic on packet pointers beyond the plainest only
+ * with it. */
+static int check_capabilities(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t any; /* one of these will do */
+	} needed[] = {
+		{ "CAP_NET_ADMIN", 1ull << CAP_NET_ADMIN },
+		{ "CAP_NET_RAW", 1ull << CAP_NET_RAW },
+		{ "CAP_BPF", 1ull << CAP_BPF | 1ull << CAP_SYS_ADMIN },
+		{ "CAP_PERFMON", 1ull << CAP_PERFMON | 1ull << CAP_SYS_ADMIN },
+	};
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+	char missing[128] = "";
+	uint64_t have;
+
+	if (syscall(SYS_capget, &header, data))
+		return 0; /* cannot tell: the first call that needs one will */
+	have = data[0].effective | (uint64_t)data[1].effective << 32;
+	for (size_t i = 0, len = 0; i < ARRAY_SIZE(needed); i++)
+		if (!(have & needed[i].any))
+			len += (size_t)snprintf(missing + len, sizeof missing - len, " %s",
+						needed[i].name);
+	if (!*missing)
+		return 0;
+	log_error("no permission: run as root, or with the missing%s", missing);
+	return -EPERM;
+}
+
+static int check_af_xdp(void)
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (err == -EAFNOSUPPORT)
+		log_error("no AF_XDP in this kernel; it takes one built with CONFIG_XDP_SOCKETS");
+	else if (err)
+		log_error("AF_XDP socket: %s", strerror(-err));
+	return err;
+}
+
+int check_host(struct daemon *d)
+{
+	int err = find_netns(d);
+
+	if (!err)
+		err = find_interface(d);
+	if (!err)
+		err = check_capabilities();
+	if (!err)
+		err = check_af_xdp();
+	if (!err)
+		err = check_interface(&d->dev);
+	if (!err)
+		err = choose_queues(d);
+	return err;
+}
+

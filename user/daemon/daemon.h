@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The daemon's own state, for the files that its main thread is made of:
+ *
+ *      check.c      what cannot work is refused, before anything is touched
+ *      open.c       front end, programs, workers: opened in this order, closed in reverse
+ *      beat.c       the heartbeat
+ *      describe.c   what it says of itself
+ *      main.c       signals, what changes under it, the end
+ *
+ * Only the main thread uses it. Functions that return int return 0 or -errno and have logged why.
+ */
+#ifndef SUPERPACKET_DAEMON_H
+#define SUPERPACKET_DAEMON_H
+
+#include <signal.h>
+#include <time.h>
+
+#include "daemon/config.h"
+#include "daemon/control.h"
+#include "daemon/service.h"
+#include "daemon/watch.h"
+#include "datapath/worker.h"
+#include "frontend/tap.h"
+#include "nic/netdev.h"
+#include "nic/steer.h"
+
+/* Well below STEER_HEARTBEAT_LIMIT_NS: one beat may be lost and the next come late. */
+#define DAEMON_HEARTBEAT_NS 20000000u
+
+/* Our TAPs carry this as alias, and the name of their NIC behind it: see 'ip link'. */
+#define TAP_ALIAS "superpacket: "
+
+/* What the main thread knows about the life of a worker. */
+struct pulse {
+	uint64_t tick;
+	uint64_t moved_ns; /* when the tick was last seen to have advanced */
+	bool hung;
+};
+
+struct daemon {
+	struct config config;
+	struct netdev dev;
+	struct control control;
+	struct tap tap;
+	struct steer *steer;
+	struct worker *workers;
+	struct pulse *pulses;
+	uint32_t queue_cnt, opened_cnt;
+	struct service service;
+	struct watch watch;
+	const char *degraded; /* why, NULL: it is not */
+	sigset_t signals;
+	uint64_t netns, start_ns, beat_ns;
+	char ready[128];
+};
+
+static inline uint64_t daemon_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- beat.c ---- */
+
+/* Shows life, as long as every worker does. Cheap, and idempotent: called by the timer and between the
+ * steps of anything longer. */
+void beat_show(struct daemon *d);
+
+/* ---- check.c ---- */
+
+/* Finds the interface, fills in dev, netns and queue_cnt. */
+int check_host(struct daemon *d);
+
+/* ---- open.c ---- */
+
+int open_frontend(struct daemon *d);
+int open_steer(struct daemon *d);
+int open_workers(struct daemon *d);
+int open_start_workers(struct daemon *d);
+void open_stop_workers(struct daemon *d);
+void open_close_workers(struct daemon *d);
+
+/* The highest MTU that the workers' sockets and the TAP can carry. */
+uint32_t open_mtu_max(const struct daemon *d);
+
+/* ---- describe.c ---- */
+
+/* Texts of the control socket, to be freed by the caller; NULL without memory. */
+char *describe_status(struct daemon *d);
+char *describe_refusal(const char *request);
+
+/* In the words of status: "inline", "native-with-zerocopy", "slices". */
+const char *describe_attachment(const struct daemon *d);
+const char *describe_xsk_mode(const struct daemon *d, const struct xsk *xsk);
+const char *describe_transmit(const struct xsk *xsk);
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What the daemon says of itself over the control socket. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/stats.h"
+
+const char *describe_xsk_mode(const struct daemon *d, const struct xsk *xsk)
+{
+	if (xsk->zerocopy)
+		return "native-with-zerocopy";
+	return steer_is_generic(d->steer) ? "generic" : "native";
+}
+
+static const char *xsk_why(const struct daemon *d, const struct xsk *xsk)
+{
+	if (xsk->zerocopy)
+		return "the driver takes zero-copy sockets";
+	if (steer_is_generic(d->steer))
+		return "the XDP program runs in generic mode: the kernel copies";
+	if (d->config.transmit == XSK_VARIANT_SLICES)
+		return "--transmit slices: no zero-copy with slices yet";
+	if (!d->workers[0].config.xsk.try_zerocopy)
+		return "the MTU wants frames in several pieces: no zero-copy with those yet";
+	return "the driver takes no zero-copy socket";
+}
+
+const char *describe_transmit(const struct xsk *xsk)
+{
+	return xsk->slices ? "slices" : "built";
+}
+
+const char *describe_attachment(const struct daemon *d)
+{
+	return d->config.mode == CONFIG_INLINE ? "inline" : "port";
+}
+
+static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *queue)
+{
+	const struct worker *worker = &d->workers[q];
+
+	*queue = (struct stats_queue){
+		.queue = q,
+		.mode = describe_xsk_mode(d, &worker->xsk),
+		.why = xsk_why(d, &worker->xsk),
+		.transmit = describe_transmit(&worker->xsk),
+		.unaligned = worker->xsk.unaligned,
+		.huge_pages = worker->umem.huge_pages,
+		.tx_budget = worker->xsk.tx_budget,
+		.hung = d->pulses[q].hung,
+	};
+	stats_read(&worker->published, &queue->counters);
+	xsk_statistics(&worker->xsk, &queue->kernel); /* zeros when it fails */
+	beat_show(d);
+}
+
+char *describe_status(struct daemon *d)
+{
+	struct stats_queue *queues = calloc(d->queue_cnt, sizeof *queues);
+	struct stats_daemon stats = {
+		.interface = d->dev.name,
+		.ifindex = d->dev.ifindex,
+		.netns = d->netns,
+		.pid = getpid(),
+		.version = SUPERPACKET_VERSION,
+		.uptime_s = (daemon_now_ns() - d->start_ns) / 1000000000u,
+		.mode = describe_attachment(d),
+		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
+		.tap = d->tap.name,
+		.gro = &d->config.gro,
+		.tap_offloads = d->tap.offloads,
+		.queues = queues,
+		.queue_cnt = d->queue_cnt,
+		.degraded = d->degraded,
+	};
+	json_t *json;
+	char *text;
+
+	if (!queues)
+		return NULL;
+	stats.xdp_mode = steer_mode(d->steer, &stats.xdp_why);
+	steer_read_counters(d->steer, stats.steer); /* zeros when it fails */
+	stats.has_inline = !steer_read_inline_counters(d->steer, stats.inline_tc);
+	for (uint32_t q = 0; q < d->queue_cnt; q++)
+		describe_queue(d, q, &queues[q]);
+	json = stats_json(&stats);
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	free(queues);
+	return text;
+}
+
+char *describe_refusal(const char *request)
+{
+	json_t *json = json_object();
+	char why[CONTROL_REQUEST_MAX + 64];
+	char *text;
+
+	snprintf(why, sizeof why, "unknown request '%s'; this daemon knows: status", request);
+	for (char *c = why; *c; c++)
+		if (*c < ' ' || *c > '~') /* it must be UTF-8 to be JSON */
+			*c = '?';
+	json_object_set_new(json, "error", json_string(why));
+	text = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	return text;
+}
+

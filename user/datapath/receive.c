@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "datapath/receive.h"
+
+#include "nic/uapi_compat.h"
+
+void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,
+		  struct worker_stats *stats)
+{
+	*receive = (struct receive){
+		.xsk = xsk, .umem = umem, .stats = stats,
+		.frames_in_kernel = umem->config.rx_frames - umem->frames.cnt,
+	};
+}
+
+static bool goes_on(const struct xsk_ring_cons *rx, uint32_t idx)
+{
+	return xsk_ring_cons__rx_desc(rx, idx)->options & XDP_PKT_CONTD;
+}
+
+/* Descriptors of the packet that begins at idx, at most cnt; 0: it does not end among them. */
+static uint32_t packet_descriptors(const struct xsk_ring_cons *rx, uint32_t idx, uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		if (!goes_on(rx, idx + i))
+			return i + 1;
+	return 0;
+}
+
+static void give_back(struct receive *receive, uint32_t idx, uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&receive->xsk->rx, idx + i);
+
+		frame_give(&receive->umem->frames, xsk_rx_frame(desc->addr));
+		receive->stats->rx_bytes += desc->len;
+	}
+}
+
+/* Drops cnt descriptors, which are a packet or the end of one; it is counted once. */
+static void drop(struct receive *receive, uint32_t idx, uint32_t cnt)
+{
+	give_back(receive, idx, cnt);
+	receive->stats->rx_packets++;
+	receive->stats->rx_drop_multibuffer++;
+	receive->dropping = false;
+}
+
+static void take(struct receive *receive, uint32_t idx, uint32_t cnt, struct gro_packet *packets)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&receive->xsk->rx, idx + i);
+
+		packets[i] = (struct gro_packet){
+			.data = umem_data(receive->umem, xsk_rx_data(desc->addr)),
+			.len = desc->len,
+			.csum = GRO_CSUM_UNKNOWN,
+			.more = i + 1 < cnt,
+			.cookie = xsk_rx_frame(desc->addr),
+		};
+		receive->stats->rx_bytes += desc->len;
+	}
+	receive->stats->rx_packets++;
+}
+
+/*
+ * What is missing of the last packet is behind what was peeked at, and is left for the next time. A packet with more descriptors than
+ * are ever taken at once is dropped piece by piece (something has merged it: no wire has such frames).
+ */
+uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIVE_BATCH], bool *more)
+{
+	struct xsk_ring_cons *rx = &receive->xsk->rx;
+	uint32_t idx, cnt, done = 0, taken = 0;
+
+	/* Else a peek would look again only once all that it saw is taken: never, where the end of a
+	 * packet is missing. */
+	rx->cached_prod = __atomic_load_n(rx->producer, __ATOMIC_ACQUIRE);
+	cnt = xsk_ring_cons__peek(rx, RECEIVE_BATCH, &idx);
+	*more = cnt == RECEIVE_BATCH;
+	while (done < cnt) {
+		uint32_t descs = packet_descriptors(rx, idx + done, cnt - done);
+
+		if (descs == 0)
+			break;
+		if (receive->dropping || descs > GRO_FRAGMENTS_MAX) {
+			drop(receive, idx + done, descs);
+		} else {
+			take(receive, idx + done, descs, packets + taken);
+			taken += descs;
+		}
+		done += descs;
+	}
+	if (done < cnt && (receive->dropping || cnt - done == RECEIVE_BATCH)) {
+		give_back(receive, idx + done, cnt - done);
+		receive->dropping = true;
+		done = cnt;
+	}
+	xsk_ring_cons__cancel(rx, cnt - done);
+	if (done)
+		xsk_ring_cons__release(rx, done);
+	receive->frames_in_kernel -= done;
+	return taken;
+}
+
+void receive_refill(struct receive *receive)
+{
+	uint32_t before = receive->umem->frames.cnt;
+
+	xsk_refill(receive->xsk);
+	receive->frames_in_kernel += before - receive->umem->frames.cnt;
+}

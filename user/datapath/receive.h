@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Reception: what the NIC has written becomes packets for the engine, and free frames become
+ * the NIC's again.
+ *
+ *      free frames --receive_refill--> fill ring -> kernel -> receive ring --receive_burst--> engine
+ *
+ * A jumbo frame lies in several frames of the umem, one descriptor each, all but the last marked
+ * XDP_PKT_CONTD. They are taken together or not at all.
+ */
+#ifndef SUPERPACKET_RECEIVE_H
+#define SUPERPACKET_RECEIVE_H
+
+#include "datapath/counters.h"
+#include "engine/gro.h"
+#include "nic/umem.h"
+#include "nic/xsk.h"
+
+/* Descriptors taken from the receive ring at a time, as many frames as NAPI delivers at a time. */
+#define RECEIVE_BATCH 64u
+
+struct receive {
+	struct xsk *xsk;
+	struct umem *umem;
+	struct worker_stats *stats;
+	uint32_t frames_in_kernel; /* given to the fill ring and not received yet */
+	bool dropping;             /* the next descriptor goes on with a packet that is dropped */
+};
+
+/* The socket is open and its fill ring stocked. */
+void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,
+		  struct worker_stats *stats);
+
+/* Takes up to RECEIVE_BATCH descriptors of whole packets, and counts them. Returns how many fragments
+ * were put into packets[], which are the caller's now. *more: the ring may hold others. */
+uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIVE_BATCH], bool *more);
+
+/* Gives free frames to the kernel, as many as its ring takes. */
+void receive_refill(struct receive *receive);
+
+#endif
