@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""UDP through the daemon: UDP_SEGMENT senders, UDP_GRO receivers, and all the others (R7, R18, S6)."""
+
+import errno
+import random
+import socket
+
+from daemon import Daemon
+from harness import test
+from lab import expect
+from test_bulk import expect_clean
+from test_jumbo import jumbo_wire
+from udp import Receiver, Sender, datagrams, exchange
+from wire import Wire
+
+MERGE = ["--merge", "tcp,udp"]
+WINDOWS = 40
+PAIRS = ((4, "in"), (4, "out"), (6, "in"), (6, "out"))
+
+
+def ends(wire, number, direction):
+    """(sending namespace, receiving namespace, receiving address)."""
+    if direction == "in":
+        return wire.peer, wire.host, wire.host_address(number)
+    return wire.host, wire.peer, wire.peer_address(number)
+
+
+def windows(seed):
+    """Superpackets of all sorts: full and nearly empty, of long and of short datagrams."""
+    pick = random.Random(seed)
+    for _ in range(WINDOWS):
+        length = pick.choice([1, 2, 17, 18, 19, 100, 1000, 1200, 1452])
+        cnt = min(pick.choice([2, 3, 44, 63, 64]), 65000 // length)
+        yield datagrams(cnt, length, pick.choice([None, 1, max(1, length - 1)]))
+
+
+def through(wire, number, direction, gro, segment=True, checksum=True, made=windows):
+    """Windows one way; returns the receiver, which has counted."""
+    source, target, address = ends(wire, number, direction)
+    receiver = Receiver(target, address, gro)
+    sender = Sender(source, receiver.address, checksum)
+    try:
+        exchange(sender, receiver, list(made(number)), segment)
+    finally:
+        sender.close()
+        receiver.close()
+    return receiver
+
+
+def both_kinds_of_sockets(wire, daemon):
+    for number, direction in PAIRS:
+        where = f"IPv{number} {direction}"
+        before = daemon.total()
+        merged = through(wire, number, direction, gro=True)
+        plain = through(wire, number, direction, gro=False)
+        after = daemon.total()
+        expect(plain.merged == 0, f"{where}: a plain socket got a superpacket")
+        if direction == "out":
+            expect(after["tx_superpackets"] - before["tx_superpackets"] >= 2 * WINDOWS * 0.9,
+                   f"{where}: {after['tx_superpackets'] - before['tx_superpackets']} superpackets were cut, "
+                   f"of {2 * WINDOWS} sent")
+        else:
+            expect(after["rx_superpackets"] - before["rx_superpackets"] > WINDOWS,
+                   f"{where}: {after['rx_superpackets'] - before['rx_superpackets']} superpackets went up")
+            expect(merged.merged > WINDOWS // 2, f"{where}: {merged.merged} of {merged.messages} messages "
+                                                 "were superpackets")
+        expect(after["rx_cut_again"] == 0, f"{where}: the TAP refused superpackets")
+    expect_clean(daemon, [wire.host, wire.peer])
+    for ns in (wire.host, wire.peer):
+        errors = ns.snmp()["UdpInCsumErrors"]
+        expect(errors == 0, f"{ns.name}: the kernel saw {errors} UDP checksum errors")
+
+
+@test("inline: UDP_SEGMENT senders and UDP_GRO receivers; plain sockets get single datagrams", seconds=90)
+def inline(lab):
+    wire = Wire(lab)
+    both_kinds_of_sockets(wire, Daemon(lab, wire.host, wire.nic, *MERGE))
+
+
+@test("inline, segments as header slot and payload slices (--transmit slices)", seconds=90)
+def inline_slices(lab):
+    wire = Wire(lab)
+    both_kinds_of_sockets(wire, Daemon(lab, wire.host, wire.nic, *MERGE, "--transmit", "slices"))
+
+
+@test("port mode: the same", seconds=90)
+def port(lab):
+    both_kinds_of_sockets(*jumbo_wire(lab, None, *MERGE, port=True))
+
+
+@test("inline with an unconfigured peer that leaves checksums unfinished", seconds=90)
+def unfinished_checksums(lab):
+    wire = Wire(lab)
+    wire.peer.run("ethtool", "-K", wire.wire, "tx", "on")
+    daemon = Daemon(lab, wire.host, wire.nic, *MERGE)
+    for number, direction in PAIRS:
+        through(wire, number, direction, gro=True)
+        through(wire, number, direction, gro=False, segment=False)
+    expect_clean(daemon, [wire.host, wire.peer])
+
+
+@test("inline without udp in --merge: the kernel carries UDP", seconds=90)
+def inline_not_asked_for(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    for number, direction in PAIRS:
+        through(wire, number, direction, gro=True)
+    total = daemon.total()
+    expect(total["rx_packets"] == 0 and total["tap_packets"] == 0, "UDP came our way")
+
+
+@test("port mode without udp in --merge: UDP is cut, but not merged", seconds=90)
+def port_not_asked_for(lab):
+    wire, daemon = jumbo_wire(lab, None, port=True)
+    for number, direction in PAIRS:
+        through(wire, number, direction, gro=True)
+    total = daemon.total()
+    expect(total["tx_superpackets"] > WINDOWS, "UDP_SEGMENT superpackets were cut by the kernel")
+    expect(total["rx_superpackets"] == 0, "UDP was merged")
+    expect_clean(daemon, [wire.host, wire.peer])
+
+
+@test("datagrams without a checksum, of one byte and without any, fragmented ones: as they were sent", seconds=90)
+def odd_datagrams(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, *MERGE)
+
+    def odd(_seed):
+        yield datagrams(20, 1200)
+        yield [b"", b"x", b"", *datagrams(3, 1400), b""]
+        yield datagrams(3, 4000)   # in three fragments each
+        yield datagrams(2, 60000)
+        yield [*datagrams(5, 500), *datagrams(5, 501), *datagrams(5, 499)]
+
+    for number, direction in PAIRS:
+        for checksum in (True, False):
+            through(wire, number, direction, gro=True, segment=False, checksum=checksum, made=odd)
+    expect_clean(daemon, [wire.host, wire.peer])
+
+
+@test("a closed port is said: ICMP and ICMPv6 unreachable come back through both directions")
+def unreachable(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, *MERGE)
+    for number, direction in PAIRS:
+        source, target, address = ends(wire, number, direction)
+        closed = Receiver(target, address)
+        to = closed.address
+        closed.close()
+        sender = Sender(source, to)
+        sender.send(datagrams(3, 700))
+        try:
+            sender.socket.recv(1)  # waits, with the sender's time limit, for the error
+            refused = False
+        except ConnectionRefusedError:
+            refused = True
+        except socket.timeout:
+            refused = False
+        sender.close()
+        expect(refused, f"IPv{number} {direction}: no {errno.errorcode[errno.ECONNREFUSED]}")
+    expect_clean(daemon, [wire.host, wire.peer])
+
+
+@test("ports of --pass-ports are not merged; others are")
+def pass_ports(lab):
+    wire = Wire(lab)
+    receiver = Receiver(wire.host, wire.HOST4, gro=True)
+    other = Receiver(wire.host, wire.HOST4, gro=True)
+    daemon = Daemon(lab, wire.host, wire.nic, *MERGE, "--pass-ports", f"9,{receiver.address[1]}")
+    conditions = daemon.status()["conditions"]
+    expect(conditions["pass_ports"] == [9, receiver.address[1]], f"status says {conditions}")
+    exchange(Sender(wire.peer, receiver.address), receiver, list(windows(1)))
+    expect(receiver.merged == 0, f"{receiver.merged} superpackets for an exempt port")
+    singles = daemon.total()["singles"]
+    expect(singles["exempt"] > WINDOWS, f"nothing was exempt: {singles}")
+    exchange(Sender(wire.peer, other.address), other, list(windows(2)))
+    expect(other.merged > 0, "nothing was merged for another port")
+
+
+@test("the most packets of a superpacket (--max-packets), the least payload (--min-payload)")
+def conditions(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, *MERGE, "--max-packets", "5", "--min-payload", "200")
+    receiver = Receiver(wire.host, wire.HOST6, gro=True)
+    sender = Sender(wire.peer, receiver.address)
+    exchange(sender, receiver, [datagrams(50, 300) for _ in range(10)])
+    total = daemon.total()
+    expect(total["flushes"]["count"] > 20, f"superpackets did not end at five: {total['flushes']}")
+    expect(total["rx_segments"] <= 5 * total["rx_superpackets"], "more than five packets in one")
+    exchange(sender, receiver, [datagrams(50, 199)])
+    after = daemon.total()
+    expect(after["rx_superpackets"] == total["rx_superpackets"], "less than --min-payload was merged")
+    expect(after["singles"]["exempt"] == 50, f"they were not exempt: {after['singles']}")
