@@ -12,6 +12,7 @@
 #include "packet_builder.h"
 
 #define PACKETS 5u
+#define PIECES_MAX 2u
 #define ROOM 2048u
 
 static struct {
@@ -48,13 +49,31 @@ struct bed {
 	struct deliver deliver;
 	struct worker_stats stats;
 	struct frame_stack frames;
-	uint64_t addrs[PACKETS];
+	uint64_t addrs[PACKETS * PIECES_MAX];
 	uint8_t sent[PACKETS][ROOM], copies[PACKETS][ROOM];
 	size_t lens[PACKETS];
 };
 
+/* Offers a packet in this many fragments, of 600 bytes but for the last. */
+static void offer_in_pieces(struct bed *bed, uint32_t packet, uint32_t pieces)
+{
+	struct gro_packet fragments[PIECES_MAX];
+
+	for (uint32_t i = 0; i < pieces; i++) {
+		bool last = i + 1 == pieces;
+
+		fragments[i] = (struct gro_packet){
+			.data = bed->sent[packet] + 600 * i,
+			.len = last ? (uint32_t)bed->lens[packet] - 600 * i : 600,
+			.more = !last,
+			.cookie = 0x1000 * (packet * pieces + i + 1),
+		};
+	}
+	cr_assert_eq(gro_offer(&bed->gro, fragments, pieces, 0), pieces);
+}
+
 /* Offers PACKETS packets of one flow, which make one superpacket, and delivers it. */
-static struct bed *deliver_one_superpacket(void)
+static struct bed *deliver_superpacket_in(uint32_t pieces)
 {
 	struct gro_config config = { .flows = 8, .packets = 32, .max_packets = 32, .max_bytes = 65535,
 				     .merge = GRO_MERGE_TCP, .secret = { 1, 2 } };
@@ -63,15 +82,13 @@ static struct bed *deliver_one_superpacket(void)
 
 	bed->memory = aligned_alloc(64, gro_memory_size(&config));
 	cr_assert_eq(gro_init(&bed->gro, &config, bed->memory), 0);
-	bed->frames = (struct frame_stack){ .addrs = bed->addrs, .capacity = PACKETS };
+	bed->frames = (struct frame_stack){ .addrs = bed->addrs, .capacity = ARRAY_SIZE(bed->addrs) };
 	deliver_init(&bed->deliver, -1, &bed->frames, &bed->stats);
 	p.payload_len = 1000;
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		bed->lens[i] = packet_build(&p, bed->sent[i], ROOM, NULL);
 		memcpy(bed->copies[i], bed->sent[i], ROOM);
-		struct gro_packet packet = { .data = bed->sent[i], .len = (uint32_t)bed->lens[i],
-					     .cookie = 0x1000 * (i + 1) };
-		cr_assert_eq(gro_offer(&bed->gro, &packet, 1, 0), 1);
+		offer_in_pieces(bed, i, pieces);
 		p.seq += 1000;
 		p.ip_id++;
 	}
@@ -80,10 +97,15 @@ static struct bed *deliver_one_superpacket(void)
 	return bed;
 }
 
-static void expect_frames_back(struct bed *bed)
+static struct bed *deliver_one_superpacket(void)
 {
-	cr_assert_eq(bed->frames.cnt, PACKETS);
-	for (uint32_t i = 0; i < PACKETS; i++)
+	return deliver_superpacket_in(1);
+}
+
+static void expect_frames_back(struct bed *bed, uint32_t frames)
+{
+	cr_assert_eq(bed->frames.cnt, frames);
+	for (uint32_t i = 0; i < frames; i++)
 		cr_expect_eq(bed->addrs[i], 0x1000 * (i + 1));
 	cr_expect_eq(gro_owned_packets(&bed->gro), 0);
 	free(bed->memory);
@@ -102,7 +124,7 @@ Test(deliver, one_write_of_header_and_slices)
 	cr_expect_eq(bed->stats.rx_segments, PACKETS);
 	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
 	cr_expect_eq(bed->stats.rx_cut_again, 0);
-	expect_frames_back(bed);
+	expect_frames_back(bed, PACKETS);
 }
 
 /* V9: refused, so each packet goes up as it came, in order, and says nothing of a superpacket. */
@@ -126,7 +148,34 @@ Test(deliver, a_refused_superpacket_goes_up_as_the_packets_that_came)
 	cr_expect_eq(bed->stats.rx_superpackets, 0);
 	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
 	cr_expect_eq(bed->stats.rx_drop_tap, 0);
-	expect_frames_back(bed);
+	expect_frames_back(bed, PACKETS);
+}
+
+/* Jumbo frames: every fragment's frame comes back, and a write has all that belong to its packet. */
+Test(deliver, packets_in_several_fragments)
+{
+	struct bed *bed = deliver_superpacket_in(2);
+
+	cr_assert_eq(front.written, 1);
+	cr_expect_eq(front.lens[0], bed->lens[0] + (PACKETS - 1) * 1000);
+	cr_expect_eq(bed->stats.rx_segments, PACKETS);
+	expect_frames_back(bed, PACKETS * 2);
+}
+
+Test(deliver, a_refused_superpacket_of_packets_in_several_fragments)
+{
+	struct bed *bed;
+
+	front.refuse_superpackets = true;
+	bed = deliver_superpacket_in(2);
+	cr_assert_eq(front.written, PACKETS);
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		cr_expect_eq(front.lens[i], bed->lens[i], "packet %u", i);
+		cr_expect_arr_eq(front.bytes[i], bed->copies[i], bed->lens[i], "packet %u", i);
+	}
+	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
+	cr_expect_eq(bed->stats.rx_delivered_bytes, PACKETS * bed->lens[0]);
+	expect_frames_back(bed, PACKETS * 2);
 }
 
 /* Taken in neither way: every packet is counted as dropped, and no frame is lost. */
@@ -139,5 +188,5 @@ Test(deliver, what_is_taken_neither_way_is_counted_packet_by_packet)
 	cr_expect_eq(bed->stats.rx_drop_tap, PACKETS);
 	cr_expect_eq(bed->stats.rx_delivered_packets, 0);
 	cr_expect_eq(bed->stats.rx_cut_again, 1);
-	expect_frames_back(bed);
+	expect_frames_back(bed, PACKETS);
 }
