@@ -178,7 +178,7 @@ def pass_ports(lab):
 
 
 @test("the most packets of a superpacket (--max-packets), the least payload (--min-payload)")
-def conditions(lab):
+def packets_and_payload(lab):
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *MERGE, "--max-packets", "5", "--min-payload", "200")
     receiver = Receiver(wire.host, wire.HOST6, gro=True)

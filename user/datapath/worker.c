@@ -105,7 +105,8 @@ static bool carry_in(struct worker *worker, uint64_t now_ns)
 	bool more;
 	uint32_t cnt = receive_burst(&worker->receive, packets, &more);
 
-	offer_all(worker, packets, cnt, now_ns);
+	if (cnt)
+		offer_all(worker, packets, cnt, now_ns);
 	worker->burst_packets += cnt;
 	if (!more || worker->burst_packets >= BURST_PACKETS_MAX) {
 		gro_burst_end(&worker->gro, now_ns);

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The conditions of flushing, each asked for on the command line and seen at work (D3, D4, R9)."""
+
+import time
+
+from capture import Capture, open_socket, send
+from daemon import add_up
+from frames import MSS, need_scapy, stream
+from harness import test
+from lab import expect, wait_until
+from wire import port_mode
+
+LONG = 1_000_000  # microseconds: longer than any of this takes
+
+
+def offer(lab, frames, *options):
+    """Raw frames from the peer through a daemon in port mode; returns its status once all went up, and
+    what came out of the TAP."""
+    need_scapy()
+    wire, tap, daemon = port_mode(lab, *options)
+    seen = []
+    with Capture(wire.host, tap, lambda packet: seen.append(packet.frame)):
+        sock = open_socket(wire.peer, wire.wire, receive=False)
+        for frame in frames:
+            send(sock, bytes(frame))
+        sock.close()
+        wait_until(lambda: daemon.total()["rx_delivered_packets"] >= len(frames), 10,
+                   lambda: f"all {len(frames)} frames went up: {daemon.total()}")
+    total = daemon.total()
+    expect(not add_up(total), f"counters do not add up: {add_up(total)}")
+    return daemon.status(), seen
+
+
+def first_packets(flows):
+    return [stream(number, [MSS])[0] for number in range(flows)]
+
+
+@test("--max-flows 4: the oldest flow makes room (D3)")
+def oldest_goes(lab):
+    status, seen = offer(lab, first_packets(6), "--hold", str(LONG), "--max-flows", "4")
+    expect(status["conditions"]["max_flows"] == 4 and status["conditions"]["when_full"] == "oldest",
+           f"status says {status['conditions']}")
+    singles = status["total"]["singles"]
+    expect(singles["table_full"] == 2, f"of six flows two had to go: {singles}")
+    expect(seen == [bytes(frame) for frame in first_packets(6)], "not in the order of arrival (D6)")
+
+
+@test("--max-flows 4,all: all are flushed when that many are held (the patent's policy)")
+def all_go(lab):
+    status, seen = offer(lab, first_packets(6), "--hold", str(LONG), "--max-flows", "4,all")
+    expect(status["conditions"]["when_full"] == "all", f"status says {status['conditions']}")
+    singles = status["total"]["singles"]
+    expect(singles["table_full"] == 4, f"four flows had to go: {singles}")
+    expect(seen == [bytes(frame) for frame in first_packets(6)], "not in the order of arrival (D6)")
+
+
+@test("--idle: held packets go up when nothing more comes, long before --hold is over")
+def idle(lab):
+    begin = time.monotonic()
+    status, seen = offer(lab, stream(1), "--hold", str(LONG), "--idle", "20000")
+    took = time.monotonic() - begin
+    expect(len(seen) == 1, f"three segments in a row went up as {len(seen)} packets")
+    flushes = status["total"]["flushes"]
+    expect(flushes["age"] == 0 and flushes["burst_end"] == 1, f"not for want of packets: {flushes}")
+    expect(status["conditions"]["idle_us"] == 20000, f"status says {status['conditions']}")
+    expect(took < 10, f"it took {took:.1f} s")
+
+
+@test("--max-bytes: a superpacket ends before it is longer")
+def bytes_end(lab):
+    status, seen = offer(lab, stream(1, [MSS] * 9), "--hold", "200000", "--max-bytes", str(4 * MSS + 40))
+    expect([len(frame) for frame in seen] == [54 + 4 * MSS, 54 + 4 * MSS, 54 + MSS],
+           f"lengths are {[len(frame) for frame in seen]}")
+    expect(status["total"]["flushes"]["bytes"] == 2, f"flushes: {status['total']['flushes']}")
+
+
+def in_vain(cnt):
+    """A flow whose every packet has another window than the one before (R13)."""
+    frames = stream(1, [MSS] * cnt)
+    for number, frame in enumerate(frames):
+        frame["TCP"].window = 500 + number % 2
+    return frames
+
+
+@test("--adaptive on: a flow whose merging keeps failing is left alone; off: it is not")
+def adaptive(lab):
+    status, seen = offer(lab, in_vain(100), "--hold", "100000", "--adaptive", "on")
+    singles = status["total"]["singles"]
+    expect(singles["left_alone"] > 10, f"it was not left alone: {singles}")
+    expect(seen == [bytes(frame) for frame in in_vain(100)], "changed, or not in order (D1)")
+
+
+@test("without --adaptive it is not")
+def not_adaptive(lab):
+    status, seen = offer(lab, in_vain(100), "--hold", "100000")
+    singles = status["total"]["singles"]
+    expect(singles["left_alone"] == 0 and singles["header"] == 99, f"singles: {singles}")
+    expect(seen == [bytes(frame) for frame in in_vain(100)], "changed, or not in order (D1)")
