@@ -277,6 +277,7 @@ bool engine_take(struct engine *engine, struct engine_delivery *delivery)
 	delivery->iov_cnt = sp_gro_slices(engine->gro, &delivery->what, delivery->iov);
 	/* The memory is ours, whether the engine knows it or not. */
 	delivery->packet_cnt = sp_gro_release(engine->gro, &delivery->what, delivery->cookies);
+	engine->merged_cnt += delivery->what.segs > 1 ? delivery->packet_cnt : 0;
 	for (uint32_t i = 0; i < delivery->packet_cnt; i++)
 		delivery->packets[i] = &engine->packets[delivery->cookies[i]];
 	return true;

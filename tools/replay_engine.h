@@ -71,6 +71,7 @@ struct engine {
 	/* read */
 	const struct engine_packet *last; /* the packet taken last */
 	uint64_t packet_cnt, byte_cnt;
+	uint64_t merged_cnt;   /* packets that went up in superpackets */
 	uint64_t first_ns;
 	uint64_t stepped_back; /* packets whose time was before that of one before */
 	uint64_t cut_off;      /* packets that a snap length has cut off: never merged */

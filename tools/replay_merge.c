@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/parse.h"
 #include "replay_files.h"
 #include "replay_report.h"
 
@@ -27,24 +26,6 @@ struct merge {
 	uint8_t packet[SP_GRO_BYTES_MAX + 65536];
 };
 
-/* D7: the packet's own first; then a tunnel's over UDP, which covers it, where there is one. GRE's is right. */
-static void finish_checksums(const struct sp_gso_request *request, uint8_t *packet, uint32_t len)
-{
-	const struct sp_gso_request inner = {
-		.needs_csum = request->needs_csum,
-		.csum_start = request->csum_start,
-		.csum_offset = request->csum_offset,
-	};
-	const struct sp_gso_request outer = {
-		.needs_csum = request->outer_csum,
-		.csum_start = request->outer_l4_off,
-		.csum_offset = UDP_CSUM_OFFSET,
-	};
-
-	sp_gso_complete(&inner, packet, len);
-	sp_gso_complete(&outer, packet, len);
-}
-
 static uint32_t gather(const struct engine_delivery *delivery, uint8_t *packet)
 {
 	uint32_t len = 0;
@@ -59,14 +40,15 @@ static uint32_t gather(const struct engine_delivery *delivery, uint8_t *packet)
 static uint64_t write_superpacket(struct merge *merge)
 {
 	const struct engine_delivery *delivery = &merge->delivery;
-	const struct sp_gso_request *request = &delivery->what.request;
+	struct sp_gso_request request = delivery->what.request;
 	uint32_t len = gather(delivery, merge->packet);
 	const struct iovec whole = { merge->packet, len };
 	char comment[128];
 
-	finish_checksums(request, merge->packet, len);
+	request.type = SP_GSO_NONE; /* to be finished whole */
+	sp_gso_complete(&request, merge->packet, len);
 	snprintf(comment, sizeof comment, "superpacket: %u packets, gso_size %u, flushed: %s",
-		 delivery->what.segs, request->size, sp_gro_reason_name(delivery->what.reason));
+		 delivery->what.segs, request.size, sp_gro_reason_name(delivery->what.reason));
 	return files_write(&merge->files, delivery->time_ns, &whole, 1, len, len, comment);
 }
 

@@ -94,6 +94,21 @@ static uint64_t mix_packet(uint64_t hash, const uint8_t *data, const struct pack
 	return hash;
 }
 
+/* The tunnel's own header but for lengths and checksums, and the Ethernet header inside: VNI, key, options
+ * and VLANs make the flow as much as addresses do. */
+static uint64_t mix_tunnel(uint64_t hash, const uint8_t *data, const struct packet_view *view)
+{
+	uint32_t off = view->outer_l4_off;
+
+	if (view->tunnel == PARSE_GRE) {
+		hash = mix_bytes(hash, data + off, 4);
+		off += data[off] & 0x80 ? 8 : 4; /* RFC 2784: a checksum is there */
+	} else if (view->tunnel != PARSE_IPIP) {
+		off += 8; /* UDP, whose ports are in the hash already */
+	}
+	return off < view->l3_off ? mix_bytes(hash, data + off, view->l3_off - off) : hash;
+}
+
 uint64_t order_flow(const uint8_t *data, uint32_t len, const struct parse_tunnels *tunnels)
 {
 	uint32_t link_len = parse_link_len(data, len);
@@ -104,6 +119,6 @@ uint64_t order_flow(const uint8_t *data, uint32_t len, const struct parse_tunnel
 	hash = mix_bytes(0, data, link_len);
 	hash = mix_packet(hash, data, &view);
 	if (tunnels->enter && parse_inner(data, len, len, tunnels, &view))
-		hash = mix_packet(hash, data, &view);
+		hash = mix_packet(mix_tunnel(hash, data, &view), data, &view);
 	return mix(hash, 0);
 }

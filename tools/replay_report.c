@@ -64,12 +64,11 @@ static json_t *reasons(const struct engine *engine, uint64_t *merged, uint64_t *
 
 void report_add_engine(json_t *report, const struct engine *engine)
 {
-	uint64_t superpackets = 0, alone = 0, merged;
+	uint64_t superpackets = 0, alone = 0, merged = engine->merged_cnt;
 	struct sp_gro_counters counters;
 	json_t *all = reasons(engine, &superpackets, &alone);
 
 	sp_gro_counters(engine->gro, &counters);
-	merged = engine->packet_cnt - alone;
 	add(report, "superpackets", superpackets);
 	add(report, "merged_packets", merged);
 	json_object_set_new(report, "packets_per_superpacket",

@@ -247,3 +247,34 @@ Test(replay, a_flow_is_what_R10_says)
 	p = good, p.l4 = PACKET_L4_UDP;
 	cr_assert_neq(flow_of(&p), flow, "protocol");
 }
+
+/* A VXLAN packet's hash with one byte changed. */
+static uint64_t tunnel_flow(size_t off, uint8_t change)
+{
+	const struct parse_tunnels vxlan = { .enter = PARSE_TUNNEL_BIT(PARSE_VXLAN), .vxlan_port = 4789 };
+	struct packet inside = packet_tcp4(), outside = packet_udp4();
+	uint8_t payload[1024] = { 0x08, 0, 0, 0, 0, 0, 42, 0 }, frame[2048];
+	uint32_t len;
+
+	outside.dport = 4789;
+	outside.payload = payload;
+	outside.payload_len = 8 + packet_build(&inside, payload + 8, sizeof payload - 8, NULL);
+	len = (uint32_t)packet_build(&outside, frame, sizeof frame, NULL);
+	frame[off] ^= change;
+	return order_flow(frame, len, &vxlan);
+}
+
+Test(replay, a_flow_within_a_tunnel_is_what_R10_and_R19_say)
+{
+	const size_t udp = 34, vxlan = 42, ethernet = 50, ip = 64, tcp = 84;
+	uint64_t flow = tunnel_flow(0, 0);
+
+	cr_assert_eq(tunnel_flow(udp + 6, 1), flow, "outer checksum");
+	cr_assert_eq(tunnel_flow(ip + 8, 1), flow, "inner TTL");
+	cr_assert_eq(tunnel_flow(tcp + 7, 1), flow, "inner sequence number");
+	cr_assert_neq(tunnel_flow(udp + 1, 1), flow, "outer source port");
+	cr_assert_neq(tunnel_flow(vxlan + 6, 1), flow, "VNI");
+	cr_assert_neq(tunnel_flow(ethernet + 5, 1), flow, "inner MAC address");
+	cr_assert_neq(tunnel_flow(ip + 15, 1), flow, "inner address");
+	cr_assert_neq(tunnel_flow(tcp + 1, 1), flow, "inner source port");
+}
