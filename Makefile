@@ -121,6 +121,9 @@ $(B)/libsuperpacket.a: $(library_obj)
 	@rm -f $@
 	$(call say,AR)ar rcs $@ $^
 
+# gcc gathers the fields that an append changes into vectors, only to store them: 10 % at 4096 flows.
+$(filter $(B)/user/engine/gro%.o,$(engine_obj)): ENGINE_CFLAGS += -fno-tree-slp-vectorize
+
 $(B)/user/engine/%.o: user/engine/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ENGINE_CFLAGS) -c $< -o $@
