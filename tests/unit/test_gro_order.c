@@ -415,7 +415,7 @@ Test(gro, limits_are_checked)
 		{ "no flows", 0, 1, 2, 1000, -EINVAL },
 		{ "no packets", 1, 0, 2, 1000, -EINVAL },
 		{ "superpackets of none", 1, 1, 0, 1000, -EINVAL },
-		{ "superpackets of one are no superpackets: merge_tcp says that", 1, 1, 1, 1000,
+		{ "superpackets of one are no superpackets: merge says that", 1, 1, 1, 1000,
 		  -EINVAL },
 		{ "more iovecs than one write takes", 1, 1, GRO_MAX_PACKETS + 1, 1000, -EINVAL },
 		{ "no bytes", 1, 1, 2, 0, -EINVAL },
