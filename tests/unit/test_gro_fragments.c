@@ -300,3 +300,30 @@ Test(gro_fragments, short_pools_always_make_progress)
 			bench_close(b);
 		}
 }
+
+/* D2: what a tunnel carries cannot be told then, so it must not become UDP of another flow, and
+ * overtake its own. */
+Test(gro_fragments, tunnels_whose_headers_go_on_in_the_second_fragment_overtake_nothing)
+{
+	for (enum packet_tunnel_kind kind = PACKET_VXLAN; kind <= PACKET_IPIP; kind++) {
+		struct packet_tunnel tunnel = packet_tunnel(kind, PACKET_L3_IPV4);
+		struct gro_config config = config_plain();
+		struct packet p = packet_tcp4();
+		struct packet_layout at;
+		uint8_t buf[1000];
+		struct bench *b;
+
+		config.merge = GRO_MERGE_ALL;
+		b = bench_open(&config);
+		offer_frame(b, buf, packet_build_in(&tunnel, &p, buf, sizeof buf, &at), GRO_CSUM_UNKNOWN);
+		for (uint32_t i = 0; i < 2; i++) {
+			uint32_t cut = (uint32_t)(i ? at.outer_l4_off + 8 : at.payload_off - 1);
+
+			p = behind(&p);
+			tunnel.outer.ip_id++;
+			offer_in_fragments(b, buf, packet_build_in(&tunnel, &p, buf, sizeof buf, NULL), &cut, 1);
+		}
+		expect_end(b, "0:not_served 1.2:not_served 3.4:not_served", "in order, alone");
+		bench_close(b);
+	}
+}

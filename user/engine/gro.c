@@ -584,6 +584,19 @@ static bool is_outer_unfinished(const struct gro *gro, const struct arrival *arr
 	return field && field == checksum_fold_partial(pseudo_sum(arrival));
 }
 
+/* Of a packet in several fragments, whose headers may go on in the second: what is inside is then of
+ * any flow between the tunnel's ends. */
+static COLD bool may_be_tunnel(const struct gro *gro, const struct arrival *arrival)
+{
+	const struct packet_view *view = &arrival->view;
+	uint16_t port;
+
+	if (view->class != PARSE_UDP)
+		return view->obstacle == PARSE_L4_OTHER;
+	port = load_be16(arrival->packet->data + view->l4_off + 2);
+	return port == gro->tunnels.vxlan_port || port == gro->tunnels.geneve_port;
+}
+
 /* Makes the arrival that of the packet inside, if it is in a tunnel. False after passing it on, behind
  * what may be its flow. */
 static bool enter_tunnel(struct gro *gro, struct arrival *arrival)
@@ -593,9 +606,11 @@ static bool enter_tunnel(struct gro *gro, struct arrival *arrival)
 
 	if (inner.class == PARSE_UDP && is_pass_port(gro, packet->data + inner.l4_off))
 		return true;
-	if (!parse_inner(packet->data, packet->len, arrival->len, &gro->tunnels, &inner))
-		return true;
-	if (!is_outer_unfinished(gro, arrival)) {
+	if (!parse_inner(packet->data, packet->len, arrival->len, &gro->tunnels, &inner) ||
+	    (arrival->fragment_cnt > 1 && inner.class < PARSE_TCP)) {
+		if (arrival->fragment_cnt == 1 || !may_be_tunnel(gro, arrival))
+			return true;
+	} else if (!is_outer_unfinished(gro, arrival)) {
 		arrival->view = inner;
 		return true;
 	}
