@@ -52,6 +52,8 @@ unit_tests := $(patsubst tests/unit/test_%.c,$(B)/tests/unit_%,$(wildcard tests/
 bpf_tests  := $(patsubst tests/bpf/test_%.c,$(B)/tests/bpf_%,$(wildcard tests/bpf/test_*.c))
 nic_tests  := $(patsubst tests/nic/test_%.c,$(B)/tests/nic_%,$(wildcard tests/nic/test_*.c))
 
+prop_tests := $(B)/tests/prop_engine
+
 programs := $(B)/superpacketd $(B)/superpacket
 libraries := $(B)/libsuperpacket.so $(B)/static/libsuperpacket.a
 examples := $(patsubst tools/examples/%.c,$(B)/examples/%,$(wildcard tools/examples/*.c))
@@ -89,11 +91,16 @@ bench-engine:                               ## the engine beside DPDK's librarie
 	$(B)/bench-engine --json $(B)/bench-engine.json
 	tools/bench_plot.py $(B)/bench-engine.json $(B)/bench-engine.svg
 
+# SECONDS=n instead, and FIRST=seed to repeat; a failure prints its fewest packets.
+MINUTES ?= 10
+soak: $(B)/tests/prop_engine                ## random streams through the engine for MINUTES=10, with new seeds each time
+	$< --seconds=$(if $(SECONDS),$(SECONDS),$$(($(MINUTES) * 60))) --first=$(if $(FIRST),$(FIRST),$$(date +%s)000000)
+
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
 
-tests: $(unit_tests) $(bpf_tests) $(nic_tests) $(B)/mangler $(examples) ## build all tests; tests/run runs what is built
-unit-tests: $(unit_tests)                   ## build those that need neither root nor namespaces
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(B)/mangler $(examples) ## build all tests; tests/run runs what is built
+unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 
 # The unit names the daemon's path, so it is made here, for the PREFIX in force now.
 install: all install-library                ## install into PREFIX (DESTDIR is honoured)
@@ -233,6 +240,8 @@ proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard t
 $(B)/tests/unit_flips: $(proof_obj)
 $(B)/tests/unit_replay: $(patsubst %,$(B)/tools/replay_%.o,roundtrip order engine files capture report) \
                         $(B)/tools/superpacket_say.o
+$(B)/tests/prop_engine: $(B)/tests/prop/prop.o $(proof_obj) $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 # What several test files of a module share is an object of their own.
 gro_tests := $(filter-out %_unfinished,$(filter $(B)/tests/unit_gro%,$(unit_tests)))
 $(gro_tests): $(B)/tests/unit/gro_bench.o
@@ -259,5 +268,5 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test bench-quick bench-engine deps tests unit-tests install uninstall \
+.PHONY: all demo test soak bench-quick bench-engine deps tests unit-tests install uninstall \
         install-library uninstall-library clean help

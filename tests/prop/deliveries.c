@@ -2,13 +2,14 @@
 /*
  * What comes out of the engine: taken, looked at to the last byte, given back.
  */
-#include "engine/gso.h"
+#include "engine/gso_stream.h"
 #include "naive.h"
 #include "prove.h"
 
 #define FRAME_ROOM 12000u
 
 static uint8_t super_bytes[GRO_BIG_BYTES_MAX + 1000];
+static uint8_t plain_bytes[GRO_BIG_BYTES_MAX + 1000]; /* without a jumbo header */
 static uint8_t segment_bytes[FRAME_ROOM];
 static struct iovec iov[GRO_MAX_PACKETS];
 static uint64_t cookies[GRO_MAX_PACKETS];
@@ -17,8 +18,9 @@ static uint64_t cookies[GRO_MAX_PACKETS];
 struct delivery {
 	struct gro_super super;
 	const struct packet_run *first;
-	uint32_t first_packet; /* numbers of the packets, in order of delivery */
-	uint32_t packets[GRO_MAX_PACKETS];
+	uint32_t iov_cnt;
+	uint32_t lead;          /* bytes of its jumbo header */
+	uint32_t packets[GRO_MAX_PACKETS]; /* their numbers, in order of delivery */
 };
 
 static struct delivery delivery;
@@ -42,20 +44,21 @@ static uint32_t linearise(uint32_t cnt)
 
 /* A segment is, byte for byte, the packet that came; where its checksum was unfinished, it is
  * finished now. */
-static void check_segment(const struct run *r, uint32_t packet, const uint8_t *data, uint32_t len)
+static void check_segment(const struct run *r, uint32_t packet, const uint8_t *data, uint32_t len,
+			  const char *sentence)
 {
 	static uint8_t want[FRAME_ROOM];
 	const struct judged *j = &r->packets[packet].judged;
 	uint32_t end = j->outer.version ? j->outer.end : j->level.end;
 
-	holds(len == end, "a segment is as long as the packet that came");
+	holds(len == end, sentence);
 	if (!j->unfinished) {
-		holds(!memcmp(data, original(r, packet), len), "a segment is the packet that came");
+		holds(!memcmp(data, original(r, packet), len), sentence);
 		return;
 	}
 	memcpy(want, original(r, packet), len);
 	naive_finish(want, j, len, j->outer.version && get16(want + j->outer.l4 + 6));
-	holds(!memcmp(data, want, len), "a segment is the packet that came, finished");
+	holds(!memcmp(data, want, len), sentence);
 }
 
 /* Header by header, slices; or whole segments, built. */
@@ -66,6 +69,7 @@ static void check_cut(const struct run *r, uint32_t len, bool built, enum header
 	struct gso gso;
 
 	ordinary.type = GSO_NONE;
+	ordinary.csum_start -= (uint16_t)delivery.lead; /* segments are no jumbograms */
 	holds(gso_open(&gso, request, super_bytes, len, FRAME_ROOM, mode) == GSO_CUT,
 	      "what was merged can be cut");
 	holds(gso.seg_cnt == delivery.super.packet_cnt, "into as many segments as came");
@@ -86,20 +90,96 @@ static void check_cut(const struct run *r, uint32_t len, bool built, enum header
 		}
 		if (mode == HEADER_CSUM_PARTIAL)
 			gso_complete(&ordinary, segment_bytes, segment_len);
-		check_segment(r, delivery.packets[i], segment_bytes, segment_len);
+		check_segment(r, delivery.packets[i], segment_bytes, segment_len,
+			      mode == HEADER_CSUM_FULL ? "a segment is the packet that came" :
+							 "a segment, finished, is the packet that came");
 	}
 	holds(gso_done(&gso), "and into no more");
 }
 
-static void check_naive_cut(const struct run *r, uint32_t len)
+/* What came of a stream so far becomes segments as soon as it can (S11). Returns how many there are. */
+static uint32_t take_ready(const struct run *r, struct gso_stream *stream, uint32_t taken)
+{
+	static struct iovec slices[GSO_STREAM_FRAGMENTS];
+
+	while (gso_stream_ready(stream)) {
+		uint32_t len = stream->gso.hdr_len, cnt;
+
+		segment_bytes[len] = CANARY;
+		cnt = gso_stream_next(stream, segment_bytes, slices, ARRAY_SIZE(slices));
+		holds(cnt, "a segment that is ready can be taken");
+		holds(segment_bytes[len] == CANARY, "no byte behind the header is written");
+		holds(taken < delivery.super.packet_cnt, "a stream is no more segments than came");
+		for (uint32_t i = 0; i < cnt; i++) {
+			holds(len + slices[i].iov_len <= FRAME_ROOM, "a segment is no longer than a frame");
+			memcpy(segment_bytes + len, slices[i].iov_base, slices[i].iov_len);
+			len += (uint32_t)slices[i].iov_len;
+		}
+		check_segment(r, delivery.packets[taken++], segment_bytes, len,
+			      "a segment of a stream is the packet that came");
+	}
+	return taken;
+}
+
+/* In fragments of any size; its length is known from the beginning, or not. */
+static void check_stream(const struct run *r, uint32_t len, uint64_t dice)
+{
+	static struct gso_stream stream;
+	uint32_t hdr_len = delivery.first->judged.level.payload + delivery.lead, size = delivery.super.request.size;
+	uint32_t head_len = hdr_len + (uint32_t)(dice >> 8) % (2 * size), taken = 0, off;
+	bool known = dice & 1;
+
+	if (head_len > len)
+		head_len = len;
+	holds(gso_stream_open(&stream, &delivery.super.request, super_bytes, head_len, known ? len : 0, FRAME_ROOM,
+			      HEADER_CSUM_FULL) == GSO_CUT, "what was merged can be cut as a stream");
+	for (off = head_len; off < len;) {
+		uint32_t piece = size / 32 + 1 + (uint32_t)(dice >> 32) % (2 * size);
+
+		dice = random_mix(dice);
+		if (piece > len - off)
+			piece = len - off;
+		if (dice % 4 == 0 || !gso_stream_add(&stream, super_bytes + off, piece))
+			taken = take_ready(r, &stream, taken);
+		else
+			off += piece;
+	}
+	gso_stream_end(&stream);
+	taken = take_ready(r, &stream, taken);
+	holds(taken == delivery.super.packet_cnt && gso_stream_done(&stream), "a stream is as many segments as came");
+	r->totals->streamed++;
+}
+
+/* R16: the jumbo header of BIG TCP is right. What is there without it goes to plain_bytes. */
+static const uint8_t *without_jumbo(struct run *r, uint32_t len)
+{
+	const struct judged_level *level = &delivery.first->judged.level;
+	const uint8_t *ip = super_bytes + level->l3;
+	uint32_t off = level->l3 + 40u;
+
+	delivery.lead = 0;
+	if (level->version != 6 || len - off <= 65535 || delivery.first->judged.tunnel)
+		return super_bytes;
+	holds(get16(ip + 4) == 0 && ip[6] == 0 && ip[41] == 0 && get16(ip + 42) == 0xc204 &&
+	      get32(ip + 44) == len - off, "a superpacket beyond 65535 bytes has a jumbo header");
+	delivery.lead = 8;
+	memcpy(plain_bytes, super_bytes, off);
+	plain_bytes[level->l3 + 6] = ip[40];
+	memcpy(plain_bytes + off, super_bytes + off + 8, len - off - 8);
+	r->totals->big++;
+	return plain_bytes;
+}
+
+static void check_naive_cut(const struct run *r, const uint8_t *bytes, uint32_t len)
 {
 	const struct judged *first = &delivery.first->judged;
 	const struct gso_request *request = &delivery.super.request;
 
 	for (uint32_t i = 0; i < delivery.super.packet_cnt; i++) {
-		uint32_t segment_len = naive_segment(super_bytes, len, first, request, i, segment_bytes);
+		uint32_t segment_len = naive_segment(bytes, len, first, request, i, segment_bytes);
 
-		check_segment(r, delivery.packets[i], segment_bytes, segment_len);
+		check_segment(r, delivery.packets[i], segment_bytes, segment_len,
+			      "a naive segment is the packet that came");
 	}
 	holds(first->level.payload + delivery.super.packet_cnt * request->size >= len, "no payload is left over");
 }
@@ -132,9 +212,11 @@ static void check_request(const struct run *r, uint32_t len)
 	holds(len == super->len, "len is the sum of the slices");
 	holds(super->fragment_cnt <= r->s->config.max_packets, "max_packets");
 	holds(!udp || super->packet_cnt <= GRO_UDP_PACKETS_MAX, "R18: no more than 64 UDP packets");
-	holds(len - (first->outer.version ? first->outer.l3 : first->level.l3) <= r->s->config.max_bytes, "max_bytes");
+	holds(len - delivery.lead - (first->outer.version ? first->outer.l3 : first->level.l3) <=
+	      r->s->config.max_bytes, "max_bytes");
+	holds(delivery.lead <= r->s->config.headroom, "BIG TCP only where there is room for its header");
 	holds(super->request.type == (udp ? GSO_UDP : first->level.version == 4 ? GSO_TCPV4 : GSO_TCPV6), "the type");
-	holds(super->request.needs_csum && super->request.csum_start == first->level.l4 &&
+	holds(super->request.needs_csum && super->request.csum_start == first->level.l4 + delivery.lead &&
 	      super->request.csum_offset == (udp ? 6 : 16), "the checksum is asked for");
 	holds(super->request.inner_l3_off == (first->tunnel ? first->level.l3 : 0), "the tunnel is told");
 	holds(r->s->config.marks || !super->request.accecn, "AccECN is told to who asks for marks only");
@@ -143,15 +225,19 @@ static void check_request(const struct run *r, uint32_t len)
 
 static void check_superpacket(struct run *r)
 {
-	uint32_t len = linearise(delivery.super.fragment_cnt);
-	uint64_t dice = random_mix(r->s->seed + delivery.packets[0]);
+	uint32_t len = linearise(delivery.iov_cnt);
+	uint64_t dice = random_mix(r->s->seed + r->s->steps[delivery.packets[0]].id);
+	const uint8_t *plain;
 
 	if (r->fault == FAULT_FLIP && delivery.super.packet_cnt > 3)
 		super_bytes[len - 1 - dice % 40] ^= 1;
+	plain = without_jumbo(r, len);
 	check_request(r, len);
 	check_members(r);
 	check_cut(r, len, dice & 1, dice & 6 ? HEADER_CSUM_FULL : HEADER_CSUM_PARTIAL);
-	check_naive_cut(r, len);
+	check_naive_cut(r, plain, len - delivery.lead);
+	if (dice % 8 < 3)
+		check_stream(r, len, dice >> 3);
 	r->totals->superpackets++;
 	r->totals->merged += delivery.super.packet_cnt;
 	r->totals->types[delivery.super.request.type]++;
@@ -221,12 +307,15 @@ void run_release(struct run *r, uint32_t place)
 
 	delivery.super = *super;
 	cnt = super->fragment_cnt;
-	unmerge = super->packet_cnt > 1 && random_mix(r->s->seed ^ position) % 8 == 0;
+	unmerge = super->packet_cnt > 1 && random_mix(r->s->seed ^ super->len) % 8 == 0;
 	holds(cnt >= super->packet_cnt && cnt <= GRO_MAX_PACKETS, "fragments in bounds");
 	if (unmerge)
 		holds(gro_unmerge(&r->gro, super, iov, more) == cnt, "unmerging: an iovec a fragment");
 	else
-		holds(gro_iovecs(&r->gro, super, iov) == cnt, "an iovec a fragment");
+		delivery.iov_cnt = gro_iovecs(&r->gro, super, iov);
+	/* A fragment of nothing but padding (R4) is in no superpacket. */
+	holds(unmerge || delivery.iov_cnt == cnt || (super->packet_cnt > 1 && delivery.iov_cnt < cnt),
+	      "an iovec a fragment");
 	delivery.super.request = super->request;
 	holds(gro_release(&r->gro, super, cookies) == cnt, "a cookie a fragment");
 	check_cookies(r, position, cnt);

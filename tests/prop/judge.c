@@ -67,7 +67,7 @@ static enum walk walk_ip(struct judged_level *level, const uint8_t *frame, uint3
 		return WALK_NOT_IP;
 	level->version = (uint8_t)version;
 	if (version == 4) {
-		level->protocol = ip[9];
+		level->protocol = ip[9] ? ip[9] : 255; /* here, 0 is a protocol, and none that anybody speaks */
 		level->l4 = (uint16_t)(l3 + (ip[0] & 15u) * 4);
 		level->end = l3 + get16(ip + 2);
 		return ip[0] != 0x45 || get16(ip + 6) & 0xbfff || level->end < level->l4 || level->end > len ?
@@ -138,9 +138,19 @@ static uint64_t name_label(uint64_t name, const struct judged_level *level, cons
 
 /* ---- tunnels, as parse.h says which are entered ---- */
 
+/* Where unfinished checksums are accepted, all tunnels are: the one inside is handed on as such. */
 static bool entered(const struct gro_config *config, uint32_t bit)
 {
-	return config->merge & bit;
+	return config->merge & bit || config->accept_unfinished;
+}
+
+static bool passes(const struct gro_config *config, const uint8_t *ports)
+{
+	for (uint32_t i = 0; i < GRO_PASS_PORTS; i++)
+		if (config->pass_ports[i] && (config->pass_ports[i] == get16(ports) ||
+					      config->pass_ports[i] == get16(ports + 2)))
+			return true;
+	return false;
 }
 
 static uint16_t port_or(uint16_t port, uint16_t usual)
@@ -166,8 +176,11 @@ static struct inside inside_udp(const struct judged_level *o, const uint8_t *fra
 	const uint8_t *h = frame + o->payload;
 	uint32_t port = get16(frame + o->l4 + 2), len = o->end - o->payload, off;
 
+	if (passes(config, frame + o->l4))
+		return (struct inside){ PARSE_NO_TUNNEL, 0, -1 };
 	if (entered(config, GRO_MERGE_VXLAN) && port == port_or(config->vxlan_port, 4789)) {
-		if (len >= 8 && h[0] & 8 && !(h[0] & 4))
+		/* RFC 7348's I bit; beside it, only the label of VXLAN-GBP. */
+		if (len >= 8 && (get32(h) & 0x7fb70000) == 0x08000000)
 			return (struct inside){ PARSE_VXLAN, o->payload + 8u, 0 };
 	} else if (entered(config, GRO_MERGE_GENEVE) && port == port_or(config->geneve_port, 6081)) {
 		off = 8u + (len >= 8 ? (h[0] & 63u) * 4 : 0);
@@ -261,8 +274,8 @@ static void judge_l4(struct judged *j, enum walk walk, const uint8_t *frame, uin
 		note_sums(j, level, frame, len);
 	j->ip_wrong = level->version == 4 && (frame[level->l3] & 15) >= 5 && level->l4 <= len &&
 		      !ip_sum_right(level, frame);
-	if (walk != WALK_WHOLE || j->ip_wrong || !whole_l4(level, frame) ||
-	    (j->l4_wrong && !(j->unfinished && accept_unfinished)))
+	j->whole = walk == WALK_WHOLE && whole_l4(level, frame);
+	if (!j->whole || j->ip_wrong || (j->l4_wrong && !(j->unfinished && accept_unfinished)))
 		return;
 	j->kind = KIND_FLOW;
 	begin = name_hosts(name_label(begin, level, frame), level, frame);
@@ -282,6 +295,14 @@ static bool outer_right(const struct judged_level *o, const uint8_t *frame)
 	return true;
 }
 
+/* A packet has but one checksum that can be handed on as unfinished: here it is the tunnel's. */
+static bool outer_unfinished(const struct judged_level *o, const uint8_t *frame)
+{
+	uint32_t field = o->protocol == WIRE_UDP ? get16(frame + o->l4 + 6) : 0;
+
+	return field && field == wire_pseudo(frame + o->l3, o->version, WIRE_UDP, o->end - o->l4);
+}
+
 /* What is in a tunnel whose own headers are in order. */
 static void judge_inside(struct judged *j, struct inside in, const uint8_t *frame, uint64_t hosts,
 			 uint64_t link, const struct gro_config *config)
@@ -298,7 +319,8 @@ static void judge_inside(struct judged *j, struct inside in, const uint8_t *fram
 		j->kind = KIND_OTHER;
 		return;
 	}
-	add_pair(j, name_hosts(name_number(hosts, 77), &j->level, frame), j->level.protocol);
+	add_pair(j, name_hosts(name_number(hosts, j->outer.protocol), &j->level, frame), j->level.protocol);
+	j->hosts = name_hosts(0, &j->level, frame);
 	if (j->level.end != j->outer.end)
 		walk = WALK_UNKNOWN;
 	/* The tunnel's header, and an Ethernet header in it; IP in IP has neither. GRE's checksum is of
@@ -314,6 +336,28 @@ static void judge_inside(struct judged *j, struct inside in, const uint8_t *fram
 		begin = name_bytes(begin, frame + j->outer.payload, off - j->outer.payload);
 	}
 	judge_l4(j, walk, frame, j->outer.end, begin, config->accept_unfinished);
+}
+
+/* Whether config has packets like it merged, were they right. */
+static bool is_merged(const struct judged *j, const struct gro_config *config)
+{
+	static const uint32_t tunnels[] = { [PARSE_VXLAN] = GRO_MERGE_VXLAN, [PARSE_GENEVE] = GRO_MERGE_GENEVE,
+					    [PARSE_GRE] = GRO_MERGE_GRE, [PARSE_IPIP] = GRO_MERGE_IPIP };
+	uint32_t bits = j->tunnel ? tunnels[j->tunnel] : 0;
+
+	if (j->level.protocol == WIRE_UDP)
+		bits |= GRO_MERGE_UDP;
+	else if (!bits)
+		bits = GRO_MERGE_TCP;
+	return (config->merge & bits) == bits;
+}
+
+/* What is not merged need not be right: nobody looks whether it is. */
+static struct judged of_no_interest(struct judged j, const struct gro_config *config)
+{
+	if (j.kind == KIND_UNKNOWN && j.whole && !is_merged(&j, config))
+		j.kind = KIND_OTHER;
+	return j;
 }
 
 struct judged judge(const uint8_t *frame, uint32_t len, const struct gro_config *config)
@@ -334,33 +378,34 @@ struct judged judge(const uint8_t *frame, uint32_t len, const struct gro_config 
 	}
 	hosts = name_hosts(0, &j.level, frame);
 	link = name_bytes(hosts, frame, off);
+	j.hosts = hosts;
 	add_pair(&j, hosts, j.level.protocol);
 	if (walk == WALK_WHOLE && (j.level.protocol != WIRE_UDP || whole_l4(&j.level, frame)))
 		in = inside_of(&j.level, frame, config);
+	if (in.tunnel != PARSE_NO_TUNNEL && config->accept_unfinished && outer_unfinished(&j.level, frame)) {
+		note_sums(&j, &j.level, frame, len);
+		j.kind = KIND_UNKNOWN;
+		return j;
+	}
 	if (in.tunnel == PARSE_NO_TUNNEL) {
 		judge_l4(&j, walk, frame, len, link, config->accept_unfinished);
-		return j;
+		return of_no_interest(j, config);
 	}
 	j.outer = j.level;
 	j.level = (struct judged_level){ .end = j.outer.end };
-	if (!outer_right(&j.outer, frame)) {
-		j.kind = KIND_UNKNOWN;
-		j.level = j.outer;
-		j.ip_wrong = !ip_sum_right(&j.outer, frame);
-		j.l4_wrong = !j.ip_wrong;
-		return j;
-	}
 	judge_inside(&j, in, frame, hosts, link, config);
-	return j;
+	/* As with a packet in no tunnel, that of another protocol is of no flow, right or wrong. */
+	if (j.kind != KIND_OTHER && !outer_right(&j.outer, frame)) {
+		j.kind = KIND_UNKNOWN;
+		j.unknown_pair = 0;
+		j.ip_wrong = true;
+	}
+	return of_no_interest(j, config);
 }
 
 bool judged_exempt(const struct judged *j, const uint8_t *frame, const struct gro_config *config)
 {
 	if (j->level.end - j->level.payload < config->min_payload)
 		return true;
-	for (uint32_t i = 0; i < GRO_PASS_PORTS; i++)
-		if (config->pass_ports[i] && (config->pass_ports[i] == get16(frame + j->level.l4) ||
-					      config->pass_ports[i] == get16(frame + j->level.l4 + 2)))
-			return true;
-	return false;
+	return passes(config, frame + j->level.l4);
 }

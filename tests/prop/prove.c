@@ -76,7 +76,7 @@ static void prepare_engine(struct run *r)
 
 static uint32_t most_fragments(const struct scenario *s)
 {
-	uint32_t cnt = 0;
+	uint32_t cnt = 1;
 
 	for (uint32_t i = 0; i < s->step_cnt; i++) {
 		const struct step *step = &s->steps[i];
@@ -86,15 +86,35 @@ static uint32_t most_fragments(const struct scenario *s)
 	return cnt;
 }
 
-/* Where the headers are not in the first fragment, the engine cannot know what it is. */
+/* A place for every packet, with what is between them. Doubled packets share their bytes in the
+ * scenario, and have places of their own here. */
+static void prepare_work(struct run *r, uint32_t fragments)
+{
+	size_t size = fragments * (size_t)(CANARY_LEN + r->s->config.headroom);
+
+	for (uint32_t i = 0; i < r->s->step_cnt; i++)
+		size += r->s->steps[i].len;
+	ASAN_UNPOISON_MEMORY_REGION(r->work, r->work_size);
+	r->work = grown(r->work, &r->work_size, size);
+	memset(r->work, CANARY, size);
+}
+
+/* Where the headers are not in the first fragment, the engine cannot know what it is. Between the ends
+ * of a tunnel it may be of any flow. */
 static void judge_packet(struct run *r, uint32_t idx)
 {
 	const struct step *step = &r->s->steps[idx];
 	struct packet_run *p = &r->packets[idx];
+	uint32_t linear = r->fragments[p->first_fragment].len;
+	struct judged *j = &p->judged;
 
-	p->judged = judge(r->s->bytes + step->off, step->len, &r->s->config);
-	if (p->fragment_cnt > 1 && r->fragments[p->first_fragment].len < p->judged.level.payload)
-		p->judged.kind = KIND_OTHER;
+	*j = judge(r->s->bytes + step->off, step->len, &r->s->config);
+	if (p->fragment_cnt == 1 || (j->level.payload && linear >= j->level.payload))
+		return;
+	j->unfinished = false;
+	j->unknown_pair = 0;
+	j->hosts = 0;
+	j->kind = j->outer.payload && linear >= j->outer.payload ? KIND_UNKNOWN : KIND_OTHER;
 }
 
 static void prepare(struct run *r)
@@ -106,11 +126,9 @@ static void prepare(struct run *r)
 		names *= 2;
 	r->name_mask = names - 1;
 	r->packets = grown(r->packets, &r->packets_size, (s->step_cnt + 1) * sizeof *r->packets);
-	r->fragments = grown(r->fragments, &r->fragments_size, (fragments + 1) * sizeof *r->fragments);
+	r->fragments = grown(r->fragments, &r->fragments_size, fragments * sizeof *r->fragments);
 	r->names = grown(r->names, &r->names_size, names * sizeof *r->names);
-	ASAN_UNPOISON_MEMORY_REGION(r->work, r->work_size);
-	r->work = grown(r->work, &r->work_size, s->byte_cnt + (size_t)(fragments + 1) * (CANARY_LEN + s->config.headroom));
-	memset(r->work, CANARY, s->byte_cnt + (size_t)(fragments + 1) * (CANARY_LEN + s->config.headroom));
+	prepare_work(r, fragments);
 	r->work_cnt = r->fragment_cnt = r->released_cnt = r->taken_cnt = r->oldest = 0;
 	r->position = r->checksum_errors = 0;
 	r->now_ns = r->last_ns = s->begin_ns;
@@ -198,28 +216,27 @@ static void check_order(struct run *r)
 /*
  * A packet that looks unfinished may be one that is damaged, by a chance of 1 in 65536. Either is
  * possible; but the engine may take it for damaged only where its sender has finished enough of
- * those before. The evidence counted here is never less than the engine's.
+ * those before. The evidence counted here is never less than the engine's: a packet that is believed
+ * takes nothing away, as in the engine when it appends the short way.
  */
 static void check_doubts(struct run *r)
 {
-	if (!r->s->config.accept_unfinished || !r->s->config.secret[1])
-		return; /* without a secret, pairs are not told apart */
+	if (!r->s->config.accept_unfinished || __builtin_popcountll(r->s->config.secret[1]) < 8)
+		return; /* without a secret that is one, the engine does not tell pairs apart */
 	memset(r->names, 0, (r->name_mask + 1) * sizeof *r->names);
 	for (uint32_t i = 0; i < r->s->step_cnt; i++) {
 		const struct packet_run *p = &r->packets[i];
 		struct name *sender;
 
-		if (p->judged.pair_cnt < 2)
+		if (!p->judged.hosts)
 			continue;
 		r->step = i;
-		sender = name_at(r, p->judged.pairs[1]);
+		sender = name_at(r, p->judged.hosts);
 		if (!p->judged.l4_wrong && sender->latest < EVIDENCE_MOST)
 			sender->latest++;
 		if (!p->judged.unfinished || p->judged.ip_wrong)
 			continue;
-		if (p->unfinished) {
-			sender->latest = 0;
-		} else {
+		if (!p->unfinished) {
 			holds(sender->latest >= EVIDENCE_ENOUGH, "unfinished, and nothing speaks against it");
 			sender->latest -= EVIDENCE_DOUBT;
 		}

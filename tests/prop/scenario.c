@@ -66,6 +66,9 @@ static void print_l4(const struct judged *j, const uint8_t *at)
 			printf("%c", letters[i]);
 }
 
+/* Headers, and enough of the payload to see what it is; the command that repeats it has the rest. */
+#define DUMP_MOST 224u
+
 static void print_packet(const struct scenario *s, uint32_t idx)
 {
 	static const char *const kinds[] = { "of no flow", "good", "of unknown flow" };
@@ -86,12 +89,12 @@ static void print_packet(const struct scenario *s, uint32_t idx)
 	}
 	if (step->first_len)
 		printf("; in fragments of %u, then %u bytes", step->first_len, step->piece_len);
-	for (uint32_t i = 0; i < step->len; i++) {
+	for (uint32_t i = 0; i < step->len && i < DUMP_MOST; i++) {
 		if (i % 32 == 0)
 			printf("\n    %04x ", i);
 		printf(i % 2 ? "%02x" : " %02x", bytes[i]);
 	}
-	printf("\n");
+	printf(step->len > DUMP_MOST ? " ...\n" : "\n");
 	if (step->after & AFTER_BURST_END)
 		printf("    %u ns later the burst ends\n", step->step_ns);
 	if (step->after & AFTER_FLUSH)

@@ -9,8 +9,8 @@
 
 #include "engine/gro.h"
 
-/* What the engine merges, and the proofs therefore ask for. */
-#define PROVEN_MERGE GRO_MERGE_TCP
+/* What the proofs ask of the engine to merge: all it knows. */
+#define PROVEN_MERGE GRO_MERGE_ALL
 
 /* What the caller does after a packet. */
 enum after {

@@ -80,7 +80,7 @@ static void begin_flow(struct flow_bytes *f, unsigned int version)
 		set32(ip + 8, 0x20010db8);
 		set32(ip + 24, 0x20010db8);
 	}
-	set32(tcp, 40000 << 16 | 443);
+	set32(tcp, 40000u << 16 | 443);
 	set32(tcp + 12, 0x50100200);
 	f->len = (uint32_t)(tcp + 21 - f->bytes);
 }
