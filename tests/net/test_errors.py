@@ -2,6 +2,8 @@
 """What the daemon cannot do, it says in one line with the way out, and leaves nothing behind."""
 
 import ctypes
+import errno
+import json
 import mmap
 import os
 import platform
@@ -164,21 +166,23 @@ def xdp_in_use(lab):
                    [EXIT_FAILED], [wire.nic])
 
 
-# Linux: number of socket(2), AUDIT_ARCH, by machine
-SECCOMP = {"x86_64": (41, 0xC000003E), "aarch64": (198, 0xC00000B7)}
+# Linux: numbers of system calls, AUDIT_ARCH, by machine
+SECCOMP = {"x86_64": ({"socket": 41, "ioctl": 16}, 0xC000003E),
+           "aarch64": ({"socket": 198, "ioctl": 29}, 0xC00000B7)}
 
-WITHOUT_AF_XDP = """
-import ctypes, os, struct, sys
-number, arch = int(sys.argv[1]), int(sys.argv[2])
+# ARCH NUMBER ERRNO ARGUMENTS COMMAND...: the command, with a system call of such arguments refused
+FILTERED = """
+import ctypes, json, os, struct, sys
 def op(code, jt, jf, k):
     return struct.pack("HBBI", code, jt, jf, k)
-LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
-program = b"".join([
-    op(LOAD, 0, 0, 4), op(EQUAL, 0, 5, arch),       # seccomp_data.arch
-    op(LOAD, 0, 0, 0), op(EQUAL, 0, 3, number),     # .nr
-    op(LOAD, 0, 0, 16), op(EQUAL, 0, 1, 44),        # .args[0] == AF_XDP
-    op(RETURN, 0, 0, 0x00050000 | 97),              # EAFNOSUPPORT
-    op(RETURN, 0, 0, 0x7FFF0000)])
+LOAD, EQUAL, ANY_OF, RETURN = 0x20, 0x15, 0x45, 0x06
+arch, number, error = map(int, sys.argv[1:4])
+words = [(4, EQUAL, arch), (0, EQUAL, number)]          # seccomp_data.arch, .nr
+for argument, how, value in json.loads(sys.argv[4]):
+    words.append((16 + 8 * argument, EQUAL if how == "is" else ANY_OF, value))
+program = b"".join(op(LOAD, 0, 0, at) + op(how, 0, 2 * (len(words) - 1 - i) + 1, value)
+                   for i, (at, how, value) in enumerate(words))
+program += op(RETURN, 0, 0, 0x00050000 | error) + op(RETURN, 0, 0, 0x7FFF0000)
 buffer = ctypes.create_string_buffer(program)
 class Fprog(ctypes.Structure):
     _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
@@ -187,21 +191,46 @@ libc = ctypes.CDLL(None, use_errno=True)
 assert libc.prctl(38, 1, 0, 0, 0) == 0              # PR_SET_NO_NEW_PRIVS
 if libc.prctl(22, 2, ctypes.byref(fprog), 0, 0):    # PR_SET_SECCOMP, filter
     sys.exit(77)
-os.execv(sys.argv[3], sys.argv[3:])
+os.execv(sys.argv[5], sys.argv[5:])
 """
+
+
+def without(wire, call, error, *arguments):
+    """A wrapper for a kernel that refuses this system call with such arguments: [index, "is" or
+    "any of", value]."""
+    if platform.machine() not in SECCOMP:
+        raise Skip(f"no system call number known for {platform.machine()}")
+    calls, arch = SECCOMP[platform.machine()]
+    wrapper = [PYTHON, "-c", FILTERED, str(arch), str(calls[call]), str(error), json.dumps(arguments)]
+    if wire.host.run(*wrapper, "/bin/true", check=False).returncode == 77:
+        raise Skip("this kernel has no seccomp filters")
+    return wrapper
 
 
 @test("a kernel without AF_XDP (as a seccomp filter shows it)")
 def no_af_xdp(lab):
-    if platform.machine() not in SECCOMP:
-        raise Skip(f"no system call number known for {platform.machine()}")
     wire = Wire(lab)
-    number, arch = SECCOMP[platform.machine()]
-    wrapper = [PYTHON, "-c", WITHOUT_AF_XDP, str(number), str(arch)]
-    if wire.host.run(*wrapper, "/bin/true", check=False).returncode == 77:
-        raise Skip("this kernel has no seccomp filters")
+    wrapper = without(wire, "socket", errno.EAFNOSUPPORT, [0, "is", AF_XDP])
     expect_refusal(wire.host, [*wrapper, DAEMON, "--interface", wire.nic], [EXIT_NOT_SUPPORTED],
                    ["AF_XDP"])
+
+
+TUNSETOFFLOAD = 0x400454D0
+USO, UDP_TUNNELS = 0x60, 0x180
+
+
+@test("a kernel whose TAP knows no USO, or no UDP tunnels: what was asked for is refused, with the way out")
+def no_tap_offloads(lab):
+    wire = Wire(lab)
+    wrapper = without(wire, "ioctl", errno.EINVAL, [1, "is", TUNSETOFFLOAD], [2, "any of", USO])
+    argv = [*wrapper, DAEMON, "--interface", wire.nic]
+    expect_refusal(wire.host, [*argv, "--merge", "tcp,udp"], [EXIT_NOT_SUPPORTED],
+                   ["TAP", "leave udp out of --merge"])
+    wrapper = without(wire, "ioctl", errno.EINVAL, [1, "is", TUNSETOFFLOAD], [2, "any of", UDP_TUNNELS])
+    argv = [*wrapper, DAEMON, "--interface", wire.nic]
+    for word in ("vxlan", "geneve"):
+        expect_refusal(wire.host, [*argv, "--merge", word], [EXIT_NOT_SUPPORTED],
+                       ["TAP", "leave vxlan and geneve out of --merge"])
 
 
 @test("bad command lines: exit code 2 and the way out")
@@ -212,11 +241,11 @@ def usage(lab):
                  [*good, "--mode", "sideways"], [*good, "--xdp-mode", "hw"],
                  [*good, "--queues", "0"], [*good, "--queues", "many"],
                  [*good, "--merge", "sctp"], [*good, "--merge", ""], [*good, "--hold", "-1"],
-                 [*good, "--hold", "5ms"], [*good, "--merge", "none,udp"], [*good, "--idle", "5"],
-                 [*good, "--max-packets", "1"], [*good, "--max-bytes", "1M"],
+                 [*good, "--hold", "5ms"], [*good, "--merge", "none,udp"],
+                 [*good, "--idle", "5"], [*good, "--max-packets", "1"], [*good, "--max-bytes", "1M"],
                  [*good, "--max-flows", "4,both"], [*good, "--min-payload", "-1"],
-                 [*good, "--pass-ports", "ssh"], [*good, "--adaptive", "maybe"], [*good, "--tap", "a-name-far-too-long"],
-                 [*good, "--tap", "with/slash"], [*good, "--pinned", ""]):
+                 [*good, "--pass-ports", "ssh"], [*good, "--adaptive", "maybe"],
+                 [*good, "--tap", "a-name-far-too-long"], [*good, "--tap", "with/slash"], [*good, "--pinned", ""]):
         expect_refusal(wire.host, argv, [EXIT_USAGE], [])
 
 

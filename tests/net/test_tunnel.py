@@ -2,13 +2,13 @@
 """TCP within tunnels through the daemon: superpackets in both directions (R19, S7)."""
 
 from capture import GSO_NONE, GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM, Capture, open_socket, send
-from daemon import add_up, per_superpacket
+from daemon import Daemon, add_up, per_superpacket
 from frames import MSS, case_number, ethernet, need_scapy, network, stream
 from harness import test
 from lab import Skip, expect, wait_until
 from test_bulk import QUEUE_LENGTH, expect_clean
 from test_jumbo import jumbo_wire
-from wire import Server, Transfer, port_mode
+from wire import Server, Transfer, Wire, port_mode
 
 try:
     from scapy.contrib.geneve import GENEVE
@@ -212,3 +212,35 @@ def geneve_alone(lab):
 @test("--merge tcp leaves every tunnel alone")
 def no_tunnel(lab):
     none_but(lab, "tcp")
+
+
+@test("inline, what comes our way follows from --merge: by the outer protocol, all of it or nothing", seconds=90)
+def served_inline(lab):
+    need_scapy()
+    cases = [make(number) for number, (_, _, make) in enumerate(tunnels())]
+    words = [word for _, word, _ in tunnels()]
+    udp = ("vxlan", "geneve")  # the same outer protocol
+    wire = Wire(lab)
+    for merge in ("tcp", "geneve", "gre", "ipip", "tcp,gre,ipip"):
+        daemon = Daemon(lab, wire.host, wire.nic, "--merge", merge, "--hold", "100000")
+        sock = open_socket(wire.peer, wire.wire, receive=False)
+        before = daemon.status()
+        for frames in cases:
+            for frame in frames:
+                send(sock, frame)
+        sock.close()
+        listed = merge.split(",")
+        served = [word in listed or (word in udp and "geneve" in listed) for word in words]
+
+        def seen():
+            status = daemon.status()
+            return [status["steer"][name] - before["steer"][name] for name in ("redirected", "pass_protocol")]
+
+        wanted = 3 * sum(served)
+        # whatever else the two hosts say to each other passes, too
+        wait_until(lambda: seen()[0] >= wanted and sum(seen()) >= 3 * len(cases), 5,
+                   lambda: f"--merge {merge}: redirected and passed are {seen()}")
+        expect(seen()[0] == wanted, f"--merge {merge}: {seen()[0]} were redirected, not {wanted}")
+        wait_until(lambda: daemon.total()["rx_delivered_packets"] >= wanted, 5, "all have gone up")
+        expect(daemon.total()["rx_superpackets"] > 0 or merge == "tcp", f"--merge {merge}: nothing was merged")
+        daemon.stop()
