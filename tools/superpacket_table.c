@@ -115,33 +115,42 @@ static void show_head(const struct table_style *style, const json_t *daemon)
 	}
 }
 
-/* What ends a superpacket, and what is kept out of one. */
-static void show_conditions(const json_t *conditions)
+/* What ends a superpacket. */
+static void show_limits(const json_t *conditions)
 {
-	const json_t *ports = json_object_get(conditions, "pass_ports");
 	struct line line = line_begin("until");
+	uint64_t idle_us = answer_number(conditions, "idle_us");
 
 	line_printf(&line, "%" PRIu64 " packets, %" PRIu64 " bytes,",
 		    answer_number(conditions, "max_packets"), answer_number(conditions, "max_bytes"));
-	line_printf(&line, "%" PRIu64 " flows (then %s flushed)", answer_number(conditions, "max_flows"),
-		    strcmp(answer_text(conditions, "when_full"), "all") ? "the oldest is" : "all are");
-	if (answer_number(conditions, "idle_us"))
-		line_printf(&line, ", or %" PRIu64 " us without a packet",
-			    answer_number(conditions, "idle_us"));
+	line_printf(&line, "%" PRIu64 " flows (then %s flushed)%s", answer_number(conditions, "max_flows"),
+		    strcmp(answer_text(conditions, "when_full"), "all") ? "the oldest is" : "all are",
+		    idle_us ? "," : "");
+	if (idle_us)
+		line_printf(&line, "%" PRIu64 " us without a packet", idle_us);
 	line_end();
-	if (!answer_number(conditions, "min_payload") && !json_array_size(ports) &&
-	    !json_is_true(json_object_get(conditions, "adaptive")))
+}
+
+/* What is kept out of superpackets by choice; no line where nothing is. */
+static void show_exemptions(const json_t *conditions)
+{
+	const json_t *ports = json_object_get(conditions, "pass_ports");
+	uint64_t least = answer_number(conditions, "min_payload");
+	bool adaptive = json_is_true(json_object_get(conditions, "adaptive"));
+	size_t cnt = json_array_size(ports);
+	struct line line;
+
+	if (!least && !cnt && !adaptive)
 		return;
 	line = line_begin("left alone");
-	if (answer_number(conditions, "min_payload"))
-		line_printf(&line, "payloads below %" PRIu64 " bytes;",
-			    answer_number(conditions, "min_payload"));
-	for (size_t i = 0; i < json_array_size(ports); i++)
+	if (least)
+		line_printf(&line, "payloads below %" PRIu64 " bytes%s", least, cnt || adaptive ? ";" : "");
+	for (size_t i = 0; i < cnt; i++)
 		line_printf(&line, "%s%" JSON_INTEGER_FORMAT "%s", i ? "" : "ports ",
 			    json_integer_value(json_array_get(ports, i)),
-			    i + 1 < json_array_size(ports) ? "," : ";");
-	if (json_is_true(json_object_get(conditions, "adaptive")))
-		line_put(&line, "flows whose merging keeps failing;");
+			    i + 1 < cnt ? "," : adaptive ? ";" : "");
+	if (adaptive)
+		line_put(&line, "flows whose merging keeps failing");
 	line_end();
 }
 
@@ -168,7 +177,8 @@ static void show_setup(const json_t *daemon)
 	else
 		line_put(&line, "held to the end of a burst");
 	line_end();
-	show_conditions(json_object_get(daemon, "conditions"));
+	show_limits(json_object_get(daemon, "conditions"));
+	show_exemptions(json_object_get(daemon, "conditions"));
 }
 
 /* What a queue's socket is, in words; equal neighbours are shown once. */

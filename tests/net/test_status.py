@@ -85,16 +85,23 @@ def json_adds_up(lab, data):
     expect_sums(status)
     total = status["total"]
     expect(total["rx_bytes"] > data.length and total["tx_bytes"] > data.length,
-           f"fewer bytes than were transferred: {total['rx_bytes']} in, {total['tx_bytes']} out")
+           f"fewer bytes than were transferred: {total['rx_bytes']} in, {total['tx_bytes']} out; "
+           f"what the kernel carried: {status['steer']}")
 
 
 @test("status for people names interface, mode and superpackets and fits 80 columns")
 def text(lab):
     wire = Wire(lab)
-    Daemon(lab, wire.host, wire.nic)
+    ports = ",".join(str(port) for port in range(50001, 50017))
+    Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp,vxlan,geneve,gre,ipip", "--hold", "100", "--idle", "20",
+           "--max-packets", "44", "--max-flows", "128,all", "--min-payload", "64", "--pass-ports", ports,
+           "--adaptive", "on")
     done = wire.host.run(COMMAND, "status")
-    for word in (wire.nic, "inline", "native"):
-        expect(word in done.stdout, f"{word!r} is not in: {done.stdout}")
+    said = " ".join(done.stdout.split())
+    for words in (wire.nic, "inline", "native", "tcp, udp, vxlan, geneve, gre, ipip, held for up to 100 us",
+                  "44 packets, 65535 bytes, 128 flows (then all are flushed), 20 us without a packet",
+                  "payloads below 64 bytes; ports 50001, 50002,", "50016; flows whose merging keeps failing"):
+        expect(words in said, f"{words!r} is not in: {done.stdout}")
     too_long = [line for line in done.stdout.splitlines() if len(line) > 80]
     expect(not too_long, f"longer than 80 columns: {too_long[:2]}")
 
