@@ -64,6 +64,19 @@ def slices_9000(lab, data):
     all_jumbo(lab, wire, daemon, data, 9000)
 
 
+@test("inline, generic XDP, MTU 9000", seconds=120)
+def generic_9000(lab, data):
+    wire, daemon = jumbo_wire(lab, 9000, "--xdp-mode", "generic")
+    servers(lab, wire, data)
+    for family in (4, 6):
+        for direction in ("in", "out"):
+            transfer(lab, wire, data, direction, family, length=QUEUE_LENGTH).finish()
+    expect_clean(daemon, [wire.host, wire.peer])
+    status = daemon.status()
+    expect(status["steer"]["pass_too_long"] == 0, f"frames of the wire went past us: {status['steer']}")
+    expect(status["total"]["rx_bytes"] / status["total"]["rx_packets"] > ONE_DESCRIPTOR, "no jumbo frames")
+
+
 @test("inline, the longest MTU of all: 18 descriptors a frame", seconds=120)
 def longest(lab, data):
     wire, daemon = jumbo_wire(lab, 65521)
