@@ -400,6 +400,11 @@ static enum config_verdict usage(struct config *config, const char *what, const 
 	return CONFIG_USAGE;
 }
 
+/*
+ * Not adaptive: of 15,000 requests and responses of TCP none was held in vain, as each is pushed (R17),
+ * so there was nothing to leave alone; and a flow that turns into a bulk one is left alone some time too
+ * long.
+ */
 static void set_defaults(struct config *config)
 {
 	*config = (struct config){
