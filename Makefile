@@ -27,7 +27,8 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 WERROR ?= -Werror
 CFLAGS ?= -O2 -g
 comma := ,
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# FUZZ: what libFuzzer goes by; for tests/fuzz.
+SANFLAGS := $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(CFLAGS) -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
               $(SANFLAGS) -DSUPERPACKET_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B) -MMD -MP
 # The engine sees no kernel and no libraries: nothing but its own headers. One set of objects serves the
@@ -53,6 +54,7 @@ bpf_tests  := $(patsubst tests/bpf/test_%.c,$(B)/tests/bpf_%,$(wildcard tests/bp
 nic_tests  := $(patsubst tests/nic/test_%.c,$(B)/tests/nic_%,$(wildcard tests/nic/test_*.c))
 
 prop_tests := $(B)/tests/prop_engine
+fuzz_tests := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 
 programs := $(B)/superpacketd $(B)/superpacket
 libraries := $(B)/libsuperpacket.so $(B)/static/libsuperpacket.a
@@ -78,6 +80,7 @@ test: deps                                  ## install what is needed, build wit
 	$(SUBMAKE) all tests
 	$(SUBMAKE) CC=clang B=$(B)/clang all tests
 	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests
+	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests fuzz-corpus
 	tests/run $(B)
 
 bench-quick:                                ## first figures of the engine, beside DPDK's libraries where they can be had
@@ -91,16 +94,23 @@ bench-engine:                               ## the engine beside DPDK's librarie
 	$(B)/bench-engine --json $(B)/bench-engine.json
 	tools/bench_plot.py $(B)/bench-engine.json $(B)/bench-engine.svg
 
-# SECONDS=n instead, and FIRST=seed to repeat; a failure prints its fewest packets.
+# A failure prints its fewest packets; FIRST=seed begins there.
 MINUTES ?= 10
 soak: $(B)/tests/prop_engine                ## random streams through the engine for MINUTES=10, with new seeds each time
-	$< --seconds=$(if $(SECONDS),$(SECONDS),$$(($(MINUTES) * 60))) --first=$(if $(FIRST),$(FIRST),$$(date +%s)000000)
+	$< --seconds=$(if $(filter command line,$(origin SECONDS)),$(SECONDS),$$(($(MINUTES) * 60))) --first=$(if $(FIRST),$(FIRST),$$(date +%s)000000)
+
+SECONDS ?= 60
+fuzz: deps                                  ## fuzz the engine's inputs, each for SECONDS=60; TARGET=parse, gro, gso or replay
+	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests fuzz-corpus
+	tests/fuzz/run --seconds=$(SECONDS) $(if $(TARGET),--target=$(TARGET)) $(B)/fuzz
 
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
 
 tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(B)/mangler $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
+
+fuzz-tests: $(fuzz_tests)
 
 # The unit names the daemon's path, so it is made here, for the PREFIX in force now.
 install: all install-library                ## install into PREFIX (DESTDIR is honoured)
@@ -259,6 +269,16 @@ $(B)/examples/%: tools/examples/%.c $(B)/libsuperpacket.so
 	$(call say,CC)$(CC) $(filter-out -Iuser -I$(B),$(ALL_CFLAGS)) $(ALL_LDFLAGS) $< -L$(B) -lsuperpacket \
 		-Wl,-rpath,'$$ORIGIN/..' $(if $(filter %forward,$@),-lxdp -lbpf) -o $@
 
+$(B)/make_corpus: $(B)/tests/fuzz/make_corpus.o $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+fuzz-corpus: $(B)/make_corpus               ## write tests/fuzz/corpus anew
+	$< tests/fuzz/corpus
+
+$(B)/tests/fuzz_replay: $(B)/tools/replay_capture.o
+$(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(proof_obj) $(B)/tests/packet_builder.o $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(B)/libsuperpacket.a $(if $(filter %replay,$@),-lpcap) -o $@
+
 $(B)/tests/bpf_%: $(B)/tests/bpf/test_%.o $(B)/tests/packet_builder.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion -lxdp -lbpf -o $@
 
@@ -268,5 +288,5 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test soak bench-quick bench-engine deps tests unit-tests install uninstall \
+.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus bench-quick bench-engine deps tests unit-tests install uninstall \
         install-library uninstall-library clean help

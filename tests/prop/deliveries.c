@@ -136,7 +136,7 @@ static void check_stream(const struct run *r, uint32_t len, uint64_t dice)
 	for (off = head_len; off < len;) {
 		uint32_t piece = size / 32 + 1 + (uint32_t)(dice >> 32) % (2 * size);
 
-		dice = random_mix(dice);
+		dice = random_mix(dice + off + 1);
 		if (piece > len - off)
 			piece = len - off;
 		if (dice % 4 == 0 || !gso_stream_add(&stream, super_bytes + off, piece))
