@@ -27,8 +27,8 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 WERROR ?= -Werror
 CFLAGS ?= -O2 -g
 comma := ,
-# FUZZ: what libFuzzer goes by; for tests/fuzz.
-SANFLAGS := $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# FUZZ: what libFuzzer goes by; for tests/fuzz. COVERAGE: what llvm-cov goes by.
+SANFLAGS := $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping) $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(CFLAGS) -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
               $(SANFLAGS) -DSUPERPACKET_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B) -MMD -MP
 # The engine sees no kernel and no libraries: nothing but its own headers. One set of objects serves the
@@ -80,7 +80,8 @@ test: deps                                  ## install what is needed, build wit
 	$(SUBMAKE) all tests
 	$(SUBMAKE) CC=clang B=$(B)/clang all tests
 	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests
-	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests fuzz-corpus
+	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
+	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/run $(B)
 
 bench-quick:                                ## first figures of the engine, beside DPDK's libraries where they can be had
@@ -101,8 +102,16 @@ soak: $(B)/tests/prop_engine                ## random streams through the engine
 
 SECONDS ?= 60
 fuzz: deps                                  ## fuzz the engine's inputs, each for SECONDS=60; TARGET=parse, gro, gso or replay
-	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests fuzz-corpus
+	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
 	tests/fuzz/run --seconds=$(SECONDS) $(if $(TARGET),--target=$(TARGET)) $(B)/fuzz
+
+# The engine's tests, and those of the library that is made of it.
+covering_tests := $(addprefix $(B)/tests/unit_,$(filter checksum flips flow flow_attack gro% gso% habit header parse% vnet library%,\
+                    $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))) $(B)/tests/prop_engine
+covering-tests: $(covering_tests)
+coverage: deps                              ## lines and branches of the engine that its tests reach; MISSING=1 lists the others
+	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
+	tests/coverage $(if $(MISSING),--missing) $(B)/coverage
 
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
@@ -288,5 +297,5 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus bench-quick bench-engine deps tests unit-tests install uninstall \
+.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus coverage covering-tests bench-quick bench-engine deps tests unit-tests install uninstall \
         install-library uninstall-library clean help
