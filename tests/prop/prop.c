@@ -48,7 +48,7 @@ static const char *const fault_names[FAULT_CNT] = { "none", "flip", "swap", "los
 
 static struct {
 	uint64_t seed, first, packets, seconds;
-	bool one;
+	bool one, quiet;
 	enum fault fault;
 	FILE *tap;
 	const char *program;
@@ -95,8 +95,9 @@ static void say_death(int status)
 	if (WIFSIGNALED(status))
 		snprintf(news->failure, sizeof news->failure, "ended by signal %d%s", WTERMSIG(status),
 			 WTERMSIG(status) == SIGALRM ? ": it hangs" : "");
-	else if (WEXITSTATUS(status) != 1)
-		snprintf(news->failure, sizeof news->failure, "ended with %d: see above", WEXITSTATUS(status));
+	else if (!*news->failure)
+		snprintf(news->failure, sizeof news->failure, "ended with %d: a sanitizer's report is above",
+			 WEXITSTATUS(status));
 }
 
 static int wait_for(pid_t pid)
@@ -116,6 +117,7 @@ static bool fails(const struct scenario *s, void *loud)
 	int status;
 
 	fflush(NULL);
+	*news->failure = 0;
 	pid = fork();
 	if (pid == 0) {
 		if (!loud && !freopen("/dev/null", "w", stderr))
@@ -158,6 +160,8 @@ static bool run_seeds(void)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
+		if (options.quiet && !freopen("/dev/null", "w", stderr))
+			_exit(2);
 		for (news->seed = options.first; !enough(begin); news->seed++) {
 			alarm(HANGS);
 			scenario_generate(&scenario, news->seed);
@@ -238,7 +242,7 @@ static bool saw_everything(void)
 	bool all = t->merged > t->packets / 5 && t->unmerged > t->packets / 10000;
 
 	for (uint32_t i = 0; i < GRO_REASON_CNT; i++)
-		if (!t->reasons[i] && i != GRO_LEFT_ALONE) {
+		if (!t->reasons[i]) {
 			printf("never seen: %s\n", gro_reason_names[i]);
 			all = false;
 		}
@@ -272,8 +276,10 @@ static void test_fault(enum fault fault)
 	memset(news, 0, sizeof *news);
 	options.fault = fault;
 	options.packets = 1000000;
+	options.quiet = true; /* a sanitizer finds one of them first, and has much to say */
 	found = !run_seeds() && shrink(news->seed);
 	options.fault = FAULT_NONE;
+	options.quiet = false;
 	printf("fault %s: %s, %u packets (%s)\n", fault_names[fault], found ? "found" : "NOT found",
 	       scenario.step_cnt, news->failure);
 	snprintf(what, sizeof what, "a broken engine (%s) is found, and shrunk to a few packets", fault_names[fault]);
