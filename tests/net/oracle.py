@@ -47,7 +47,6 @@ class Output:
 class KernelGro(Path):
     def __init__(self, lab):
         super().__init__(lab)
-        self.repeated = 0
         self.receiver.run("ethtool", "-K", "in", "gro", "on", "rx-udp-gro-forwarding", "on")
         self.tunnels = self._vxlan()
         self._poll_on_a_timer()
@@ -77,7 +76,6 @@ class KernelGro(Path):
             outputs, whole = self._burst(sequence)
             if whole:
                 return outputs
-            self.repeated += 1
         raise Failed(f"no burst of {len(sequence)} packets in one poll, {ATTEMPTS} times")
 
     def _burst(self, sequence):
