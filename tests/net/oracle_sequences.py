@@ -173,7 +173,6 @@ def outer_change(**fields):
 
 
 def tunnels(table):
-    v4 = {"versions": (4, 6)}
     for csum in ("zero", "right", "wrong"):
         outer = Outer(csum=csum)
         table.stream(f"R19 VXLAN, outer checksum {csum}", outer=outer)
@@ -181,21 +180,23 @@ def tunnels(table):
         table.stream(f"R19 VXLAN in IPv6, outer checksum {csum}", outer=replace(outer, version=6))
         table.stream(f"R18 R19 UDP in VXLAN, outer checksum {csum}", outer=outer, udp=True)
     base = {"base": {"outer": Outer()}}
-    table.change("R10 VNI", outer=outer_change(vni=43), **base, **v4)
-    table.change("R10 outer source port", outer=outer_change(sport=50001), **base, **v4)
-    table.change("R11 outer TTL", outer=outer_change(ttl=63), **base, **v4)
-    table.change("R11 outer TOS", outer=outer_change(tos=3), **base, **v4)
+    table.change("R10 VNI", outer=outer_change(vni=43), **base)
+    table.change("R10 outer source port", outer=outer_change(sport=50001), **base)
+    table.change("R11 outer TTL", outer=outer_change(ttl=63), **base)
+    table.change("R11 outer TOS", outer=outer_change(tos=3), **base)
     inside6 = {"base": {"outer": Outer(version=6)}}
     table.change("R11 outer hop limit", outer=outer_change(ttl=63), **inside6)
     table.change("R11 outer traffic class", outer=outer_change(tos=3), **inside6)
-    table.change("R11 outer DF", outer=outer_change(df=True), **base, **v4)
-    table.change("R12 outer ID stands still", outer=outer_change(ip_id=2), **base, **v4)
-    every = {"which": (0, 1, 2, 3), **base, **v4}
+    table.change("R11 outer DF", outer=outer_change(df=True), **base)
+    table.change("R12 outer ID stands still", outer=outer_change(ip_id=2), **base)
+    every = {"which": (0, 1, 2, 3), **base}
     table.change("R12 outer IDs fixed, DF clear", outer=outer_change(ip_id=7), **every)
     table.change("R12 outer IDs fixed, DF set", outer=outer_change(ip_id=7, df=True), **every)
     table.change("R12 outer IDs at random, DF set",
                  outer=lambda p: replace(p.outer, ip_id=p.outer.ip_id * 77, df=True), **every)
-    table.change("R19 outer checksum in one only", outer=outer_change(csum="right"), **base, **v4)
+    for udp in (False, True):
+        table.change(f"R19 outer checksum in one only, udp {udp}", outer=outer_change(csum="right"),
+                     base={"outer": Outer(), "udp": udp})
     for version in (4, 6):
         packets = stream(version=version, outer=Outer())
         table.add(f"D1 R19 outer checksum in one only, PSH behind it, IPv{version}", packets[:2] + [

@@ -128,7 +128,13 @@ def overtakes(held, packet):
     if portless(packet) or packet.udp and packet.udp_short:
         return True
     return packet.udp and packet.flow == held.flow and (
-        packet.no_checksum or packet.length == 0 or packet.padded or packet.extensions != held.extensions)
+        packet.no_checksum or packet.length == 0 or packet.padded
+        or packet.extensions != held.extensions or one_tunnel_checksum(packet, held))
+
+
+def one_tunnel_checksum(a, b):
+    """One tunnel has a checksum and the other has none."""
+    return bool(a.outer and b.outer) and (a.outer.csum == "zero") != (b.outer.csum == "zero")
 
 
 DIFFERENCES = [
@@ -154,8 +160,7 @@ DIFFERENCES = [
     Difference("D2", ORDER, overtaker(lambda p: p.l4_wrong), "Linux lets a wrong L4 checksum overtake"),
     Difference("D2, R19", ORDER, overtaker(lambda p: p.outer and p.outer.csum == "wrong"),
                "Linux lets a tunnel's wrong checksum overtake"),
-    Difference("D1, R19", ORDER, lambda packets, a, b: packets[a].outer and packets[b].outer and (
-        packets[a].outer.csum == "zero") != (packets[b].outer.csum == "zero"),
+    Difference("D1, R19", ORDER, lambda packets, a, b: one_tunnel_checksum(packets[a], packets[b]),
                "to Linux packets with and without a tunnel checksum are two flows, whatever is inside"),
     Difference("D2", ORDER, overtaker(lambda p: p.evil), "Linux lets the reserved bit overtake"),
     Difference("D1", ORDER, lambda packets, a, b: packets[a].extensions != packets[b].extensions,
