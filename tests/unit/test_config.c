@@ -114,6 +114,8 @@ static const struct line lines[] = {
 	  CONFIG_RUN, NULL },
 	{ "adaptive, perhaps", { "--interface=eth0", "--adaptive=auto" }, CONFIG_USAGE,
 	  "--adaptive: 'auto' is not accepted; give on or off" },
+	{ "IDs, at random", { "--interface=eth0", "--ip-id=random" }, CONFIG_USAGE,
+	  "--ip-id: 'random' is not accepted; give increment or shared" },
 	{ "empty TAP name", { "--interface=eth0", "--tap=" }, CONFIG_USAGE, "--tap: ''" },
 	{ "TAP name too long", { "--interface=eth0", "--tap=abcdefghijklmnop" }, CONFIG_USAGE,
 	  "1 to 15 characters" },
@@ -162,6 +164,7 @@ Test(config, defaults)
 	cr_expect_eq(config.gro.min_payload, 0);
 	cr_expect_eq(config.gro.pass_ports[0], 0);
 	cr_expect_not(config.gro.adaptive);
+	cr_expect_not(config.shared_id);
 	cr_expect_eq(config.transmit, XSK_VARIANT_AUTO);
 	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
 }
@@ -208,7 +211,8 @@ Test(config, conditions)
 
 	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){
 		"--interface=a", "--hold=100", "--idle=20", "--max-packets=44", "--max-bytes=200000",
-		"--max-flows=128,all", "--min-payload=64", "--pass-ports=22,8080", "--adaptive=on" }),
+		"--max-flows=128,all", "--min-payload=64", "--pass-ports=22,8080", "--adaptive=on",
+		"--ip-id=shared" }),
 		CONFIG_RUN, "%s", config.error);
 	cr_expect_eq(config.gro.idle_ns, 20000);
 	cr_expect_eq(config.gro.max_packets, 44);
@@ -220,6 +224,7 @@ Test(config, conditions)
 	cr_expect_eq(config.gro.pass_ports[1], 8080);
 	cr_expect_eq(config.gro.pass_ports[2], 0);
 	cr_expect(config.gro.adaptive);
+	cr_expect(config.shared_id);
 }
 
 /* Served is decided by the outer protocol alone; TCP is always. */

@@ -60,6 +60,7 @@ static json_t *render(bool hung)
 		.xdp_mode = "native",
 		.xdp_why = "the driver can",
 		.gro = &gro,
+		.shared_id = true,
 		.tap_offloads = TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO,
 		.has_inline = true,
 		.queues = queues,
@@ -219,6 +220,7 @@ Test(stats, what_is_merged_and_the_conditions_of_flushing)
 	expect_strings(json_object_get(daemon, "tap_offloads"), offloads, ARRAY_SIZE(offloads));
 	cr_expect_eq(number(daemon, "hold_us"), 50);
 	cr_expect_eq(number(conditions, "idle_us"), 20);
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "ip_id")), "shared");
 	cr_expect_eq(number(conditions, "max_packets"), 44);
 	cr_expect_eq(number(conditions, "max_bytes"), 200000);
 	cr_expect_eq(number(conditions, "max_flows"), 128);

@@ -256,6 +256,36 @@ Test(transmit, built_frames)
 	free_bed(bed);
 }
 
+/* S4: one identifier for all segments, but only where DF is set. IPv6 has none. */
+Test(transmit, shared_id_with_df_only)
+{
+	static uint8_t sent[2 * MTU * 4];
+	struct bed *bed = make_bed(false, false, 128);
+
+	bed->transmit.shared_id = true;
+	for (uint32_t df = 0; df < 2; df++) {
+		const struct gso_request request = request_of(4 * MSS, MSS);
+		struct wire wire = { .bytes = sent };
+		struct packet p = packet_tcp4();
+		uint32_t id;
+
+		p.payload_len = 4 * MSS;
+		p.df = df;
+		p.l4_csum = PACKET_CSUM_PARTIAL;
+		transmit_packet(&bed->transmit, &request, (uint32_t)packet_build(&p,
+				transmit_buffer(&bed->transmit), UMEM_SUPERPACKET_ROOM, NULL));
+		wire_take(&wire);
+		cr_assert_eq(wire.held_cnt, 4);
+		wire_send(bed, &wire, 4, false);
+		transmit_complete(&bed->transmit);
+		id = load_be16(sent + 18);
+		for (uint32_t i = 1; i < 4; i++)
+			cr_expect_eq(load_be16(sent + i * (wire.len / 4) + 18), id + (df ? 0 : i),
+				     "segment %u, DF %u", i, df);
+	}
+	free_bed(bed);
+}
+
 /* Jumbo segments and packets do not fit a frame: they go as slices through a socket for built ones. */
 static const uint32_t jumbo[] = { 64000, 0, 8948, 8949, 4030, 4031, 4100, 3000, 65000, 8948, 100, 20000 };
 

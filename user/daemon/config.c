@@ -40,6 +40,8 @@ const char config_help[] =
 	"      --pass-ports LIST  up to 16 TCP or UDP ports that pass untouched\n"
 	"      --adaptive on|off  leave flows alone for a while whose merging keeps failing;\n"
 	"                         default off\n"
+	"      --ip-id HOW        IPv4 IDs of segments: increment (default), or shared: all of\n"
+	"                         a superpacket have one, where DF is set (RFC 6864)\n"
 	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
 	"                         segments copied together; auto: the faster (default)\n"
 	"  -v, --verbose          say more\n"
@@ -52,7 +54,7 @@ const char config_help[] =
 
 enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_MERGE,
        OPT_HOLD, OPT_IDLE, OPT_MAX_PACKETS, OPT_MAX_BYTES, OPT_MAX_FLOWS, OPT_MIN_PAYLOAD,
-       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_TRANSMIT };
+       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_IP_ID, OPT_TRANSMIT };
 
 static const struct option options[] = {
 	{ "interface", required_argument, NULL, OPT_INTERFACE },
@@ -70,6 +72,7 @@ static const struct option options[] = {
 	{ "min-payload", required_argument, NULL, OPT_MIN_PAYLOAD },
 	{ "pass-ports", required_argument, NULL, OPT_PASS_PORTS },
 	{ "adaptive", required_argument, NULL, OPT_ADAPTIVE },
+	{ "ip-id", required_argument, NULL, OPT_IP_ID },
 	{ "transmit", required_argument, NULL, OPT_TRANSMIT },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -322,6 +325,17 @@ static bool parse_adaptive(struct config *config, const char *value)
 	return true;
 }
 
+static bool parse_ip_id(struct config *config, const char *value)
+{
+	static const char *const words[] = { "increment", "shared", NULL };
+	int shared = word_index(value, words);
+
+	if (shared < 0)
+		return refuse(config, "ip-id", value, "increment or shared");
+	config->shared_id = shared;
+	return true;
+}
+
 static bool parse_transmit(struct config *config, const char *value)
 {
 	static const char *const words[] = { [XSK_VARIANT_AUTO] = "auto",
@@ -368,6 +382,8 @@ static bool parse_option(struct config *config, int option, const char *value)
 		return parse_pass_ports(config, value);
 	case OPT_ADAPTIVE:
 		return parse_adaptive(config, value);
+	case OPT_IP_ID:
+		return parse_ip_id(config, value);
 	case OPT_TRANSMIT:
 		return parse_transmit(config, value);
 	case 'v':

@@ -34,6 +34,7 @@ struct config {
 	enum steer_xdp_mode xdp_mode;
 	uint32_t queues;               /* 0: all */
 	struct gro_config gro;         /* what is merged, and when it is flushed; the rest is 0 */
+	bool shared_id;                /* S4: the segments of a superpacket share an IPv4 ID */
 	enum xsk_variant transmit;
 	enum log_level log_level;
 	char error[512];               /* what is wrong, for CONFIG_USAGE: one line */

@@ -70,6 +70,7 @@ char *describe_status(struct daemon *d)
 		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
 		.tap = d->tap.name,
 		.gro = &d->config.gro,
+		.shared_id = d->config.shared_id,
 		.tap_offloads = d->tap.offloads,
 		.queues = queues,
 		.queue_cnt = d->queue_cnt,

@@ -132,6 +132,7 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		.queue = queue,
 		.tap_fd = d->tap.fds[queue],
 		.mtu = d->dev.mtu,
+		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
 		.xsk = xsk_config(d),
 	};

@@ -228,6 +228,7 @@ static void set_identity(json_t *object, const struct stats_daemon *daemon)
 	set_string(xdp, "mode", daemon->xdp_mode);
 	set_string(xdp, "why", daemon->xdp_why);
 	json_object_set_new(object, "xdp", xdp);
+	set_string(object, "ip_id", daemon->shared_id ? "shared" : "increment");
 	json_object_set_new(object, "tap_offloads", offloads_json(daemon->tap_offloads));
 }
 

@@ -38,6 +38,7 @@ struct stats_daemon {
 	const char *tap;
 	const char *xdp_mode, *xdp_why;
 	const struct gro_config *gro; /* what is merged, and the conditions of flushing */
+	bool shared_id;               /* segments of a superpacket share an IPv4 ID */
 	uint32_t tap_offloads;        /* TUN_F_ bits in force */
 	uint64_t steer[STEER_COUNTER_CNT];
 	bool has_inline;              /* the tc programs of inline mode are there */

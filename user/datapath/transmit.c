@@ -285,15 +285,28 @@ static uint32_t frame_max(const struct transmit *transmit, const uint8_t *data, 
 	       (link_len < TRANSMIT_LINK_MAX ? link_len : TRANSMIT_LINK_MAX);
 }
 
+/* S4: the patent's one identifier for all. Only with DF (RFC 6864), and not within tunnels, whose outer
+ * header is the kernel's own affair. */
+static bool may_share_id(const struct gso_request *request, const uint8_t *data, uint32_t len)
+{
+	uint32_t l3_off = parse_link_len(data, len);
+
+	return request->type != GSO_NONE && !request->inner_l3_off && l3_off && l3_off + 20 <= len &&
+	       data[l3_off] >> 4 == 4 && (load_be16(data + l3_off + 6) & 0x4000);
+}
+
 /* A packet that is not sent has taken no buffer yet: the next one is read to the same place. */
-void transmit_packet(struct transmit *transmit, const struct gso_request *request, uint32_t len)
+void transmit_packet(struct transmit *transmit, const struct gso_request *asked, uint32_t len)
 {
 	struct umem *umem = transmit->umem;
 	uint8_t *data = umem_data(umem, umem_buffer_addr(umem, transmit->buffer.off));
-	enum gso_verdict verdict = gso_open(&transmit->gso, request, data, len,
-					    frame_max(transmit, data, len), HEADER_CSUM_FULL);
+	struct gso_request *request = &transmit->request;
 
-	switch (verdict) {
+	*request = *asked;
+	if (transmit->shared_id)
+		request->fixed_id = may_share_id(request, data, len);
+	switch (gso_open(&transmit->gso, request, data, len, frame_max(transmit, data, len),
+			 HEADER_CSUM_FULL)) {
 	case GSO_MALFORMED:
 		transmit->stats->tx_drop_malformed++;
 		return;
@@ -308,7 +321,6 @@ void transmit_packet(struct transmit *transmit, const struct gso_request *reques
 		transmit->state = TRANSMIT_CUTTING;
 		break;
 	}
-	transmit->request = *request;
 	transmit->packet_len = len;
 	span_take(&umem->buffers, &transmit->buffer, round_up(len, BUFFER_STEP));
 	transmit_resume(transmit);

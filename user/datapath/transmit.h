@@ -36,6 +36,7 @@ struct transmit {
 	struct xsk *xsk;
 	struct umem *umem;
 	struct worker_stats *stats;
+	bool shared_id;               /* S4: segments share the IPv4 ID where DF is set; set by the owner */
 	uint32_t mtu;                 /* of the wire: a frame's bytes behind the link-layer header */
 	struct transmit_unit *units;  /* ring of ring_size, oldest at tail */
 	uint32_t unit_head, unit_tail; /* free-running */

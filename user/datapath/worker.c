@@ -366,6 +366,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 			    &worker->stats);
 	if (err)
 		goto fail_socket;
+	worker->transmit.shared_id = config->shared_id;
 	deliver_init(&worker->deliver, config->tap_fd, &worker->umem.frames, &worker->stats);
 	worker->stats.frames_total = RX_FRAMES;
 	worker->stats.slots_total = worker->umem.slots.size;

@@ -26,6 +26,7 @@ struct worker_config {
 	uint32_t queue;
 	int tap_fd;
 	uint32_t mtu;
+	bool shared_id;              /* see transmit.h */
 	struct gro_config gro;       /* the worker adds packets, headroom and secret */
 	struct xsk_config xsk;
 };
