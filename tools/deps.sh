@@ -15,7 +15,7 @@ set -eu
 packages="
 	gcc g++ libc6-dev make pkg-config clang llvm libclang-rt-dev bpftool
 	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libpcap-dev libcriterion-dev
-	xdp-tools iproute2 ethtool iperf3 tcpdump python3 python3-scapy coreutils util-linux
+	xdp-tools iproute2 ethtool nftables iperf3 tcpdump python3 python3-scapy coreutils util-linux
 	mandoc man-db
 "
 optional=""

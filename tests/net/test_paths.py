@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Superpackets on their way through a router, a bridge or a macvlan, also where the way is narrower than
+their packets were: nothing is lost in a black hole, and every packet on the far wire is one.
+
+Each path carries everything without the daemon first: what fails there is not our fault.
+"""
+
+import errno
+import os
+import socket
+
+from daemon import Daemon, per_superpacket
+from harness import test
+from lab import expect, wait_until
+from paths import MTU, Beyond, Bridged, Macvlan, Routed
+from test_bulk import expect_clean
+from udp import Receiver, Sender, datagrams, exchange
+from wire import Server, Transfer
+
+LENGTH = 12 << 20
+# A stall is not waited for: retransmission timers back off to 8 s within this time.
+SECONDS = 20
+# A bulk stream's packets have neighbours to be merged with; less means that it went another way.
+PER_SUPERPACKET = 2.0
+DIRECTIONS = ("in", "out")
+# linux/in.h
+IP_MTU_DISCOVER = 10
+IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO = 0, 1, 2
+
+
+def transfer(lab, path, data, direction, family):
+    """One transfer, watched on both wires; returns what watched them."""
+    _, receiver, address, _ = path.ends(direction, family)
+    with path.watching() as checkers:
+        Transfer(lab, receiver, address, data, LENGTH).finish(SECONDS)
+    return checkers
+
+
+def transfers(lab, path, data, daemon, look, families, least):
+    """Both ways; look(where, direction, family, checkers) after each."""
+    for family in families:
+        for number, direction in enumerate(DIRECTIONS):
+            where = f"{'the daemon' if daemon else 'the kernel alone'}, IPv{family} {direction}"
+            path.forget_mtu()
+            before = daemon and daemon.total()
+            checkers = transfer(lab, path, data, direction, family)
+            if direction in checkers:
+                packets = checkers[direction].packets
+                expect(packets >= LENGTH / MTU, f"{where}: {packets} packets were seen on the last wire")
+            look(where, direction, family, checkers)
+            if daemon:
+                got = per_superpacket(before, daemon.total())[number]
+                expect(got >= least[direction], f"{where}: {got:.1f} packets per superpacket: the transfer "
+                                                "went another way")
+
+
+def both(lab, path, data, *options, look=lambda *_: None, port=False, families=(4, 6), out_least=PER_SUPERPACKET):
+    """Without the daemon, then with it. Returns the daemon."""
+    least = {"in": PER_SUPERPACKET, "out": out_least}
+    for ns in (path.peer, path.inner):
+        Server(lab, ns, data)
+    if not port:
+        transfers(lab, path, data, None, look, families, least)
+    daemon = start(lab, path, *options, port=port)
+    transfers(lab, path, data, daemon, look, families, least)
+    expect_clean(daemon, [path.host, path.peer, path.inner])
+    return daemon
+
+
+def start(lab, path, *options, port=False):
+    if not port:
+        return Daemon(lab, path.host, path.nic, *options)
+    tap = lab.unique("tap")
+    daemon = Daemon(lab, path.host, path.nic, "--mode", "port", "--tap", tap, *options)
+    path.use_interface(tap)
+    return daemon
+
+
+def discovery(path):
+    """A look at a narrower hop: the sender has been told its MTU, and nothing was fragmented."""
+
+    def look(where, direction, family, checkers):
+        sender, _, _, address = path.ends(direction, family)
+        expect(path.discovered(sender, address), f"{where}: the sender knows nothing of MTU {path.mtu}")
+        expect(not any(c.fragments for c in checkers.values()), f"{where}: there were fragments")
+
+    return look
+
+
+@test("a router with the daemon on its NIC and another interface of the same MTU", seconds=120)
+def router(lab, data):
+    both(lab, Routed(lab), data)
+
+
+@test("a router whose next hop has MTU 1400: too large superpackets are said to be, by ICMP", seconds=120)
+def router_1400(lab, data):
+    path = Routed(lab, 1400)
+    both(lab, path, data, look=discovery(path))
+
+
+@test("a router whose next hop has MTU 1280, the least of IPv6", seconds=120)
+def router_1280(lab, data):
+    path = Routed(lab, 1280)
+    both(lab, path, data, look=discovery(path))
+
+
+@test("port mode: a router whose next hop has MTU 1400; the TAP has the addresses", seconds=120)
+def router_port(lab, data):
+    path = Routed(lab, 1400, port=True)
+    both(lab, path, data, look=discovery(path), port=True)
+
+
+@test("senders that let packets be fragmented (DF = 0): superpackets are cut and fragmented at the next hop",
+      seconds=120)
+def fragmented(lab, data):
+    path = Routed(lab, 1400)
+    for ns in (path.peer, path.inner):
+        ns.sysctl("net.ipv4.ip_no_pmtu_disc", 1)
+
+    def look(where, direction, _family, checkers):
+        got = checkers[direction].fragments
+        expect(got >= LENGTH / MTU, f"{where}: {got} fragments")
+
+    # what comes from behind the narrow hop is in fragments when it gets to the daemon: those are not cut
+    daemon = both(lab, path, data, look=look, families=(4,), out_least=0)
+    expect(daemon.total()["tx_ordinary"] >= LENGTH / MTU, "the fragments went another way")
+
+
+@test("a container behind NAT: conntrack and masquerade see superpackets", seconds=120)
+def nat(lab, data):
+    both(lab, Routed(lab, nat=True), data)
+
+
+@test("a container behind NAT whose next hop has MTU 1400", seconds=120)
+def nat_1400(lab, data):
+    path = Routed(lab, 1400, nat=True)
+    both(lab, path, data, look=discovery(path))
+
+
+@test("a bridge: the NIC and a container's veth are its ports", seconds=120)
+def bridge(lab, data):
+    both(lab, Bridged(lab), data)
+
+
+@test("a bridge with a container of MTU 1400", seconds=120)
+def bridge_1400(lab, data):
+    both(lab, Bridged(lab, 1400), data)
+
+
+@test("port mode: the TAP and a container's veth of MTU 1400 are ports of a bridge", seconds=120)
+def bridge_port(lab, data):
+    both(lab, Bridged(lab, 1400, port=True), data, port=True)
+
+
+@test("a container's macvlan on the NIC", seconds=120)
+def macvlan(lab, data):
+    both(lab, Macvlan(lab), data)
+
+
+@test("a container's macvlan of MTU 1400 on the NIC", seconds=120)
+def macvlan_1400(lab, data):
+    both(lab, Macvlan(lab, 1400), data)
+
+
+@test("port mode: a container's macvlan of MTU 1400 on the TAP", seconds=120)
+def macvlan_port(lab, data):
+    both(lab, Macvlan(lab, 1400, port=True), data, port=True)
+
+
+@test("a bridge with a container's veth as it comes: superpackets cross the host whole, checksums unfinished",
+      seconds=120)
+def bridge_plain_veth(lab, data):
+    daemon = both(lab, Bridged(lab, wire=False), data)
+    total = daemon.total()
+    got = total["tx_segments"] / total["tx_superpackets"]
+    expect(got > 10, f"{got:.1f} packets per superpacket of the container")
+
+
+@test("a container with a small MSS (500): what comes out of a bridge is cut to it", seconds=120)
+def small_mss(lab, data):
+    path = Bridged(lab, wire=False)
+    for family, net in ((4, ["10.77.0.0/24"]), (6, ["fd77::/64", "metric", "256"])):
+        path.peer.ip(f"-{family}", "route", "change", *net, "dev", path.wire.wire, "proto", "kernel",
+                     "advmss", "500")
+
+    def look(where, direction, _family, checkers):
+        if direction == "out":
+            longest = checkers["out"].longest
+            expect(longest <= 500 + 80, f"{where}: {longest} bytes are too many for this MSS")
+            expect(checkers["out"].packets >= LENGTH / 500, f"{where}: {checkers['out'].packets} packets")
+
+    both(lab, path, data, look=look)
+
+
+@test("what the kernel has merged as a list of packets (rx-gro-list) on the other interface is forwarded",
+      seconds=120)
+def fraglist(lab, data):
+    path = Routed(lab)
+    path.host.run("ethtool", "-K", "far", "rx-gro-list", "on")
+    both(lab, path, data, out_least=0)
+
+
+@test("the host itself sends to a network behind a narrower hop of the peer's: ICMP comes in beside us",
+      seconds=120)
+def narrow_beyond(lab, data):
+    path = Beyond(lab, 1400)
+    both(lab, path, data, look=discovery(path))
+
+
+def big_tcp(lab, data, path, family):
+    """IPv6 superpackets of more than 64 KB; who sends them makes such ones, too."""
+    for ns, interface in ((path.peer, path.wire.wire), (path.inner, "eth0")):
+        ns.ip("link", "set", "dev", interface, "gso_max_size", "200000")
+    daemon = both(lab, path, data, "--max-bytes", "200000", "--hold", "2000", families=(family,))
+    total = daemon.total()
+    expect(total["rx_big_superpackets"] > 10,
+           f"{total['rx_big_superpackets']} superpackets of more than 64 KB, of {total['rx_superpackets']}")
+
+
+@test("BIG TCP (--max-bytes 200000) through a router", seconds=120)
+def big_router(lab, data):
+    big_tcp(lab, data, Routed(lab), 6)
+
+
+@test("BIG TCP through a router whose next hop has MTU 1400", seconds=120)
+def big_router_1400(lab, data):
+    big_tcp(lab, data, Routed(lab, 1400), 6)
+
+
+@test("BIG TCP through NAT", seconds=120)
+def big_nat(lab, data):
+    big_tcp(lab, data, Routed(lab, nat=True), 6)
+
+
+@test("BIG TCP through a bridge", seconds=120)
+def big_bridge(lab, data):
+    big_tcp(lab, data, Bridged(lab), 6)
+
+
+@test("BIG TCP through a bridge to a container's veth as it comes", seconds=120)
+def big_bridge_plain_veth(lab, data):
+    big_tcp(lab, data, Bridged(lab, wire=False), 6)
+
+
+@test("BIG TCP through a container's macvlan", seconds=120)
+def big_macvlan(lab, data):
+    big_tcp(lab, data, Macvlan(lab), 6)
+
+
+def datagram_windows():
+    for length in (1, 100, 1000, 1452):
+        for cnt in (2, 40, 44):
+            yield datagrams(cnt, length)
+            yield datagrams(cnt, length, last=max(1, length // 2))
+
+
+def exchanges(path, direction, family, fragment):
+    """UDP one way, every datagram compared."""
+    source, target, _, address = path.ends(direction, family)
+    receiver = Receiver(target, address)
+    sender = Sender(source, receiver.address)
+    if fragment:
+        sender.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+    with path.watching() as checkers:
+        exchange(sender, receiver, datagram_windows())
+    sender.close()
+    receiver.close()
+    return checkers
+
+
+def all_datagrams(lab, path, daemon, fragment):
+    for family in (4,) if fragment else (4, 6):
+        for direction in DIRECTIONS:
+            where = f"{'the daemon' if daemon else 'the kernel alone'}, IPv{family} {direction}"
+            checkers = exchanges(path, direction, family, fragment)
+            if direction in checkers:
+                sent = sum(len(window) for window in datagram_windows())
+                checker = checkers[direction]
+                expect(checker.packets >= sent, f"{where}: {checker.packets} packets of {sent} datagrams")
+                expect(bool(checker.fragments) == fragment, f"{where}: {checker.fragments} fragments")
+
+
+def learns(path, daemon, family, direction):
+    """Datagrams that do not fit are lost, as on any path; those after the message arrive in fragments."""
+    where = f"{'the daemon' if daemon else 'the kernel alone'}, IPv{family} {direction}"
+    path.forget_mtu()
+    source, target, _, address = path.ends(direction, family)
+    receiver = Receiver(target, address)
+    sender = Sender(source, receiver.address)
+    before = daemon and daemon.total()["rx_superpackets"]
+    # a superpacket may be fragmented unless its sender says otherwise; single datagrams may not
+    sender.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+    sender.send(datagrams(40, 1452))
+    wait_until(lambda: path.discovered(source, address), 5, f"{where}: the sender knows of MTU {path.mtu}")
+    if daemon and direction == "in":
+        expect(daemon.total()["rx_superpackets"] > before, f"{where}: no superpacket went up")
+    sender.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT)
+    error = sender.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    expect(error in (0, errno.EMSGSIZE), f"{where}: {os.strerror(error)}")
+    exchange(sender, receiver, [datagrams(5, 1452) for _ in range(10)], segment=False)
+    sender.close()
+    receiver.close()
+
+
+def udp_both(lab, path, fragment=False):
+    all_datagrams(lab, path, None, fragment)
+    daemon = start(lab, path, "--merge", "tcp,udp")
+    all_datagrams(lab, path, daemon, fragment)
+    total = daemon.total()
+    expect(total["rx_superpackets"] > 20, f"{total['rx_superpackets']} superpackets of UDP went up")
+    expect_clean(daemon, [path.host, path.peer, path.inner])
+    return total
+
+
+@test("UDP through a router: superpackets are cut to the very datagrams", seconds=90)
+def udp_router(lab):
+    udp_both(lab, Routed(lab))
+
+
+@test("UDP that may be fragmented (DF = 0), through a router whose next hop has MTU 1400", seconds=90)
+def udp_fragmented(lab):
+    udp_both(lab, Routed(lab, 1400), fragment=True)
+
+
+@test("UDP through a bridge", seconds=90)
+def udp_bridge(lab):
+    udp_both(lab, Bridged(lab))
+
+
+@test("UDP superpackets of a container (UDP_SEGMENT) through a bridge are cut by the daemon", seconds=90)
+def udp_bridge_plain_veth(lab):
+    total = udp_both(lab, Bridged(lab, wire=False))
+    expect(total["tx_superpackets"] > 20, f"{total['tx_superpackets']} superpackets of UDP were cut")
+
+
+@test("UDP through a container's macvlan", seconds=90)
+def udp_macvlan(lab):
+    udp_both(lab, Macvlan(lab))
+
+
+@test("UDP that the kernel has merged to be forwarded (rx-udp-gro-forwarding) is cut by the daemon", seconds=90)
+def udp_gro_forwarding(lab):
+    path = Routed(lab)
+    path.host.run("ethtool", "-K", "far", "rx-udp-gro-forwarding", "on")
+    total = udp_both(lab, path)
+    expect(total["tx_superpackets"] > 20, f"{total['tx_superpackets']} superpackets of UDP were cut")
+
+
+@test("UDP that the kernel has merged as a list of packets (rx-gro-list) goes out", seconds=90)
+def udp_fraglist(lab):
+    path = Routed(lab)
+    path.host.run("ethtool", "-K", "far", "rx-gro-list", "on")
+    udp_both(lab, path)
+
+
+@test("UDP superpackets that are too large for the next hop: ICMP tells the sender, who fragments", seconds=90)
+def udp_too_large(lab):
+    path = Routed(lab, 1400)
+    ways = [(family, direction) for family in (4, 6) for direction in DIRECTIONS]
+    for way in ways:
+        learns(path, None, *way)
+    daemon = start(lab, path, "--merge", "tcp,udp")
+    for way in ways:
+        learns(path, daemon, *way)
