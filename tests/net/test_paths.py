@@ -15,7 +15,7 @@ from lab import expect, wait_until
 from paths import MTU, Beyond, Bridged, Macvlan, Routed
 from test_bulk import expect_clean
 from udp import Receiver, Sender, datagrams, exchange
-from wire import Server, Transfer
+from wire import Server, Transfer, Wire
 
 LENGTH = 12 << 20
 # A stall is not waited for: retransmission timers back off to 8 s within this time.
@@ -362,3 +362,21 @@ def udp_too_large(lab):
     daemon = start(lab, path, "--merge", "tcp,udp")
     for way in ways:
         learns(path, daemon, *way)
+
+
+@test("port mode: the NIC takes frames for every address, until the daemon ends, also by kill -9; inline it does not")
+def promiscuous(lab):
+    wire = Wire(lab)
+
+    def promiscuity():
+        return wire.host.ip_json("link", "show", "dev", wire.nic)[0]["promiscuity"]
+
+    expect(promiscuity() == 0, "the NIC is promiscuous before the daemon is there")
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect(promiscuity() == 0, "inline made it promiscuous")
+    daemon.stop()
+    for end in (Daemon.stop, Daemon.kill):
+        daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port")
+        expect(promiscuity() == 1, f"promiscuity is {promiscuity()} in port mode")
+        end(daemon)
+        wait_until(lambda: promiscuity() == 0, 5, "the NIC is no longer promiscuous")

@@ -47,6 +47,7 @@ struct daemon {
 	struct worker *workers;
 	struct pulse *pulses;
 	uint32_t queue_cnt, opened_cnt;
+	int promisc_fd; /* -1: inline, the NIC's addresses are what it was told */
 	struct service service;
 	struct watch watch;
 	const char *degraded; /* why, NULL: it is not */
@@ -79,6 +80,8 @@ int check_host(struct daemon *d);
 int open_frontend(struct daemon *d);
 int open_steer(struct daemon *d);
 int open_workers(struct daemon *d);
+int open_promisc(struct daemon *d);
+void open_close_promisc(struct daemon *d);
 int open_start_workers(struct daemon *d);
 void open_stop_workers(struct daemon *d);
 void open_close_workers(struct daemon *d);

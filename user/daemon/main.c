@@ -256,9 +256,12 @@ static int run(struct daemon *d)
 	err = open_workers(d);
 	if (err)
 		goto err_steer;
-	err = open_start_workers(d);
+	err = open_promisc(d);
 	if (err)
 		goto err_workers;
+	err = open_start_workers(d);
+	if (err)
+		goto err_promisc;
 	err = watch_open(&d->watch, d->dev.ifindex, d->dev.mtu);
 	if (err)
 		goto err_started;
@@ -274,6 +277,8 @@ err_watch:
 	watch_close(&d->watch);
 err_started:
 	open_stop_workers(d);
+err_promisc:
+	open_close_promisc(d);
 err_workers:
 	open_close_workers(d);
 err_steer:

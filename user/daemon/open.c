@@ -7,6 +7,7 @@
 
 #include "daemon/daemon.h"
 #include "log.h"
+#include "nic/promisc.h"
 
 /* A queue may stay bound for some milliseconds after its last owner has gone (net/xdp/xsk.c frees
  * its pool from a work queue). */
@@ -196,6 +197,29 @@ int open_workers(struct daemon *d)
 	if (err)
 		open_close_workers(d);
 	return err;
+}
+
+/*
+ * Port mode: addresses are given to the TAP, and the NIC's filter never hears of them: neither of the
+ * multicast groups of IPv6, nor of the MAC addresses behind a bridge or of a macvlan. Of every frame that
+ * comes to the NIC the TAP's own stack decides.
+ */
+int open_promisc(struct daemon *d)
+{
+	d->promisc_fd = -1;
+	if (d->config.mode == CONFIG_INLINE)
+		return 0;
+	d->promisc_fd = promisc_open(d->dev.ifindex);
+	if (d->promisc_fd >= 0)
+		return 0;
+	log_error("%s: promiscuous mode: %s", d->dev.name, strerror(-d->promisc_fd));
+	return d->promisc_fd;
+}
+
+void open_close_promisc(struct daemon *d)
+{
+	if (d->promisc_fd >= 0)
+		close(d->promisc_fd);
 }
 
 void open_stop_workers(struct daemon *d)
