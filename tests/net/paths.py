@@ -115,6 +115,14 @@ class Routed(Path):
         ns.ip("route", "add", f"10.{net}.0.0/24", "via", "10." + gateway.format(".0."))
         ns.ip("-6", "route", "add", f"fd{net}::/64", "via", "fd" + gateway.format("::"))
 
+    def widen(self):
+        """The inner network has MTU 9000, and the peer claims to take packets of that size."""
+        for ns, interface in ((self.middle, "beyond"), (self.inner, "eth0")):
+            ns.ip("link", "set", "dev", interface, "mtu", "9000")
+        for number, net in ((4, "10.99.0.0/24"), (6, "fd99::/64")):
+            gateway = self.wire.host_address(number)
+            self.peer.ip(f"-{number}", "route", "replace", net, "via", gateway, "advmss", "8900")
+
     def use_interface(self, interface):
         self.wire.address_host(self.host, interface)
 

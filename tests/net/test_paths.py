@@ -104,6 +104,31 @@ def router_1280(lab, data):
     both(lab, path, data, look=discovery(path))
 
 
+@test("a router with a daemon on either interface, one of MTU 1400", seconds=120)
+def router_two_daemons(lab, data):
+    path = Routed(lab, 1400)
+    second = Daemon(lab, path.host, "far")
+    both(lab, path, data, look=discovery(path))
+    expect_clean(second, [path.host])
+    total = second.total()
+    for counter in ("rx_superpackets", "tx_superpackets"):
+        expect(total[counter] > 10, f"the daemon on the other interface: {counter} is {total[counter]}")
+
+
+@test("a router whose other interface is wider (MTU 9000): superpackets of jumbo frames do not fit our NIC",
+      seconds=120)
+def router_wide(lab, data):
+    path = Routed(lab, 9000)
+    path.widen()
+    path.mtu = MTU
+
+    def look(where, direction, family, checkers):
+        if direction == "out":
+            discovery(path)(where, direction, family, checkers)
+
+    both(lab, path, data, look=look)
+
+
 @test("port mode: a router whose next hop has MTU 1400; the TAP has the addresses", seconds=120)
 def router_port(lab, data):
     path = Routed(lab, 1400, port=True)
@@ -113,7 +138,16 @@ def router_port(lab, data):
 @test("senders that let packets be fragmented (DF = 0): superpackets are cut and fragmented at the next hop",
       seconds=120)
 def fragmented(lab, data):
-    path = Routed(lab, 1400)
+    fragmenting(lab, data, Routed(lab, 1400))
+
+
+@test("the same behind NAT: conntrack puts fragments together, and superpackets are fragmented behind it",
+      seconds=120)
+def fragmented_nat(lab, data):
+    fragmenting(lab, data, Routed(lab, 1400, nat=True))
+
+
+def fragmenting(lab, data, path):
     for ns in (path.peer, path.inner):
         ns.sysctl("net.ipv4.ip_no_pmtu_disc", 1)
 
