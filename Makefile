@@ -113,10 +113,14 @@ coverage: deps                              ## lines and branches of the engine 
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/coverage $(if $(MISSING),--missing) $(B)/coverage
 
+bench-latency: deps                         ## request/response times of the kernel and the daemon, in turns
+	$(SUBMAKE) all $(B)/latency
+	tools/bench_latency.py $(B)
+
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
 
-tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(B)/mangler $(examples) ## build all tests; tests/run runs what is built
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(B)/mangler $(B)/latency $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 
 fuzz-tests: $(fuzz_tests)
@@ -238,7 +242,7 @@ $(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
 $(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c tools/replay*.c)) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -lpcap -o $@
 
-$(B)/mangler: $(B)/tools/mangler.o
+$(B)/mangler $(B)/latency: $(B)/%: $(B)/tools/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
 # DPDK is the rival of the benchmark only; without it our own figures are printed.
@@ -297,5 +301,5 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus coverage covering-tests bench-quick bench-engine deps tests unit-tests install uninstall \
+.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus coverage covering-tests bench-quick bench-engine bench-latency deps tests unit-tests install uninstall \
         install-library uninstall-library clean help
