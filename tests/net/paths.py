@@ -12,6 +12,7 @@ the sender lets packets be fragmented, never.
 """
 
 import contextlib
+import re
 import struct
 
 from capture import NEEDS_CSUM, Capture
@@ -115,6 +116,10 @@ class Routed(Path):
         ns.ip("route", "add", f"10.{net}.0.0/24", "via", "10." + gateway.format(".0."))
         ns.ip("-6", "route", "add", f"fd{net}::/64", "via", "fd" + gateway.format("::"))
 
+    def narrow(self, mtu):
+        for ns, interface in ((self.host, "far"), (self.middle, "near")):
+            ns.ip("link", "set", "dev", interface, "mtu", str(mtu))
+
     def widen(self):
         """The inner network has MTU 9000, and the peer claims to take packets of that size."""
         for ns, interface in ((self.middle, "beyond"), (self.inner, "eth0")):
@@ -136,19 +141,22 @@ class Routed(Path):
 
 
 def translate(host, nic):
-    """What a container host does: masquerade what leaves, send what comes for the server's port inside."""
-    rules = f"""
+    """What a container host does: masquerade what leaves, send what comes for it inside."""
+    load(host, f"""
         table inet translate {{
             chain outward {{ type nat hook postrouting priority srcnat; oifname "{nic}" masquerade; }}
             chain inward {{
                 type nat hook prerouting priority dstnat;
-                iifname "{nic}" meta l4proto {{ tcp, udp }} th dport 5001-5009 dnat ip to 10.99.0.2
-                iifname "{nic}" meta l4proto {{ tcp, udp }} th dport 5001-5009 dnat ip6 to fd99::2
+                iifname "{nic}" meta l4proto {{ tcp, udp }} dnat ip to 10.99.0.2
+                iifname "{nic}" meta l4proto {{ tcp, udp }} dnat ip6 to fd99::2
             }}
-        }}"""
+        }}""")
+
+
+def load(host, rules):
     done = host.run("nft", "--", rules, check=False)
-    if done.returncode != 0 and "Operation not supported" in done.stderr:
-        raise Skip("this kernel has no NAT in nf_tables (CONFIG_NFT_NAT, CONFIG_NFT_MASQ)")
+    if done.returncode != 0 and re.search("not supported|No such file", done.stderr):
+        raise Skip(f"this kernel's nf_tables cannot do what is needed: {done.stderr.strip()}")
     expect(done.returncode == 0, f"nft: {done.stderr}")
 
 
@@ -170,6 +178,21 @@ class Bridged(Path):
 
     def use_interface(self, interface):
         self.host.ip("link", "set", interface, "master", "br0")
+
+    def follow(self):
+        """What crosses the bridge crosses the host's IP hooks too, and conntrack there."""
+        if self.host.run("test", "-d", "/proc/sys/net/bridge", check=False).returncode != 0:
+            raise Skip("this kernel has no br_netfilter (CONFIG_BRIDGE_NETFILTER)")
+        for key in ("iptables", "ip6tables"):
+            self.host.sysctl(f"net.bridge.bridge-nf-call-{key}", 1)
+        load(self.host, """
+            table inet follow {
+                chain forward { type filter hook forward priority 0; ct state established counter; }
+            }""")
+
+    def followed(self):
+        said = self.host.run("nft", "list", "table", "inet", "follow").stdout
+        return int(re.search(r"packets (\d+)", said)[1])
 
     def inner_address(self, family):
         return self.INNER4 if family == 4 else self.INNER6

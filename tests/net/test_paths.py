@@ -15,11 +15,11 @@ from lab import expect, wait_until
 from paths import MTU, Beyond, Bridged, Macvlan, Routed
 from test_bulk import expect_clean
 from udp import Receiver, Sender, datagrams, exchange
-from wire import Server, Transfer, Wire
+from wire import Server, Transfer, Wire, storm
 
 LENGTH = 12 << 20
-# A stall is not waited for: retransmission timers back off to 8 s within this time.
-SECONDS = 20
+# A stall is not waited for: retransmission timers would have backed off to 16 s by then.
+SECONDS = 30
 # A bulk stream's packets have neighbours to be merged with; less means that it went another way.
 PER_SUPERPACKET = 2.0
 DIRECTIONS = ("in", "out")
@@ -129,6 +129,27 @@ def router_wide(lab, data):
     both(lab, path, data, look=look)
 
 
+@test("a hop that becomes narrower and wide again in the middle of a stream each way", seconds=120)
+def router_changes(lab, data):
+    path = Routed(lab)
+    Server(lab, path.peer, data)
+    Server(lab, path.inner, data)
+    daemon = start(lab, path)
+    for family in (4, 6):
+        path.forget_mtu()
+        streams = []
+        for direction in DIRECTIONS:
+            _, receiver, address, _ = path.ends(direction, family)
+            streams.append(Transfer(lab, receiver, address, data))
+        for step, mtu in enumerate((1400, 1280, MTU), 1):
+            for stream in streams:
+                stream.wait_received(step * data.length // 5)
+            path.narrow(mtu)
+        for stream in streams:
+            stream.finish(60)
+    expect_clean(daemon, [path.host, path.peer, path.inner])
+
+
 @test("port mode: a router whose next hop has MTU 1400; the TAP has the addresses", seconds=120)
 def router_port(lab, data):
     path = Routed(lab, 1400, port=True)
@@ -169,6 +190,19 @@ def nat(lab, data):
 def nat_1400(lab, data):
     path = Routed(lab, 1400, nat=True)
     both(lab, path, data, look=discovery(path))
+
+
+@test("many short connections through NAT, both ways", seconds=120)
+def nat_storm(lab, data):
+    path = Routed(lab, 1400, nat=True)
+    for ns in (path.peer, path.inner):
+        Server(lab, ns, data)
+    daemon = start(lab, path)
+    for direction in DIRECTIONS:
+        for family in (4, 6):
+            _, receiver, address, _ = path.ends(direction, family)
+            storm(lab, receiver, address, data, 100, 20, 1, 300_000)
+    expect_clean(daemon, [path.host, path.peer, path.inner])
 
 
 @test("a bridge: the NIC and a container's veth are its ports", seconds=120)
@@ -291,8 +325,9 @@ def datagram_windows():
 def exchanges(path, direction, family, fragment):
     """UDP one way, every datagram compared."""
     source, target, _, address = path.ends(direction, family)
-    receiver = Receiver(target, address)
-    sender = Sender(source, receiver.address)
+    # behind NAT the address is another one
+    receiver = Receiver(target, "0.0.0.0" if family == 4 else "::")
+    sender = Sender(source, (address, receiver.address[1]))
     if fragment:
         sender.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
     with path.watching() as checkers:
@@ -349,6 +384,11 @@ def udp_both(lab, path, fragment=False):
 @test("UDP through a router: superpackets are cut to the very datagrams", seconds=90)
 def udp_router(lab):
     udp_both(lab, Routed(lab))
+
+
+@test("UDP through NAT", seconds=90)
+def udp_nat(lab):
+    udp_both(lab, Routed(lab, nat=True))
 
 
 @test("UDP that may be fragmented (DF = 0), through a router whose next hop has MTU 1400", seconds=90)
@@ -414,3 +454,22 @@ def promiscuous(lab):
         expect(promiscuity() == 1, f"promiscuity is {promiscuity()} in port mode")
         end(daemon)
         wait_until(lambda: promiscuity() == 0, 5, "the NIC is no longer promiscuous")
+
+
+@test("a bridge whose packets conntrack follows (br_netfilter): TCP, and UDP in fragments", seconds=120)
+def bridge_conntrack(lab, data):
+    path = Bridged(lab)
+    path.follow()
+    daemon = both(lab, path, data, "--merge", "tcp,udp")
+    for family in (4, 6):
+        for direction in DIRECTIONS:
+            source, target, _, address = path.ends(direction, family)
+            receiver = Receiver(target, address)
+            sender = Sender(source, receiver.address)
+            with path.watching() as checkers:
+                exchange(sender, receiver, [datagrams(5, 4000), datagrams(3, 1000)], segment=False)
+            sender.close()
+            receiver.close()
+            expect(checkers[direction].fragments >= 15, f"{checkers[direction].fragments} fragments")
+    expect(path.followed() > 4, f"conntrack has seen {path.followed()} packets of established connections")
+    expect_clean(daemon, [path.host, path.peer, path.inner])
