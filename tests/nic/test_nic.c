@@ -46,14 +46,6 @@ Test(netdev, down_is_down)
 	cr_expect(!device("nic").carrier);
 }
 
-Test(netdev, rx_vlan_offload_as_ethtool_says)
-{
-	run("ethtool -K nic rxvlan on");
-	cr_expect(device("nic").rx_vlan_offload);
-	run("ethtool -K nic rxvlan off");
-	cr_expect(!device("nic").rx_vlan_offload);
-}
-
 Test(netdev, alias_as_ip_link_says)
 {
 	char longest[256], command[512];

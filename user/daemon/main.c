@@ -61,7 +61,7 @@ static void say_ready(struct daemon *d)
 		 d->queue_cnt, d->queue_cnt == 1 ? "" : "s", describe_xsk_mode(d, xsk), describe_transmit(xsk));
 	log_info("ready: %s", d->ready);
 	service_ready(d->ready);
-	if (d->dev.rx_vlan_offload)
+	if (d->dev.features.on & 1u << FEATURE_VLAN)
 		log_info("%s: a VLAN tag that travels beside its packet would be lost; with VLANs, switch "
 			 "that off: 'ethtool -K %s rxvlan off', on a veth peer 'txvlan off'",
 			 d->dev.name, d->dev.name);

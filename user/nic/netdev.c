@@ -2,17 +2,14 @@
 #include "nic/netdev.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "nic/rtnl.h"
+#include "nic/netdev_ask.h"
+#include "nic/netlink.h"
 
 static int parse_info_kind(const struct nlattr *attr, void *data)
 {
@@ -72,7 +69,7 @@ static int parse_link(const struct nlmsghdr *answer, void *data)
 
 static int ask_link(struct netdev *dev, const char *name)
 {
-	char request[RTNL_REQUEST_LEN];
+	char request[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
 	struct ifinfomsg *link;
 
@@ -88,35 +85,6 @@ static int ask_link(struct netdev *dev, const char *name)
 	return rtnl_talk(nlh, parse_link, dev);
 }
 
-static int ethtool(int fd, const struct netdev *dev, void *command)
-{
-	struct ifreq ifr = { .ifr_data = command };
-
-	memcpy(ifr.ifr_name, dev->name, sizeof(ifr.ifr_name));
-	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
-}
-
-/* A driver may know no channels; what rtnetlink said then stays: the queues there are, used or not. */
-static void ask_ethtool(struct netdev *dev)
-{
-	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return;
-	if (ethtool(fd, dev, &info) == 0)
-		snprintf(dev->driver, sizeof(dev->driver), "%s", info.driver);
-	if (ethtool(fd, dev, &flags) == 0)
-		dev->rx_vlan_offload = flags.data & ETH_FLAG_RXVLAN;
-	if (ethtool(fd, dev, &channels) == 0 && channels.combined_count + channels.rx_count > 0) {
-		dev->rx_queues = channels.combined_count + channels.rx_count;
-		dev->tx_queues = channels.combined_count + channels.tx_count;
-	}
-	close(fd);
-}
-
 int netdev_open(struct netdev *dev, const char *name)
 {
 	int err;
@@ -127,7 +95,8 @@ int netdev_open(struct netdev *dev, const char *name)
 	err = ask_link(dev, name);
 	if (err)
 		return err == -EINVAL || err == -ERANGE ? -ENODEV : err; /* not even a name */
-	ask_ethtool(dev);
+	netdev_ask_ethtool(dev);
+	netdev_ask_xdp(dev);
 	return 0;
 }
 
@@ -146,7 +115,7 @@ static struct nlmsghdr *set_request(char *request, uint32_t ifindex, unsigned in
 
 static int set_attributes(uint32_t ifindex, const struct netdev_settings *settings)
 {
-	char request[RTNL_REQUEST_LEN];
+	char request[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = set_request(request, ifindex, 0);
 
 	if (settings->mac)
@@ -163,7 +132,7 @@ static int set_attributes(uint32_t ifindex, const struct netdev_settings *settin
 /* By netlink and not by /proc/sys, which another mount namespace may show of another network. */
 static int set_no_addresses(uint32_t ifindex)
 {
-	char request[RTNL_REQUEST_LEN];
+	char request[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = set_request(request, ifindex, 0);
 	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
 	struct nlattr *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
@@ -178,7 +147,7 @@ static int set_no_addresses(uint32_t ifindex)
 
 int netdev_set(uint32_t ifindex, const struct netdev_settings *settings)
 {
-	char request[RTNL_REQUEST_LEN];
+	char request[NETLINK_REQUEST_LEN];
 	int err;
 
 	err = set_attributes(ifindex, settings);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a network interface is: asked once at start through rtnetlink (libmnl) and ethtool.
+ * What a network interface is and can do: asked once at start through rtnetlink and generic netlink
+ * (libmnl), and ethtool.
  */
 #ifndef SUPERPACKET_NETDEV_H
 #define SUPERPACKET_NETDEV_H
@@ -8,6 +9,30 @@
 #include <net/if.h>
 
 #include "engine/bytes.h"
+#include "nic/features.h"
+
+/* What the driver says of itself. A bit that is not in `told` was not answered: the kernel is too old
+ * to know the question (6.3 has features, 6.6 zc_max_segs, 6.8 the others). */
+enum netdev_told {
+	NETDEV_TOLD_FEATURES = 1,
+	NETDEV_TOLD_ZC_MAX_SEGS = 2, /* also not told by a driver without zero copy */
+	NETDEV_TOLD_RX_METADATA = 4,
+	NETDEV_TOLD_XSK_FEATURES = 8,
+};
+
+struct netdev_xdp {
+	uint32_t told;         /* NETDEV_TOLD_ */
+	uint64_t features;     /* COMPAT_NETDEV_XDP_ of nic/uapi_compat.h */
+	uint32_t zc_max_segs;  /* descriptors of a packet in zero copy; 1: no multi-buffer there */
+	uint64_t rx_metadata;  /* what an XDP program may ask about a received packet */
+	uint64_t xsk_features; /* what a sender on AF_XDP may ask for: COMPAT_NETDEV_XSK_ */
+};
+
+/* The names that the kernel's specification (netdev.yaml) gives to the bits of each, lowest first; NULL
+ * beyond those we know. */
+const char *netdev_xdp_name(uint32_t bit);
+const char *netdev_rx_metadata_name(uint32_t bit);
+const char *netdev_xsk_name(uint32_t bit);
 
 struct netdev {
 	char name[IFNAMSIZ];
@@ -20,7 +45,8 @@ struct netdev {
 	char kind[32];       /* rtnetlink's IFLA_INFO_KIND: "veth", "" for hardware */
 	char driver[32];     /* ethtool's driver name */
 	char alias[256];     /* rtnetlink's IFLA_IFALIAS, "" for none (256: the kernel's IFALIASZ) */
-	bool rx_vlan_offload; /* takes VLAN tags out of what it receives; false where ethtool fails */
+	struct features features; /* empty where ethtool fails */
+	struct netdev_xdp xdp;
 };
 
 /*

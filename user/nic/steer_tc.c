@@ -26,7 +26,7 @@
 
 #include "inline.skel.h"
 #include "log.h"
-#include "nic/rtnl.h"
+#include "nic/netlink.h"
 #include "nic/steer_xdp.h"
 #include "nic/uapi_compat.h"
 
@@ -74,7 +74,7 @@ static struct nlmsghdr *tc_request(char *buffer, uint16_t type, uint16_t flags, 
 
 static int add_clsact(uint32_t tap)
 {
-	char buffer[RTNL_REQUEST_LEN];
+	char buffer[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, tap,
 					  TC_H_CLSACT, 0);
 	struct tcmsg *msg = mnl_nlmsg_get_payload(nlh);
@@ -105,7 +105,7 @@ static int add_redirect(uint32_t tap, uint32_t nic)
 	uint8_t all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)]
 		__attribute__((aligned(8))) = { 0 };
 	struct tc_u32_sel *sel = (void *)all;
-	char buffer[RTNL_REQUEST_LEN];
+	char buffer[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, tap,
 					  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
 					  TC_H_MAKE(1u << 16, htons(ETH_P_ALL)));
@@ -127,7 +127,7 @@ static int add_redirect(uint32_t tap, uint32_t nic)
 
 static void remove_redirect(uint32_t tap)
 {
-	char buffer[RTNL_REQUEST_LEN];
+	char buffer[NETLINK_REQUEST_LEN];
 
 	(void)rtnl_talk(tc_request(buffer, RTM_DELQDISC, 0, tap, TC_H_CLSACT, 0), NULL, NULL);
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One request to the kernel over netlink, and its answer. Requests are rare (start, stop, a change
+ * of the interface), so each has a socket of its own and nothing is kept.
+ */
+#ifndef SUPERPACKET_NETLINK_H
+#define SUPERPACKET_NETLINK_H
+
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+
+/* Room for any request we make. */
+#define NETLINK_REQUEST_LEN 1024
+
+/*
+ * Sends the request to a bus (NETLINK_ROUTE, NETLINK_GENERIC), asking for an acknowledgement, and
+ * hands the answer to parse (may be NULL; see mnl_cb_run()). Returns 0, the kernel's -errno, or
+ * -ETIMEDOUT.
+ */
+int netlink_talk(int bus, struct nlmsghdr *request, mnl_cb_t parse, void *data);
+
+static inline int rtnl_talk(struct nlmsghdr *request, mnl_cb_t parse, void *data)
+{
+	return netlink_talk(NETLINK_ROUTE, request, parse, data);
+}
+
+/* Begins a request to a family of generic netlink in buffer. */
+struct nlmsghdr *genl_request(char *buffer, uint16_t family, uint8_t command, uint8_t version);
+
+/* The number that a family of generic netlink has. Returns 0, -ENOENT where the kernel has none of
+ * this name, or -errno. */
+int genl_family(const char *name, uint16_t *id);
+
+#endif
