@@ -252,6 +252,7 @@ $(B)/bench-engine: $(patsubst %.c,$(B)/%.o,$(wildcard tools/bench_*.c)) $(B)/lib
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(if $(dpdk),$(shell pkg-config --libs libdpdk)) -o $@
 
 # A unit test of a module outside the engine names the objects it needs.
+$(B)/tests/unit_modes: $(B)/user/nic/modes.o
 $(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_receive: $(B)/user/datapath/receive.o $(B)/user/nic/umem.o $(B)/user/log.o

@@ -188,7 +188,52 @@ static bool same_socket(const json_t *a, const json_t *b)
 	       !strcmp(answer_text(a, "state"), answer_text(b, "state"));
 }
 
-static void show_sockets(const json_t *queues)
+/* What else was considered, and what became of it. */
+static void show_tried(const json_t *xsk)
+{
+	const json_t *tried = json_object_get(xsk, "tried");
+
+	for (size_t i = 0; i < json_array_size(tried); i++) {
+		const json_t *one = json_array_get(tried, i);
+		struct line line = line_begin("");
+
+		line_printf(&line, "- %s, %s%s: %s", answer_text(one, "mode"),
+			    answer_text(one, "transmit"),
+			    json_is_true(json_object_get(one, "multibuffer")) ? ", multi-buffer" : "",
+			    answer_text(one, "outcome"));
+		line_end();
+	}
+}
+
+static void show_bits(struct line *line, const char *label, const json_t *bits)
+{
+	line_printf(line, "%s", label);
+	if (!json_is_array(bits))
+		line_put(line, "unknown;");
+	else if (!json_array_size(bits))
+		line_put(line, "none;");
+	for (size_t i = 0; i < json_array_size(bits); i++)
+		line_printf(line, "%s%s", json_string_value(json_array_get(bits, i)),
+			    i + 1 < json_array_size(bits) ? "," : ";");
+}
+
+/* What the driver says of itself. */
+static void show_device(const json_t *device)
+{
+	const json_t *segs = json_object_get(device, "xdp_zc_max_segs");
+	struct line line = line_begin("device");
+
+	line_printf(&line, "driver %s;", answer_text(device, "driver"));
+	show_bits(&line, "XDP", json_object_get(device, "xdp_features"));
+	show_bits(&line, "AF_XDP", json_object_get(device, "xsk_features"));
+	show_bits(&line, "metadata", json_object_get(device, "xdp_rx_metadata_features"));
+	if (json_is_integer(segs))
+		line_printf(&line, "%" JSON_INTEGER_FORMAT " descriptors a packet in zero copy",
+			    json_integer_value(segs));
+	line_end();
+}
+
+static void show_sockets(const struct table_style *style, const json_t *queues)
 {
 	size_t cnt = json_array_size(queues);
 
@@ -213,6 +258,8 @@ static void show_sockets(const json_t *queues)
 		if (strcmp(answer_text(queue, "state"), "ok"))
 			line_printf(&line, "- %s", answer_text(queue, "state"));
 		line_end();
+		if (style->verbose)
+			show_tried(xsk);
 	}
 }
 
@@ -353,7 +400,9 @@ void table_show(const struct table_style *style, const json_t *daemon)
 
 	show_head(style, daemon);
 	show_setup(daemon);
-	show_sockets(queues);
+	if (style->verbose)
+		show_device(json_object_get(daemon, "device"));
+	show_sockets(style, queues);
 	show_counters(style, json_object_get(daemon, "total"));
 	show_numbers(style, "XDP frames", json_object_get(daemon, "steer"));
 	if (json_object_get(daemon, "inline"))

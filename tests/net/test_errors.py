@@ -150,6 +150,15 @@ def pinned_in_another_mode(lab):
                    [EXIT_NOT_SUPPORTED], [wire.nic, "native", "-m skb", "--xdp-mode auto"])
 
 
+@test("a mode that was asked for and cannot be had: the reason is said, nothing is touched")
+def mode_not_to_be_had(lab):
+    wire = Wire(lab)
+    for options in (["--xdp-mode", "native-with-zerocopy"],
+                    ["--xdp-mode", "native-with-zerocopy", "--transmit", "slices"]):
+        expect_refusal(wire.host, [DAEMON, "--interface", wire.nic, *options], [EXIT_NOT_SUPPORTED],
+                       [wire.nic, "its driver has no zero copy", "--xdp-mode auto"])
+
+
 @test("more queues than the NIC has")
 def too_many_queues(lab):
     wire = Wire(lab)

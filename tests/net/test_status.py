@@ -34,15 +34,40 @@ def expect_numbers(counters, where):
         expect(all(isinstance(n, int) for n in counters[group].values()), f"{where}: {group}")
 
 
+def expect_tried(xsk):
+    """Every way of binding has an outcome; one is in force, and it is the one that xsk names."""
+    in_force = [t for t in xsk["tried"] if t["outcome"].startswith("in force: ")]
+    expect(len(in_force) == 1, f"not one is in force: {xsk['tried']}")
+    expect((in_force[0]["mode"], in_force[0]["transmit"]) == (xsk["mode"], xsk["transmit"]), f"{xsk}")
+    for other in xsk["tried"]:
+        outcome = other["outcome"]
+        expect(other in in_force or outcome.startswith(("not tried: ", "refused: ")), f"{other}")
+    zero_copy = [t for t in xsk["tried"] if t["mode"] == "native-with-zerocopy"]
+    expect(all("has no zero copy" in t["outcome"] for t in zero_copy), f"veth has none: {zero_copy}")
+    expect("its driver has no zero copy" in xsk["why"], f"why: {xsk['why']!r}")
+
+
+def expect_device(device):
+    """What veth says of itself; null is for kernels that do not know the question."""
+    expect(device["driver"] == "veth" and device["kind"] == "veth", f"device: {device}")
+    if device["xdp_features"] is not None:
+        expect({"basic", "redirect", "rx-sg"} <= set(device["xdp_features"]), f"{device}")
+        expect("xsk-zerocopy" not in device["xdp_features"], f"{device}")
+    expect(device["xdp_zc_max_segs"] is None, f"without zero copy there is none: {device}")
+    expect(isinstance(device["features"]["generic-receive-offload"], bool), f"{device['features']}")
+
+
 def expect_schema(status, wire, daemon):
     for key, value in {"interface": wire.nic, "pid": daemon.pid, "mode": "inline"}.items():
         expect(status[key] == value, f"{key} is {status[key]!r} instead of {value!r}")
     expect(status["tap"] in wire.host.links(), f"there is no TAP {status['tap']!r}")
     expect(status["xdp"]["mode"] and status["xdp"]["why"], f"xdp: {status['xdp']}")
+    expect_device(status["device"])
     expect(len(status["queues"]) == 1, f"{len(status['queues'])} queues")
     for queue in status["queues"]:
         for key in ("mode", "why", "transmit"):
             expect(queue["xsk"][key], f"xsk.{key} is empty: {queue['xsk']}")
+        expect_tried(queue["xsk"])
         expect_numbers(queue, f"queue {queue['queue']}")
     expect_numbers(status["total"], "total")
 

@@ -153,7 +153,25 @@ const struct umem_config umem_config = {
 	.buffers_len = 2 * UMEM_SUPERPACKET_ROOM,
 };
 
+struct modes_plan plan_of(bool zerocopy, enum modes_transmit transmit)
+{
+	const struct modes_facts facts = {
+		.driver = "veth", .told = true, .zerocopy = zerocopy, .zc_max_segs = zerocopy ? 8 : 0,
+		.frame_len = 1522, .chunk_len = UMEM_CHUNK_LEN, .rx_headroom = UMEM_RX_HEADROOM,
+		.transmit = transmit,
+	};
+	struct modes_plan plan;
+
+	modes_decide(&plan, &facts);
+	return plan;
+}
+
+static const struct modes_plan copy_plan = {
+	.variants = { [MODES_COPY_BUILT_SG].tried = true, [MODES_COPY_BUILT].tried = true },
+};
+
 const struct xsk_config xsk_config = {
+	.plan = &copy_plan,
 	.interface = "nic",
 	.ring_size = RING,
 	.bind_timeout_ms = 1000,

@@ -48,7 +48,9 @@ struct tap open_tap(void);
 bool tap_sees(int fd, const uint8_t *frame, size_t len, int limit_ms);
 
 extern const struct umem_config umem_config;
-extern const struct xsk_config xsk_config; /* queue 0 of the NIC */
+extern const struct xsk_config xsk_config; /* queue 0 of the NIC, in copy mode */
+/* What is tried, whatever the device says: with zero copy, and how segments leave. */
+struct modes_plan plan_of(bool zerocopy, enum modes_transmit transmit);
 
 void open_xsk(struct xsk *xsk, struct umem *umem, const struct xsk_config *config);
 void close_xsk(struct xsk *xsk, struct umem *umem);

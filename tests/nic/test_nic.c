@@ -212,14 +212,21 @@ TestSuite(xsk, .init = set_up, .timeout = 30);
 
 Test(xsk, opens_in_copy_mode_on_veth)
 {
+	const struct modes_plan plan = plan_of(true, MODES_TRANSMIT_AUTO);
 	struct xsk_config config = xsk_config;
 	struct xdp_statistics stats;
 	struct umem umem;
 	struct xsk xsk;
 
-	config.try_zerocopy = true; /* refused by veth: the next rung is taken */
+	config.plan = &plan; /* zero copy is refused by veth, whatever we believe of it */
 	open_xsk(&xsk, &umem, &config);
 	cr_expect(!xsk.zerocopy);
+	cr_expect_eq(xsk.outcomes[MODES_ZEROCOPY_SLICES], -EOPNOTSUPP);
+	cr_expect_eq(xsk.outcomes[MODES_ZEROCOPY_BUILT], -EOPNOTSUPP);
+	cr_expect_eq(xsk.outcomes[MODES_ZEROCOPY_BUILT_SG], MODES_UNTRIED);
+	cr_expect_eq(xsk.outcomes[xsk.variant], 0);
+	cr_expect_eq(xsk.outcomes[MODES_COPY_SLICES], MODES_UNTRIED);
+	cr_expect_eq(xsk.chain_max, xsk.multibuffer ? 18 : 1);
 	cr_expect_geq(xsk.tx_budget, 32);
 	cr_expect_leq(xsk.tx_budget, RING);
 	cr_expect_eq(umem.frames.cnt, RING, "one ring full is with the kernel");
@@ -230,18 +237,20 @@ Test(xsk, opens_in_copy_mode_on_veth)
 
 Test(xsk, variants_as_asked)
 {
+	const struct modes_plan built = plan_of(false, MODES_TRANSMIT_BUILT);
+	const struct modes_plan slices = plan_of(false, MODES_TRANSMIT_SLICES);
 	struct xsk_config config = xsk_config;
 	struct umem umem;
 	struct xsk xsk;
 	int err;
 
-	config.variant = XSK_VARIANT_BUILT;
+	config.plan = &built;
 	open_xsk(&xsk, &umem, &config);
 	cr_expect(!xsk.slices);
 	cr_expect_eq(xsk_frame_max(&xsk), xsk.multibuffer ? 18 * 3840 : 3840);
 	close_xsk(&xsk, &umem);
 
-	config.variant = XSK_VARIANT_SLICES;
+	config.plan = &slices;
 	cr_assert_eq(umem_open(&umem, &umem_config), 0);
 	err = xsk_open(&xsk, &config, &umem);
 	if (err)
@@ -317,13 +326,14 @@ Test(xsk, header_slot_and_slices_leave_as_one_packet)
 	const int raw = raw_open("wire");
 	uint8_t frame[1514];
 	const size_t len = tcp_frame(frame, sizeof(frame), 1448);
+	const struct modes_plan slices = plan_of(false, MODES_TRANSMIT_SLICES);
 	/* Unaligned: a slice may lie across a chunk border. */
 	const uint32_t off = UMEM_CHUNK_LEN - 700;
 	struct xsk_config config = xsk_config;
 	struct umem umem;
 	struct xsk xsk;
 
-	config.variant = XSK_VARIANT_SLICES;
+	config.plan = &slices;
 	open_xsk(&xsk, &umem, &config);
 	if (!xsk.slices || !xsk.unaligned)
 		cr_skip_test("kernel without multi-buffer or without unaligned chunks");

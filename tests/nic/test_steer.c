@@ -55,7 +55,6 @@ static int try_rig(struct rig *rig, const struct steer_config *config)
 
 	if (err)
 		return err;
-	socket.generic = steer_is_generic(rig->steer);
 	err = umem_open(&rig->umem, &umem_config);
 	if (!err)
 		err = xsk_open(&rig->xsk, &socket, &rig->umem);

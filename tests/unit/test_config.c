@@ -56,7 +56,7 @@ static const struct line lines[] = {
 	  "--mode: 'bridge' is not accepted; give inline or port" },
 	{ "mode in capitals", { "--interface=eth0", "--mode=Inline" }, CONFIG_USAGE, "'Inline'" },
 	{ "unknown XDP mode", { "--interface=eth0", "--xdp-mode=skb" }, CONFIG_USAGE,
-	  "--xdp-mode: 'skb' is not accepted; give native, generic or auto" },
+	  "--xdp-mode: 'skb' is not accepted; give native-with-zerocopy, native, generic or auto" },
 	{ "no queue", { "--interface=eth0", "--queues=0" }, CONFIG_USAGE, "--queues: '0'" },
 	{ "too many queues", { "--interface=eth0", "--queues=257" }, CONFIG_USAGE, "--queues: '257'" },
 	{ "negative queues", { "--interface=eth0", "--queues=-1" }, CONFIG_USAGE, "--queues: '-1'" },
@@ -153,6 +153,7 @@ Test(config, defaults)
 	cr_expect_null(config.tap);
 	cr_expect_null(config.pinned);
 	cr_expect_eq(config.xdp_mode, STEER_XDP_AUTO);
+	cr_expect_eq(config.pin, MODES_PIN_NONE);
 	cr_expect_eq(config.queues, 0, "all");
 	cr_expect_eq(config.gro.merge, GRO_MERGE_TCP);
 	cr_expect_eq(config.gro.hold_ns, 0);
@@ -165,7 +166,7 @@ Test(config, defaults)
 	cr_expect_eq(config.gro.pass_ports[0], 0);
 	cr_expect_not(config.gro.adaptive);
 	cr_expect_not(config.shared_id);
-	cr_expect_eq(config.transmit, XSK_VARIANT_AUTO);
+	cr_expect_eq(config.transmit, MODES_TRANSMIT_AUTO);
 	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
 }
 
@@ -185,8 +186,30 @@ Test(config, values)
 	cr_expect_eq(config.queues, 3);
 	cr_expect_eq(config.gro.merge, 0);
 	cr_expect_eq(config.gro.hold_ns, 250000);
-	cr_expect_eq(config.transmit, XSK_VARIANT_SLICES);
+	cr_expect_eq(config.transmit, MODES_TRANSMIT_SLICES);
 	cr_expect_eq(config.log_level, LOG_LEVEL_WARNING);
+}
+
+Test(config, modes_are_pinned)
+{
+	static const struct {
+		const char *option;
+		enum steer_xdp_mode mode;
+		enum modes_pin pin;
+	} cases[] = {
+		{ "--xdp-mode=auto", STEER_XDP_AUTO, MODES_PIN_NONE },
+		{ "--xdp-mode=native-with-zerocopy", STEER_XDP_NATIVE, MODES_PIN_ZEROCOPY },
+		{ "--xdp-mode=native", STEER_XDP_NATIVE, MODES_PIN_COPY },
+		{ "--xdp-mode=generic", STEER_XDP_GENERIC, MODES_PIN_NONE },
+	};
+	struct config config;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){ "--interface=eth0",
+								      cases[i].option }), CONFIG_RUN);
+		cr_expect_eq(config.xdp_mode, cases[i].mode, "%s", cases[i].option);
+		cr_expect_eq(config.pin, cases[i].pin, "%s", cases[i].option);
+	}
 }
 
 Test(config, the_last_one_counts)

@@ -150,6 +150,8 @@ int check_host(struct daemon *d)
 		err = check_interface(&d->dev);
 	if (!err)
 		err = choose_queues(d);
+	if (!err)
+		err = plan_check(d);
 	return err;
 }
 

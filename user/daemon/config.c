@@ -22,7 +22,8 @@ const char config_help[] =
 	"      --tap NAME         name of the TAP (default: sp-IF)\n"
 	"      --pinned DIR       use the program that xdp-loader loaded, with its maps\n"
 	"                         pinned in DIR\n"
-	"      --xdp-mode MODE    native, generic or auto: native, else generic (default)\n"
+	"      --xdp-mode MODE    native-with-zerocopy, native, generic or auto: the first of\n"
+	"                         these that can be had (default)\n"
 	"      --queues N         serve NIC queues 0 to N-1, or all (default)\n"
 	"      --merge LIST       what is merged: tcp (default), udp, vxlan, geneve, gre,\n"
 	"                         ipip, with commas between; or none. With gre or ipip\n"
@@ -170,14 +171,25 @@ static bool parse_pinned(struct config *config, const char *value)
 
 static bool parse_xdp_mode(struct config *config, const char *value)
 {
-	static const char *const words[] = { [STEER_XDP_AUTO] = "auto", [STEER_XDP_NATIVE] = "native",
-					     [STEER_XDP_GENERIC] = "generic", NULL };
-	int mode = word_index(value, words);
+	static const struct {
+		const char *word;
+		enum steer_xdp_mode mode;
+		enum modes_pin pin;
+	} modes[] = {
+		{ "auto", STEER_XDP_AUTO, MODES_PIN_NONE },
+		{ "native-with-zerocopy", STEER_XDP_NATIVE, MODES_PIN_ZEROCOPY },
+		{ "native", STEER_XDP_NATIVE, MODES_PIN_COPY },
+		{ "generic", STEER_XDP_GENERIC, MODES_PIN_NONE },
+	};
 
-	if (mode < 0)
-		return refuse(config, "xdp-mode", value, "native, generic or auto");
-	config->xdp_mode = (enum steer_xdp_mode)mode;
-	return true;
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (strcmp(value, modes[i].word) != 0)
+			continue;
+		config->xdp_mode = modes[i].mode;
+		config->pin = modes[i].pin;
+		return true;
+	}
+	return refuse(config, "xdp-mode", value, "native-with-zerocopy, native, generic or auto");
 }
 
 _Static_assert(TAP_QUEUES_MAX == 256, "a message below says 256");
@@ -338,14 +350,14 @@ static bool parse_ip_id(struct config *config, const char *value)
 
 static bool parse_transmit(struct config *config, const char *value)
 {
-	static const char *const words[] = { [XSK_VARIANT_AUTO] = "auto",
-					     [XSK_VARIANT_SLICES] = "slices",
-					     [XSK_VARIANT_BUILT] = "built", NULL };
+	static const char *const words[] = { [MODES_TRANSMIT_AUTO] = "auto",
+					     [MODES_TRANSMIT_SLICES] = "slices",
+					     [MODES_TRANSMIT_BUILT] = "built", NULL };
 	int variant = word_index(value, words);
 
 	if (variant < 0)
 		return refuse(config, "transmit", value, "auto, slices or built");
-	config->transmit = (enum xsk_variant)variant;
+	config->transmit = (enum modes_transmit)variant;
 	return true;
 }
 

@@ -11,7 +11,7 @@
 #include "engine/gro.h"
 #include "log.h"
 #include "nic/steer.h"
-#include "nic/xsk.h"
+#include "nic/modes.h"
 
 /* Longest --hold: beyond a second a held packet has been sent again by its sender long since. */
 #define CONFIG_HOLD_MAX_US 1000000u
@@ -31,11 +31,12 @@ struct config {
 	bool mode_asked;               /* --mode was given */
 	const char *tap;               /* NULL: config_tap_name() */
 	const char *pinned;            /* NULL: load our own program */
-	enum steer_xdp_mode xdp_mode;
+	enum steer_xdp_mode xdp_mode;  /* how the XDP program is attached */
+	enum modes_pin pin;            /* and what its sockets may be: of --xdp-mode, too */
 	uint32_t queues;               /* 0: all */
 	struct gro_config gro;         /* what is merged, and when it is flushed; the rest is 0 */
 	bool shared_id;                /* S4: the segments of a superpacket share an IPv4 ID */
-	enum xsk_variant transmit;
+	enum modes_transmit transmit;
 	enum log_level log_level;
 	char error[512];               /* what is wrong, for CONFIG_USAGE: one line */
 };

@@ -2,6 +2,7 @@
 /*
  * The daemon's own state, for the files that its main thread is made of:
  *
+ *      plan.c       the ways of binding sockets that come into question
  *      check.c      what cannot work is refused, before anything is touched
  *      open.c       front end, programs, workers: opened in this order, closed in reverse
  *      beat.c       the heartbeat
@@ -22,6 +23,7 @@
 #include "daemon/watch.h"
 #include "datapath/worker.h"
 #include "frontend/tap.h"
+#include "nic/modes.h"
 #include "nic/netdev.h"
 #include "nic/steer.h"
 
@@ -41,6 +43,7 @@ struct pulse {
 struct daemon {
 	struct config config;
 	struct netdev dev;
+	struct modes_plan plan;
 	struct control control;
 	struct tap tap;
 	struct steer *steer;
@@ -74,6 +77,17 @@ void beat_show(struct daemon *d);
 
 /* Finds the interface, fills in dev, netns and queue_cnt. */
 int check_host(struct daemon *d);
+
+/* ---- plan.c ---- */
+
+/* Fills in plan, for a program in generic mode or not. */
+void plan_make(struct daemon *d, bool generic);
+
+/* Refuses a command line that leaves nothing to try on this device, before anything is touched. */
+int plan_check(struct daemon *d);
+
+/* Says more of a socket that could not be opened where that is due to the command line. */
+void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err);
 
 /* ---- open.c ---- */
 

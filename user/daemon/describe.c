@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/describe.h"
 #include "daemon/stats.h"
 
 const char *describe_xsk_mode(const struct daemon *d, const struct xsk *xsk)
@@ -12,19 +13,6 @@ const char *describe_xsk_mode(const struct daemon *d, const struct xsk *xsk)
 	if (xsk->zerocopy)
 		return "native-with-zerocopy";
 	return steer_is_generic(d->steer) ? "generic" : "native";
-}
-
-static const char *xsk_why(const struct daemon *d, const struct xsk *xsk)
-{
-	if (xsk->zerocopy)
-		return "the driver takes zero-copy sockets";
-	if (steer_is_generic(d->steer))
-		return "the XDP program runs in generic mode: the kernel copies";
-	if (d->config.transmit == XSK_VARIANT_SLICES)
-		return "--transmit slices: no zero-copy with slices yet";
-	if (!d->workers[0].config.xsk.try_zerocopy)
-		return "the MTU wants frames in several pieces: no zero-copy with those yet";
-	return "the driver takes no zero-copy socket";
 }
 
 const char *describe_transmit(const struct xsk *xsk)
@@ -37,6 +25,22 @@ const char *describe_attachment(const struct daemon *d)
 	return d->config.mode == CONFIG_INLINE ? "inline" : "port";
 }
 
+static void describe_tried(const struct daemon *d, const struct xsk *xsk, struct stats_queue *queue)
+{
+	const char *copy = steer_is_generic(d->steer) ? "generic" : "native";
+
+	modes_explain(&d->plan, xsk->outcomes, xsk->variant, queue->why, sizeof queue->why);
+	for (int v = 0; v < MODES_CNT; v++) {
+		struct stats_tried *tried = &queue->tried[v];
+
+		tried->mode = modes_parts[v].zerocopy ? "native-with-zerocopy" : copy;
+		tried->transmit = modes_parts[v].slices ? "slices" : "built";
+		tried->multibuffer = modes_parts[v].sg;
+		modes_outcome(&d->plan, xsk->outcomes, (enum modes_variant)v, tried->outcome,
+			      sizeof tried->outcome);
+	}
+}
+
 static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *queue)
 {
 	const struct worker *worker = &d->workers[q];
@@ -44,13 +48,13 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 	*queue = (struct stats_queue){
 		.queue = q,
 		.mode = describe_xsk_mode(d, &worker->xsk),
-		.why = xsk_why(d, &worker->xsk),
 		.transmit = describe_transmit(&worker->xsk),
 		.unaligned = worker->xsk.unaligned,
 		.huge_pages = worker->umem.huge_pages,
 		.tx_budget = worker->xsk.tx_budget,
 		.hung = d->pulses[q].hung,
 	};
+	describe_tried(d, &worker->xsk, queue);
 	stats_read(&worker->published, &queue->counters);
 	xsk_statistics(&worker->xsk, &queue->kernel); /* zeros when it fails */
 	beat_show(d);
@@ -87,6 +91,7 @@ char *describe_status(struct daemon *d)
 	for (uint32_t q = 0; q < d->queue_cnt; q++)
 		describe_queue(d, q, &queues[q]);
 	json = stats_json(&stats);
+	json_object_set_new(json, "device", describe_device(&d->dev));
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	free(queues);

@@ -112,20 +112,6 @@ static bool is_veth(const struct netdev *dev)
 	return !strcmp(dev->kind, "veth") || !strcmp(dev->driver, "veth");
 }
 
-static struct xsk_config xsk_config(const struct daemon *d)
-{
-	const bool generic = steer_is_generic(d->steer);
-	const bool jumbo = d->dev.mtu + TRANSMIT_LINK_MAX > XSK_FRAME_MAX;
-
-	return (struct xsk_config){
-		.variant = d->config.transmit,
-		.generic = generic,
-		/* Zero copy has no multi-buffer yet: neither slices nor frames longer than a chunk. */
-		.try_zerocopy = !generic && !jumbo && d->config.transmit != XSK_VARIANT_SLICES,
-		.bind_timeout_ms = BIND_TIMEOUT_MS,
-	};
-}
-
 static int open_worker(struct daemon *d, uint32_t queue)
 {
 	struct worker_config config = {
@@ -135,14 +121,16 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		.mtu = d->dev.mtu,
 		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
-		.xsk = xsk_config(d),
+		.xsk = { .plan = &d->plan, .bind_timeout_ms = BIND_TIMEOUT_MS },
 	};
 	int err;
 
 	config.gro.accept_unfinished = is_veth(&d->dev);
 	err = worker_open(&d->workers[queue], &config);
-	if (err)
+	if (err) {
+		plan_explain_failure(d, &d->workers[queue].xsk, err);
 		return err;
+	}
 	d->opened_cnt++;
 	err = steer_add_socket(d->steer, queue, d->workers[queue].xsk.fd);
 	if (err)
@@ -184,6 +172,7 @@ int open_workers(struct daemon *d)
 {
 	int err = 0;
 
+	plan_make(d, steer_is_generic(d->steer));
 	d->workers = calloc(d->queue_cnt, sizeof *d->workers);
 	d->pulses = calloc(d->queue_cnt, sizeof *d->pulses);
 	if (!d->workers || !d->pulses) {

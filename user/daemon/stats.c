@@ -140,6 +140,22 @@ static void set_kernel(json_t *object, const struct xdp_statistics *stats)
 	json_object_set_new(object, "kernel", kernel);
 }
 
+static json_t *tried_json(const struct stats_tried *tried)
+{
+	json_t *array = json_array();
+
+	for (int v = 0; v < MODES_CNT; v++) {
+		json_t *one = json_object();
+
+		set_string(one, "mode", tried[v].mode);
+		set_string(one, "transmit", tried[v].transmit);
+		set_bool(one, "multibuffer", tried[v].multibuffer);
+		set_string(one, "outcome", tried[v].outcome);
+		json_array_append_new(array, one);
+	}
+	return array;
+}
+
 static json_t *xsk_json(const struct stats_queue *queue)
 {
 	json_t *xsk = json_object();
@@ -150,6 +166,7 @@ static json_t *xsk_json(const struct stats_queue *queue)
 	set_bool(xsk, "unaligned", queue->unaligned);
 	set_bool(xsk, "huge_pages", queue->huge_pages);
 	set_number(xsk, "tx_budget", queue->tx_budget);
+	json_object_set_new(xsk, "tried", tried_json(queue->tried));
 	return xsk;
 }
 

@@ -12,14 +12,20 @@
 #include <linux/if_xdp.h>
 
 #include "datapath/counters.h"
+#include "nic/modes.h"
 #include "steer_abi.h"
 
 /* One queue, as it was at one moment. */
 struct stats_queue {
 	uint32_t queue;
 	const char *mode;             /* "native-with-zerocopy", "native", "generic" */
-	const char *why;
+	char why[512];
 	const char *transmit;         /* "slices", "built" */
+	struct stats_tried {          /* every way of binding it, best first */
+		const char *mode, *transmit;
+		bool multibuffer;
+		char outcome[192];
+	} tried[MODES_CNT];
 	bool unaligned, huge_pages;
 	uint32_t tx_budget;
 	bool hung;                    /* its worker shows no life */

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Opening goes down a ladder of variants; the first that binds is taken. Each try needs a
- * new umem registration, because the kernel ties a umem to the flags of its first bind.
+ * Opening goes through the variants of a plan (modes.h); the first that binds is taken. Each try
+ * needs a new umem registration, because the kernel ties a umem to the flags of its first bind.
  *
  * Only what the kernel reports back is believed. XDP_USE_SG without XDP_COPY or XDP_ZEROCOPY
- * would bind copy mode silently where a zero-copy driver has no multi-buffer, so every rung
+ * would bind copy mode silently where a zero-copy driver has no multi-buffer, so every try
  * names its mode.
+ *
+ * Unaligned chunks first, but for multi-buffer in zero copy: there slices that cross a page border are
+ * refused one by one, unless the next page has the next DMA address (include/net/xsk_buff_pool.h,
+ * xp_desc_crosses_non_contig_pg()), which nobody can promise. With aligned chunks none crosses.
  */
 #include "nic/xsk.h"
 
@@ -17,27 +21,6 @@
 #include <time.h>
 
 #include "nic/uapi_compat.h"
-
-/* One way to bind, best first in the ladder. */
-struct rung {
-	uint16_t bind_flags;
-	bool slices;
-};
-
-static const struct rung ladder[] = {
-	/* Without SG even where the driver could: whether it can is not asked yet (see xsk.h). */
-	{ XDP_ZEROCOPY, false },
-	{ XDP_COPY | XDP_USE_SG, true },
-	{ XDP_COPY | XDP_USE_SG, false }, /* SG for frames longer than a chunk */
-	{ XDP_COPY, false },
-};
-
-static bool rung_wanted(const struct rung *rung, const struct xsk_config *config)
-{
-	if (rung->bind_flags & XDP_ZEROCOPY && (config->generic || !config->try_zerocopy))
-		return false;
-	return rung->slices == (config->variant == XSK_VARIANT_SLICES);
-}
 
 static uint64_t now_ms(void)
 {
@@ -85,23 +68,32 @@ static int bind_socket(struct xsk *xsk, const struct xsk_config *config, uint16_
 				  &xsk->rx, &xsk->tx, &socket);
 }
 
+static uint16_t bind_flags(const struct modes_parts *parts)
+{
+	return (parts->zerocopy ? XDP_ZEROCOPY : XDP_COPY) | (parts->sg ? XDP_USE_SG : 0);
+}
+
 /* Opens one variant, or leaves nothing behind. */
 static int try_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-		    const struct rung *rung, bool unaligned)
+		    enum modes_variant variant, bool unaligned)
 {
+	const struct modes_parts *parts = &modes_parts[variant];
 	int err;
 
 	*xsk = (struct xsk){
 		.umem = umem,
 		.ring_size = config->ring_size,
-		.slices = rung->slices,
-		.multibuffer = rung->bind_flags & XDP_USE_SG,
+		.variant = variant,
+		.slices = parts->slices,
+		.multibuffer = parts->sg,
+		.chain_max = !parts->sg ? 1 : parts->zerocopy ? config->plan->zc_chain_max :
+								XSK_CHAIN_MAX,
 		.unaligned = unaligned,
 	};
 	err = register_umem(xsk, unaligned);
 	if (err)
 		return err;
-	err = bind_socket(xsk, config, rung->bind_flags);
+	err = bind_socket(xsk, config, bind_flags(parts));
 	if (err)
 		xsk_umem__delete(xsk->umem_handle);
 	return err;
@@ -110,12 +102,12 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 /* The kernel frees a queue some milliseconds after its owner has gone: its part of the work
  * is deferred. So a busy queue is asked again, up to a limit. */
 static int try_open_until(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-			  const struct rung *rung, bool unaligned, uint64_t deadline_ms)
+			  enum modes_variant variant, bool unaligned, uint64_t deadline_ms)
 {
 	int err, wait_ms = 1;
 
 	for (;;) {
-		err = try_open(xsk, config, umem, rung, unaligned);
+		err = try_open(xsk, config, umem, variant, unaligned);
 		if (err != -EBUSY || now_ms() >= deadline_ms)
 			return err;
 		poll(NULL, 0, wait_ms);
@@ -140,20 +132,34 @@ static bool is_final(int err)
 	return false;
 }
 
-static int climb_down(struct xsk *xsk, const struct xsk_config *config, struct umem *umem)
+static int try_both_layouts(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+			    enum modes_variant variant, uint64_t deadline_ms)
 {
-	const uint64_t deadline_ms = now_ms() + config->bind_timeout_ms;
+	const bool never_unaligned = modes_parts[variant].zerocopy && modes_parts[variant].sg;
 	int err = -EOPNOTSUPP;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ladder); i++) {
-		if (!rung_wanted(&ladder[i], config))
+	if (!never_unaligned)
+		err = try_open_until(xsk, config, umem, variant, true, deadline_ms);
+	return is_final(err) ? err : try_open_until(xsk, config, umem, variant, false, deadline_ms);
+}
+
+/* Returns 0, or the last answer. Fills in xsk->outcomes in any case. */
+static int try_variants(struct xsk *xsk, const struct xsk_config *config, struct umem *umem)
+{
+	const uint64_t deadline_ms = now_ms() + config->bind_timeout_ms;
+	int outcomes[MODES_CNT], err = -EOPNOTSUPP;
+
+	for (int v = 0; v < MODES_CNT; v++)
+		outcomes[v] = MODES_UNTRIED;
+	for (int v = 0; v < MODES_CNT; v++) {
+		if (!config->plan->variants[v].tried)
 			continue;
-		for (int aligned = 0; aligned <= 1; aligned++) {
-			err = try_open_until(xsk, config, umem, &ladder[i], !aligned, deadline_ms);
-			if (is_final(err))
-				return err;
-		}
+		err = try_both_layouts(xsk, config, umem, (enum modes_variant)v, deadline_ms);
+		outcomes[v] = err;
+		if (is_final(err))
+			break;
 	}
+	memcpy(xsk->outcomes, outcomes, sizeof(outcomes));
 	return err;
 }
 
@@ -199,7 +205,7 @@ int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 	int err;
 
 	raise_memlock_limit();
-	err = climb_down(xsk, config, umem);
+	err = try_variants(xsk, config, umem);
 	if (err)
 		return err;
 	xsk->fd = xsk_socket__fd(xsk->socket);

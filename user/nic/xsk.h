@@ -4,44 +4,31 @@
  * granted. Knows descriptors and addresses, no packets.
  *
  * The rings are libxdp's; their verbs (reserve/submit, peek/release) are used directly by the
- * datapath on the public fields. A socket is opened in the best variant the kernel accepts:
- *
- *   zero copy, built frames   the driver reads the umem itself (most have no multi-buffer)
- *   copy, built frames        one descriptor a segment, where it fits a chunk
- *   copy, slices              if asked for: header slot + payload slices (kernel 6.6)
- *
- * In copy mode a kernel that can (6.6) is asked for multi-buffer in any case: frames longer than a
- * chunk come in several descriptors, and what is longer leaves so.
+ * datapath on the public fields. A socket is opened in the first variant of a plan (modes.h) that
+ * the kernel accepts; the mode in force is read back from XDP_OPTIONS, never assumed.
  *
  * In copy mode the kernel takes a page for every further descriptor, and copies all the same: on
  * veth, built frames sent 1.4 times as fast as slices (one stream: 4.00/2.87, 3.74/2.86, 4.14/2.65,
  * 3.92/2.93 Gbit/s in turns; four streams: 3.77/2.80, 3.77/2.86). Slices are for drivers that read
- * them in place. (Zero copy with slices needs to ask the driver first: see netdev.)
- * The mode in force is read back from XDP_OPTIONS, never assumed.
+ * them in place. Multi-buffer is asked for in any case: frames longer than a chunk come in several
+ * descriptors, and what is longer leaves so.
  */
 #ifndef SUPERPACKET_XSK_H
 #define SUPERPACKET_XSK_H
 
 #include <xdp/xsk.h>
 
+#include "nic/modes.h"
 #include "nic/umem.h"
 
 /* Descriptors of one packet in copy mode: 1 + MAX_SKB_FRAGS (net/xdp/xsk.c xsk_build_skb). */
 #define XSK_CHAIN_MAX 18u
 
-enum xsk_variant {
-	XSK_VARIANT_AUTO,
-	XSK_VARIANT_SLICES, /* multi-buffer transmission */
-	XSK_VARIANT_BUILT,  /* one descriptor a segment */
-};
-
 struct xsk_config {
 	const char *interface;
 	uint32_t queue;
 	uint32_t ring_size;       /* entries of each of the four rings, a power of two */
-	enum xsk_variant variant; /* AUTO: what is faster in the mode in force: so far, built */
-	bool generic;             /* the XDP program runs in generic mode: copy only */
-	bool try_zerocopy;
+	const struct modes_plan *plan; /* what is tried, in its order */
 	uint32_t bind_timeout_ms; /* how long to retry a queue that is busy */
 };
 
@@ -52,9 +39,12 @@ struct xsk {
 	struct xsk_socket *socket;
 	struct umem *umem;
 	uint32_t ring_size;
+	enum modes_variant variant;
+	int outcomes[MODES_CNT]; /* of all variants, for modes_explain(); also when opening failed */
 	bool zerocopy;       /* in force, as XDP_OPTIONS says */
 	bool slices;         /* segments go as header and slices, else built where they fit a chunk */
 	bool multibuffer;    /* XDP_PKT_CONTD chains come, and may be sent */
+	uint32_t chain_max;  /* descriptors that a packet may have */
 	bool unaligned;      /* a slice may cross chunk borders */
 	uint32_t tx_budget;  /* descriptors that one wake-up takes (XDP_MAX_TX_SKB_BUDGET) */
 	int fd;
@@ -73,7 +63,7 @@ struct xsk {
  *   -ENETDOWN      the interface is down
  *   -ENOBUFS       memory lock limit: raise it (LimitMEMLOCK=infinity) or give CAP_IPC_LOCK
  *   -EINVAL        no such queue; zero copy: MTU too large for the frame
- *   -EOPNOTSUPP    the device, or the asked variant
+ *   -EOPNOTSUPP    the device, or nothing in the plan
  */
 int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem);
 
@@ -87,9 +77,13 @@ int xsk_wake_tx(struct xsk *xsk);
 /* The longest frame that can be received: what AF_XDP puts into one chunk, or into a chain of them. */
 #define XSK_FRAME_MAX (UMEM_CHUNK_LEN - UMEM_RX_HEADROOM)
 
+/* In zero copy the driver's limit holds for what is sent, too: a header slot, and slices of aligned
+ * chunks (modes_segs_needed()). In copy mode that is no limit: a TAP ends before. */
 static inline uint32_t xsk_frame_max(const struct xsk *xsk)
 {
-	return xsk->multibuffer ? XSK_CHAIN_MAX * XSK_FRAME_MAX : XSK_FRAME_MAX;
+	if (!xsk->multibuffer)
+		return XSK_FRAME_MAX;
+	return (xsk->zerocopy ? xsk->chain_max - 2 : xsk->chain_max) * XSK_FRAME_MAX;
 }
 
 /*

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What is tried on this device: brings together what the decision (nic/modes.h) needs to know. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+
+#include "daemon/daemon.h"
+#include "log.h"
+#include "nic/uapi_compat.h"
+
+static uint32_t kernel_version(void)
+{
+	struct utsname names;
+	unsigned int major, minor;
+
+	if (uname(&names) || sscanf(names.release, "%u.%u", &major, &minor) != 2)
+		return 0;
+	return MODES_KERNEL(major, minor);
+}
+
+void plan_make(struct daemon *d, bool generic)
+{
+	const struct netdev_xdp *xdp = &d->dev.xdp;
+	const struct modes_facts facts = {
+		.driver = d->dev.driver,
+		.kernel = kernel_version(),
+		.generic = generic,
+		.told = xdp->told & NETDEV_TOLD_FEATURES,
+		.zerocopy = xdp->features & COMPAT_NETDEV_XDP_XSK_ZEROCOPY,
+		.zc_max_segs = xdp->zc_max_segs,
+		.frame_len = d->dev.mtu + TRANSMIT_LINK_MAX,
+		.chunk_len = UMEM_CHUNK_LEN,
+		.rx_headroom = UMEM_RX_HEADROOM,
+		.pin = d->config.pin,
+		.transmit = d->config.transmit,
+	};
+
+	modes_decide(&d->plan, &facts);
+}
+
+static void say_impossible(const struct daemon *d, const int outcomes[MODES_CNT])
+{
+	char why[512];
+
+	modes_explain(&d->plan, outcomes, MODES_CNT, why, sizeof why);
+	log_error("%s: what --xdp-mode and --transmit ask for cannot be had: %s; use --xdp-mode auto "
+		  "--transmit auto", d->dev.name, why);
+}
+
+int plan_check(struct daemon *d)
+{
+	int outcomes[MODES_CNT];
+
+	for (int v = 0; v < MODES_CNT; v++)
+		outcomes[v] = MODES_UNTRIED;
+	plan_make(d, d->config.xdp_mode == STEER_XDP_GENERIC);
+	if (modes_possible(&d->plan))
+		return 0;
+	say_impossible(d, outcomes);
+	return -EOPNOTSUPP;
+}
+
+void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err)
+{
+	if (d->config.pin == MODES_PIN_ZEROCOPY && (err == -EOPNOTSUPP || err == -EINVAL))
+		say_impossible(d, xsk->outcomes);
+}

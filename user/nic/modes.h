@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Which ways of binding an AF_XDP socket are tried on a device, in which order, and why the others
+ * are not: a decision, made from what the device says of itself, what the operator asked for, and a
+ * list of drivers known to be wrong. Pure: nothing is asked or opened here. xsk_open() tries what
+ * remains, and believes the kernel's answer only.
+ *
+ *   variant                 descriptors of a packet   where it stands
+ *   zero copy, slices       header + slices           needs a driver with enough of them
+ *   zero copy, built, sg    1; longer than a chunk:   only if built frames are asked for: same socket
+ *                           header + slices
+ *   zero copy, built        1                         most drivers; no frame longer than a chunk
+ *   copy, built, sg         1; longer: as above       Linux 6.6
+ *   copy, slices            header + slices           only if asked for: 1.4 times slower (xsk.h)
+ *   copy, built             1                         no frame longer than a chunk can come
+ *
+ * With a program in generic mode "copy" is what the kernel calls generic; there is no zero copy.
+ */
+#ifndef SUPERPACKET_MODES_H
+#define SUPERPACKET_MODES_H
+
+#include "engine/bytes.h"
+
+enum modes_variant {
+	MODES_ZEROCOPY_SLICES,
+	MODES_ZEROCOPY_BUILT_SG,
+	MODES_ZEROCOPY_BUILT,
+	MODES_COPY_BUILT_SG,
+	MODES_COPY_SLICES,
+	MODES_COPY_BUILT,
+	MODES_CNT
+};
+
+/* What a variant is made of. */
+struct modes_parts {
+	bool zerocopy;
+	bool slices;
+	bool sg; /* multi-buffer: a packet in several descriptors */
+};
+extern const struct modes_parts modes_parts[MODES_CNT];
+
+enum modes_transmit {
+	MODES_TRANSMIT_AUTO,
+	MODES_TRANSMIT_SLICES, /* header and payload slices as they lie */
+	MODES_TRANSMIT_BUILT,  /* one descriptor a segment */
+};
+
+enum modes_pin {
+	MODES_PIN_NONE,
+	MODES_PIN_ZEROCOPY,
+	MODES_PIN_COPY,
+};
+
+#define MODES_KERNEL(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor))
+
+/* What decides. */
+struct modes_facts {
+	const char *driver;     /* ethtool's name for it */
+	uint32_t kernel;        /* MODES_KERNEL(); 0: unknown, then no driver is known to be wrong */
+	bool generic;           /* the XDP program runs in generic mode */
+	bool told;              /* zerocopy below is the driver's own word (Linux 6.3) */
+	bool zerocopy;
+	uint32_t zc_max_segs;   /* descriptors of a packet in zero copy; 0: not told */
+	uint32_t frame_len;     /* of the longest frame: MTU and link header */
+	uint32_t chunk_len;     /* of the umem */
+	uint32_t rx_headroom;   /* of a chunk, in front of a received frame */
+	enum modes_pin pin;
+	enum modes_transmit transmit;
+};
+
+/* Longest reason, its end included. */
+#define MODES_WHY_LEN 128
+
+struct modes_plan {
+	struct {
+		bool tried;
+		char why[MODES_WHY_LEN]; /* it is tried, or is not */
+	} variants[MODES_CNT];           /* in the order in which they are tried */
+	uint32_t zc_chain_max;           /* descriptors of a packet where zero copy has multi-buffer */
+};
+
+void modes_decide(struct modes_plan *plan, const struct modes_facts *facts);
+
+/* Whether there is anything to try. */
+bool modes_possible(const struct modes_plan *plan);
+
+/* What became of a variant. 0: bound; negative: the kernel's answer. */
+#define MODES_UNTRIED 1
+
+/*
+ * Why it came to be this one: its own reason, and what spoke against each that stands before it.
+ * MODES_CNT: why none could be had. outcomes: of all variants, 0, -errno or MODES_UNTRIED.
+ */
+void modes_explain(const struct modes_plan *plan, const int outcomes[MODES_CNT],
+		   enum modes_variant variant, char *text, size_t room);
+
+/* "in force", "refused: ...", "not tried: ..." of one variant. */
+void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT],
+		   enum modes_variant variant, char *text, size_t room);
+
+/* The most descriptors of a packet whose frame has this length: a header slot, and slices that are
+ * split at chunk borders. In zero copy no slice crosses a border (see xsk.c). */
+uint32_t modes_segs_needed(uint32_t frame_len, uint32_t chunk_len);
+
+#endif
