@@ -239,8 +239,11 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 $(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
-$(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c tools/replay*.c)) $(B)/libsuperpacket.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -lpcap -o $@
+# What it has of the daemon's own, to clean up behind it.
+clean_obj := $(patsubst %,$(B)/user/nic/%.o,features restore steer_leftovers steer_look)
+$(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c tools/replay*.c)) $(clean_obj) \
+		$(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -lpcap -lxdp -lbpf -o $@
 
 $(B)/mangler $(B)/latency: $(B)/%: $(B)/tools/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
@@ -252,6 +255,8 @@ $(B)/bench-engine: $(patsubst %.c,$(B)/%.o,$(wildcard tools/bench_*.c)) $(B)/lib
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(if $(dpdk),$(shell pkg-config --libs libdpdk)) -o $@
 
 # A unit test of a module outside the engine names the objects it needs.
+$(B)/tests/unit_adjust: $(B)/user/nic/adjust.o $(B)/user/nic/features.o
+$(B)/tests/unit_restore: $(B)/user/nic/restore.o $(B)/user/nic/features.o
 $(B)/tests/unit_modes: $(B)/user/nic/modes.o
 $(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o

@@ -2,7 +2,7 @@
 /*
  * superpacket: asks running daemons how they fare.
  *
- * The verb: finds the daemons, asks each (superpacket_ask.h) and prints the JSON that comes back,
+ * The verb status: finds the daemons, asks each (superpacket_ask.h) and prints the JSON that comes back,
  * as it is (-j) or as a table (superpacket_table.h). Data goes to stdout, messages to stderr; the
  * exit code says what a script wants to know first.
  */
@@ -17,6 +17,7 @@
 
 #include "replay.h"
 #include "superpacket_ask.h"
+#include "superpacket_clean.h"
 #include "superpacket_say.h"
 #include "superpacket_table.h"
 
@@ -28,11 +29,15 @@ struct options {
 
 static const char help[] =
 	"usage: superpacket [status [IF]] [option]...\n"
+	"       superpacket clean [IF] [option]...\n"
 	"       superpacket replay merge|cut|roundtrip IN ...   (see superpacket replay -h)\n"
 	"\n"
 	"Shows what the running daemons do, on every interface and in every network\n"
 	"namespace of this machine (this one first), or on interface IF only: the NIC\n"
 	"or its TAP.\n"
+	"\n"
+	"clean removes what a daemon that was killed has left behind: restores settings\n"
+	"of its NIC, removes its socket and XDP programs. A daemon that runs is left alone.\n"
 	"\n"
 	"  -j, --json      a JSON array with one object per daemon\n"
 	"  -p, --pretty    the same, indented\n"
@@ -288,6 +293,7 @@ int main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	int code, verb;
+	bool clean;
 
 	if (is_replay(argc, argv))
 		return (int)replay_main(argc - 1, argv);
@@ -295,18 +301,19 @@ int main(int argc, char **argv)
 	verb = optind;
 	if (code >= 0)
 		return code;
-	if (verb < argc && strcmp(argv[verb], "status") && is_known(argv[verb]))
+	clean = verb < argc && !strcmp(argv[verb], "clean");
+	if (verb < argc && !clean && strcmp(argv[verb], "status") && is_known(argv[verb]))
 		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; did you mean "
 				      "'superpacket status %s'?", argv[verb], argv[verb]);
-	if (verb < argc && strcmp(argv[verb], "status"))
+	if (verb < argc && !clean && strcmp(argv[verb], "status"))
 		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; there are: "
-				      "status, replay (see superpacket --help)", argv[verb]);
+				      "status, clean, replay (see superpacket --help)", argv[verb]);
 	if (argc - verb > 2)
 		return (int)say_error(options.say, EXIT_USAGE, "unexpected argument '%s'; see superpacket "
 				 "--help", argv[verb + 2]);
 	if (argc - verb == 2)
 		options.interface = argv[verb + 1];
-	code = (int)status(&options);
+	code = (int)(clean ? clean_main(options.say, options.pretty, options.interface) : status(&options));
 	if (fflush(stdout) || ferror(stdout))
 		return (int)say_error(options.say, EXIT_FAILED, "writing: %s", strerror(errno));
 	return code;

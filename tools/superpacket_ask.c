@@ -270,6 +270,21 @@ int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pi
 	return err;
 }
 
+int ask_connect(const char *path, pid_t *pid)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof peer;
+	int fd = connect_to(path, now_ms());
+
+	*pid = 0;
+	if (fd < 0)
+		return fd;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		*pid = peer.pid;
+	close(fd);
+	return 0;
+}
+
 void ask_remove_stale(const char *dir, const char *path)
 {
 	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;

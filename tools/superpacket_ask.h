@@ -51,6 +51,10 @@ size_t ask_drop_foreign(struct instance *list, size_t cnt);
  * *pid is the daemon's; 0 if there was no connection to tell it. */
 int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pid);
 
+/* Whether anybody listens there: 0, and his pid as far as it is to be seen; -ECONNREFUSED, -ENOENT:
+ * nobody; another -errno: that could not be told. */
+int ask_connect(const char *path, pid_t *pid);
+
 /* Removes the socket of a daemon that was killed: under the directory's lock, and only if it is
  * refused once more. */
 void ask_remove_stale(const char *dir, const char *path);

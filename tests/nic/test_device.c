@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "nic/netlink.h"
+#include "nic/restore.h"
 #include "nic/uapi_compat.h"
 #include "nic_bed.h"
 
@@ -144,4 +145,61 @@ Test(device, features_are_found_by_their_names)
 		cr_expect_eq(features_find(features_name((enum feature)f)), (enum feature)f);
 	cr_expect_eq(features_find("rx-lro"), FEATURE_CNT, "not the name that is shown");
 	cr_expect_eq(features_find(""), FEATURE_CNT);
+}
+
+/* ---- restoring ----------------------------------------------------------------------- */
+
+static struct restore_note note_of(const char *name, uint32_t on)
+{
+	const struct netdev dev = device(name);
+	struct restore_note note = { .ifindex = dev.ifindex, .on = on };
+
+	strcpy(note.interface, dev.name);
+	memcpy(note.mac, dev.mac, sizeof(note.mac));
+	return note;
+}
+
+Test(device, what_is_noted_and_off_is_switched_on_again)
+{
+	const uint32_t gro = 1u << FEATURE_GRO, vlan = 1u << FEATURE_VLAN;
+	const struct restore_note note = note_of("nic", gro | vlan);
+	uint32_t restored = 0, others;
+
+	run("ethtool -K nic gro off rxvlan on rx-udp-gro-forwarding off");
+	others = device("nic").features.on & ~gro;
+	cr_expect_eq(restore_apply(&note, &restored), 0);
+	cr_expect_eq(restored, gro, "the other was on");
+	cr_expect_eq(device("nic").features.on, others | gro);
+	restored = 0;
+	cr_expect_eq(restore_apply(&note, &restored), 0);
+	cr_expect_eq(restored, 0);
+}
+
+Test(device, an_interface_is_known_again_by_its_name_or_its_address)
+{
+	const struct restore_note note = note_of("nic", 1u << FEATURE_GRO);
+	uint32_t restored = 0;
+	char name[IFNAMSIZ];
+
+	cr_expect(restore_find(&note, name));
+	cr_expect_str_eq(name, "nic");
+	run("ip link set nic down; ip link set nic name new up");
+	cr_expect(restore_find(&note, name));
+	cr_expect_str_eq(name, "new");
+	run("ip link set new address 02:00:00:00:00:55");
+	cr_expect(!restore_find(&note, name), "neither");
+	cr_expect_eq(restore_apply(&note, &restored), -ENODEV);
+	run("ip link set new down; ip link set new name nic up");
+	cr_expect(restore_find(&note, name));
+}
+
+Test(device, another_interface_of_the_same_name_is_another_one)
+{
+	const struct restore_note note = note_of("nic", 1u << FEATURE_GRO);
+	uint32_t restored = 0;
+
+	run("ip link del nic; ip link add name nic type veth peer name wire");
+	run("ethtool -K nic gro off");
+	cr_expect_eq(restore_apply(&note, &restored), -ENODEV);
+	cr_expect(!(device("nic").features.on & 1u << FEATURE_GRO));
 }

@@ -4,6 +4,7 @@
  *
  *      plan.c       the ways of binding sockets that come into question
  *      check.c      what cannot work is refused, before anything is touched
+ *      settings.c   settings of the NIC that hurt: changed, and restored
  *      open.c       front end, programs, workers: opened in this order, closed in reverse
  *      beat.c       the heartbeat
  *      describe.c   what it says of itself
@@ -14,6 +15,7 @@
 #ifndef SUPERPACKET_DAEMON_H
 #define SUPERPACKET_DAEMON_H
 
+#include <jansson.h>
 #include <signal.h>
 #include <time.h>
 
@@ -25,6 +27,7 @@
 #include "frontend/tap.h"
 #include "nic/modes.h"
 #include "nic/netdev.h"
+#include "nic/restore.h"
 #include "nic/steer.h"
 
 /* Well below STEER_HEARTBEAT_LIMIT_NS: one beat may be lost and the next come late. */
@@ -40,11 +43,18 @@ struct pulse {
 	bool hung;
 };
 
+/* What was changed on the NIC. */
+struct settings {
+	struct restore_note note; /* note.on: what is on again at the end */
+	char path[sizeof(((struct control *)NULL)->path) + 8];
+};
+
 struct daemon {
 	struct config config;
 	struct netdev dev;
 	struct modes_plan plan;
 	struct control control;
+	struct settings settings;
 	struct tap tap;
 	struct steer *steer;
 	struct worker *workers;
@@ -88,6 +98,16 @@ int plan_check(struct daemon *d);
 
 /* Says more of a socket that could not be opened where that is due to the command line. */
 void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err);
+
+/* ---- settings.c ---- */
+
+int settings_open(struct daemon *d);     /* before the program is attached; after the control socket */
+int settings_attached(struct daemon *d); /* behind it: its mode is known */
+void settings_say(const struct daemon *d); /* what was done, and what the operator might do */
+void settings_close(struct daemon *d);
+
+/* For status: what was switched off and why, and what is left to the operator. */
+json_t *settings_json(const struct daemon *d, bool generic);
 
 /* ---- open.c ---- */
 

@@ -92,6 +92,7 @@ char *describe_status(struct daemon *d)
 		describe_queue(d, q, &queues[q]);
 	json = stats_json(&stats);
 	json_object_set_new(json, "device", describe_device(&d->dev));
+	json_object_set_new(json, "settings", settings_json(d, steer_is_generic(d->steer)));
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	free(queues);

@@ -29,6 +29,10 @@ json_t *describe_device(const struct netdev *dev)
 {
 	const struct netdev_xdp *xdp = &dev->xdp;
 	json_t *device = json_object();
+	struct features now;
+
+	if (features_read(dev->name, &now))
+		now = dev->features; /* renamed: what they were at start */
 
 	json_object_set_new(device, "driver", json_string(dev->driver));
 	json_object_set_new(device, "kind", json_string(dev->kind));
@@ -43,6 +47,6 @@ json_t *describe_device(const struct netdev *dev)
 	json_object_set_new(device, "xsk_features",
 			    named_bits(xdp->told & NETDEV_TOLD_XSK_FEATURES, xdp->xsk_features,
 				       netdev_xsk_name));
-	json_object_set_new(device, "features", features_json(&dev->features));
+	json_object_set_new(device, "features", features_json(&now));
 	return device;
 }

@@ -5,6 +5,7 @@
  *
  *      netdev     what the NIC is; what cannot work is refused here, before anything is touched
  *      control    the claim on the interface: a second daemon ends here
+ *      settings   of the NIC that hurt are switched off, to be restored
  *      tap        the front end
  *      steer      programs and maps; the XDP program is attached and passes every frame
  *      workers    memory and socket of each queue, then their threads
@@ -61,10 +62,7 @@ static void say_ready(struct daemon *d)
 		 d->queue_cnt, d->queue_cnt == 1 ? "" : "s", describe_xsk_mode(d, xsk), describe_transmit(xsk));
 	log_info("ready: %s", d->ready);
 	service_ready(d->ready);
-	if (d->dev.features.on & 1u << FEATURE_VLAN)
-		log_info("%s: a VLAN tag that travels beside its packet would be lost; with VLANs, switch "
-			 "that off: 'ethtool -K %s rxvlan off', on a veth peer 'txvlan off'",
-			 d->dev.name, d->dev.name);
+	settings_say(d);
 }
 
 /* --- The control socket --- */
@@ -216,7 +214,7 @@ static int serve(struct daemon *d)
 /* --- The end --- */
 
 /* A second signal, or draining takes too long: what is left over the kernel cleans up with the
- * process, but for the socket's file. */
+ * process, but for the socket's file; settings of the NIC the next start restores, as after kill -9. */
 static void at_once(int signal)
 {
 	unlink(socket_path);
@@ -247,12 +245,18 @@ static int run(struct daemon *d)
 	err = control_open(&d->control, d->dev.name, d->netns);
 	if (err)
 		return err;
-	err = open_frontend(d);
+	err = settings_open(d);
 	if (err)
 		goto err_control;
+	err = open_frontend(d);
+	if (err)
+		goto err_settings;
 	err = open_steer(d);
 	if (err)
 		goto err_tap;
+	err = settings_attached(d);
+	if (err)
+		goto err_steer;
 	err = open_workers(d);
 	if (err)
 		goto err_steer;
@@ -285,6 +289,8 @@ err_steer:
 	steer_close(d->steer);
 err_tap:
 	tap_close(&d->tap);
+err_settings:
+	settings_close(d);
 err_control:
 	control_close(&d->control);
 	return err;

@@ -106,12 +106,6 @@ int open_steer(struct daemon *d)
 	return steer_open(&d->steer, &config);
 }
 
-/* Whether the peer may send checksums that were never summed: only where there is no wire. */
-static bool is_veth(const struct netdev *dev)
-{
-	return !strcmp(dev->kind, "veth") || !strcmp(dev->driver, "veth");
-}
-
 static int open_worker(struct daemon *d, uint32_t queue)
 {
 	struct worker_config config = {
@@ -125,7 +119,7 @@ static int open_worker(struct daemon *d, uint32_t queue)
 	};
 	int err;
 
-	config.gro.accept_unfinished = is_veth(&d->dev);
+	config.gro.accept_unfinished = netdev_is_veth(&d->dev);
 	err = worker_open(&d->workers[queue], &config);
 	if (err) {
 		plan_explain_failure(d, &d->workers[queue].xsk, err);

@@ -100,6 +100,11 @@ int netdev_open(struct netdev *dev, const char *name)
 	return 0;
 }
 
+bool netdev_is_veth(const struct netdev *dev)
+{
+	return !strcmp(dev->kind, "veth") || !strcmp(dev->driver, "veth");
+}
+
 static struct nlmsghdr *set_request(char *request, uint32_t ifindex, unsigned int change)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);

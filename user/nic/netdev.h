@@ -55,6 +55,9 @@ struct netdev {
  */
 int netdev_open(struct netdev *dev, const char *name);
 
+/* Whether its peer may send what was never summed or tagged: there is no wire. */
+bool netdev_is_veth(const struct netdev *dev);
+
 /* Sets up an interface of ours (the TAP): MAC, MTU, queue length, alias, IPv6 autoconfiguration
  * off (hidden: nobody shall address it), up. Returns 0 or -errno. */
 struct netdev_settings {

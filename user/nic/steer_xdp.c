@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "nic/steer_leftovers.h"
 #include "nic/steer_look.h"
 #include "steer.skel.h"
 
@@ -152,37 +153,21 @@ static int join(struct steer_xdp *xdp, const struct steer_config *config, bool g
 	return 0;
 }
 
-/*
- * Removes members that daemons who were killed have left, told from what an operator loaded by
- * their owner mark. Returns how many, or -EBUSY when one belongs to a living daemon.
- */
+/* Returns how many members of the dispatcher, left by daemons who were killed, it has removed, or -EBUSY
+ * when one belongs to a living daemon. */
 static int remove_leftovers(const struct steer_config *config, struct xdp_multiprog *programs)
 {
-	struct xdp_program *program = NULL;
-	int cnt = 0;
+	struct steer_leftovers found;
 
-	while ((program = xdp_multiprog__next_prog(program, programs))) {
-		const int state_fd = steer_look_state_map(program);
-		bool owned, alive;
-
-		if (state_fd < 0)
-			continue;
-		owned = steer_look_is_owned(state_fd);
-		alive = steer_look_is_alive(state_fd);
-		close(state_fd);
-		if (alive) {
-			log_error("%s: another superpacketd serves it (XDP program %u); stop that "
-				  "one first", config->interface, xdp_program__id(program));
-			return -EBUSY;
-		}
-		if (owned && xdp_program__detach(program, config->ifindex,
-						 xdp_multiprog__attach_mode(programs), 0) == 0) {
-			log_info("%s: removed XDP program %u, left by a superpacketd that was killed",
-				 config->interface, xdp_program__id(program));
-			cnt++;
-		}
-	}
-	return cnt;
+	steer_leftovers_remove(config->ifindex, programs, &found);
+	if (found.removed_cnt)
+		log_info("%s: removed XDP program %u, left by a superpacketd that was killed",
+			 config->interface, found.removed_id);
+	if (!found.alive_id)
+		return (int)found.removed_cnt;
+	log_error("%s: another superpacketd serves it (XDP program %u); stop that one first",
+		  config->interface, found.alive_id);
+	return -EBUSY;
 }
 
 static int refuse_lone(const struct steer_config *config, int64_t id, const char *name)

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Settings of the NIC that hurt are off while the daemon runs, and on again however it ends.
+
+veth has neither LRO nor tags of its own to take out; GRO in front of generic XDP it has."""
+
+import json
+import os
+import shutil
+
+from daemon import (COMMAND, DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_OK, EXIT_USAGE, Daemon,
+                    HostState)
+from harness import test
+from lab import expect, wait_until
+from test_errors import QueueOwner
+from wire import Wire
+
+GENERIC = ["--xdp-mode", "generic"]
+GRO = "generic-receive-offload"
+RUNTIME = "/run/superpacket"
+
+
+def gro(wire, nic=None):
+    return wire.host.features(nic or wire.nic)[GRO]
+
+
+def wire_with_gro(lab, **options):
+    wire = Wire(lab, **options)
+    wire.host.run("ethtool", "-K", wire.nic, "gro", "on")
+    return wire
+
+
+def left(name):
+    """Files of this interface in the runtime directory."""
+    return sorted(n.rpartition(".")[2] for n in os.listdir(RUNTIME)
+                  if n.startswith(f"{name}@")) if os.path.isdir(RUNTIME) else []
+
+
+def clean(ns, *arguments, code=EXIT_OK):
+    done = ns.run(COMMAND, "clean", *arguments, check=False)
+    expect(code is None or done.returncode == code, f"clean ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return done
+
+
+def elsewhere(lab, wire):
+    """A runtime directory in which nothing but this interface's files are: a clean of everything shall
+    not touch what others on this machine have left."""
+    runtime = os.path.join(lab.tmp, "runtime")
+    os.mkdir(runtime)
+    for name in os.listdir(RUNTIME):
+        if name.startswith(f"{wire.nic}@"):
+            os.symlink(os.path.join(RUNTIME, name), os.path.join(runtime, name))
+    return ["env", f"RUNTIME_DIRECTORY={runtime}"], runtime
+
+
+def killed(lab, wire):
+    """A daemon was killed that had GRO switched off."""
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    expect(gro(wire) == "off", "GRO is on in front of generic XDP")
+    daemon.kill()
+    expect(gro(wire) == "off", "who has switched it on again?")
+    expect("restore" in left(wire.nic), f"no note is left: {left(wire.nic)}")
+
+
+@test("generic mode: GRO is off while the daemon runs, status says why; SIGTERM restores it")
+def restored_at_the_end(lab):
+    wire = wire_with_gro(lab)
+    before = HostState(wire.host)
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    expect(gro(wire) == "off", "GRO is on in front of generic XDP")
+    status = daemon.status()
+    expect(GRO in status["settings"]["off_until_the_end"], f"{status['settings']}")
+    expect(status["device"]["features"][GRO] is False, f"{status['device']}")
+    expect(f"{GRO} is off until superpacketd ends" in daemon.process.stderr(), daemon.process.stderr())
+    daemon.stop()
+    expect(gro(wire) == "on", "GRO was not switched on again")
+    before.wait_restored()
+    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+
+
+@test("native mode: nothing is switched, no note is written; a veth peer's VLAN tags are explained")
+def native_touches_nothing(lab):
+    wire = wire_with_gro(lab)
+    before = wire.host.features(wire.nic)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    after = wire.host.features(wire.nic)
+    changed = [f for f in before if before[f] != after.get(f) and f.startswith(("rx-vlan", "generic-receive"))]
+    expect(not changed, f"changed: {changed}")
+    expect(left(wire.nic) == ["sock"], f"files: {left(wire.nic)}")
+    settings = daemon.status()["settings"]
+    expect(settings["off_until_the_end"] == {}, f"{settings}")
+    expect(any("ethtool -K PEER txvlan off" in a for a in settings["advice"]), f"{settings}")
+    daemon.stop()
+
+
+@test("what was off stays off: it is not ours to switch on")
+def off_stays_off(lab):
+    wire = Wire(lab)
+    wire.host.run("ethtool", "-K", wire.nic, "gro", "off")
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    expect(left(wire.nic) == ["sock"], f"files: {left(wire.nic)}")
+    daemon.stop()
+    expect(gro(wire) == "off", "GRO was switched on")
+
+
+@test("kill -9, then superpacket clean: restored, told, nothing left; a second clean has nothing to do")
+def clean_after_kill(lab):
+    wire = wire_with_gro(lab)
+    before = HostState(wire.host)
+    killed(lab, wire)
+    done = clean(wire.host, wire.nic)
+    expect(f"{wire.nic}: {GRO} switched on again; socket removed; clean" in done.stdout, f"{done.stdout!r}")
+    expect(gro(wire) == "on", "GRO was not switched on again")
+    before.wait_restored()
+    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+    expect(clean(wire.host, wire.nic).stdout == "nothing was left to clean\n", "there was something")
+
+
+@test("superpacket clean without a name: everything in the directory, and what is no file of ours stays")
+def clean_all(lab):
+    wire = wire_with_gro(lab)
+    killed(lab, wire)
+    env, runtime = elsewhere(lab, wire)
+    others = ["notes.txt", "eth0@x.sock", "@1.restore", "eth0@1.restore.old"]
+    for name in others:
+        with open(os.path.join(runtime, name), "w") as file:
+            file.write("something else\n")
+    wire.host.run(*env, COMMAND, "clean")
+    expect(gro(wire) == "on", "GRO was not switched on again")
+    expect(sorted(os.listdir(runtime)) == sorted(others), f"{os.listdir(runtime)}")
+    clean(wire.host, wire.nic)
+
+
+@test("superpacket clean -j, of one interface, from another network namespace")
+def clean_from_elsewhere(lab):
+    wire = wire_with_gro(lab)
+    killed(lab, wire)
+    entries = json.loads(clean(wire.peer, wire.nic, "-j").stdout)
+    expect([(e["interface"], e["restored"], e["socket"]) for e in entries] == [(wire.nic, [GRO], True)],
+           f"{entries}")
+    expect(gro(wire) == "on", "GRO was not switched on again")
+    expect(json.loads(clean(wire.peer, wire.wire, "-p").stdout) == [], "the peer has nothing to clean")
+
+
+@test("kill -9, then the next start takes the change over and restores it in the end")
+def next_start(lab):
+    wire = wire_with_gro(lab)
+    before = HostState(wire.host)
+    for _ in range(2):
+        killed(lab, wire)
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    expect(gro(wire) == "off", "GRO is on in front of generic XDP")
+    daemon.stop()
+    expect(gro(wire) == "on", "GRO was not switched on again")
+    before.wait_restored()
+    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+
+
+@test("kill -9 in generic mode, then a start in native mode restores at once what it does not need off")
+def next_start_native(lab):
+    wire = wire_with_gro(lab)
+    killed(lab, wire)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect(gro(wire) == "on", "GRO was not switched on again")
+    expect(left(wire.nic) == ["sock"], f"files: {left(wire.nic)}")
+    daemon.stop()
+    expect(gro(wire) == "on", "GRO is off after all")
+
+
+@test("what the operator switches back while the daemon runs, and off again, is his")
+def operator_meanwhile(lab):
+    wire = wire_with_gro(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    wire.host.run("ethtool", "-K", wire.nic, "gro", "on", "rx-udp-gro-forwarding", "on")
+    daemon.stop()
+    features = wire.host.features(wire.nic)
+    expect((features[GRO], features["rx-udp-gro-forwarding"]) == ("on", "on"), f"{features}")
+
+
+@test("a start that fails half way restores, too")
+def failing_start(lab):
+    wire = wire_with_gro(lab)
+    owner = QueueOwner(wire.host, wire.nic)
+    done = wire.host.run(DAEMON, "--interface", wire.nic, *GENERIC, check=False)
+    expect(done.returncode == EXIT_FAILED and "busy" in done.stderr, f"{done}")
+    expect(f"{GRO} is on again" in done.stderr, f"it did not come that far: {done.stderr!r}")
+    expect(gro(wire) == "on" and not left(wire.nic), f"GRO {gro(wire)}, left: {left(wire.nic)}")
+    owner.socket.close()
+
+
+@test("it is written down first: where that cannot be done, nothing is changed")
+def note_comes_first(lab):
+    wire = wire_with_gro(lab)
+    runtime = os.path.join(lab.tmp, "runtime")
+    inode = wire.host.run("stat", "-Lc", "%i", "/proc/self/ns/net").stdout.strip()
+    os.makedirs(os.path.join(runtime, f"{wire.nic}@{inode}.restore.new"))
+    done = wire.host.run("env", f"RUNTIME_DIRECTORY={runtime}", DAEMON, "--interface", wire.nic, *GENERIC,
+                         check=False)
+    expect(done.returncode == EXIT_FAILED and ".restore" in done.stderr, f"{done}")
+    expect(gro(wire) == "on", "GRO was switched off without a note of it")
+
+
+@test("clean leaves a daemon alone that runs: exit code 1 if it was named, else nothing is said")
+def clean_while_running(lab):
+    wire = wire_with_gro(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    done = clean(wire.host, wire.nic, code=EXIT_FAILED)
+    expect(f"pid {daemon.pid}" in done.stderr and "stop it first" in done.stderr, f"{done.stderr!r}")
+    env, runtime = elsewhere(lab, wire)
+    done = wire.host.run(*env, COMMAND, "clean")
+    expect(done.stdout == "nothing was left to clean\n" and not done.stderr, f"{done}")
+    expect(len(os.listdir(runtime)) == 2, "it has cleaned after the living")
+    expect(gro(wire) == "off" and left(wire.nic) == ["restore", "sock"], f"left: {left(wire.nic)}")
+    expect(daemon.status()["state"] == "ok", "it was disturbed")
+    daemon.stop()
+    expect(gro(wire) == "on", "GRO was not switched on again")
+
+
+@test("clean without permission: exit code 5, and the note stays for who has it")
+def clean_without_permission(lab):
+    wire = wire_with_gro(lab)
+    killed(lab, wire)
+    command = shutil.copy(COMMAND, lab.tmp)
+    os.chmod(command, 0o755)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
+    done = wire.host.run(*nobody, command, "clean", wire.nic, check=False)
+    expect(done.returncode == EXIT_NO_PERMISSION and "run as root" in done.stderr, f"{done}")
+    expect("restore" in left(wire.nic) and gro(wire) == "off", f"left: {left(wire.nic)}")
+    none = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    done = wire.host.run(*none, command, "clean", wire.nic, check=False)
+    expect(done.returncode == EXIT_NO_PERMISSION and "run as root" in done.stderr, f"{done}")
+    expect("restore" in left(wire.nic) and gro(wire) == "off", f"left: {left(wire.nic)}")
+    clean(wire.host, wire.nic)
+    expect(gro(wire) == "on", "GRO was not switched on again")
+
+
+@test("kill -9, then the interface is renamed: clean knows it again")
+def renamed(lab):
+    wire = wire_with_gro(lab)
+    killed(lab, wire)
+    name = lab.unique("other")
+    for change in (["down"], ["name", name], ["up"]):
+        wire.host.ip("link", "set", "dev", name if change == ["up"] else wire.nic, *change)
+    clean(wire.host, wire.nic)
+    expect(gro(wire, name) == "on", "GRO was not switched on again")
+    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+
+
+@test("kill -9, then the interface is deleted and made anew: the new one is not touched")
+def made_anew(lab):
+    wire = wire_with_gro(lab)
+    killed(lab, wire)
+    wire.host.ip("link", "del", wire.nic)
+    lab.veth(wire.host, wire.nic, wire.peer, wire.wire)
+    wire.host.run("ethtool", "-K", wire.nic, "gro", "off")
+    done = clean(wire.host, wire.nic)
+    expect("it is gone" in done.stdout, f"{done.stdout!r}")
+    expect(gro(wire) == "off", "GRO of another interface was switched on")
+    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+
+
+@test("kill -9, then its network namespace goes: clean removes what is left of it")
+def namespace_gone(lab):
+    wire = wire_with_gro(lab)
+    killed(lab, wire)
+    lab.run(["ip", "netns", "delete", wire.host.name])
+    wait_until(lambda: "it is gone" in clean(wire.peer, wire.nic, code=None).stdout or not left(wire.nic), 10,
+               "what is left of the namespace is removed")
+    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+
+
+@test("clean with a name that is none, or too many: said, with the exit code")
+def clean_usage(lab):
+    host = lab.namespace("host")
+    done = clean(host, "nosuch0", code=EXIT_FAILED)
+    expect("nosuch0" in done.stderr and "no such interface" in done.stderr, f"{done.stderr!r}")
+    clean(host, "one", "two", code=EXIT_USAGE)
+    done = clean(host, "nosuch0", "-j", code=EXIT_FAILED)
+    expect(json.loads(done.stderr)["exit"] == EXIT_FAILED, f"{done.stderr!r}")
