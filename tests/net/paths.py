@@ -23,6 +23,8 @@ from wire import Wire
 MTU = 1500
 ETHERNET = 14
 FRAGMENT_HEADER = 44
+IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
+VXLAN_PORT = struct.pack("!H", 4789)
 
 
 class Path:
@@ -248,29 +250,55 @@ class Beyond(Path):
         return ns is not self.host or f"mtu {self.mtu}" in ns.ip("route", "get", address).stdout
 
 
+class Tunnelled(Path):
+    """VXLAN from end to end of another path, which knows nothing of it."""
+
+    OVERLAY = {"peer": ("10.55.0.1", "fd55::1"), "inner": ("10.55.0.2", "fd55::2")}
+
+    def __init__(self, under, family):
+        self.wire, self.watched = under.wire, under.watched
+        self.host, self.peer, self.inner, self.nic = under.host, under.peer, under.inner, under.nic
+        ends = (self.peer, "peer"), (self.inner, "inner")
+        addresses = [under.peer_address(family), under.inner_address(family)]
+        for (ns, role), local, remote in zip(ends, addresses, reversed(addresses)):
+            done = ns.ip("link", "add", "vx", "mtu", "1430", "type", "vxlan", "id", "77", "local", local, "remote",
+                         remote, "dstport", "4789", check=False)
+            if done.returncode:
+                raise Skip(f"no VXLAN here: {done.stderr.strip()}")
+            ns.up("vx")
+            ns.address("vx", f"{self.OVERLAY[role][0]}/24", f"{self.OVERLAY[role][1]}/64")
+
+    def peer_address(self, family):
+        return self.OVERLAY["peer"][family == 6]
+
+    def inner_address(self, family):
+        return self.OVERLAY["inner"][family == 6]
+
+
 class Checker:
-    """Is each packet one that a wire of this MTU can carry? Lengths, IPv4, TCP and UDP checksums."""
+    """Is each packet one that a wire of this MTU can carry? Lengths, IPv4, TCP and UDP checksums, in VXLAN too."""
 
     def __init__(self, name, mtu):
         self.name, self.mtu = name, mtu
-        self.packets = self.fragments = self.longest = 0
+        self.packets = self.fragments = self.tunnelled = 0
         self.wrong = []
 
     def see(self, packet):
         frame = packet.frame
-        kind = frame[12:14]
-        if kind not in (b"\x08\x00", b"\x86\xdd"):
+        if frame[12:14] not in (IPV4, IPV6):
             return
         self.packets += 1
-        self.longest = max(self.longest, len(frame) - ETHERNET)
         if packet.gso_type or packet.flags & NEEDS_CSUM:
             why = f"a superpacket, or one with an unfinished checksum: {packet.gso_type}, {packet.flags}"
         elif len(frame) > ETHERNET + self.mtu:
             why = f"{len(frame) - ETHERNET} bytes on a wire of {self.mtu}"
         else:
-            why = self._ipv4(frame[14:]) if kind == b"\x08\x00" else self._ipv6(frame[14:])
+            why = self._ip(frame)
         if why and len(self.wrong) < 3:
             self.wrong.append(f"{why}: {frame[:74].hex()}")
+
+    def _ip(self, frame):
+        return self._ipv4(frame[14:]) if frame[12:14] == IPV4 else self._ipv6(frame[14:])
 
     def _ipv4(self, ip):
         header = (ip[0] & 15) * 4
@@ -295,12 +323,16 @@ class Checker:
         padded = len(ip) == 60 - ETHERNET and length < len(ip)
         return None if length == len(ip) or padded else f"{len(ip)} bytes, but the IP header says {length}"
 
-    @staticmethod
-    def _sum(source, destination, protocol, l4):
-        if protocol not in (PROTOCOL_TCP, PROTOCOL_UDP) or protocol == PROTOCOL_UDP and l4[6:8] == b"\0\0":
+    def _sum(self, source, destination, protocol, l4):
+        if protocol not in (PROTOCOL_TCP, PROTOCOL_UDP):
             return None
-        total = internet_sum(pseudo_header(source, destination, protocol, len(l4)) + l4)
-        return None if total == 0xFFFF else f"checksum of protocol {protocol}"
+        without = protocol == PROTOCOL_UDP and l4[6:8] == b"\0\0"
+        if not without and internet_sum(pseudo_header(source, destination, protocol, len(l4)) + l4) != 0xFFFF:
+            return f"checksum of protocol {protocol}"
+        if protocol == PROTOCOL_UDP and l4[2:4] == VXLAN_PORT and l4[28:30] in (IPV4, IPV6):
+            self.tunnelled += 1
+            return self._ip(l4[16:])
+        return None
 
     def finish(self, dropped):
         expect(not self.wrong, f"{self.name}: packets that no wire can carry: {self.wrong}")

@@ -12,7 +12,7 @@ import socket
 from daemon import Daemon, per_superpacket
 from harness import test
 from lab import expect, wait_until
-from paths import MTU, Beyond, Bridged, Macvlan, Routed
+from paths import MTU, Beyond, Bridged, Macvlan, Routed, Tunnelled
 from test_bulk import expect_clean
 from udp import Receiver, Sender, datagrams, exchange
 from wire import Server, Transfer, Wire, storm
@@ -273,6 +273,39 @@ def fraglist(lab, data):
 def narrow_beyond(lab, data):
     path = Beyond(lab, 1400)
     both(lab, path, data, look=discovery(path))
+
+
+def vxlan(lab, data, under, family, *options, fragments=False):
+    """TCP in VXLAN is merged on its way to those who end the tunnel, elsewhere."""
+
+    def look(where, direction, _family, checkers):
+        if direction in checkers:
+            checker = checkers[direction]
+            got = checker.fragments if fragments else checker.tunnelled
+            expect(got >= LENGTH / MTU, f"{where}: {got} {'fragments' if fragments else 'packets in the tunnel'}")
+
+    daemon = both(lab, Tunnelled(under, family), data, "--merge", "tcp,vxlan", *options, look=look, out_least=0)
+    expect(daemon.total()["rx_cut_again"] == 0, "the TAP refused superpackets")
+
+
+@test("VXLAN that ends elsewhere, through a router (--merge tcp,vxlan): cut with both headers right", seconds=120)
+def vxlan_router(lab, data):
+    vxlan(lab, data, Routed(lab), 4)
+
+
+@test("VXLAN over IPv6 that ends elsewhere, through a router: outer checksums, too", seconds=120)
+def vxlan6_router(lab, data):
+    vxlan(lab, data, Routed(lab), 6)
+
+
+@test("VXLAN through a bridge to a container's veth as it comes", seconds=120)
+def vxlan_bridge(lab, data):
+    vxlan(lab, data, Bridged(lab, wire=False), 6)
+
+
+@test("VXLAN to a router whose next hop has MTU 1400: the tunnel's packets are cut and fragmented", seconds=120)
+def vxlan_fragmented(lab, data):
+    vxlan(lab, data, Routed(lab, 1400), 4, fragments=True)
 
 
 def big_tcp(lab, data, path, family):
