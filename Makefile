@@ -307,5 +307,5 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus coverage covering-tests bench-quick bench-engine bench-latency deps tests unit-tests install uninstall \
-        install-library uninstall-library clean help
+.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus coverage covering-tests bench-quick bench-engine bench-latency \
+        deps tests unit-tests install uninstall install-library uninstall-library clean help
