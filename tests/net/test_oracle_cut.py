@@ -131,6 +131,12 @@ def at_random(table, count):
         table.add(f"seed {SEED} number {number}", mss, (version,), data=data, **fields)
 
 
+def raised_by_linux(superpacket, segments):
+    """From 7 on Linux cuts into no less than 8 bytes, whatever was asked: nothing to compare with."""
+    least, length = 8, superpacket.packet.length
+    return superpacket.mss < least and len(segments) == -(-length // least) != len(superpacket.lengths)
+
+
 def compare(lab, *parts, offloads=0, what="", **options):
     table = Table()
     for part in parts:
@@ -138,13 +144,15 @@ def compare(lab, *parts, offloads=0, what="", **options):
     kernel = KernelGso(lab)
     kernel.need(offloads, what)
     theirs = [kernel.cut(superpacket) for superpacket in table.superpackets]
-    stale = [superpacket.name for superpacket, segments in zip(table.superpackets, theirs)
+    both = [pair for pair in zip(table.superpackets, theirs) if not raised_by_linux(*pair)]
+    superpackets, theirs = zip(*both)
+    stale = [superpacket.name for superpacket, segments in both
              if dropped_by_linux(superpacket) and segments
              or unfinished_by_linux(superpacket) and outer_checksum_right(superpacket, segments[0])]
     expect(not stale, f"listed as a difference, but not seen: {stale}")
     for finished in (False, True):
-        ours = our_segments(lab, table.superpackets, finished)
-        wrong = [text for superpacket, a, b in zip(table.superpackets, theirs, ours)
+        ours = our_segments(lab, superpackets, finished)
+        wrong = [text for superpacket, a, b in zip(superpackets, theirs, ours)
                  if (text := unequal(superpacket, a, b))]
         expect(not wrong, f"{len(wrong)} of {len(ours)} superpackets ({'' if finished else 'un'}finished) are "
                f"cut otherwise than by Linux {os.uname().release}:\n" + "\n".join(wrong[:10]))
