@@ -55,6 +55,8 @@ nic_tests  := $(patsubst tests/nic/test_%.c,$(B)/tests/nic_%,$(wildcard tests/ni
 
 prop_tests := $(B)/tests/prop_engine
 fuzz_tests := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
+# For the guest that has a zero-copy NIC (tests/zerocopy).
+zerocopy_tests := $(B)/fault/superpacketd $(B)/tests/zerocopy/beside.bpf.o
 
 programs := $(B)/superpacketd $(B)/superpacket
 libraries := $(B)/libsuperpacket.so $(B)/static/libsuperpacket.a
@@ -83,6 +85,10 @@ test: deps                                  ## install what is needed, build wit
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/run $(B)
+
+test-zerocopy: deps                         ## the daemon on a NIC in real zero copy, in an emulated machine
+	$(SUBMAKE) all $(zerocopy_tests)
+	tests/run $(B) --only zerocopy
 
 bench-quick:                                ## first figures of the engine, beside DPDK's libraries where they can be had
 	@tools/deps.sh bench
@@ -120,7 +126,7 @@ bench-latency: deps                         ## request/response times of the ker
 deps:                                       ## install what is needed (Debian packages); fast when all is there
 	@tools/deps.sh
 
-tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(B)/mangler $(B)/latency $(examples) ## build all tests; tests/run runs what is built
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/mangler $(B)/latency $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 
 fuzz-tests: $(fuzz_tests)
@@ -230,6 +236,11 @@ $(B)/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF)$(CLANG) -O2 -g -target bpf -Wall -Wextra $(WERROR) -Iinclude -I/usr/include/$(shell uname -m)-linux-gnu \
 		-MMD -MP -c $< -o $@
 
+$(B)/tests/%.bpf.o: tests/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF)$(CLANG) -O2 -g -target bpf -Wall -Wextra $(WERROR) -I/usr/include/$(shell uname -m)-linux-gnu \
+		-MMD -MP -c $< -o $@
+
 # The section .xdp_run_config is for libxdp's dispatcher; that libbpf does not know it is no news.
 $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL){ $(BPFTOOL) gen skeleton $< name $*_bpf > $@ 2> $@.err; status=$$?; \
@@ -238,6 +249,14 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 
 $(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
+
+# A daemon that is broken on purpose: the test that must notice it has to fail.
+$(B)/fault/superpacketd: $(filter-out %/datapath/transmit.o,$(daemon_obj)) $(B)/fault/transmit.o $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
+
+$(B)/fault/transmit.o: user/datapath/transmit.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -DFAULT_EARLY_REUSE=1 -c $< -o $@
 
 # What it has of the daemon's own, to clean up behind it.
 clean_obj := $(patsubst %,$(B)/user/nic/%.o,features restore steer_leftovers steer_look)
@@ -307,5 +326,5 @@ $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_ob
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test soak fuzz fuzz-tests fuzz-corpus coverage covering-tests bench-quick bench-engine bench-latency \
-        deps tests unit-tests install uninstall install-library uninstall-library clean help
+.PHONY: all demo test test-zerocopy soak fuzz fuzz-tests fuzz-corpus coverage covering-tests bench-quick bench-engine \
+        bench-latency deps tests unit-tests install uninstall install-library uninstall-library clean help

@@ -6,6 +6,9 @@
 #   tools/deps.sh          compiler, libraries, test tools
 #   tools/deps.sh bench    the same, and DPDK to compare with and gnuplot (optional: their absence is no
 #                          error)
+#   tools/deps.sh zerocopy DIRECTORY
+#                          installs nothing: unpacks QEMU and a newer kernel into DIRECTORY, for the guest
+#                          of tests/zerocopy (which does this itself where it was not done before)
 #
 # When everything is there, this asks dpkg only: no network, no root, some milliseconds.
 set -eu
@@ -19,6 +22,9 @@ packages="
 	mandoc man-db
 "
 optional=""
+if [ "${1:-}" = zerocopy ]; then
+	exec "$(dirname "$0")/../tests/zerocopy/packages.py" "${2:?a directory}"
+fi
 if [ "${1:-}" = bench ]; then
 	optional="libdpdk-dev gnuplot-nox"
 fi

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A device that reads its transmit ring long after it was told to: what is reused before its completion
+leaves with the wrong content. Segments are compared byte for byte with those of a model; TCP
+alone would send again and hide it.
+
+The same comparison has to find the fault in a daemon that was built with it (FAULT_EARLY_REUSE in
+transmit.c): else it would prove nothing.
+"""
+
+import os
+import random
+import struct
+
+from capture import GSO_TCPV4, NEEDS_CSUM, Capture, open_socket, send
+from daemon import DAEMON, Daemon
+from harness import test
+from lab import BUILD, expect, wait_until
+from packets import ETH_IPV4, PROTOCOL_TCP, Tcp, cut, describe, internet_sum, with_ip_length
+from real_wire import RealWire, start, zero_copy
+from test_bulk import servers, transfer
+
+EARLY_REUSE = os.path.join(BUILD, "fault", "superpacketd")
+SUPERPACKETS = 24
+PAYLOAD = 16_000
+SIZE = 1_448
+PORT = 40_000
+
+
+def superpacket(number, pick):
+    """An Ethernet frame with IPv4 and TCP and random payload, its checksum unfinished."""
+    ethernet = bytes.fromhex("020000000a02020000000a01") + struct.pack("!H", ETH_IPV4)
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, number << 8, 0x4000, 64, PROTOCOL_TCP, 0,
+                     bytes((10, 77, 0, 1)), bytes((10, 77, 0, 2)))
+    tcp = struct.pack("!HHIIBBHHH", PORT + number, 5201, 1_000_000, 1, 5 << 4, Tcp.ACK, 1000, 0, 0)
+    frame = bytearray(ethernet + ip + tcp + pick.randbytes(PAYLOAD))
+    struct.pack_into("!H", frame, 16, len(frame) - 14)
+    whole = Tcp(frame)
+    with_ip_length(frame, whole, len(frame))
+    struct.pack_into("!H", frame, whole.l4 + 16, internet_sum(whole.pseudo()))
+    return bytes(frame)
+
+
+def send_all(ns, tap, frames):
+    """Back to back, so that the device has read nothing of the first when the last is cut."""
+    socket = open_socket(ns, tap, receive=False)
+    for frame in frames:
+        whole = Tcp(frame)
+        send(socket, frame, NEEDS_CSUM, GSO_TCPV4, whole.payload_offset, SIZE, whole.l4, 16)
+    socket.close()
+
+
+def wrong_segments(lab, program):
+    """What of all that was sent through a daemon, in port mode, has not come as the model says:
+    sentences, none when all is right; and how much that was."""
+    wire = RealWire(lab, host_addresses=False, silent=True)
+    wire.peer.ethtool_off(wire.wire, "gro")  # segments are to be seen as they come
+    tap = lab.unique("tap")
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap, program=program)
+    zero_copy(daemon)
+    pick = random.Random(4)
+    frames = [superpacket(number, pick) for number in range(SUPERPACKETS)]
+    expected = [segment for frame in frames for segment in cut(frame, SIZE)]
+    seen = []
+    with Capture(wire.peer, wire.wire, lambda packet: seen.append(packet.frame)):
+        send_all(wire.host, tap, frames)
+        wait_until(lambda: daemon.total()["tx_segments"] == len(expected), 60,
+                   lambda: f"all superpackets are cut: {daemon.total()}")
+        # what is lost never comes: the end is when all descriptors are completed
+        wait_until(lambda: daemon.total()["slots_used"] == 0 and len(seen) >= len(expected), 60,
+                   lambda: f"{len(expected)} segments have come; {len(seen)} have")
+    daemon.stop()
+    return compare(expected, seen), len(expected)
+
+
+def compare(expected, seen):
+    left = {}
+    for frame in seen:
+        left[frame] = left.get(frame, 0) + 1
+    wrong = []
+    for frame in expected:
+        if left.get(frame):
+            left[frame] -= 1
+        else:
+            wrong.append(f"missing: {describe(frame)}")
+    return wrong + [f"not expected, {cnt} times: {describe(frame)}" for frame, cnt in left.items() if cnt]
+
+
+@test("a device that reads late: every segment leaves as it was cut", seconds=60)
+def segments(lab):
+    wrong, cnt = wrong_segments(lab, DAEMON)
+    expect(not wrong, f"{len(wrong)} of {cnt}: " + "; ".join(wrong[:5]))
+
+
+@test("a daemon that reuses frames before their completion is found out by the same comparison",
+      seconds=60)
+def early_reuse(lab):
+    wrong, cnt = wrong_segments(lab, EARLY_REUSE)
+    expect(wrong, f"{cnt} segments of a daemon that is broken on purpose have come as if it were not")
+    print(f"      {len(wrong)} differences in {cnt} segments, as was to be: {wrong[0]}", flush=True)
+
+
+@test("a device that reads late: TCP out, every byte compared", seconds=60)
+def stream(lab, data):
+    wire = RealWire(lab)
+    daemon = start(lab, wire)
+    servers(lab, wire, data)
+    transfer(lab, wire, data, "out", 4, length=1 << 20).finish(60)
+    errors = wire.peer.snmp()["TcpInCsumErrors"]
+    expect(errors == 0, f"the peer saw {errors} TCP checksum errors")
+    daemon.stop()

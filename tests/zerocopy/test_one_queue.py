@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A NIC with one queue: TCP both ways through a zero-copy socket, every byte compared."""
+
+from harness import test
+from real_wire import RealWire, both_ways, start
+from lab import expect
+
+
+@test("inline, in zero copy: both ways over IPv4 and IPv6", seconds=60)
+def inline(lab, data):
+    wire = RealWire(lab)
+    daemon = start(lab, wire)
+    transmit = daemon.status()["queues"][0]["xsk"]["transmit"]
+    expect(transmit == "built", f"transmit is {transmit}, but this driver has no multi-buffer")
+    both_ways(lab, wire, daemon, data)
+    daemon.stop()
+
+
+@test("port mode, in zero copy: both ways over IPv4 and IPv6", seconds=60)
+def port(lab, data):
+    wire = RealWire(lab, host_addresses=False)
+    tap = lab.unique("tap")
+    daemon = start(lab, wire, "--mode", "port", "--tap", tap)
+    wire.address_host(wire.host, tap)
+    both_ways(lab, wire, daemon, data)
+    daemon.stop()

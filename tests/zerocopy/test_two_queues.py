@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A NIC with two queues: a zero-copy socket on each."""
+
+from harness import test
+from lab import expect
+from real_wire import RealWire, start
+from test_bulk import expect_clean, servers
+from wire import storm
+
+
+@test("inline, in zero copy, on two queues: both carry traffic, both ways", seconds=60)
+def inline(lab, data):
+    wire = RealWire(lab, queues=2)
+    daemon = start(lab, wire, queues=2)
+    servers(lab, wire, data)
+    for ns, address in ((wire.host, wire.PEER4), (wire.peer, wire.HOST6)):
+        storm(lab, ns, address, data, 24, 8, 200_000, 400_000, 120)
+    for queue in daemon.status()["queues"]:
+        for counter in ("rx_superpackets", "tx_superpackets"):
+            expect(queue[counter] > 0, f"queue {queue['queue']}: {counter} is 0")
+    expect_clean(daemon, [wire.host, wire.peer])
+    daemon.stop()
