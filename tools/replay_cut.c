@@ -15,6 +15,11 @@
 #include "replay_files.h"
 #include "replay_report.h"
 
+#define IPV6_LEN 40u
+#define TCP_LEN 20u
+#define JUMBO_LEN 8u
+#define JUMBO_OPTION 0xc2u
+
 struct cut {
 	struct replay_files files;
 	struct sp_gso gso;
@@ -42,6 +47,37 @@ static void pass(struct cut *cut, const struct capture_packet *packet)
 	write_line(cut, out, "none", 0, 1, 0);
 }
 
+/*
+ * TCP behind a jumbo payload option (RFC 2675): BIG TCP, as `merge --max-bytes` writes it. The walk stops at
+ * a payload length of 0.
+ *
+ *      | Eth VLAN | IPv6, length 0, next 0 | next: TCP, 0, 0xc2, 4, length (32 bits) | TCP | payload
+ *                                            \_ the length counts from here
+ */
+static void look_at_jumbo(const struct capture_packet *packet, struct packet_view *view)
+{
+	const uint8_t *ip = packet->data + view->l3_off, *hop = ip + IPV6_LEN;
+	uint32_t l4_off = view->l3_off + IPV6_LEN + JUMBO_LEN, tcp_len, end;
+
+	if (view->ip_version != 6 || view->obstacle != PARSE_IP_LENGTH || l4_off + TCP_LEN > packet->len ||
+	    load_u16(ip + 4) != 0 || ip[6] != 0 || hop[0] != TCP_PROTOCOL || hop[1] != 0 ||
+	    hop[2] != JUMBO_OPTION || hop[3] != 4)
+		return;
+	tcp_len = (packet->data[l4_off + 12] >> 4) * 4u;
+	end = load_be32(hop + 4);
+	if (end > packet->len - view->l3_off - IPV6_LEN)
+		return;
+	end += view->l3_off + IPV6_LEN;
+	if (tcp_len < TCP_LEN || l4_off + tcp_len > end)
+		return;
+	view->class = PARSE_TCP;
+	view->obstacle = PARSE_CLEAR;
+	view->protocol = TCP_PROTOCOL;
+	view->l4_off = (uint16_t)l4_off;
+	view->payload_off = (uint16_t)(l4_off + tcp_len);
+	view->payload_len = end - view->payload_off;
+}
+
 /* The packet that is to be cut: the innermost that the walk finds. */
 static void look_at(const struct capture_packet *packet, struct packet_view *view)
 {
@@ -53,7 +89,8 @@ static void look_at(const struct capture_packet *packet, struct packet_view *vie
 	};
 
 	parse_packet(packet->data, packet->captured_len, packet->captured_len, view);
-	parse_inner(packet->data, packet->captured_len, packet->captured_len, &all, view);
+	if (!parse_inner(packet->data, packet->captured_len, packet->captured_len, &all, view))
+		look_at_jumbo(packet, view);
 }
 
 static bool can_be_cut(const struct packet_view *view)

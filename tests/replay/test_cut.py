@@ -106,6 +106,27 @@ def back(bench):
     expect([line.record.data for line in lines], [p.bytes() for p in packets], "the packets")
 
 
+@test("BIG TCP, whose length is in an option, is cut too")
+def big(bench):
+    packets = [Packet(version=6, seq=1000 + i * 1400, length=1400, vlan=b"\x81\x00\x00\x05") for i in range(150)]
+    merged = bench.merge(packets, "--max-bytes", 200000, "--burst", 150)
+    expect([line.segs for line in merged], [142, 8], "merged")
+    lines = bench.cut([line.record for line in merged], 1400)
+    expect([line.record.data for line in lines], [p.bytes() for p in packets], "the packets")
+    expect([line.segs for line in lines], [142] * 142 + [8] * 8, "segs")
+    jumbo = bytearray(merged[0].record.data)
+    at = 14 + 4 + 40
+    for off, value, what in ((4, 0xFF, "longer than the packet"), (0, 17, "another protocol"), (2, 0xC3, "no jumbo"),
+                             (8 + 12, 0xF0, "a long TCP header"), (8 + 12, 0x40, "a short one")):
+        odd = bytearray(jumbo)
+        odd[at + off] = value
+        lines = bench.cut([bytes(odd)], 1400)
+        expect([line.gso_type for line in lines], ["tcpv6"] * 142 if value == 0xF0 else ["none"], what)
+    for length in (14 + 4 + 40, at + 8, at + 8 + 19, at + 8 + 20, 100):
+        expect([line.record.data for line in bench.cut([bytes(jumbo[:length])], 10)], [bytes(jumbo[:length])],
+               f"{length} bytes of it")
+
+
 @test("superpackets in tunnels are cut within, outer headers and checksums too")
 def tunnels(bench):
     for kind in ("vxlan", "geneve", "gre", "ipip"):
