@@ -4,6 +4,7 @@
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "replay_capture.h"
 
@@ -21,6 +22,65 @@ void *capture_buffer(FILE *file)
 
 /* --- Reading --- */
 
+/*
+ * A pipe does not know how much of it was read, and who reads it has some in advance. So stdio gets a
+ * stream of ours, which counts, and answers a question (no other) about its place: ftello() then takes
+ * off what is still in the buffer.
+ */
+struct counted {
+	FILE *file;
+	off64_t read;
+};
+
+static ssize_t counted_read(void *cookie, char *to, size_t len)
+{
+	struct counted *counted = cookie;
+	ssize_t got = read(fileno(counted->file), to, len);
+
+	if (got > 0)
+		counted->read += got;
+	return got;
+}
+
+static int counted_seek(void *cookie, off64_t *offset, int whence)
+{
+	const struct counted *counted = cookie;
+
+	if (whence != SEEK_CUR || *offset != 0) {
+		errno = ESPIPE;
+		return -1;
+	}
+	*offset = counted->read;
+	return 0;
+}
+
+static int counted_close(void *cookie)
+{
+	struct counted *counted = cookie;
+	int result = fclose(counted->file);
+
+	free(counted);
+	return result;
+}
+
+/* The file itself, where there is no memory: then no offset is known. Nothing was read of it yet. */
+static FILE *count(FILE *file)
+{
+	const cookie_io_functions_t functions = {
+		.read = counted_read, .seek = counted_seek, .close = counted_close,
+	};
+	struct counted *counted = malloc(sizeof *counted);
+	FILE *stream;
+
+	if (!counted)
+		return file;
+	*counted = (struct counted){ .file = file };
+	stream = fopencookie(counted, "r", functions);
+	if (!stream)
+		free(counted);
+	return stream ? stream : file;
+}
+
 static const char *link_type_name(int type)
 {
 	const char *name = pcap_datalink_val_to_description(type);
@@ -33,16 +93,18 @@ bool capture_open(struct capture_reader *reader, FILE *file)
 	char why[PCAP_ERRBUF_SIZE] = "";
 	int link_type;
 
+	posix_fadvise(fileno(file), 0, 0, POSIX_FADV_SEQUENTIAL);
+	/* Once it has sought, stdio knows where it is: ftello() need not ask the kernel, at every packet. */
+	if (fseeko(file, 0, SEEK_CUR) != 0)
+		file = count(file);
 	*reader = (struct capture_reader){ .file = file, .record_off = -1 };
 	reader->buffer = capture_buffer(file);
 	if (file == stdin) /* nobody closes it */
 		reader->buffer = NULL;
-	posix_fadvise(fileno(file), 0, 0, POSIX_FADV_SEQUENTIAL);
-	/* Once it has sought, stdio knows where it is: ftello() need not ask the kernel, at every packet. */
-	reader->seekable = fseeko(file, 0, SEEK_CUR) == 0;
+	reader->has_offsets = ftello(file) >= 0;
 	reader->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!reader->pcap) {
-		long long at = reader->seekable ? (long long)ftello(file) : -1;
+		long long at = reader->has_offsets ? (long long)ftello(file) : -1;
 
 		if (at >= 0)
 			snprintf(reader->error, sizeof reader->error,
@@ -99,7 +161,7 @@ enum capture_result capture_next(struct capture_reader *reader, struct capture_p
 
 	if (reader->error[0])
 		return CAPTURE_DAMAGED;
-	if (reader->seekable)
+	if (reader->has_offsets)
 		reader->record_off = ftello(reader->file);
 	result = pcap_next_ex(reader->pcap, &header, &data);
 	if (result == PCAP_ERROR_BREAK)

@@ -33,8 +33,8 @@ struct capture_reader {
 	struct pcap *pcap;
 	FILE *file;
 	void *buffer;
-	bool seekable;
-	int64_t record_off; /* where the record read last begins; -1 where no offset is known (a pipe) */
+	bool has_offsets;
+	int64_t record_off; /* where the record read last begins; -1: not known, for want of memory */
 	uint64_t cnt;       /* packets read */
 	char error[CAPTURE_ERROR_LEN]; /* the sentence, after a failure; else empty */
 };
@@ -46,7 +46,7 @@ bool capture_open(struct capture_reader *reader, FILE *file);
 /* The next packet. CAPTURE_DAMAGED: the error says what is wrong, and where; no more packets come. */
 enum capture_result capture_next(struct capture_reader *reader, struct capture_packet *packet);
 
-/* Bytes of the file read so far; 0 for a pipe. */
+/* Bytes of the file read so far. */
 uint64_t capture_position(const struct capture_reader *reader);
 
 void capture_close(struct capture_reader *reader);

@@ -50,9 +50,18 @@ def verbs(bench):
         expect_in("behind 3 packets", run.err, str(arguments))
         expect_in("3 packets", run.out.decode(), str(arguments))
     expect(len(read_pcapng(bench.read("out"))), 6, "segments kept")
-    # from a pipe no offset is known
-    run = bench.replay("roundtrip", "-", stdin=write_pcap(some(4))[:-1])
-    expect_in("-: damaged behind 3 packets", run.err, "stdin")
+
+
+@test("the offset is told of what comes through a pipe, too, also beyond its buffer")
+def pipes(bench):
+    for writer in (write_pcap, write_pcapng):
+        for cnt in (4, 20000):
+            data, good = writer(some(cnt)), len(writer(some(cnt - 1)))
+            run = bench.replay("roundtrip", "-", stdin=data[:-1])
+            expect(run.code, 1, "exit code")
+            expect_in(f"-: damaged at byte {good}, behind {cnt - 1} packets", run.err, writer.__name__)
+    run = bench.replay("roundtrip", "-", stdin=b"not a capture at all")
+    expect_in("at byte 4", run.err, "what is no capture")
 
 
 @test("lengths beyond reason")
