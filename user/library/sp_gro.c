@@ -90,6 +90,12 @@ static bool in_range(const struct sp_gro_config *config)
 	       config->max_bytes >= 1 && config->max_bytes <= SP_GRO_BYTES_MAX;
 }
 
+/* The hash multiplies with the secret: with 0, which is what the defaults leave, all flows would meet in one
+ * chain. Mixed with numbers (the fractions of the golden ratio and of the root of 3), it is no more secret
+ * than before, but a hash. */
+#define SECRET_MIX_0 0x9e3779b97f4a7c15u
+#define SECRET_MIX_1 0xbb67ae8584caa73bu
+
 /* False: a field is out of its range. */
 static bool read_config(struct gro_config *engine, const struct sp_gro_config *config)
 {
@@ -113,7 +119,7 @@ static bool read_config(struct gro_config *engine, const struct sp_gro_config *c
 		.adaptive = ours.flags & SP_GRO_ADAPTIVE,
 		.marks = ours.flags & SP_GRO_MARKS,
 		.accept_unfinished = ours.flags & SP_GRO_ACCEPT_UNFINISHED,
-		.secret = { ours.secret[0], ours.secret[1] },
+		.secret = { ours.secret[0] ^ SECRET_MIX_0, ours.secret[1] ^ SECRET_MIX_1 },
 	};
 	memcpy(engine->pass_ports, ours.pass_ports, sizeof engine->pass_ports);
 	return true;
