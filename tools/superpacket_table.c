@@ -233,6 +233,27 @@ static void show_device(const json_t *device)
 	line_end();
 }
 
+/* What the daemon has changed on the NIC; what is left to the operator only if more was asked for. */
+static void show_settings(const struct table_style *style, const json_t *settings)
+{
+	const json_t *advice = json_object_get(settings, "advice"), *why;
+	json_t *off = json_object_get(settings, "off_until_the_end");
+	const char *name;
+	struct line line;
+
+	json_object_foreach(off, name, why)
+	{
+		line = line_begin("switched off");
+		line_printf(&line, "%s (%s)", name, json_string_value(why));
+		line_end();
+	}
+	for (size_t i = 0; style->verbose && i < json_array_size(advice); i++) {
+		line = line_begin("advice");
+		line_put(&line, json_string_value(json_array_get(advice, i)));
+		line_end();
+	}
+}
+
 static void show_sockets(const struct table_style *style, const json_t *queues)
 {
 	size_t cnt = json_array_size(queues);
@@ -402,6 +423,7 @@ void table_show(const struct table_style *style, const json_t *daemon)
 	show_setup(daemon);
 	if (style->verbose)
 		show_device(json_object_get(daemon, "device"));
+	show_settings(style, json_object_get(daemon, "settings"));
 	show_sockets(style, queues);
 	show_counters(style, json_object_get(daemon, "total"));
 	show_numbers(style, "XDP frames", json_object_get(daemon, "steer"));

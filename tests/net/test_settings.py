@@ -70,6 +70,10 @@ def restored_at_the_end(lab):
     status = daemon.status()
     expect(GRO in status["settings"]["off_until_the_end"], f"{status['settings']}")
     expect(status["device"]["features"][GRO] is False, f"{status['device']}")
+    table = wire.host.run(COMMAND, "status", "-v", wire.nic).stdout
+    expect(f"switched off    {GRO} (it comes before generic XDP" in table, table)
+    expect("advice          rx-vlan-offload: a VLAN tag that travels" in table, table)
+    expect(all(len(line) <= 80 for line in table.splitlines()), f"wider than 80 columns: {table}")
     expect(f"{GRO} is off until superpacketd ends" in daemon.process.stderr(), daemon.process.stderr())
     daemon.stop()
     expect(gro(wire) == "on", "GRO was not switched on again")
