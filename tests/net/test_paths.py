@@ -506,3 +506,18 @@ def bridge_conntrack(lab, data):
             expect(checkers[direction].fragments >= 15, f"{checkers[direction].fragments} fragments")
     expect(path.followed() > 4, f"conntrack has seen {path.followed()} packets of established connections")
     expect_clean(daemon, [path.host, path.peer, path.inner])
+
+
+@test("a host that forwards is warned of --merge gre and ipip, one that does not is not")
+def forwarded_tunnels(lab):
+    wire = Wire(lab)
+    for key, merge, warned in ((None, "tcp,gre,ipip", False), ("net.ipv6.conf.all.forwarding", "tcp,ipip", True),
+                               ("net.ipv4.ip_forward", "tcp,gre", True), ("net.ipv4.ip_forward", "tcp,vxlan", False)):
+        if key:
+            wire.host.sysctl(key, 1)
+        daemon = Daemon(lab, wire.host, wire.nic, "--merge", merge)
+        said = daemon.process.stderr()
+        expect(("this host forwards" in said) == warned, f"--merge {merge}, {key} on: it said {said!r}")
+        daemon.stop()
+        if key:
+            wire.host.sysctl(key, 0)

@@ -90,6 +90,28 @@ static int choose_queues(struct daemon *d)
 	return 0;
 }
 
+static bool is_on(const char *sysctl)
+{
+	FILE *file = fopen(sysctl, "re");
+	int c = file ? fgetc(file) : EOF;
+
+	if (file)
+		fclose(file);
+	return c != EOF && c != '0' && c != '\n';
+}
+
+/* Superpackets of GRE and IPIP that are forwarded are dropped by the kernel, which was not told what they
+ * are (vnet.h): whoever names those tunnels says that they end here. A router's operator may not know. */
+static void warn_router(const struct daemon *d)
+{
+	if (!(d->config.gro.merge & (GRO_MERGE_GRE | GRO_MERGE_IPIP)))
+		return;
+	if (is_on("/proc/sys/net/ipv4/ip_forward") || is_on("/proc/sys/net/ipv6/conf/all/forwarding"))
+		log_warning("%s: this host forwards, and tunnels of GRE or IPIP that it forwards would be lost once "
+			    "they are merged; leave gre and ipip out of --merge unless all of them end here",
+			    d->dev.name);
+}
+
 /* CAP_BPF and CAP_PERFMON came out of CAP_SYS_ADMIN, which still includes them. The programs need
  * the latter because the verifier allows arithmetic on packet pointers beyond the plainest only
  * with it. */
@@ -152,6 +174,8 @@ int check_host(struct daemon *d)
 		err = choose_queues(d);
 	if (!err)
 		err = plan_check(d);
+	if (!err)
+		warn_router(d);
 	return err;
 }
 
