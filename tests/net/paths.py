@@ -280,7 +280,7 @@ class Checker:
 
     def __init__(self, name, mtu):
         self.name, self.mtu = name, mtu
-        self.packets = self.fragments = self.tunnelled = 0
+        self.packets = self.fragments = self.tunnelled = self.longest = 0
         self.wrong = []
 
     def see(self, packet):
@@ -288,6 +288,7 @@ class Checker:
         if frame[12:14] not in (IPV4, IPV6):
             return
         self.packets += 1
+        self.longest = max(self.longest, len(frame) - ETHERNET)
         if packet.gso_type or packet.flags & NEEDS_CSUM:
             why = f"a superpacket, or one with an unfinished checksum: {packet.gso_type}, {packet.flags}"
         elif len(frame) > ETHERNET + self.mtu:
