@@ -6,13 +6,15 @@ as it runs here.
 
 import glob
 import hashlib
+import importlib.util
 import lzma
 import os
+import py_compile
 import re
 import shutil
 import stat
 import subprocess
-import sysconfig
+import tempfile
 
 from packages import Unavailable
 
@@ -35,31 +37,33 @@ class Image:
     """A cpio archive (newc) in the making."""
 
     def __init__(self):
-        self.entries = {}  # path: (mode, content, device)
+        self.entries = {}  # path: (mode, content, device, mtime)
 
     def directory(self, path):
         path = path.strip("/")
         while path and path not in self.entries:
-            self.entries[path] = (stat.S_IFDIR | 0o755, b"", (0, 0))
+            self.entries[path] = (stat.S_IFDIR | 0o755, b"", (0, 0), 0)
             path = os.path.dirname(path)
 
-    def add(self, path, content, mode=0o755):
+    def add(self, path, content, mode=0o755, mtime=0):
         path = path.strip("/")
         self.directory(os.path.dirname(path))
-        self.entries[path] = (stat.S_IFREG | mode, content, (0, 0))
+        self.entries[path] = (stat.S_IFREG | mode, content, (0, 0), mtime)
 
     def link(self, path, target):
-        self.entries[path.strip("/")] = (stat.S_IFLNK | 0o777, target.encode(), (0, 0))
+        self.entries[path.strip("/")] = (stat.S_IFLNK | 0o777, target.encode(), (0, 0), 0)
 
     def device(self, path, major, minor):
         self.directory(os.path.dirname(path))
-        self.entries[path.strip("/")] = (stat.S_IFCHR | 0o600, b"", (major, minor))
+        self.entries[path.strip("/")] = (stat.S_IFCHR | 0o600, b"", (major, minor), 0)
 
     def file(self, source, path=None):
-        """A file of this machine, where it is here or at another path."""
+        """A file of this machine, where it is here or at another path. Its time comes along: what
+        Python has compiled counts only with that of its source."""
         path = path or os.path.join(os.path.realpath(os.path.dirname(source)), os.path.basename(source))
+        status = os.stat(source)
         with open(source, "rb") as file:
-            self.add(path, file.read(), stat.S_IMODE(os.stat(source).st_mode) | 0o400)
+            self.add(path, file.read(), stat.S_IMODE(status.st_mode) | 0o400, int(status.st_mtime))
 
     def tree(self, source, path=None, without=()):
         for directory, names, files in os.walk(source):
@@ -76,14 +80,14 @@ class Image:
             # directories come before what is in them
             for number, (name, entry) in enumerate(sorted(self.entries.items()), 1):
                 write_entry(file, number, name, *entry)
-            write_entry(file, 0, "TRAILER!!!", 0, b"", (0, 0))
+            write_entry(file, 0, "TRAILER!!!", 0, b"", (0, 0), 0)
             file.write(b"\0" * (-file.tell() % 512))
         os.rename(path + ".part", path)
 
 
-def write_entry(file, number, name, mode, content, device):
+def write_entry(file, number, name, mode, content, device, mtime):
     name = name.encode() + b"\0"
-    fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, *device, len(name), 0)
+    fields = (number, mode, 0, 0, 1, mtime, len(content), 0, 0, *device, len(name), 0)
     file.write(b"070701" + b"".join(b"%08X" % field for field in fields) + name)
     file.write(b"\0" * (-file.tell() % 4) + content)
     file.write(b"\0" * (-file.tell() % 4))
@@ -107,7 +111,9 @@ def add_programs(image):
         if not path:
             raise Unavailable(f"{name} is missing: run make deps")
         programs.append(path)
-    stdlib = sysconfig.get_path("stdlib")
+    # of the Python that is taken along, whichever this one is
+    stdlib = subprocess.run(["/usr/bin/python3", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"],
+                            capture_output=True, text=True, check=True).stdout.strip()
     image.tree(stdlib, without=WITHOUT)
     extensions = glob.glob(os.path.join(stdlib, "lib-dynload", "*.so"))
     for path in [*programs, *libraries(programs + extensions)]:
@@ -175,6 +181,16 @@ def base(packages):
     return path
 
 
+def add_tests(image, source, path):
+    """Compiled too: an emulated processor takes seconds for it, at every start."""
+    image.tree(source, path, {"__pycache__"})
+    with tempfile.TemporaryDirectory() as directory:
+        for module in glob.glob(os.path.join(source, "*.py")):
+            compiled = py_compile.compile(module, os.path.join(directory, "compiled"), doraise=True)
+            inside = os.path.join(path, os.path.basename(module))
+            image.file(compiled, importlib.util.cache_from_source(inside))
+
+
 def build(packages, root, build_directory, path):
     """The whole initramfs at `path`: the kernel unpacks archives one behind the other."""
     image = Image()
@@ -187,7 +203,7 @@ def build(packages, root, build_directory, path):
     for name in ("steer.bpf.o", "tests/zerocopy/beside.bpf.o"):
         image.file(os.path.join(build_directory, name), os.path.join(GUEST_ROOT, "build", name))
     for suite in ("net", "zerocopy"):
-        image.tree(os.path.join(root, "tests", suite), f"{GUEST_ROOT}/tests/{suite}", {"__pycache__"})
+        add_tests(image, os.path.join(root, "tests", suite), f"{GUEST_ROOT}/tests/{suite}")
     image.file(os.path.join(root, "tests/zerocopy/init.py"), "/init")
     image.write(path + ".ours")
     with open(path, "wb") as whole:
