@@ -74,11 +74,11 @@ SUBMAKE = +$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLA
 
 all: $(programs) $(libraries) $(bpf_obj)    ## build everything that is installed
 
-demo: deps                                  ## install what is needed, build, show the main job on real traffic
+demo: deps                                  ## install what is needed, build, show it on real traffic
 	$(SUBMAKE) all
 	tools/demo.py $(B)
 
-test: deps                                  ## install what is needed, build without warnings (gcc, clang), run all tests
+test: deps                                  ## install, build (gcc, clang, sanitizers), run all tests
 	$(SUBMAKE) all tests
 	$(SUBMAKE) CC=clang B=$(B)/clang all tests
 	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests
@@ -90,12 +90,12 @@ test-zerocopy: deps                         ## the daemon on a NIC in real zero 
 	$(SUBMAKE) all $(zerocopy_tests)
 	tests/run $(B) --only zerocopy
 
-bench-quick:                                ## first figures of the engine, beside DPDK's libraries where they can be had
+bench-quick:                                ## the engine beside DPDK's libraries, first figures
 	@tools/deps.sh bench
 	$(SUBMAKE) $(B)/bench-engine
 	$(B)/bench-engine --processes 1
 
-bench-engine:                               ## the engine beside DPDK's libraries: medians and spread, JSON, a plot
+bench-engine:                               ## the same at length: spread, JSON, a plot
 	@tools/deps.sh bench
 	$(SUBMAKE) $(B)/bench-engine
 	$(B)/bench-engine --json $(B)/bench-engine.json
@@ -103,11 +103,11 @@ bench-engine:                               ## the engine beside DPDK's librarie
 
 # A failure prints its fewest packets; FIRST=seed begins there.
 MINUTES ?= 10
-soak: $(B)/tests/prop_engine                ## random streams through the engine for MINUTES=10, with new seeds each time
+soak: $(B)/tests/prop_engine                ## random streams through the engine for MINUTES=10
 	$< --seconds=$(if $(filter command line,$(origin SECONDS)),$(SECONDS),$$(($(MINUTES) * 60))) --first=$(if $(FIRST),$(FIRST),$$(date +%s)000000)
 
 SECONDS ?= 60
-fuzz: deps                                  ## fuzz the engine's inputs, each for SECONDS=60; TARGET=parse, gro, gso or replay
+fuzz: deps                                  ## fuzz the engine's inputs for SECONDS=60 each; TARGET=gro
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
 	tests/fuzz/run --seconds=$(SECONDS) $(if $(TARGET),--target=$(TARGET)) $(B)/fuzz
 
@@ -115,7 +115,7 @@ fuzz: deps                                  ## fuzz the engine's inputs, each fo
 covering_tests := $(addprefix $(B)/tests/unit_,$(filter checksum flips flow flow_attack gro% gso% habit header parse% vnet library%,\
                     $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))) $(B)/tests/prop_engine
 covering-tests: $(covering_tests)
-coverage: deps                              ## lines and branches of the engine that its tests reach; MISSING=1 lists the others
+coverage: deps                              ## of the engine by its tests; MISSING=1: what is missed
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/coverage $(if $(MISSING),--missing) $(B)/coverage
 
@@ -123,7 +123,7 @@ bench-latency: deps                         ## request/response times of the ker
 	$(SUBMAKE) all $(B)/latency
 	tools/bench_latency.py $(B)
 
-deps:                                       ## install what is needed (Debian packages); fast when all is there
+deps:                                       ## install what is needed (Debian packages)
 	@tools/deps.sh
 
 tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/mangler $(B)/latency $(examples) ## build all tests; tests/run runs what is built
