@@ -7,44 +7,46 @@
 #include "replay.h"
 
 static const char help[] =
-	"usage: superpacket replay merge IN -w OUT [--json FILE] [--merge LIST] [--burst N]\n"
-	"                    [--hold MICROSECONDS] [--max-bytes N] [--max-packets N]\n"
-	"                    [--adaptive]\n"
+	"usage: superpacket replay merge IN -w OUT [--json FILE] [--merge LIST]\n"
+	"                    [--burst N] [--hold MICROSECONDS] [--max-bytes N]\n"
+	"                    [--max-packets N] [--adaptive]\n"
 	"       superpacket replay cut IN --mss N -w OUT [--json FILE]\n"
 	"       superpacket replay roundtrip IN [--merge LIST] [--burst N]\n"
 	"\n"
-	"Lets the engine loose on a capture of Ethernet (pcap or pcapng), whatever its size.\n"
+	"Lets the engine loose on a capture of Ethernet (pcap, pcapng) of any size.\n"
 	"\n"
-	"merge      what would be merged: writes each delivery as a packet of OUT, a pcapng\n"
+	"merge      what would be merged: writes each delivery as a packet of OUT\n"
 	"cut        cuts every TCP and UDP packet with more than N bytes of payload\n"
 	"roundtrip  merges, cuts again, compares: every byte and the order of each flow\n"
 	"\n"
-	"  -w, --write OUT     the capture written; an existing file is overwritten\n"
+	"  -w, --write OUT     the pcapng written; an existing file is overwritten\n"
 	"      --json FILE     a JSON line for every packet written\n"
-	"      --merge LIST    none, or any of tcp,udp,vxlan,geneve,gre,ipip (default: tcp)\n"
-	"      --burst N       packets received at once (default: 64)\n"
-	"      --hold US       microseconds that a packet may be held beyond its burst\n"
-	"                      (default: 0)\n"
-	"      --max-bytes N   of a superpacket, up to 524280 (default: 65535); more than the\n"
-	"                      default is for TCP over IPv6 only (BIG TCP), and OUT has the\n"
-	"                      first 262144 bytes of it, which is what readers take\n"
-	"      --max-packets N of a superpacket, 2 to 512 (default: 512)\n"
+	"      --merge LIST    any of tcp,udp,vxlan,geneve,gre,ipip, or none; default tcp\n"
+	"      --burst N       packets received at once; default 64\n"
+	"      --hold MICROSECONDS\n"
+	"                      how long a packet may be held across bursts; default 0\n"
+	"      --max-bytes N   of a superpacket, up to 524280; default 65535. Beyond that\n"
+	"                      is for TCP over IPv6 only (BIG TCP), and OUT has the first\n"
+	"                      262144 bytes of it, which is what readers take\n"
+	"      --max-packets N of a superpacket, 2 to 512 (default)\n"
 	"      --adaptive      leave flows alone for a while whose merging keeps failing\n"
 	"      --mss N         payload of a segment, 1 to 65534\n"
-	"  -j, --report-json   the report as a JSON object; -p, --pretty: indented\n"
+	"  -j, --report-json   the report as a JSON object\n"
+	"  -p, --pretty        the same, indented\n"
 	"  -v, --verbose       reasons that did not occur, too\n"
 	"  -q, --quiet         no report, no progress, no messages; the exit code says it\n"
 	"  -h, --help          this text\n"
+	"  -V, --version       the version\n"
 	"\n"
 	"IN, OUT and FILE may be -, for stdin and stdout; the report then goes to stderr.\n"
 	"\n"
-	"Capture time is the clock; where it steps back, it stands still. A packet of OUT has\n"
-	"the time of its delivery: that of the packet whose arrival caused it, or the deadline\n"
-	"of --hold. Superpackets have finished checksums, as if the receiver had checked them,\n"
-	"and a comment: how many packets, gso_size, why they were flushed. Packets alone are as\n"
-	"they came. Verdicts are those of a daemon: only what a virtio header can say is\n"
-	"merged. Packets with wrong or unfinished checksums, and those that a snap length has\n"
-	"cut off, are never merged.\n"
+	"Capture time is the clock; where it steps back, it stands still. A packet of OUT\n"
+	"has the time of its delivery: that of the packet whose arrival caused it, or the\n"
+	"deadline of --hold. Superpackets have finished checksums, as if the receiver had\n"
+	"checked them, and a comment: how many packets, gso_size, why they were flushed.\n"
+	"Packets alone are as they came. Verdicts are those of a daemon: only what a\n"
+	"virtio header can say is merged. Packets with wrong or unfinished checksums, and\n"
+	"those that a snap length has cut off, are never merged.\n"
 	"\n"
 	"JSON lines, packets and lines counted from 0:\n"
 	"  merge  {\"out\":k,\"in\":[...],\"gso_type\":\"none|tcpv4|tcpv6|udp\",\"gso_size\":n,\n"
@@ -52,7 +54,7 @@ static const char help[] =
 	"  cut    {\"out\":k,\"in\":[i],\"gso_type\":...,\"gso_size\":n,\"segs\":n,\"segment\":s}\n"
 	"         segment s of segs that packet i was cut into\n"
 	"\n"
-	"Exit codes: 0 ok; 1 failed, or a difference was found; 2 usage; 5 no permission.\n";
+	"Exit codes: 0 ok, 1 failed, or a difference was found, 2 usage, 5 no permission.\n";
 
 enum {
 	OPT_JSON = 256,
@@ -80,6 +82,7 @@ static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -106,7 +109,7 @@ static const struct verb {
 struct command {
 	struct replay_options options;
 	uint32_t seen; /* OPTION_BIT() */
-	bool wants_help;
+	bool wants_help, wants_version;
 	const char *wrong; /* the option that was refused first, */
 	char why[160];     /* and why */
 };
@@ -229,6 +232,9 @@ static void take_option(struct command *command, int option, char **argv)
 	case 'h':
 		command->wants_help = true;
 		break;
+	case 'V':
+		command->wants_version = true;
+		break;
 	case 'p':
 		options->pretty = true; /* fall through */
 	case 'j':
@@ -306,10 +312,10 @@ enum exit_code replay_main(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":w:jpvqh", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, ":w:jpvqhV", long_options, NULL)) != -1)
 		take_option(&command, option, argv);
-	if (command.wants_help) {
-		fputs(help, stdout);
+	if (command.wants_help || command.wants_version) {
+		fputs(command.wants_help ? help : "superpacket " SUPERPACKET_VERSION "\n", stdout);
 		return EXIT_OK;
 	}
 	code = run(&command, argc - optind, argv + optind);
