@@ -88,6 +88,23 @@ static const char *link_type_name(int type)
 	return name ? name : "unknown";
 }
 
+/* What libpcap could not open: why, where in the file, and what to do where that is known. */
+static void explain_foreign(struct capture_reader *reader, FILE *file, const char *why)
+{
+	long long at = reader->has_offsets ? (long long)ftello(file) : -1;
+	unsigned char magic[2] = { 0 };
+	bool empty = at == 0 && feof(file);
+	bool gzip = at > 0 && !fseeko(file, 0, SEEK_SET) && fread(magic, sizeof magic, 1, file) == 1 &&
+		    magic[0] == 0x1f && magic[1] == 0x8b;
+	char where[32] = "";
+
+	if (at >= 0)
+		snprintf(where, sizeof where, ", at byte %lld", at);
+	snprintf(reader->error, sizeof reader->error, "no capture (pcap or pcapng) that can be read: %s%s%s",
+		 empty ? "it is empty" : why, where,
+		 gzip ? "; it is compressed: 'zcat FILE | superpacket replay ... -'" : "");
+}
+
 bool capture_open(struct capture_reader *reader, FILE *file)
 {
 	char why[PCAP_ERRBUF_SIZE] = "";
@@ -104,14 +121,7 @@ bool capture_open(struct capture_reader *reader, FILE *file)
 	reader->has_offsets = ftello(file) >= 0;
 	reader->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!reader->pcap) {
-		long long at = reader->has_offsets ? (long long)ftello(file) : -1;
-
-		if (at >= 0)
-			snprintf(reader->error, sizeof reader->error,
-				 "no capture (pcap or pcapng) that can be read: %s, at byte %lld", why, at);
-		else
-			snprintf(reader->error, sizeof reader->error,
-				 "no capture (pcap or pcapng) that can be read: %s", why);
+		explain_foreign(reader, file, why);
 		fclose(file);
 		free(reader->buffer);
 		return false;
@@ -119,7 +129,8 @@ bool capture_open(struct capture_reader *reader, FILE *file)
 	link_type = pcap_datalink(reader->pcap);
 	if (link_type != DLT_EN10MB) {
 		snprintf(reader->error, sizeof reader->error,
-			 "its link type is %d (%s); only captures of Ethernet can be replayed",
+			 "its link type is %d (%s); only captures of Ethernet can be replayed: "
+			 "capture on a NIC (tcpdump -i eth0), not on 'any'",
 			 link_type, link_type_name(link_type));
 		capture_close(reader);
 		return false;

@@ -162,7 +162,8 @@ static void show_odd(FILE *file, const json_t *report)
 		const char *name, *sentence;
 	} odd[] = {
 		{ "checksum_errors", "with wrong or unfinished checksums: captured before\n"
-				     "                the NIC finished them?" },
+				     "                the NIC finished them? 'ethtool -K IF tx off' where\n"
+				     "                they are sent, and capture again" },
 		{ "not_cuttable", "longer than that, but not to be cut: fragments, other\n"
 				  "                protocols, too many datagrams, lengths that are wrong" },
 		{ "cut_off", "cut off by a snap length: passed as they were" },
@@ -178,6 +179,18 @@ static void show_odd(FILE *file, const json_t *report)
 		fprintf(file, "%llu %s\n", (unsigned long long)number(report, odd[i].name),
 			odd[i].sentence);
 	}
+}
+
+/* Who sees next to nothing merged may not know that he has to ask for it. */
+static void show_unserved(FILE *file, const json_t *report)
+{
+	const json_t *reason = json_object_get(json_object_get(report, "reasons"), "not_served");
+
+	if (number(reason, "alone") * 2 <= number(report, "packets"))
+		return;
+	label(file, "note");
+	fprintf(file, "%llu not served: other protocols than --merge names\n",
+		(unsigned long long)number(reason, "alone"));
 }
 
 static void show_bar(FILE *file, bool colour, uint64_t value, uint64_t most)
@@ -274,6 +287,7 @@ void report_show(const struct replay_options *options, json_t *report)
 		show_written(file, report);
 		show_same(file, report, colour);
 		show_odd(file, report);
+		show_unserved(file, report);
 		show_reasons(file, report, options->verbose, colour);
 	}
 	json_decref(report);

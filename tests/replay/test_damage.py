@@ -93,6 +93,8 @@ def foreign(bench):
         expect((run.code, run.out), (1, b""), f"exit code for {data[:8]}")
         expect_in("no capture (pcap or pcapng)", run.err, str(data[:8]))
         expect_in("at byte ", run.err, str(data[:8]))
+        expect("it is empty" in run.err, not data, f"the reason for {data[:8]}")
+        expect("zcat" in run.err, data[:2] == b"\x1f\x8b", f"a way out for {data[:8]}")
         expect(bench.read("out"), b"precious", "OUT")
 
 
@@ -105,6 +107,7 @@ def link_types(bench):
             expect(run.code, 1, "exit code")
             expect_in(name, run.err, "the name")
             expect_in("only captures of Ethernet", run.err, "the sentence")
+            expect_in("tcpdump -i", run.err, "the way out")
 
 
 @test("files that cannot be read or written are named")

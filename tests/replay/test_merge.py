@@ -208,6 +208,15 @@ def checksums_reported(bench):
     bench.capture(packets)
     run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
     expect_in("2 with wrong or unfinished checksums", run.out.decode(), "the report")
+    expect_in("ethtool -K IF tx off", run.out.decode(), "the way out")
+
+
+@test("who has to ask for more than TCP is told so")
+def unserved(bench):
+    for udp, served, told in ((6, ("tcp",), True), (6, ("tcp,udp",), False), (5, ("tcp",), False)):
+        path = bench.capture([Packet(udp=i < udp, ip_id=i) for i in range(10)])
+        run = bench.replay_well("merge", path, "-w", bench.path("out"), "--merge", *served)
+        expect("not served: other protocols" in run.out.decode(), told, f"{udp} of UDP, --merge {served[0]}")
 
 
 @test("captured superpackets, jumbo frames and tiny packets pass through the pool")
