@@ -86,7 +86,7 @@ test: deps                                  ## install, build (gcc, clang, sanit
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/run $(B)
 
-test-zerocopy: deps                         ## the daemon on a NIC in real zero copy, in an emulated machine
+test-zerocopy: deps                         ## the daemon in real zero copy, in an emulated machine
 	$(SUBMAKE) all $(zerocopy_tests)
 	tests/run $(B) --only zerocopy
 
@@ -119,7 +119,7 @@ coverage: deps                              ## of the engine by its tests; MISSI
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/coverage $(if $(MISSING),--missing) $(B)/coverage
 
-bench-latency: deps                         ## request/response times of the kernel and the daemon, in turns
+bench-latency: deps                         ## request/response of the kernel and the daemon, in turns
 	$(SUBMAKE) all $(B)/latency
 	tools/bench_latency.py $(B)
 
