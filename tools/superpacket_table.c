@@ -40,10 +40,20 @@ static void line_piece(struct line *line, const char *text, size_t len)
 	line->column += (int)len;
 }
 
+/* A word; a command in quotes is one, so that it can be copied. */
+static size_t word_len(const char *text)
+{
+	const char *end = *text == '\'' ? strchr(text + 1, '\'') : NULL;
+
+	if (end && end - text < WIDTH - LABEL_WIDTH)
+		return (size_t)(end - text) + strcspn(end, " ");
+	return strcspn(text, " ");
+}
+
 static void line_put(struct line *line, const char *text)
 {
 	while (*text) {
-		size_t len = strcspn(text, " ");
+		size_t len = word_len(text);
 
 		line_piece(line, text, len);
 		text += len;
@@ -205,16 +215,17 @@ static void show_tried(const json_t *xsk)
 	}
 }
 
-static void show_bits(struct line *line, const char *label, const json_t *bits)
+/* A list, and the semicolon or nothing behind it. */
+static void show_bits(struct line *line, const char *label, const json_t *bits, const char *end)
 {
 	line_printf(line, "%s", label);
 	if (!json_is_array(bits))
-		line_put(line, "unknown;");
+		line_printf(line, "unknown%s", end);
 	else if (!json_array_size(bits))
-		line_put(line, "none;");
+		line_printf(line, "none%s", end);
 	for (size_t i = 0; i < json_array_size(bits); i++)
 		line_printf(line, "%s%s", json_string_value(json_array_get(bits, i)),
-			    i + 1 < json_array_size(bits) ? "," : ";");
+			    i + 1 < json_array_size(bits) ? "," : end);
 }
 
 /* What the driver says of itself. */
@@ -224,9 +235,10 @@ static void show_device(const json_t *device)
 	struct line line = line_begin("device");
 
 	line_printf(&line, "driver %s;", answer_text(device, "driver"));
-	show_bits(&line, "XDP", json_object_get(device, "xdp_features"));
-	show_bits(&line, "AF_XDP", json_object_get(device, "xsk_features"));
-	show_bits(&line, "metadata", json_object_get(device, "xdp_rx_metadata_features"));
+	show_bits(&line, "XDP", json_object_get(device, "xdp_features"), ";");
+	show_bits(&line, "AF_XDP", json_object_get(device, "xsk_features"), ";");
+	show_bits(&line, "metadata", json_object_get(device, "xdp_rx_metadata_features"),
+		  json_is_integer(segs) ? ";" : "");
 	if (json_is_integer(segs))
 		line_printf(&line, "%" JSON_INTEGER_FORMAT " descriptors a packet in zero copy",
 			    json_integer_value(segs));

@@ -73,6 +73,8 @@ def restored_at_the_end(lab):
     table = wire.host.run(COMMAND, "status", "-v", wire.nic).stdout
     expect(f"switched off    {GRO} (it comes before generic XDP" in table, table)
     expect("advice          rx-vlan-offload: a VLAN tag that travels" in table, table)
+    expect("'ethtool -K PEER txvlan off'" in table, f"a command that cannot be copied: {table}")
+    expect("vlan-tag;" not in table, f"a semicolon before nothing: {table}")
     expect(all(len(line) <= 80 for line in table.splitlines()), f"wider than 80 columns: {table}")
     expect(f"{GRO} is off until superpacketd ends" in daemon.process.stderr(), daemon.process.stderr())
     daemon.stop()
