@@ -46,6 +46,9 @@ daemon_obj := $(daemon_src:%.c=$(B)/%.o)
 # Everything of the daemon but its main(), for tests of the edges.
 edges_obj  := $(filter-out $(B)/user/daemon/main.o,$(daemon_obj))
 
+# The same daemon with faults on command (user/datapath/fault.h), for tests/net.
+faults_obj := $(daemon_src:%.c=$(B)/faults/%.o)
+
 bpf_obj  := $(patsubst bpf/%.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/*.bpf.c))
 bpf_skel := $(bpf_obj:.bpf.o=.skel.h)
 
@@ -126,7 +129,7 @@ bench-latency: deps                         ## request/response of the kernel an
 deps:                                       ## install what is needed (Debian packages)
 	@tools/deps.sh
 
-tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/mangler $(B)/latency $(examples) ## build all tests; tests/run runs what is built
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/faults/superpacketd $(B)/mangler $(B)/latency $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 
 fuzz-tests: $(fuzz_tests)
@@ -223,6 +226,10 @@ $(B)/user/%.o: user/%.c | $(bpf_skel)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+$(B)/faults/user/%.o: user/%.c | $(bpf_skel)
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -DSUPERPACKET_FAULTS -c $< -o $@
+
 $(B)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) $(TOOL_CFLAGS) -c $< -o $@
@@ -248,6 +255,9 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 		rm -f $@.err; exit $$status; }
 
 $(B)/superpacketd: $(daemon_obj) $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
+
+$(B)/faults/superpacketd: $(faults_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
 # A daemon that is broken on purpose: the test that must notice it has to fail.
@@ -281,6 +291,7 @@ $(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_receive: $(B)/user/datapath/receive.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_deliver: $(B)/user/datapath/deliver.o
+$(B)/tests/unit_watchdog: $(B)/user/datapath/watchdog.o
 $(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/log.o
 $(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/daemon/config.o $(B)/user/log.o
 # The proofs (tests/prop/scenario.h), of which some are unit tests.

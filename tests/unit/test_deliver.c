@@ -17,6 +17,7 @@
 
 static struct {
 	bool refuse_superpackets, refuse_all;
+	int error; /* what it says then; 0: EINVAL */
 	unsigned int written;
 	struct vnet_header headers[16];
 	uint8_t bytes[16][16384];
@@ -31,7 +32,7 @@ int tap_write(int fd, const struct iovec *iov, uint32_t iov_cnt)
 	(void)fd;
 	cr_assert_eq(iov[0].iov_len, VNET_HDR_LEN);
 	if (front.refuse_all || (front.refuse_superpackets && header->gso_type))
-		return -EINVAL;
+		return front.error ? -front.error : -EINVAL;
 	front.headers[front.written] = *header;
 	front.lens[front.written] = 0;
 	for (uint32_t i = 1; i < iov_cnt; i++) {
@@ -188,5 +189,52 @@ Test(deliver, what_is_taken_neither_way_is_counted_packet_by_packet)
 	cr_expect_eq(bed->stats.rx_drop_tap, PACKETS);
 	cr_expect_eq(bed->stats.rx_delivered_packets, 0);
 	cr_expect_eq(bed->stats.rx_cut_again, 1);
+	expect_frames_back(bed, PACKETS);
+}
+
+/* A TAP without room, or one that is down, would take no packet of it either: nothing is tried again. */
+Test(deliver, a_tap_that_takes_nothing_is_asked_once)
+{
+	static const int errors[] = { EAGAIN, EIO };
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		struct bed *bed;
+
+		front.refuse_all = true;
+		front.error = errors[i];
+		bed = deliver_one_superpacket();
+		cr_expect_eq(bed->stats.rx_tap_unready, 1);
+		cr_expect_eq(bed->stats.rx_drop_tap, PACKETS);
+		cr_expect_eq(bed->stats.rx_cut_again, 0);
+		cr_expect_not(deliver_probe(&bed->deliver));
+		front.refuse_all = false;
+		cr_expect(deliver_probe(&bed->deliver));
+		cr_expect_eq(bed->stats.rx_delivered_packets, 0, "a probe is no packet");
+		expect_frames_back(bed, PACKETS);
+	}
+}
+
+/* Out of memory for one large packet is not out of memory for a small one. */
+Test(deliver, without_memory_packets_are_tried_one_by_one)
+{
+	struct bed *bed;
+
+	front.refuse_superpackets = true;
+	front.error = ENOMEM;
+	bed = deliver_one_superpacket();
+	cr_expect_eq(bed->stats.rx_tap_unready, 1);
+	cr_expect_eq(bed->stats.rx_cut_again, 1);
+	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
+	expect_frames_back(bed, PACKETS);
+}
+
+/* What the packet is to blame for says nothing of the TAP. */
+Test(deliver, a_refused_packet_is_no_fault_of_the_tap)
+{
+	struct bed *bed;
+
+	front.refuse_all = true;
+	bed = deliver_one_superpacket();
+	cr_expect_eq(bed->stats.rx_tap_unready, 0);
 	expect_frames_back(bed, PACKETS);
 }

@@ -10,13 +10,15 @@
 /* The schema, spelled out once more: readers outside depend on it. */
 static const char *const flat_names[] = {
 	"rx_packets", "rx_bytes", "rx_superpackets", "rx_segments", "rx_big_superpackets", "rx_delivered_packets",
-	"rx_delivered_bytes", "rx_held_packets", "rx_cut_again", "rx_checksum_errors", "tap_packets",
+	"rx_delivered_bytes", "rx_held_packets", "rx_cut_again", "rx_checksum_errors", "rx_tap_unready", "tap_packets",
 	"tap_bytes", "tx_superpackets", "tx_segments", "tx_ordinary", "tx_bytes", "tx_descriptors",
 	"tx_wakeups", "tx_pauses", "tx_waiting", "polls", "frames_total", "frames_free",
 	"frames_kernel", "frames_held", "slots_total", "slots_used", "buffers_total", "buffers_used",
+	"stalls_completion", "stalls_fill", "stalls_tap", "rebuilds", "tx_lost_descriptors", "frames_missing",
+	"slots_missing", "buffers_missing",
 };
 static const char *const drop_names[] = { "rx_multibuffer", "rx_tap", "tx_vnet", "tx_malformed",
-					  "tx_too_long" };
+					  "tx_too_long", "tx_rebuilt" };
 static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_ring_empty",
 					    "tx_invalid" };
 static const char *const steer_names[] = STEER_COUNTER_NAMES;
@@ -43,8 +45,8 @@ static const struct gro_config gro = {
 	.flush_all_when_full = true, .adaptive = true,
 };
 
-/* Two queues, the second hung if asked for. */
-static json_t *render(bool hung)
+/* Two queues, the second hung or away if asked for. */
+static json_t *render_with(bool hung, bool away)
 {
 	static struct stats_queue queues[2];
 	struct stats_daemon daemon = {
@@ -70,7 +72,8 @@ static json_t *render(bool hung)
 	for (uint32_t q = 0; q < 2; q++) {
 		queues[q] = (struct stats_queue){ .queue = q, .mode = "native", .why = "no zero-copy",
 						  .transmit = "slices", .unaligned = true,
-						  .tx_budget = 2048, .hung = hung && q == 1 };
+						  .tx_budget = 2048, .hung = hung && q == 1,
+						  .away = away && q == 1 };
 		fill(&queues[q].counters, 1000 * (q + 1));
 		queues[q].kernel = (struct xdp_statistics){
 			.rx_dropped = 1 + q, .rx_ring_full = 10 + q,
@@ -81,6 +84,11 @@ static json_t *render(bool hung)
 	for (int i = 0; i < INLINE_COUNTER_CNT; i++)
 		daemon.inline_tc[i] = 177 + (uint64_t)i;
 	return stats_json(&daemon);
+}
+
+static json_t *render(bool hung)
+{
+	return render_with(hung, false);
 }
 
 /* All the counters are there under their names, and sum to the words of struct worker_stats. */
@@ -197,6 +205,18 @@ Test(stats, one_hung_worker_degrades_the_daemon)
 	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 0), "state")), "ok");
 	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 1), "state")),
 			 "hung");
+	json_decref(daemon);
+}
+
+Test(stats, a_worker_that_is_away_degrades_the_daemon)
+{
+	json_t *daemon = render_with(false, true);
+	const json_t *queues = json_object_get(daemon, "queues");
+
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "degraded");
+	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 0), "state")), "ok");
+	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 1), "state")),
+			 "away");
 	json_decref(daemon);
 }
 

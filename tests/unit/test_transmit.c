@@ -36,6 +36,12 @@ int xsk_wake_tx(struct xsk *xsk)
 	return 0;
 }
 
+void xsk_nudge(struct xsk *xsk)
+{
+	(void)xsk;
+	wakeups++;
+}
+
 struct bed {
 	struct umem umem;
 	struct xsk xsk;
@@ -497,4 +503,79 @@ Test(transmit, foreign_completion_aborts, .signal = SIGABRT)
 
 	complete_addr(12345);
 	transmit_complete(&bed->transmit);
+}
+
+/* Every slot and every byte that is out belongs to somebody: a unit, or the packet in work. */
+static void expect_nothing_missing(const struct bed *bed)
+{
+	uint32_t slots, buffers;
+
+	transmit_missing(&bed->transmit, &slots, &buffers);
+	cr_expect_eq(slots, 0, "%u slots are missing", slots);
+	cr_expect_eq(buffers, 0, "%u bytes of buffers are missing", buffers);
+}
+
+/* Superpackets that wrap around both rings, as many as fit, until the next one waits. */
+Test(transmit, slots_and_buffers_add_up)
+{
+	struct bed *bed = make_bed(true, true, 100);
+	struct gso_request request = request_of(30000, MSS);
+	uint32_t slots, buffers;
+
+	for (uint32_t i = 0; i < 40; i++) {
+		uint8_t *buffer = transmit_buffer(&bed->transmit);
+
+		while (!buffer) {
+			expect_nothing_missing(bed);
+			complete_addr(tx_descs[tx_consumer++ & (RING - 1)].addr);
+			transmit_complete(&bed->transmit);
+			transmit_resume(&bed->transmit);
+			buffer = transmit_buffer(&bed->transmit);
+		}
+		transmit_packet(&bed->transmit, &request, build(buffer, UMEM_SUPERPACKET_ROOM, 30000, 0));
+		expect_nothing_missing(bed);
+	}
+	bed->umem.slots.used += 3;
+	bed->umem.buffers.used += 64;
+	transmit_missing(&bed->transmit, &slots, &buffers);
+	cr_expect_eq(slots, 3);
+	cr_expect_eq(buffers, 64);
+	free_bed(bed);
+}
+
+/* A new socket over new memory: what was under way is counted as lost, and all of both rings is free. */
+Test(transmit, reset_forgets_what_was_under_way)
+{
+	struct bed *bed = make_bed(true, true, 64);
+	struct gso_request request = request_of(64000, MSS);
+	const struct umem_config config = bed->umem.config;
+	uint64_t finished;
+
+	send_small(bed);
+	complete_addr(tx_descs[tx_consumer++].addr);
+	cr_assert_eq(transmit_complete(&bed->transmit), 1);
+	finished = bed->transmit.finished;
+	for (int i = 0; i < 2; i++)
+		transmit_packet(&bed->transmit, &request,
+				build(transmit_buffer(&bed->transmit), UMEM_SUPERPACKET_ROOM, 64000, 0));
+	cr_assert(transmit_paused(&bed->transmit), "64 slots are not enough for two");
+
+	umem_close(&bed->umem);
+	cr_assert_eq(umem_open(&bed->umem, &config), 0);
+	bed->xsk = plain_xsk(&bed->umem, true, true);
+	transmit_reset(&bed->transmit);
+	cr_expect_not(transmit_paused(&bed->transmit));
+	cr_expect_eq(bed->stats.tx_drop_rebuilt, 1);
+	cr_expect_eq(bed->stats.tx_waiting, 0);
+	cr_expect_gt(bed->stats.tx_lost_descriptors, 0);
+	cr_expect_eq(bed->transmit.outstanding, 0);
+	cr_expect_eq(bed->transmit.finished, finished, "what is lost is no progress");
+	cr_expect_eq(bed->transmit.mtu, MTU, "the wire is the same");
+	expect_nothing_missing(bed);
+	send_small(bed);
+	cr_expect_eq(bed->transmit.outstanding, 1);
+	complete_addr(tx_descs[0].addr);
+	cr_expect_eq(transmit_complete(&bed->transmit), 1);
+	cr_expect_eq(bed->umem.buffers.used, 0);
+	free_bed(bed);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Fail-open: the heartbeat that the BPF programs ask for is shown here, and only while every
- * worker moves. A worker that hangs, or this thread that hangs, gives all traffic to the kernel.
+ * worker moves and can carry. A worker that hangs or is away (worker.c), or this thread that hangs, gives
+ * all traffic to the kernel.
  */
 #include "daemon/daemon.h"
 #include "log.h"
@@ -52,13 +53,16 @@ static void forgive_absence(struct daemon *d, uint64_t now)
 void beat_show(struct daemon *d)
 {
 	uint64_t now = daemon_now_ns();
-	bool alive = true;
+	bool alive = true, carrying = true;
 
 	forgive_absence(d, now);
-	for (uint32_t q = 0; q < d->queue_cnt; q++)
+	for (uint32_t q = 0; q < d->queue_cnt; q++) {
 		alive &= feel_pulse(d, q, now);
+		carrying &= !__atomic_load_n(&d->workers[q].away, __ATOMIC_RELAXED);
+	}
 	if (!alive)
 		return;
-	steer_heartbeat(d->steer, now);
+	if (carrying)
+		steer_heartbeat(d->steer, now);
 	service_feed_watchdog(&d->service, now);
 }

@@ -53,6 +53,7 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 		.huge_pages = worker->umem.huge_pages,
 		.tx_budget = worker->xsk.tx_budget,
 		.hung = d->pulses[q].hung,
+		.away = __atomic_load_n(&worker->away, __ATOMIC_RELAXED),
 	};
 	describe_tried(d, &worker->xsk, queue);
 	stats_read(&worker->published, &queue->counters);

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "datapath/fault.h"
 #include "log.h"
 
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PERMISSION = 5, EXIT_UNSUPPORTED = 6 };
@@ -67,15 +68,21 @@ static void say_ready(struct daemon *d)
 
 /* --- The control socket --- */
 
+static char *answer(struct daemon *d, const char *request)
+{
+	if (!strcmp(request, "status"))
+		return describe_status(d);
+	if (fault_command(request))
+		return strdup("{}");
+	return describe_refusal(request);
+}
+
 static void serve_control(struct daemon *d)
 {
 	struct control_client *client;
 
 	while ((client = control_next(&d->control, daemon_now_ns()))) {
-		bool status = !strcmp(client->request, "status");
-
-		control_reply(&d->control, client,
-			      status ? describe_status(d) : describe_refusal(client->request));
+		control_reply(&d->control, client, answer(d, client->request));
 		beat_show(d);
 	}
 }

@@ -112,6 +112,7 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		.interface = d->dev.name,
 		.queue = queue,
 		.tap_fd = d->tap.fds[queue],
+		.steer = d->steer,
 		.mtu = d->dev.mtu,
 		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
@@ -144,7 +145,7 @@ void open_close_workers(struct daemon *d)
 /* The workers' sockets are alike: each binds in the best way, of one driver. */
 uint32_t open_mtu_max(const struct daemon *d)
 {
-	const uint32_t most = xsk_frame_max(&d->workers[0].xsk) - TRANSMIT_LINK_MAX;
+	const uint32_t most = d->workers[0].frame_max - TRANSMIT_LINK_MAX;
 
 	return most < TAP_MTU_MAX ? most : TAP_MTU_MAX;
 }

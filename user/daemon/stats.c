@@ -27,6 +27,7 @@ static const struct counter {
 	COUNTER(rx_checksum_errors),
 	DROP(rx_multibuffer, rx_drop_multibuffer),
 	DROP(rx_tap, rx_drop_tap),
+	COUNTER(rx_tap_unready),
 	COUNTER(tap_packets),
 	COUNTER(tap_bytes),
 	COUNTER(tx_superpackets),
@@ -40,7 +41,13 @@ static const struct counter {
 	DROP(tx_vnet, tx_drop_vnet),
 	DROP(tx_malformed, tx_drop_malformed),
 	DROP(tx_too_long, tx_drop_too_long),
+	DROP(tx_rebuilt, tx_drop_rebuilt),
 	COUNTER(polls),
+	COUNTER(stalls_completion),
+	COUNTER(stalls_fill),
+	COUNTER(stalls_tap),
+	COUNTER(rebuilds),
+	COUNTER(tx_lost_descriptors),
 	COUNTER(frames_total),
 	COUNTER(frames_free),
 	COUNTER(frames_kernel),
@@ -49,6 +56,9 @@ static const struct counter {
 	COUNTER(slots_used),
 	COUNTER(buffers_total),
 	COUNTER(buffers_used),
+	COUNTER(frames_missing),
+	COUNTER(slots_missing),
+	COUNTER(buffers_missing),
 #undef COUNTER
 #undef DROP
 };
@@ -175,7 +185,7 @@ static json_t *queue_json(const struct stats_queue *queue)
 	json_t *object = json_object();
 
 	set_number(object, "queue", queue->queue);
-	set_string(object, "state", queue->hung ? "hung" : "ok");
+	set_string(object, "state", queue->hung ? "hung" : queue->away ? "away" : "ok");
 	json_object_set_new(object, "xsk", xsk_json(queue));
 	set_counters(object, &queue->counters);
 	set_kernel(object, &queue->kernel);
@@ -187,7 +197,7 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 	struct worker_stats sum = { 0 };
 	struct xdp_statistics kernel = { 0 };
 	json_t *queues = json_array(), *total = json_object();
-	bool hung = false;
+	bool hung = false, away = false;
 
 	for (uint32_t i = 0; i < daemon->queue_cnt; i++) {
 		const struct stats_queue *queue = &daemon->queues[i];
@@ -196,11 +206,13 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 		stats_add(&sum, &queue->counters);
 		kernel_add(&kernel, &queue->kernel);
 		hung |= queue->hung;
+		away |= queue->away;
 	}
 	set_counters(total, &sum);
 	set_kernel(total, &kernel);
-	set_string(object, "state", hung || daemon->degraded ? "degraded" : "ok");
+	set_string(object, "state", hung || away || daemon->degraded ? "degraded" : "ok");
 	set_string(object, "state_why", hung ? "a worker hangs; the kernel carries the traffic" :
+					away ? "a worker cannot carry packets now; the kernel does" :
 					daemon->degraded ? daemon->degraded : "");
 	json_object_set_new(object, "queues", queues);
 	json_object_set_new(object, "total", total);

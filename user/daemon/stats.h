@@ -29,6 +29,7 @@ struct stats_queue {
 	bool unaligned, huge_pages;
 	uint32_t tx_budget;
 	bool hung;                    /* its worker shows no life */
+	bool away;                    /* its worker cannot carry now */
 	struct worker_stats counters;
 	struct xdp_statistics kernel; /* of its AF_XDP socket */
 };

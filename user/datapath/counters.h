@@ -24,6 +24,7 @@ struct worker_stats {
 	uint64_t rx_checksum_errors;                /* packets with a wrong IP or L4 checksum (passed on as is) */
 	uint64_t rx_drop_multibuffer;               /* packet in more descriptors than one may have */
 	uint64_t rx_drop_tap;                       /* the TAP took the packet neither way */
+	uint64_t rx_tap_unready;                    /* writes that it had no room for, or that found it down */
 	uint64_t flushes[GRO_REASON_CNT];           /* superpackets by flush reason */
 	uint64_t singles[GRO_REASON_CNT];           /* packets that went up alone, by reason */
 	/* out */
@@ -38,11 +39,17 @@ struct worker_stats {
 	uint64_t tx_drop_vnet;                      /* V1, V3, V5: bad virtio header */
 	uint64_t tx_drop_malformed;                 /* headers contradict the request */
 	uint64_t tx_drop_too_long;                  /* S8 */
+	uint64_t tx_drop_rebuilt;                   /* was being cut when the socket was made anew */
 	/* loop */
 	uint64_t polls;                             /* times the worker slept */
+	/* waits that were over without what was waited for (watchdog.h), and what became of them */
+	uint64_t stalls_completion, stalls_fill, stalls_tap;
+	uint64_t rebuilds;                          /* the socket and its memory made anew */
+	uint64_t tx_lost_descriptors;               /* not completed then */
 	/* frames and slots by state: gauges, refreshed each time round */
 	uint64_t frames_total, frames_free, frames_kernel, frames_held;
 	uint64_t slots_total, slots_used, buffers_total, buffers_used; /* buffers in bytes */
+	uint64_t frames_missing, slots_missing, buffers_missing; /* in no place where they may be */
 };
 
 /* A published copy. The sequence is odd while it is being written (a seqlock of one writer). */

@@ -4,7 +4,9 @@
  * the receive frames; then the frames are free again.
  *
  * A superpacket that the front end refuses is taken apart and delivered as the packets that
- * came (V9): they still lie in their frames.
+ * came (V9): they still lie in their frames. What a TAP without room, or one that is down, does not take
+ * is dropped and counted: nothing would become better by waiting with full hands, and what comes next
+ * is newer.
  */
 #ifndef SUPERPACKET_DELIVER_H
 #define SUPERPACKET_DELIVER_H
@@ -30,5 +32,8 @@ void deliver_init(struct deliver *deliver, int tap_fd, struct frame_stack *frame
 
 /* Delivers everything that gro_next() has. Returns how many packets those were made of. */
 uint32_t deliver_ready(struct deliver *deliver, struct gro *gro);
+
+/* Whether the TAP takes packets: writes it one that is nobody's, and that the stack drops. */
+bool deliver_probe(struct deliver *deliver);
 
 #endif

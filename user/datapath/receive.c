@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "datapath/receive.h"
 
+#include "datapath/fault.h"
 #include "nic/uapi_compat.h"
 
 void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,
@@ -103,8 +104,13 @@ uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIV
 
 void receive_refill(struct receive *receive)
 {
-	uint32_t before = receive->umem->frames.cnt;
+	struct frame_stack *frames = &receive->umem->frames;
+	uint32_t before = frames->cnt;
 
+	while (frames->cnt && fault_strikes(FAULT_FILL))
+		frame_take(frames);
 	xsk_refill(receive->xsk);
-	receive->frames_in_kernel += before - receive->umem->frames.cnt;
+	receive->frames_in_kernel += before - frames->cnt;
+	if (frames->cnt && fault_strikes(FAULT_FRAME))
+		frame_take(frames);
 }

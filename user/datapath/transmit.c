@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "datapath/fault.h"
 #include "log.h"
 #include "nic/uapi_compat.h"
 
@@ -42,6 +43,17 @@ void transmit_fini(struct transmit *transmit)
 {
 	free(transmit->units);
 	transmit->units = NULL;
+}
+
+void transmit_reset(struct transmit *transmit)
+{
+	struct worker_stats *stats = transmit->stats;
+
+	stats->tx_lost_descriptors += transmit->outstanding;
+	stats->tx_drop_rebuilt += transmit_paused(transmit);
+	stats->tx_waiting = 0;
+	transmit->unit_head = transmit->unit_tail = transmit->outstanding = 0;
+	transmit->state = TRANSMIT_IDLE;
 }
 
 bool transmit_can_take(const struct transmit *transmit)
@@ -362,15 +374,30 @@ static bool ring_taken(const struct xsk_ring_prod *tx)
 	       __atomic_load_n(tx->producer, __ATOMIC_RELAXED);
 }
 
+bool transmit_is_taken(const struct transmit *transmit)
+{
+	return ring_taken(&transmit->xsk->tx);
+}
+
 bool transmit_wake(struct transmit *transmit)
 {
 	struct xsk_ring_prod *tx = &transmit->xsk->tx;
 
 	if (ring_taken(tx))
 		return true;
+	if (fault_strikes(FAULT_WAKE))
+		return false;
 	transmit->stats->tx_wakeups++;
 	(void)xsk_wake_tx(transmit->xsk); /* what it did not take stays in the ring */
 	return ring_taken(tx);
+}
+
+void transmit_nudge(struct transmit *transmit)
+{
+	if (fault_strikes(FAULT_WAKE))
+		return;
+	transmit->stats->tx_wakeups++;
+	xsk_nudge(transmit->xsk);
 }
 
 static bool within(uint64_t addr, uint64_t start, uint64_t len)
@@ -411,6 +438,7 @@ static void free_finished_units(struct transmit *transmit)
 		if (!FAULT_EARLY_REUSE)
 			give_back(transmit, unit);
 		transmit->unit_tail++;
+		transmit->finished++;
 	}
 }
 
@@ -419,12 +447,33 @@ uint32_t transmit_complete(struct transmit *transmit)
 	struct xsk_ring_cons *completion = &transmit->xsk->completion;
 	uint32_t idx, cnt = xsk_ring_cons__peek(completion, transmit->xsk->ring_size, &idx);
 
-	for (uint32_t i = 0; i < cnt; i++)
-		find_unit(transmit, *xsk_ring_cons__comp_addr(completion, idx + i))->outstanding--;
 	if (!cnt)
 		return 0;
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (fault_strikes(FAULT_COMPLETION))
+			continue;
+		find_unit(transmit, *xsk_ring_cons__comp_addr(completion, idx + i))->outstanding--;
+		transmit->outstanding--;
+	}
 	xsk_ring_cons__release(completion, cnt);
-	transmit->outstanding -= cnt;
 	free_finished_units(transmit);
 	return cnt;
+}
+
+void transmit_missing(const struct transmit *transmit, uint32_t *slots, uint32_t *buffers)
+{
+	const uint32_t mask = transmit->xsk->ring_size - 1;
+	uint32_t in_slots = 0, in_buffers = 0;
+
+	for (uint32_t i = transmit->unit_tail; i != transmit->unit_head; i++) {
+		const struct transmit_unit *unit = &transmit->units[i & mask];
+
+		in_slots += unit->slots.len + unit->slots.skipped;
+		in_buffers += unit->buffer.len + unit->buffer.skipped;
+	}
+	/* The packet in work has its buffer already, and its last unit will take it over. */
+	if (transmit_paused(transmit))
+		in_buffers += transmit->buffer.len + transmit->buffer.skipped;
+	*slots = transmit->umem->slots.used - in_slots;
+	*buffers = transmit->umem->buffers.used - in_buffers;
 }

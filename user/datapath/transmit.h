@@ -41,6 +41,7 @@ struct transmit {
 	struct transmit_unit *units;  /* ring of ring_size, oldest at tail */
 	uint32_t unit_head, unit_tail; /* free-running */
 	uint32_t outstanding;         /* descriptors of all units */
+	uint64_t finished;            /* units, ever: what the watchdog calls progress */
 	/* the packet in work */
 	struct span buffer;           /* reserved by transmit_buffer(), taken by transmit_packet() */
 	struct gso gso;
@@ -57,6 +58,9 @@ struct transmit {
 int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t mtu,
 		  struct worker_stats *stats);
 void transmit_fini(struct transmit *transmit);
+
+/* Forgets all that was under way, because socket and memory are new; counts what is lost by it. */
+void transmit_reset(struct transmit *transmit);
 
 /* Where to read the next packet: UMEM_SUPERPACKET_ROOM bytes; NULL: none free, or paused. */
 uint8_t *transmit_buffer(struct transmit *transmit);
@@ -83,10 +87,19 @@ static inline bool transmit_paused(const struct transmit *transmit)
 /* Goes on with a waiting packet. Returns false while it still waits. */
 bool transmit_resume(struct transmit *transmit);
 
+/* Whether the kernel has taken all that was submitted. */
+bool transmit_is_taken(const struct transmit *transmit);
+
 /* Tells the kernel that there is something to send. Returns false when it must be told again. */
 bool transmit_wake(struct transmit *transmit);
 
+/* The same, whether it asks for it or not: some drivers look after their queue only then. */
+void transmit_nudge(struct transmit *transmit);
+
 /* Takes completions and frees what belongs to finished units. Returns how many there were. */
 uint32_t transmit_complete(struct transmit *transmit);
+
+/* What is out of a ring (slots, buffers) and belongs to no unit, in its units. Walks all units. */
+void transmit_missing(const struct transmit *transmit, uint32_t *slots, uint32_t *buffers);
 
 #endif

@@ -14,6 +14,11 @@
  * neither. Superpackets of the flows are held while packets keep coming, at most BURST_PACKETS_MAX
  * of them, and go up when the receive ring is empty (or, with a hold time, when that is over).
  * When the NIC takes nothing more, nothing more is read from the TAP: back pressure, no loss.
+ *
+ * Every wait has a limit (watchdog.h). A completion that does not come, or frames that do not, mean that
+ * the kernel and we no longer agree on who has what: the socket is closed, so that the kernel has
+ * nothing of ours, and made anew, with new memory. A TAP that takes nothing cannot be cured: until it
+ * does again, the worker is away, and the kernel has the traffic.
  */
 #include "datapath/worker.h"
 
@@ -25,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "datapath/fault.h"
 #include "engine/vnet.h"
 #include "frontend/tap.h"
 #include "log.h"
@@ -60,6 +66,12 @@
 
 /* A worker shows life at least this often; see STEER_HEARTBEAT_LIMIT_NS. */
 #define SLEEP_MAX_NS 20000000ull
+
+/* How often a worker that is away tries whether it can come back. */
+#define RETRY_NS 100000000ull
+
+/* How often a queue that is still busy, or an interface that is down, is tried. */
+#define REOPEN_NS 5000000
 
 /* While descriptors are out, completions may bring room without any event to wait for. */
 #define SLEEP_TRANSMITTING_NS 1000000ull
@@ -190,15 +202,27 @@ static void refresh_gauges(struct worker *worker)
 	stats->buffers_used = worker->umem.buffers.used;
 }
 
-/* Every frame is in exactly one place (umem.h). */
-static void check_conservation(const struct worker *worker)
+/*
+ * Every frame, slot and buffer is in exactly one place (umem.h). One that is not has no owner who could
+ * give it back: that is counted, and said once. A test build ends there, with the numbers in hand.
+ */
+static void check_conservation(struct worker *worker)
 {
-	uint32_t held = gro_owned_packets(&worker->gro);
+	struct worker_stats *stats = &worker->stats;
+	uint32_t held = gro_owned_packets(&worker->gro), slots, buffers;
 
-	if (worker->umem.frames.cnt + worker->receive.frames_in_kernel + held != RX_FRAMES)
-		log_abort("queue %u: %u frames free, %u in the kernel, %u held: not %u in all",
-			  worker->config.queue, worker->umem.frames.cnt, worker->receive.frames_in_kernel, held,
-			  RX_FRAMES);
+	transmit_missing(&worker->transmit, &slots, &buffers);
+	stats->frames_missing = RX_FRAMES - worker->umem.frames.cnt - worker->receive.frames_in_kernel - held;
+	stats->slots_missing = slots;
+	stats->buffers_missing = buffers;
+	if (worker->missing || !(stats->frames_missing | slots | buffers))
+		return;
+	worker->missing = true;
+	(FAULT_BUILD ? log_abort : log_error)(
+		"%s queue %u: %u of %u frames are missing (%u free, %u in the kernel, %u held), %u slots and "
+		"%u bytes of buffers; a defect of superpacketd: please report it",
+		worker->config.interface, worker->config.queue, (uint32_t)stats->frames_missing, RX_FRAMES,
+		worker->umem.frames.cnt, worker->receive.frames_in_kernel, held, slots, buffers);
 }
 
 /* Until when nothing has to be done, relative, in nanoseconds. */
@@ -215,7 +239,8 @@ static uint64_t sleep_limit(const struct worker *worker, uint64_t now_ns)
 static void sleep_until_event(struct worker *worker)
 {
 	struct pollfd fds[] = {
-		{ .fd = worker->xsk.fd, .events = POLLIN },
+		/* In copy mode this transmits, too. */
+		{ .fd = fault_strikes(FAULT_WAKE) ? -1 : worker->xsk.fd, .events = POLLIN },
 		{ .fd = worker->wake_fd, .events = POLLIN },
 		/* Not while nothing could be read from it: that would be no sleep. */
 		{ .fd = worker->config.tap_fd, .events = POLLIN },
@@ -239,12 +264,160 @@ static bool stopping(const struct worker *worker)
 	return __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
 }
 
+/* ---- what does not come ---- */
+
+/* Whether the kernel loses frames because it has none of ours to put them in, and we have none to give. */
+static bool is_starved(struct worker *worker)
+{
+	const struct xsk_ring_prod *fill = &worker->xsk.fill;
+	struct xdp_statistics kernel;
+	bool empty = __atomic_load_n(fill->consumer, __ATOMIC_ACQUIRE) == *fill->producer;
+
+	if (!empty || worker->umem.frames.cnt || xsk_statistics(&worker->xsk, &kernel)) {
+		worker->starving = false;
+		return false;
+	}
+	if (!worker->starving)
+		worker->starved_frames = kernel.rx_fill_ring_empty_descs;
+	worker->starving = true;
+	return kernel.rx_fill_ring_empty_descs > worker->starved_frames;
+}
+
+static uint32_t look_out(struct worker *worker, uint64_t now_ns)
+{
+	const struct worker_stats *stats = &worker->stats;
+	const struct watchdog_sight sights[WATCHDOG_CNT] = {
+		[WATCHDOG_COMPLETION] = { worker->transmit.outstanding > 0, worker->transmit.finished },
+		[WATCHDOG_FILL] = { is_starved(worker), stats->rx_packets },
+		[WATCHDOG_TAP] = { worker->tap_unready != stats->rx_tap_unready,
+				   stats->rx_delivered_packets },
+	};
+
+	if (stats->rx_delivered_packets != worker->tap_taken || worker->away) {
+		worker->tap_taken = stats->rx_delivered_packets;
+		worker->tap_unready = stats->rx_tap_unready;
+	}
+	return watchdog_look(&worker->watchdog, sights, now_ns);
+}
+
+static void set_away(struct worker *worker, bool away)
+{
+	__atomic_store_n(&worker->away, away, __ATOMIC_RELAXED);
+}
+
+/* Tries whether the TAP takes packets (again). */
+static void probe_tap(struct worker *worker, uint64_t now_ns)
+{
+	worker->probed_ns = now_ns;
+	if (deliver_probe(&worker->deliver)) {
+		set_away(worker, false);
+		return;
+	}
+	if (worker->away)
+		return;
+	set_away(worker, true);
+	worker->stats.stalls_tap++;
+	log_warning("%s queue %u: the TAP takes no packets; the kernel carries all traffic until it does "
+		    "(is the TAP up? 'ip link')", worker->config.interface, worker->config.queue);
+}
+
+/* What the receive ring and the engine hold goes up, while what comes now goes to the kernel. */
+static void empty_hands(struct worker *worker)
+{
+	steer_remove_socket(worker->config.steer, worker->config.queue);
+	for (uint32_t i = 0; i < RING_SIZE / RECEIVE_BATCH; i++)
+		if (!carry_in(worker, clock_ns()))
+			break;
+	gro_flush(&worker->gro, GRO_RECONFIGURE);
+	deliver_all(worker);
+}
+
+static int reopen(struct worker *worker);
+
+static void close_socket(struct worker *worker)
+{
+	xsk_close(&worker->xsk);
+	umem_close(&worker->umem);
+	transmit_reset(&worker->transmit);
+	worker->closed = true;
+}
+
+/* Until there is a socket again, or the worker has to stop. Meanwhile the kernel carries the traffic. */
+static void reopen_until(struct worker *worker)
+{
+	struct pollfd wake = { .fd = worker->wake_fd, .events = POLLIN };
+	bool said = false;
+	int err;
+
+	set_away(worker, true);
+	while ((err = reopen(worker)) && !stopping(worker)) {
+		if (err != -EBUSY && !said) {
+			said = true;
+			log_warning("%s queue %u: no new socket yet (%s); the kernel carries the traffic",
+				    worker->config.interface, worker->config.queue, strerror(-err));
+		}
+		tick(worker);
+		ppoll(&wake, 1, &(struct timespec){ .tv_nsec = REOPEN_NS }, NULL);
+	}
+	set_away(worker, false);
+}
+
+/* why: of what the kernel owes us. */
+static void rebuild(struct worker *worker, enum watchdog_wait wait)
+{
+	uint64_t begin_ns = clock_ns();
+	uint32_t descriptors = worker->transmit.outstanding, frames = worker->receive.frames_in_kernel;
+	bool taken = transmit_is_taken(&worker->transmit);
+	bool news = watchdog_is_news(&worker->watchdog, wait);
+
+	if (wait == WATCHDOG_FILL)
+		worker->stats.stalls_fill++;
+	else
+		worker->stats.stalls_completion++;
+	empty_hands(worker);
+	close_socket(worker);
+	reopen_until(worker);
+	if (worker->closed)
+		return;
+	worker->stats.rebuilds++;
+	if (!news)
+		return;
+	if (wait == WATCHDOG_FILL)
+		log_warning("%s queue %u: the kernel gave none of %u receive frames back; its socket was made "
+			    "anew in %u ms", worker->config.interface, worker->config.queue, frames,
+			    (uint32_t)((clock_ns() - begin_ns) / 1000000));
+	else
+		log_warning("%s queue %u: %u descriptors were not %s for too long; its socket was made anew in "
+			    "%u ms", worker->config.interface, worker->config.queue, descriptors,
+			    taken ? "completed" : "taken", (uint32_t)((clock_ns() - begin_ns) / 1000000));
+}
+
+/* Now and then: whether all is where it belongs, and nothing is waited for in vain. */
+static void keep_house(struct worker *worker, uint64_t now_ns)
+{
+	uint32_t over = look_out(worker, now_ns);
+
+	check_conservation(worker);
+	if (watchdog_nudges(&worker->watchdog, WATCHDOG_COMPLETION))
+		transmit_nudge(&worker->transmit);
+	if (over & 1u << WATCHDOG_TAP || (worker->away && now_ns - worker->probed_ns >= RETRY_NS))
+		probe_tap(worker, now_ns);
+	if (over & 1u << WATCHDOG_COMPLETION)
+		rebuild(worker, WATCHDOG_COMPLETION);
+	else if (over & 1u << WATCHDOG_FILL)
+		rebuild(worker, WATCHDOG_FILL);
+}
+
+/* ---- the thread ---- */
+
 /* Carries what is still on its way, until nothing is, or the time is up. */
 static void drain(struct worker *worker)
 {
 	uint64_t end_ns = clock_ns() + (uint64_t)worker->drain_ms * 1000000;
 	uint64_t now_ns;
 
+	if (worker->closed)
+		return;
 	while ((now_ns = clock_ns()) < end_ns) {
 		bool moved = carry_in(worker, now_ns);
 
@@ -265,14 +438,15 @@ static void *run(void *arg)
 	struct worker *worker = arg;
 
 	while (!stopping(worker)) {
-		bool in = carry_in(worker, clock_ns());
+		uint64_t now_ns = clock_ns();
+		bool in = carry_in(worker, now_ns);
 		bool out = carry_out(worker);
 
 		tick(worker);
-		if (!in && !out) {
-			check_conservation(worker);
+		if (watchdog_due(&worker->watchdog, now_ns))
+			keep_house(worker, now_ns);
+		else if (!in && !out)
 			sleep_until_event(worker);
-		}
 	}
 	drain(worker);
 	return NULL;
@@ -340,6 +514,31 @@ static int open_socket(struct worker *worker)
 	return 0;
 }
 
+/* New memory with a new socket: pages that the old one has under way stay as they are until the last
+ * who reads them is done. */
+static int reopen(struct worker *worker)
+{
+	struct xsk_config *config = &worker->config.xsk;
+	int err = fault_strikes(FAULT_BIND) ? -ENETDOWN : open_memory(worker);
+
+	if (err)
+		return err;
+	config->bind_timeout_ms = 0; /* whoever waits has to show life */
+	err = open_socket(worker);
+	if (err) {
+		umem_close(&worker->umem);
+		return err;
+	}
+	err = steer_add_socket(worker->config.steer, worker->config.queue, worker->xsk.fd);
+	if (err) {
+		xsk_close(&worker->xsk);
+		umem_close(&worker->umem);
+		return err;
+	}
+	worker->closed = false;
+	return 0;
+}
+
 int worker_open(struct worker *worker, const struct worker_config *config)
 {
 	int err;
@@ -368,6 +567,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 		goto fail_socket;
 	worker->transmit.shared_id = config->shared_id;
 	deliver_init(&worker->deliver, config->tap_fd, &worker->umem.frames, &worker->stats);
+	worker->frame_max = xsk_frame_max(&worker->xsk);
 	worker->stats.frames_total = RX_FRAMES;
 	worker->stats.slots_total = worker->umem.slots.size;
 	worker->stats.buffers_total = worker->umem.buffers.size;
@@ -416,8 +616,10 @@ void worker_stop(struct worker *worker, uint32_t drain_ms)
 void worker_close(struct worker *worker)
 {
 	transmit_fini(&worker->transmit);
-	xsk_close(&worker->xsk);
+	if (!worker->closed) {
+		xsk_close(&worker->xsk);
+		umem_close(&worker->umem);
+	}
 	close(worker->wake_fd);
 	free(worker->gro_memory);
-	umem_close(&worker->umem);
 }

@@ -17,7 +17,9 @@
 #include "datapath/deliver.h"
 #include "datapath/receive.h"
 #include "datapath/transmit.h"
+#include "datapath/watchdog.h"
 #include "engine/gro.h"
+#include "nic/steer.h"
 #include "nic/umem.h"
 #include "nic/xsk.h"
 
@@ -25,6 +27,7 @@ struct worker_config {
 	const char *interface;
 	uint32_t queue;
 	int tap_fd;
+	struct steer *steer;         /* has the worker's socket, and is given the next one */
 	uint32_t mtu;
 	bool shared_id;              /* see transmit.h */
 	struct gro_config gro;       /* the worker adds packets, headroom and secret */
@@ -42,6 +45,15 @@ struct worker {
 	struct transmit transmit;
 	uint32_t held_packets;       /* in the engine's hands */
 	uint32_t burst_packets;      /* received since the engine was last told of a burst's end */
+	uint32_t frame_max;          /* the longest that the first socket takes */
+	struct watchdog watchdog;
+	bool starving;               /* the kernel has no frame, and there is none to give */
+	uint64_t starved_frames;     /* that it had lost for want of one when that began */
+	bool missing;                /* frames, slots or buffers: said once */
+	uint64_t tap_taken, tap_unready; /* packets it had taken, and writes it had not, at that time */
+	uint64_t probed_ns;          /* when a TAP that takes nothing was tried last */
+	bool away;                   /* cannot carry: the main thread leaves the traffic to the kernel */
+	bool closed;                 /* there is no socket: a new one could not be bound yet */
 	struct worker_stats stats;   /* private; others stats_read() what was published */
 	struct stats_page published;
 	uint64_t tick;               /* advances every time round; the main thread watches it */

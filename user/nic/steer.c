@@ -109,6 +109,11 @@ int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd)
 	return err;
 }
 
+void steer_remove_socket(struct steer *steer, uint32_t queue)
+{
+	(void)bpf_map_delete_elem(steer->xdp.xsks_fd, &queue); /* ENOENT: it is not there, as wanted */
+}
+
 int steer_start(struct steer *steer)
 {
 	struct timespec now;

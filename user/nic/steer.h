@@ -44,8 +44,12 @@ struct steer;
  */
 int steer_open(struct steer **steer, const struct steer_config *config);
 
-/* Registers the AF_XDP socket of a queue. Returns 0 or -errno. */
+/* Registers the AF_XDP socket of a queue, also in place of another one. Returns 0 or -errno. */
 int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd);
+
+/* Takes it away: the queue's frames are the kernel's until there is another. Both may be called by the
+ * queue's worker, once the socket was registered for the first time. */
+void steer_remove_socket(struct steer *steer, uint32_t queue);
 
 /*
  * Inline: attaches the tc programs. Then lets traffic in: a first heartbeat and state.serve. The

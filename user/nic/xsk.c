@@ -236,6 +236,12 @@ int xsk_wake_tx(struct xsk *xsk)
 	return sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ? -errno : 0;
 }
 
+void xsk_nudge(struct xsk *xsk)
+{
+	(void)sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
+	(void)recvfrom(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+}
+
 void xsk_refill(struct xsk *xsk)
 {
 	struct frame_stack *frames = &xsk->umem->frames;

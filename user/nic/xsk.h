@@ -74,6 +74,9 @@ void xsk_close(struct xsk *xsk);
  * could not take all now (-EAGAIN, -EBUSY, -ENOBUFS: try again later) or failed. */
 int xsk_wake_tx(struct xsk *xsk);
 
+/* Wakes it for both directions, whether it asks for it or not. */
+void xsk_nudge(struct xsk *xsk);
+
 /* The longest frame that can be received: what AF_XDP puts into one chunk, or into a chain of them. */
 #define XSK_FRAME_MAX (UMEM_CHUNK_LEN - UMEM_RX_HEADROOM)
 

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Every wait has a limit: what a kernel or a TAP may do to the daemon is done by a build of it that can
+break on command (user/datapath/fault.h), in the middle of a transfer whose every byte is checked."""
+
+import os
+import signal
+import socket
+import time
+
+from daemon import Daemon, add_up
+from harness import test
+from lab import BUILD, expect, wait_until
+from test_bulk import servers, transfer
+from wire import Transfer, Wire
+
+FAULTY = os.path.join(BUILD, "faults", "superpacketd")
+ALWAYS = 1 << 30
+RECOVERED = 2.0   # seconds from the fault until traffic flows again
+# A transfer's progress is seen in steps of 4 MiB, by a test that has to share the machine.
+SLACK = 0.5
+
+
+def faulty(lab, wire, *options):
+    return Daemon(lab, wire.host, wire.nic, *options, program=FAULTY)
+
+
+def fault(daemon, name, count):
+    """The next `count` occasions go wrong."""
+    status = daemon.status()
+    path = f"/run/superpacket/{status['interface']}@{status['netns']}.sock"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(5)
+        sock.connect(path)
+        sock.sendall(f"fault {name} {count}\n".encode())
+        answer = sock.recv(1000)
+    expect(answer == b"{}", f"fault {name} {count}: {answer!r}")
+
+
+def lines(daemon, text):
+    return [line for line in daemon.process.stderr().splitlines() if text in line]
+
+
+def expect_one_line(daemon, text):
+    found = lines(daemon, text)
+    expect(len(found) == 1, f"said {len(found)} times: {text!r}; {daemon.process.tail()}")
+
+
+def wait_counter(daemon, name, least, seconds):
+    wait_until(lambda: daemon.total()[name] >= least, seconds,
+               lambda: f"{name} is {least} or more; it is {daemon.total()[name]}; "
+                       f"{daemon.process.tail()}")
+
+
+def break_and_recover(wire, daemon, stream, name, count):
+    """Breaks it in the middle of the stream; the daemon itself carries it on within the limit."""
+    stream.wait_received(stream.length // 16)
+    before = daemon.total()
+    began = time.monotonic()
+    fault(daemon, name, count)
+    wait_counter(daemon, "rebuilds", before["rebuilds"] + 1, RECOVERED)
+    seen, packets = stream.received(), daemon.total()["rx_packets"]
+    left = max(0.1, RECOVERED + SLACK - (time.monotonic() - began))
+    wait_until(lambda: stream.received() > seen, left, "the stream goes on")
+    wait_until(lambda: daemon.total()["rx_packets"] > packets, left, "the daemon carries it on")
+    expect(stream.process.running(), "the stream was over too early")
+    stream.finish()
+
+
+def still_right(lab, wire, daemon, data):
+    """Everything adds up, nothing is missing, and it works as before."""
+    for direction in ("in", "out"):
+        before = daemon.total()
+        transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
+        after = daemon.total()
+        name = "rx_superpackets" if direction == "in" else "tx_superpackets"
+        expect(after[name] > before[name], f"{name} does not grow any more")
+        expect(after["rebuilds"] == before["rebuilds"], "the socket was made anew for nothing")
+    total = wait_until(lambda: (lambda t: not add_up(t) and t)(daemon.total()), 2,
+                       lambda: f"the counters add up: {add_up(daemon.total())}")
+    missing = {n: total[n] for n in ("frames_missing", "slots_missing", "buffers_missing") if total[n]}
+    expect(not missing, f"missing: {missing}")
+    expect(daemon.status()["state"] == "ok", f"state: {daemon.status()['state']}")
+    daemon.stop()
+
+
+@test("completions that never come: the socket is made anew within 2 s", seconds=120)
+def completions(lab, data):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire)
+    servers(lab, wire, data)
+    break_and_recover(wire, daemon, transfer(lab, wire, data, "out", 4), "completion", 1)
+    total = daemon.total()
+    expect(total["stalls_completion"] == 1, f"stalls: {total['stalls_completion']}")
+    expect(total["tx_lost_descriptors"] >= 1, "no descriptor was lost")
+    expect_one_line(daemon, "not completed for too long")
+    still_right(lab, wire, daemon, data)
+
+
+@test("a transmit ring that the kernel does not take from: the same", seconds=120)
+def not_taken(lab, data):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire)
+    servers(lab, wire, data)
+    stream = transfer(lab, wire, data, "out", 6)
+    stream.wait_received(stream.length // 16)
+    fault(daemon, "wake", ALWAYS)
+    wait_counter(daemon, "rebuilds", 1, RECOVERED)
+    expect_one_line(daemon, "not taken for too long")
+    # once more, since it is not cured; later than the first time, and nothing more is said
+    wait_counter(daemon, "rebuilds", 2, 5)
+    fault(daemon, "wake", 0)
+    stream.finish()
+    expect_one_line(daemon, "not taken for too long")
+    expect(daemon.total()["stalls_completion"] == daemon.total()["rebuilds"], "other stalls")
+    still_right(lab, wire, daemon, data)
+
+
+@test("port mode: the NIC goes down under a stream; it goes on when the NIC is up", seconds=120)
+def nic_down(lab, data):
+    wire = Wire(lab, host_addresses=False)
+    tap = lab.unique("tap")
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
+    wire.address_host(wire.host, tap)
+    servers(lab, wire, data)
+    stream = transfer(lab, wire, data, "out", 4)
+    stream.wait_received(stream.length // 16)
+    wire.host.ip("link", "set", wire.nic, "down")
+    wait_until(lambda: lines(daemon, "not taken for too long"), RECOVERED, "the daemon notices")
+    wire.host.ip("link", "set", wire.nic, "up")
+    stream.finish()
+    expect_one_line(daemon, "not taken for too long")
+    still_right(lab, wire, daemon, data)
+
+
+@test("receive frames that never come back: the socket is made anew within 2 s", seconds=120)
+def fill(lab, data):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire)
+    servers(lab, wire, data)
+    frames = daemon.total()["frames_total"]
+    break_and_recover(wire, daemon, transfer(lab, wire, data, "in", 4), "fill", frames)
+    expect(daemon.total()["stalls_fill"] == 1, f"stalls: {daemon.total()['stalls_fill']}")
+    expect_one_line(daemon, "gave none of")
+    still_right(lab, wire, daemon, data)
+
+
+@test("inline: a TAP that takes nothing: the kernel has the traffic within 2 s, then we have it again",
+      seconds=120)
+def tap_full(lab, data):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire)
+    servers(lab, wire, data)
+    stream = transfer(lab, wire, data, "in", 4)
+    stream.wait_received(stream.length // 16)
+    fault(daemon, "tap-write", ALWAYS)
+    wait_until(lambda: daemon.status()["state"] == "degraded", RECOVERED, "the daemon is away")
+    seen = stream.received()
+    wait_until(lambda: stream.received() > seen, RECOVERED, "the kernel carries the stream on")
+    expect(daemon.total()["stalls_tap"] == 1, "not counted")
+    fault(daemon, "tap-write", 0)
+    wait_until(lambda: daemon.status()["state"] == "ok", RECOVERED, "the daemon is back")
+    stream.finish()
+    expect_one_line(daemon, "the TAP takes no packets")
+    still_right(lab, wire, daemon, data)
+
+
+@test("inline: somebody sets the TAP down: the kernel has the traffic until it is up", seconds=120)
+def tap_down(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    servers(lab, wire, data)
+    stream = transfer(lab, wire, data, "in", 4)
+    stream.wait_received(stream.length // 16)
+    wire.host.ip("link", "set", daemon.tap(), "down")
+    wait_until(lambda: daemon.status()["state"] == "degraded", RECOVERED, "the daemon is away")
+    stream.finish()
+    for direction in ("in", "out"):
+        transfer(lab, wire, data, direction, 4, length=16 << 20).finish()
+    wire.host.ip("link", "set", daemon.tap(), "up")
+    wait_until(lambda: daemon.status()["state"] == "ok", RECOVERED, "the daemon is back")
+    still_right(lab, wire, daemon, data)
+
+
+@test("a socket that cannot be bound again: the kernel has the traffic until it can", seconds=120)
+def not_bound(lab, data):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire)
+    servers(lab, wire, data)
+    stream = transfer(lab, wire, data, "out", 4)
+    stream.wait_received(stream.length // 16)
+    fault(daemon, "bind", ALWAYS)
+    fault(daemon, "completion", 1)
+    wait_until(lambda: daemon.status()["state"] == "degraded", RECOVERED, "the daemon is away")
+    seen = stream.received()
+    wait_until(lambda: stream.received() > seen, RECOVERED, "the kernel carries the stream on")
+    stream.finish()
+    expect_one_line(daemon, "no new socket yet")
+    fault(daemon, "bind", 0)
+    wait_until(lambda: daemon.status()["state"] == "ok", RECOVERED, "the daemon is back")
+    still_right(lab, wire, daemon, data)
+
+
+@test("the end comes while there is no socket: it is orderly all the same", seconds=60)
+def end_without_socket(lab, data):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire)
+    servers(lab, wire, data)
+    fault(daemon, "bind", ALWAYS)
+    fault(daemon, "completion", 1)
+    stream = transfer(lab, wire, data, "out", 4, length=64 << 20)
+    wait_until(lambda: daemon.status()["state"] == "degraded", RECOVERED + 1, "the daemon is away")
+    daemon.stop()
+    stream.finish()
+
+
+@test("a frame that is in no place where it may be: a test build ends, with the numbers", seconds=60)
+def conservation(lab):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire)
+    fault(daemon, "frame", 1)
+    daemon.process.wait(5, -signal.SIGABRT)
+    expect_one_line(daemon, "1 of 8192 frames are missing")
+
+
+@test("an ordinary daemon knows no faults", seconds=60)
+def no_faults(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    try:
+        fault(daemon, "frame", 1)
+    except Exception as refused:  # lab.Failed, with the answer
+        expect("unknown request" in str(refused), str(refused))
+    else:
+        expect(False, "it took the request")
+    daemon.stop()
