@@ -10,6 +10,7 @@ import time
 from daemon import Daemon, add_up
 from harness import test
 from lab import BUILD, expect, wait_until
+from sequence import Sequence
 from test_bulk import servers, transfer
 from wire import Transfer, Wire
 
@@ -18,6 +19,9 @@ ALWAYS = 1 << 30
 RECOVERED = 2.0   # seconds from the fault until traffic flows again
 # A transfer's progress is seen in steps of 4 MiB, by a test that has to share the machine.
 SLACK = 0.5
+HEARTBEAT = 0.1   # include/steer_abi.h STEER_HEARTBEAT_LIMIT_NS
+MARGIN = 0.1      # for a machine that others use, too
+HANDED_ON = 0.01  # what the kernel had from the daemon before it was stopped
 
 
 def faulty(lab, wire, *options):
@@ -232,4 +236,43 @@ def no_faults(lab):
         expect("unknown request" in str(refused), str(refused))
     else:
         expect(False, "it took the request")
+    daemon.stop()
+
+
+@test("inline: a stopped daemon loses a flow within 100 ms and gets it back; nothing is overtaken",
+      seconds=120)
+def stopped(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp")
+    flows = {"in": Sequence(wire.peer, wire.host, wire.HOST4),
+             "out": Sequence(wire.host, wire.peer, wire.PEER6)}
+    moments = []
+
+    def served():
+        before = daemon.total()
+        time.sleep(0.05)  # of a flow of one datagram each millisecond
+        after = daemon.total()
+        return all(after[name] - before[name] > 10 for name in ("rx_packets", "tap_packets"))
+
+    for _ in range(5):
+        wait_until(served, RECOVERED, "the daemon carries both flows")
+        moments.append(time.monotonic())
+        daemon.process.signal(signal.SIGSTOP)
+        for flow in flows.values():
+            wait_until(lambda f=flow: f.silence_after(moments[-1] + HEARTBEAT) < 10, RECOVERED,
+                       "the kernel carries the flow")
+        daemon.process.signal(signal.SIGCONT)
+    wait_until(served, RECOVERED, "the daemon carries both flows")
+    for direction, flow in flows.items():
+        flow.finish()
+        wrong = flow.overtaken()
+        expect(not wrong, f"{direction}: overtaken or twice: {len(wrong)}, {wrong[:3]}")
+        # what came while the heartbeat was still believed, each time
+        expect(flow.lost() <= len(moments) * (HEARTBEAT + MARGIN) / 0.001,
+               f"{direction}: {flow.lost()} of {flow.sent} lost")
+        for moment in moments:
+            silence = flow.silence_after(moment + HANDED_ON)
+            expect(silence <= HEARTBEAT + MARGIN, f"{direction}: silent for {silence:.3f} s")
+    stale = daemon.total()["drops"]
+    expect(stale["rx_stale"] > 0 and stale["tx_stale"] > 0, f"nothing was stale: {stale}")
     daemon.stop()

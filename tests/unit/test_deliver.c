@@ -238,3 +238,19 @@ Test(deliver, a_refused_packet_is_no_fault_of_the_tap)
 	cr_expect_eq(bed->stats.rx_tap_unready, 0);
 	expect_frames_back(bed, PACKETS);
 }
+
+/* What newer packets have overtaken is dropped, counted, and its frames come back. */
+Test(deliver, stale_packets_do_not_go_up)
+{
+	struct bed *bed = deliver_one_superpacket();
+
+	bed->deliver.stale = true;
+	bed->frames.cnt = 0;
+	offer_in_pieces(bed, 0, 1);
+	gro_flush(&bed->gro, GRO_RECONFIGURE);
+	cr_expect_eq(deliver_ready(&bed->deliver, &bed->gro), 1);
+	cr_expect_eq(front.written, 1, "the one before");
+	cr_expect_eq(bed->stats.rx_drop_stale, 1);
+	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
+	expect_frames_back(bed, 1);
+}

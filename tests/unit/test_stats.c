@@ -17,8 +17,8 @@ static const char *const flat_names[] = {
 	"stalls_completion", "stalls_fill", "stalls_tap", "rebuilds", "tx_lost_descriptors", "frames_missing",
 	"slots_missing", "buffers_missing",
 };
-static const char *const drop_names[] = { "rx_multibuffer", "rx_tap", "tx_vnet", "tx_malformed",
-					  "tx_too_long", "tx_rebuilt" };
+static const char *const drop_names[] = { "rx_multibuffer", "rx_stale", "rx_tap", "tx_vnet", "tx_malformed",
+					  "tx_too_long", "tx_stale", "tx_rebuilt" };
 static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_ring_empty",
 					    "tx_invalid" };
 static const char *const steer_names[] = STEER_COUNTER_NAMES;

@@ -50,6 +50,17 @@ static void forgive_absence(struct daemon *d, uint64_t now)
 		d->pulses[q].moved_ns += away_ns;
 }
 
+/* Once the kernel has carried the traffic, it goes on until no worker has anything older left. */
+static bool all_caught_up(const struct daemon *d, uint64_t now)
+{
+	if (!steer_lapsed(d->steer, now))
+		return true;
+	for (uint32_t q = 0; q < d->queue_cnt; q++)
+		if (!__atomic_load_n(&d->workers[q].caught_up, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
 void beat_show(struct daemon *d)
 {
 	uint64_t now = daemon_now_ns();
@@ -62,7 +73,7 @@ void beat_show(struct daemon *d)
 	}
 	if (!alive)
 		return;
-	if (carrying)
+	if (carrying && all_caught_up(d, now))
 		steer_heartbeat(d->steer, now);
 	service_feed_watchdog(&d->service, now);
 }

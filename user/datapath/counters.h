@@ -23,6 +23,7 @@ struct worker_stats {
 	uint64_t rx_cut_again;                      /* superpackets the TAP refused, delivered as packets (V9) */
 	uint64_t rx_checksum_errors;                /* packets with a wrong IP or L4 checksum (passed on as is) */
 	uint64_t rx_drop_multibuffer;               /* packet in more descriptors than one may have */
+	uint64_t rx_drop_stale;                     /* the kernel has gone on with its flow meanwhile */
 	uint64_t rx_drop_tap;                       /* the TAP took the packet neither way */
 	uint64_t rx_tap_unready;                    /* writes that it had no room for, or that found it down */
 	uint64_t flushes[GRO_REASON_CNT];           /* superpackets by flush reason */
@@ -39,6 +40,7 @@ struct worker_stats {
 	uint64_t tx_drop_vnet;                      /* V1, V3, V5: bad virtio header */
 	uint64_t tx_drop_malformed;                 /* headers contradict the request */
 	uint64_t tx_drop_too_long;                  /* S8 */
+	uint64_t tx_drop_stale;                     /* the kernel has gone on with its flow meanwhile */
 	uint64_t tx_drop_rebuilt;                   /* was being cut when the socket was made anew */
 	/* loop */
 	uint64_t polls;                             /* times the worker slept */

@@ -73,9 +73,15 @@ static void count_superpacket(struct deliver *deliver, const struct gro_super *s
 
 static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_super *super)
 {
-	uint32_t cnt = gro_iovecs(gro, super, &deliver->iov[1]);
-	int err = write_one(deliver, &super->request, deliver->iov, cnt);
+	uint32_t cnt;
+	int err;
 
+	if (deliver->stale) {
+		deliver->stats->rx_drop_stale += super->packet_cnt;
+		return;
+	}
+	cnt = gro_iovecs(gro, super, &deliver->iov[1]);
+	err = write_one(deliver, &super->request, deliver->iov, cnt);
 	if (!err) {
 		count_delivered(deliver, super->packet_cnt, super->len);
 		if (super->packet_cnt > 1)

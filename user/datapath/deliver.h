@@ -20,6 +20,7 @@ struct deliver {
 	int tap_fd;
 	struct frame_stack *frames;
 	struct worker_stats *stats;
+	bool stale;              /* what comes now is dropped: newer packets have gone up already */
 	struct vnet_header header;
 	struct iovec iov[1 + GRO_MAX_PACKETS]; /* the first is the virtio header */
 	bool more[GRO_MAX_PACKETS];            /* the packet of this fragment goes on in the next one */

@@ -146,7 +146,9 @@ static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 	}
 	worker->stats.tap_packets++;
 	worker->stats.tap_bytes += (uint64_t)len;
-	if (vnet_read(&header, (uint32_t)len, &request)) {
+	if (worker->overtaken) {
+		worker->stats.tx_drop_stale++;
+	} else if (vnet_read(&header, (uint32_t)len, &request)) {
 		vnet_correct_tunnel(&request, buffer, (uint32_t)len);
 		transmit_packet(&worker->transmit, &request, (uint32_t)len);
 	} else {
@@ -262,6 +264,24 @@ static void tick(struct worker *worker)
 static bool stopping(const struct worker *worker)
 {
 	return __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
+}
+
+/* ---- what comes too late ---- */
+
+/*
+ * Stopped or starved for so long that the heartbeat has run out, or away: the kernel has gone on with the
+ * flows, and what we still hold would come behind what it has carried since. That is dropped, like
+ * a packet on a wire that was cut, both ways. The heartbeat does not come back before (beat.c), so nothing
+ * newer is dropped with it.
+ */
+static void look_behind(struct worker *worker, uint64_t now_ns)
+{
+	worker->overtaken = steer_lapsed(worker->config.steer, now_ns);
+	worker->deliver.stale = worker->overtaken;
+	if (worker->overtaken)
+		gro_flush(&worker->gro, GRO_RECONFIGURE);
+	else
+		__atomic_store_n(&worker->caught_up, false, __ATOMIC_RELEASE);
 }
 
 /* ---- what does not come ---- */
@@ -416,6 +436,7 @@ static void drain(struct worker *worker)
 	uint64_t end_ns = clock_ns() + (uint64_t)worker->drain_ms * 1000000;
 	uint64_t now_ns;
 
+	worker->overtaken = worker->deliver.stale = false;
 	if (worker->closed)
 		return;
 	while ((now_ns = clock_ns()) < end_ns) {
@@ -439,9 +460,13 @@ static void *run(void *arg)
 
 	while (!stopping(worker)) {
 		uint64_t now_ns = clock_ns();
-		bool in = carry_in(worker, now_ns);
-		bool out = carry_out(worker);
+		bool in, out;
 
+		look_behind(worker, now_ns);
+		in = carry_in(worker, now_ns);
+		out = carry_out(worker);
+		if (worker->overtaken && !in && !out && !worker->held_packets)
+			__atomic_store_n(&worker->caught_up, true, __ATOMIC_RELEASE);
 		tick(worker);
 		if (watchdog_due(&worker->watchdog, now_ns))
 			keep_house(worker, now_ns);

@@ -49,6 +49,8 @@ struct worker {
 	struct watchdog watchdog;
 	bool starving;               /* the kernel has no frame, and there is none to give */
 	uint64_t starved_frames;     /* that it had lost for want of one when that began */
+	bool overtaken;              /* the kernel has the traffic; the main thread gives it back only then: */
+	bool caught_up;              /* nothing is left that is older than what the kernel has carried */
 	bool missing;                /* frames, slots or buffers: said once */
 	uint64_t tap_taken, tap_unready; /* packets it had taken, and writes it had not, at that time */
 	uint64_t probed_ns;          /* when a TAP that takes nothing was tried last */

@@ -136,6 +136,16 @@ void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 	__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
 }
 
+bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
+{
+	const uint64_t *shown = (const uint64_t *)&steer->state->heartbeat_ns;
+	const uint64_t shown_ns = __atomic_load_n(shown, __ATOMIC_RELAXED);
+
+	/* 0: not started yet, or stopped in good order. Another thread may have shown it after now. */
+	return steer->config.inline_tap && shown_ns && shown_ns < now_ns &&
+	       now_ns - shown_ns > STEER_HEARTBEAT_LIMIT_NS;
+}
+
 void steer_set_frame_max(struct steer *steer, uint32_t frame_max)
 {
 	__atomic_store_n(&steer->state->frame_max, frame_max, __ATOMIC_RELAXED);

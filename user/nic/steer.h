@@ -63,6 +63,10 @@ int steer_start(struct steer *steer);
 /* Shows life: call at least every STEER_HEARTBEAT_LIMIT_NS / 4. now_ns is CLOCK_MONOTONIC. */
 void steer_heartbeat(struct steer *steer, uint64_t now_ns);
 
+/* Whether the programs have left the traffic to the kernel for want of a heartbeat. Not in port mode,
+ * where the kernel has nobody to give it to. Any thread may ask. */
+bool steer_lapsed(const struct steer *steer, uint64_t now_ns);
+
 /* Longer frames are the kernel's, unless all are served: no wire has sent them so. At once. */
 void steer_set_frame_max(struct steer *steer, uint32_t frame_max);
 
