@@ -147,6 +147,7 @@ def held_at_the_end(lab):
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--hold", "1000000")
     count, seen = 300, set()
+    frames = [bytes(stream(number, lengths=(100,))[0]) for number in range(count)]
 
     def see(packet):
         number = case_number(packet.frame)
@@ -155,8 +156,8 @@ def held_at_the_end(lab):
 
     with Capture(wire.host, wire.nic, see):
         sock = open_socket(wire.peer, wire.wire, receive=False)
-        for number in range(count):
-            send(sock, bytes(stream(number, lengths=(100,))[0]))
+        for frame in frames:
+            send(sock, frame)
         sock.close()
         wait_until(lambda: daemon.total()["rx_held_packets"] >= count, 5,
                    lambda: f"all are held; {daemon.total()}")
