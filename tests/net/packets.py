@@ -123,8 +123,9 @@ def merged(frames):
     return bytes(frame)
 
 
-def cut(frame, size):
-    """The segments that a superpacket must become (S2-S5), with right checksums."""
+def cut(frame, size, shared_id=False):
+    """The segments that a superpacket must become (S2-S5), with right checksums. shared_id: with one IPv4 ID
+    where DF is set (RFC 6864)."""
     whole = Tcp(frame)
     segments = []
     pieces = [whole.payload[at:at + size] for at in range(0, len(whole.payload), size)]
@@ -132,7 +133,8 @@ def cut(frame, size):
         segment = bytearray(frame[:whole.payload_offset] + piece)
         if whole.version == 4:
             ip_id = int.from_bytes(frame[whole.l3 + 4:whole.l3 + 6], "big")
-            struct.pack_into("!H", segment, whole.l3 + 4, (ip_id + number) % 2**16)
+            shares = shared_id and frame[whole.l3 + 6] & 0x40
+            struct.pack_into("!H", segment, whole.l3 + 4, ip_id if shares else (ip_id + number) % 2**16)
         with_ip_length(segment, whole, len(segment))
         struct.pack_into("!I", segment, whole.l4 + 4, (whole.seq + number * size) % 2**32)
         if number > 0:

@@ -42,8 +42,9 @@ def unfinished(frame):
 
 
 class Table:
-    def __init__(self):
+    def __init__(self, shared_id):
         self.cases = []
+        self.shared_id = shared_id
 
     def superpacket(self, name, length, size, change=lambda p: p, versions=(4, 6), **kwargs):
         """A superpacket of `length` bytes of payload, to be cut into segments of `size`."""
@@ -54,7 +55,7 @@ class Table:
             header = {"flags": NEEDS_CSUM, "gso_type": GSO_TCPV4 if version == 4 else GSO_TCPV6,
                       "hdr_len": tcp.payload_offset, "gso_size": size, "csum_start": tcp.l4,
                       "csum_offset": 16}
-            expected = cut(frame, size)
+            expected = cut(frame, size, self.shared_id)
             if any(len(segment) - tcp.l3 > MTU for segment in expected):
                 expected = []  # S8
             self.cases.append(Case(f"{name}, IPv{version}", frame, header, expected))
@@ -147,9 +148,9 @@ def check(case, frames):
                          f"{describe(wanted)}; seen {describe(seen)}; {difference(wanted, seen)}")
 
 
-def run(lab, *options):
+def run(lab, *options, shared_id=False):
     need_scapy()
-    table = Table()
+    table = Table(shared_id)
     superpackets(table)
     ordinary_packets(table)
     wire, tap, daemon = port_mode(lab, *options)
@@ -198,3 +199,13 @@ def slices(lab):
 @test("the same, segments built whole (--transmit built)")
 def built(lab):
     run(lab, "--transmit", "built")
+
+
+@test("with --ip-id shared, all segments of a superpacket have one IPv4 ID where DF is set (S4)")
+def shared_id(lab):
+    run(lab, "--ip-id", "shared", shared_id=True)
+
+
+@test("the same, as slices")
+def shared_id_slices(lab):
+    run(lab, "--ip-id", "shared", "--transmit", "slices", shared_id=True)
