@@ -330,6 +330,7 @@ Test(library_engine, silence_flushes_before_the_hold_time)
 	run_stream(packet_tcp4(), NULL, 3);
 	run.cnt = 2;
 	offer_all(gro, 10000);
+	cr_assert_eq(sp_gro_offer(gro, run.fragments, 0, 10400), 0); /* nothing has come */
 	sp_gro_burst_end(gro, 10499);
 	cr_assert_not(sp_gro_next(gro, &delivery));
 	cr_assert_leq(sp_gro_deadline(gro), 10500);
