@@ -72,7 +72,9 @@ def listed(bench):
 
     from bench import COMMAND
 
-    expect_in("replay", subprocess.run([COMMAND, "-h"], capture_output=True, text=True).stdout, "help")
+    text = subprocess.run([COMMAND, "-h"], capture_output=True, text=True).stdout
+    expect_in("replay", text, "help")
+    expect(max(map(len, text.splitlines())) <= 80, True, "columns")
     run = subprocess.run([COMMAND, "no-such-verb"], capture_output=True, text=True)
     expect(run.returncode, 2, "exit code")
     expect_in("replay", run.stderr, "unknown command")
