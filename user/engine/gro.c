@@ -691,6 +691,8 @@ static __attribute__((noinline)) uint32_t look_ahead(const struct gro *gro,
 			__builtin_prefetch(&gro->supers[entries[i]]);
 		}
 	}
+	/* To the compiler all this has no effect, and so it would not do it. */
+	__asm__ volatile("" ::: "memory");
 	for (uint32_t i = 0; i < cnt; i++) {
 		const struct gro_super *super;
 
