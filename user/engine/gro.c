@@ -162,6 +162,7 @@ static __attribute__((noinline)) void pass(struct gro *gro, struct arrival arriv
 	uint32_t entry = begin(gro, &arrival, 0);
 
 	gro->supers[entry].reason = reason;
+	describe_packet(&gro->supers[entry]);
 	gro->singles[reason]++;
 	make_ready(gro, entry);
 }
@@ -245,7 +246,7 @@ static inline bool may_be_of(const struct gro_super *super, const struct outermo
 {
 	return super->outer_version == outer->version &&
 	       (super->outer_protocol == outer->protocol || !outer->protocol) &&
-	       !address_diff(super->first.data + super->outer_l3_off, outer->ip, outer->version);
+	       !address_diff(super->head + super->outer_l3_off, outer->ip, outer->version);
 }
 
 /* D2: a packet whose flow cannot be told must not overtake any flow that may be its own. */
@@ -405,6 +406,7 @@ static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, s
 	super->last_id = view->ip_version == 4 ? load_be16(data + view->l3_off + 4) : 0;
 	if (view->tunnel && view->outer_version == 4)
 		super->outer_last_id = load_be16(data + view->outer_l3_off + 4);
+	copy_head(super);
 	flow_insert(&gro->table, entry, key.hash, key.pair);
 	gro->recent = entry;
 }
@@ -425,7 +427,7 @@ static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct
 	const struct gro_limits *limits = limits_of(gro, &view);
 	enum gro_reason reason = GRO_REASON_CNT;
 	struct reach reach = reach_of(super);
-	const uint8_t *first = super->first.data;
+	const uint8_t *first = super->head;
 	uint32_t size = super->size, i;
 
 	for (i = 0; i < cnt && reason == GRO_REASON_CNT; i++) {
@@ -473,7 +475,7 @@ static inline uint32_t append_recent(struct gro *gro, const struct gro_packet *p
 		return 0;
 	super = &gro->supers[entry];
 	if (packets->len <= super->payload_off ||
-	    port_diff(super->first.data + super->l4_off, packets->data + super->l4_off) ||
+	    port_diff(super->head + super->l4_off, packets->data + super->l4_off) ||
 	    unlikely(super->tunnel != PARSE_NO_TUNNEL))
 		return 0;
 	return super->ip_version == 4 && super->l3_off == 14 && super->protocol == TCP_PROTOCOL ?
@@ -688,7 +690,8 @@ static __attribute__((noinline)) uint32_t look_ahead(const struct gro *gro,
 		__builtin_prefetch(&table->pair_heads[keys[i].pair & table->mask]);
 		if (entries[i] != FLOW_NONE) {
 			__builtin_prefetch(&table->links[entries[i]]);
-			__builtin_prefetch(&gro->supers[entries[i]]);
+			__builtin_prefetch(&gro->supers[entries[i]], 1);
+			__builtin_prefetch(&gro->supers[entries[i]].copy[16]);
 		}
 	}
 	/* To the compiler all this has no effect, and so it would not do it. */
@@ -699,7 +702,6 @@ static __attribute__((noinline)) uint32_t look_ahead(const struct gro *gro,
 		if (entries[i] == FLOW_NONE)
 			continue;
 		super = &gro->supers[entries[i]];
-		__builtin_prefetch(super->first.data);
 		if (super->packet_cnt > 1)
 			__builtin_prefetch(&gro->blocks[super->last_block], 1);
 	}

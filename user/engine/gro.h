@@ -142,15 +142,21 @@ struct gro_block {
 /* How the IPv4 ID moves from packet to packet; the second one decides (R12). */
 enum gro_id_mode { GRO_ID_UNDECIDED, GRO_ID_INCREMENTING, GRO_ID_FIXED };
 
-/* A superpacket, held or delivered; of one packet (D5) or many. Two cache lines, of which an append
- * needs the first. Private, but for what is marked. */
+/* Bytes of its first header that a superpacket has a copy of: TCP over IPv4 or IPv6 with timestamps, four VLAN
+ * tags and more; of tunnels only GRE and IP-in-IP. */
+#define GRO_HEAD_LEN 100u
+
+/* A superpacket, held or delivered; of one packet (D5) or many. Four cache lines, of which an append to
+ * TCP over IPv4 needs the first two: what is compared lies beside what is changed, since first headers
+ * themselves, one a page and all at the same place in it, would miss the cache and the TLB beyond some
+ * hundred flows. Private, but for what is marked. */
 struct gro_super {
-	struct gro_segment first; /* against its header others are compared */
-	uint32_t packet_cnt;      /* read */
-	uint32_t fragment_cnt;    /* read: iovecs and cookies; packet_cnt unless packets came in several */
+	const uint8_t *head;      /* against it others are compared: copy, or the first packet where longer */
 	uint32_t len;             /* read: bytes in all, one header and all payloads */
 	uint32_t next_seq;        /* TCP (R14) */
 	uint32_t last_block;      /* valid from two fragments on */
+	uint32_t packet_cnt;      /* read */
+	uint32_t fragment_cnt;    /* read: iovecs and cookies; packet_cnt unless packets came in several */
 	uint16_t l3_off, l4_off, payload_off; /* of the innermost packet */
 	uint16_t size;            /* payload of the first packet */
 	uint16_t last_id, outer_last_id;  /* R12 */
@@ -160,16 +166,20 @@ struct gro_super {
 	uint8_t fill;             /* segments in the last block; GRO_BLOCK_SEGMENTS: a new one is due */
 	uint8_t later_flags;      /* FIN and PSH of the packets behind the first (R17) */
 	bool unfinished;          /* the packets' L4 checksums are unfinished (accept_unfinished) */
-
-	/* read: what it is, as the front end must be told; type GSO_NONE with packet_cnt 1 */
-	struct gso_request request;
-	uint32_t first_block;     /* valid from two fragments on */
-	uint64_t first_ns;
-	uint16_t outer_l3_off, outer_l4_off; /* of the tunnel; without one, those of the packet */
 	uint8_t outer_version, outer_protocol; /* D2 */
 	uint8_t reason;           /* read: enum gro_reason */
 	uint8_t csum;             /* read: enum gro_csum; GRO_CSUM_UNKNOWN: nobody has looked. What was
 				   * accepted as unfinished counts as verified: request.needs_csum */
+
+	uint8_t copy[GRO_HEAD_LEN];
+
+	struct gro_segment first;
+	uint64_t first_ns;
+	uint32_t first_block;     /* valid from two fragments on */
+	uint16_t outer_l3_off, outer_l4_off; /* of the tunnel; without one, those of the packet */
+
+	/* read: what it is, as the front end must be told; type GSO_NONE with packet_cnt 1 */
+	struct gso_request request;
 
 	/* what completion overwrites in the first header, for gro_unmerge() */
 	uint16_t saved_ip_len, saved_ip_csum, saved_l4_len, saved_l4_csum;
@@ -178,8 +188,9 @@ struct gro_super {
 	uint8_t lead; /* bytes put before the first packet's data (BIG TCP) */
 } __attribute__((aligned(64)));
 
-_Static_assert(offsetof(struct gro_super, request) == 64, "an append touches one cache line");
-_Static_assert(sizeof(struct gro_super) == 128, "two cache lines");
+_Static_assert(offsetof(struct gro_super, copy) + 14 + 20 + 32 <= 128, "an append touches two cache lines");
+_Static_assert(offsetof(struct gro_super, request) == 192, "a packet alone touches three");
+_Static_assert(sizeof(struct gro_super) == 256, "four cache lines");
 
 /*
  * How the packets between two hosts came so far, where unfinished checksums are accepted: a sender

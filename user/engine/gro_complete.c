@@ -228,10 +228,5 @@ void gro_restore_header(struct gro_super *super)
 	restore_l4(super);
 	if (super->tunnel != PARSE_NO_TUNNEL)
 		restore_outer(super);
-	super->request = (struct gso_request){
-		.type = GSO_NONE,
-		.needs_csum = super->unfinished,
-		.csum_start = super->l4_off,
-		.csum_offset = super->request.csum_offset,
-	};
+	describe_packet(super);
 }

@@ -6,7 +6,19 @@
 #ifndef SUPERPACKET_GRO_COMPLETE_H
 #define SUPERPACKET_GRO_COMPLETE_H
 
+#include "checksum.h"
 #include "gro.h"
+
+/* The request of a packet alone, or of each, says no more than whether its checksum is unfinished. */
+static inline void describe_packet(struct gro_super *super)
+{
+	super->request = (struct gso_request){ .type = GSO_NONE };
+	if (unlikely(super->unfinished)) {
+		super->request.needs_csum = true;
+		super->request.csum_start = super->l4_off;
+		super->request.csum_offset = super->protocol == UDP_PROTOCOL ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
+	}
+}
 
 /* Amends the first header of a superpacket of two packets or more, and says in super->request what it
  * has become. What is overwritten is kept in super. */

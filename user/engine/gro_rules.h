@@ -49,7 +49,7 @@ struct reach {
 };
 
 
-/* ---- whose flow (R10); a is the first packet held, b the one in hand ---- */
+/* ---- whose flow (R10); a is the head of what is held, b the packet in hand ---- */
 
 /* Both MAC addresses, the ethertype, and 4 bytes a VLAN tag. */
 static ALWAYS_INLINE uint64_t link_diff(const uint8_t *a, const uint8_t *b, uint32_t len)
@@ -83,7 +83,7 @@ static ALWAYS_INLINE uint32_t flow_label(const uint8_t *ip, unsigned int version
 static COLD bool same_tunnel(const struct gro_super *super, const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
-	const uint8_t *a = super->first.data, *b = arrival->packet->data;
+	const uint8_t *a = super->head, *b = arrival->packet->data;
 	const uint8_t *ip_a = a + super->outer_l3_off, *ip_b = b + view->outer_l3_off;
 	unsigned int version = view->outer_version;
 	uint32_t len = (uint32_t)view->l3_off - view->outer_l4_off;
@@ -100,7 +100,7 @@ static COLD bool same_tunnel(const struct gro_super *super, const struct arrival
 static ALWAYS_INLINE bool same_flow(const struct gro_super *super, const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
-	const uint8_t *a = super->first.data, *b = arrival->packet->data;
+	const uint8_t *a = super->head, *b = arrival->packet->data;
 	const uint8_t *ip_a = a + super->l3_off, *ip_b = b + view->l3_off;
 
 	return !port_diff(a + super->l4_off, b + view->l4_off) &&
@@ -230,7 +230,7 @@ static COLD bool other_tunnel(const struct gro_super *super, const struct reach 
 			      const struct arrival *arrival, bool marks)
 {
 	const struct packet_view *view = &arrival->view;
-	const uint8_t *a = super->first.data, *b = arrival->packet->data;
+	const uint8_t *a = super->head, *b = arrival->packet->data;
 	const uint8_t *l4_a = a + super->outer_l4_off, *l4_b = b + view->outer_l4_off;
 	const uint8_t *ip = b + view->outer_l3_off;
 
@@ -247,7 +247,7 @@ static ALWAYS_INLINE bool other_headers(const struct gro_super *super, const str
 					bool marks)
 {
 	const struct packet_view *view = &arrival->view;
-	const uint8_t *a = super->first.data, *b = arrival->packet->data;
+	const uint8_t *a = super->head, *b = arrival->packet->data;
 	uint32_t l3_a = super->l3_off, l4_a = super->l4_off, l3_b = view->l3_off, l4_b = view->l4_off;
 
 	return l4_a - l3_a != l4_b - l3_b || super->payload_off - l4_a != view->payload_off - l4_b ||
