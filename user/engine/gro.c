@@ -667,6 +667,12 @@ static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet
 #define LOOK_AHEAD 16u
 #define LOOK_AHEAD_FLOWS 512u
 
+static inline void look_at(const struct gro_super *super)
+{
+	__builtin_prefetch(super, 1);
+	__builtin_prefetch((const uint8_t *)super + 64);
+}
+
 /* Asks only, and decides nothing. Returns for how many packets. */
 static __attribute__((noinline)) uint32_t look_ahead(const struct gro *gro,
 						    const struct gro_packet *packets, uint32_t cnt)
@@ -687,22 +693,25 @@ static __attribute__((noinline)) uint32_t look_ahead(const struct gro *gro,
 	}
 	for (uint32_t i = 0; i < cnt; i++) {
 		entries[i] = table->heads[keys[i].hash & table->mask];
-		__builtin_prefetch(&table->pair_heads[keys[i].pair & table->mask]);
 		if (entries[i] != FLOW_NONE) {
 			__builtin_prefetch(&table->links[entries[i]]);
-			__builtin_prefetch(&gro->supers[entries[i]], 1);
-			__builtin_prefetch(&gro->supers[entries[i]].copy[16]);
+			look_at(&gro->supers[entries[i]]);
+		} else { /* it will be held */
+			__builtin_prefetch(&table->pair_heads[keys[i].pair & table->mask], 1);
 		}
 	}
 	/* To the compiler all this has no effect, and so it would not do it. */
 	__asm__ volatile("" ::: "memory");
 	for (uint32_t i = 0; i < cnt; i++) {
+		uint32_t entry = flow_same_hash(table, entries[i], keys[i].hash);
 		const struct gro_super *super;
 
-		if (entries[i] == FLOW_NONE)
+		if (entry == FLOW_NONE)
 			continue;
-		super = &gro->supers[entries[i]];
-		if (super->packet_cnt > 1)
+		super = &gro->supers[entry];
+		if (entry != entries[i])
+			look_at(super);
+		else if (super->packet_cnt > 1)
 			__builtin_prefetch(&gro->blocks[super->last_block], 1);
 	}
 	return cnt;

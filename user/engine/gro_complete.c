@@ -29,18 +29,25 @@
 #define JUMBO_LEN BIG_TCP_HEADROOM
 #define JUMBO_OPTION 0xc2u /* RFC 2675 section 2 */
 
-/* An IP header's length, and in IPv4 its checksum. */
-static void write_ip_length(uint8_t *ip, unsigned int version, uint32_t l3_len, uint16_t *saved_len,
-			    uint16_t *saved_csum)
+/* The header of a superpacket is read from its copy, which is in the cache, and written where it
+ * came, which mostly is not: nothing waits for a write. */
+
+/* An IP header's length, and in IPv4 its checksum. from: the header as it came. */
+static void write_ip_length(uint8_t *ip, const uint8_t *from, unsigned int version, uint32_t l3_len,
+			    uint16_t *saved_len, uint16_t *saved_csum)
 {
 	if (version == 4) {
-		*saved_len = load_u16(ip + 2);
-		*saved_csum = load_u16(ip + 10);
+		uint8_t header[20];
+
+		*saved_len = load_u16(from + 2);
+		*saved_csum = load_u16(from + 10);
+		memcpy(header, from, sizeof header);
+		store_be16(header + 2, (uint16_t)l3_len);
+		store_u16(header + 10, 0);
 		store_be16(ip + 2, (uint16_t)l3_len);
-		store_u16(ip + 10, 0);
-		store_u16(ip + 10, checksum_ipv4(ip));
+		store_u16(ip + 10, checksum_ipv4(header));
 	} else {
-		*saved_len = load_u16(ip + 4);
+		*saved_len = load_u16(from + 4);
 		store_be16(ip + 4, (uint16_t)(l3_len - IPV6_LEN));
 	}
 }
@@ -54,24 +61,25 @@ static void restore_ip_length(uint8_t *ip, unsigned int version, uint16_t saved_
 
 static uint32_t inner_pseudo_sum(const struct gro_super *super)
 {
-	return checksum_pseudo(super->first.data + super->l3_off, super->ip_version, super->protocol,
+	return checksum_pseudo(super->head + super->l3_off, super->ip_version, super->protocol,
 			       super->len - super->l4_off);
 }
 
 static void write_l4(struct gro_super *super)
 {
+	const uint8_t *from = super->head + super->l4_off;
 	uint8_t *l4 = super->first.data + super->l4_off;
 	uint16_t pseudo = checksum_fold_partial(inner_pseudo_sum(super));
 
 	if (super->protocol == UDP_PROTOCOL) {
-		super->saved_l4_len = load_u16(l4 + 4);
-		super->saved_l4_csum = load_u16(l4 + UDP_CSUM_OFFSET);
+		super->saved_l4_len = load_u16(from + 4);
+		super->saved_l4_csum = load_u16(from + UDP_CSUM_OFFSET);
 		store_be16(l4 + 4, (uint16_t)(super->len - super->l4_off));
 		store_u16(l4 + UDP_CSUM_OFFSET, pseudo);
 	} else {
-		super->saved_flags = l4[13];
-		super->saved_l4_csum = load_u16(l4 + TCP_CSUM_OFFSET);
-		l4[13] |= super->later_flags;
+		super->saved_flags = from[13];
+		super->saved_l4_csum = load_u16(from + TCP_CSUM_OFFSET);
+		l4[13] = from[13] | super->later_flags;
 		store_u16(l4 + TCP_CSUM_OFFSET, pseudo);
 	}
 }
@@ -144,7 +152,7 @@ static void write_outer(struct gro_super *super)
 	uint8_t *ip = super->first.data + super->outer_l3_off, *l4 = super->first.data + super->outer_l4_off;
 	uint32_t l4_len = super->len - super->outer_l4_off;
 
-	write_ip_length(ip, super->outer_version, super->len - super->outer_l3_off,
+	write_ip_length(ip, super->head + super->outer_l3_off, super->outer_version, super->len - super->outer_l3_off,
 			&super->saved_outer_len, &super->saved_outer_ip_csum);
 	if (has_gre_csum(super->tunnel, l4))
 		write_gre_csum(super, l4);
@@ -192,7 +200,7 @@ static uint8_t type_of(const struct gro_super *super)
 
 void gro_complete_header(struct gro_super *super)
 {
-	uint8_t *ip = super->first.data + super->l3_off, *l4 = super->first.data + super->l4_off;
+	uint8_t *ip = super->first.data + super->l3_off;
 	bool tcp = super->protocol == TCP_PROTOCOL;
 
 	write_l4(super);
@@ -200,8 +208,8 @@ void gro_complete_header(struct gro_super *super)
 	if (unlikely(is_jumbo(super)))
 		insert_jumbo(super);
 	else
-		write_ip_length(ip, super->ip_version, super->len - super->l3_off, &super->saved_ip_len,
-				&super->saved_ip_csum);
+		write_ip_length(ip, super->head + super->l3_off, super->ip_version, super->len - super->l3_off,
+				&super->saved_ip_len, &super->saved_ip_csum);
 	super->request = (struct gso_request){
 		.type = type_of(super),
 		.size = super->size,
@@ -210,7 +218,7 @@ void gro_complete_header(struct gro_super *super)
 		.csum_offset = tcp ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET,
 		.hdr_len = super->payload_off + super->lead,
 		.fixed_id = super->id_mode == GRO_ID_FIXED,
-		.accecn = tcp && (l4[13] & TCP_CWR), /* all have it (R13) */
+		.accecn = tcp && (super->head[super->l4_off + 13] & TCP_CWR), /* all have it (R13) */
 	};
 	if (super->tunnel != PARSE_NO_TUNNEL) {
 		write_outer(super);
