@@ -21,7 +21,7 @@
  * cannot append first flushes what it must not overtake: its flow's superpacket (D1), or, where
  * its ports cannot be trusted, those of all flows between its two hosts (D2).
  *
- * Appending is cheap: a few comparisons with the first header, and a place in a block. The first
+ * Appending is cheap: a few comparisons with a copy of the first header, and a place in a block. The first
  * header is rewritten once, at completion (D7); what is overwritten is kept, so that a
  * superpacket that nobody wants can be taken apart again without loss (V9).
  */
@@ -419,7 +419,7 @@ static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, s
  * go the long way. Marks are for the long way too.
  */
 static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct packet_view view,
-					 const struct gro_packet *packets, uint32_t cnt)
+					 const struct gro_packet *packets, uint32_t cnt, bool plain)
 {
 	struct gro_super *super = &gro->supers[entry];
 	struct arrival arrival = { .fragment_cnt = 1, .view = view, .unfinished = super->unfinished };
@@ -434,7 +434,8 @@ static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct
 		arrival.packet = &packets[i];
 		if (i + 2 < cnt)
 			__builtin_prefetch(packets[i + 2].data);
-		if (!same_headers(first, &packets[i], &arrival.view) ||
+		if (!(plain ? same_plain_headers(first, &packets[i], &arrival.view) :
+			      same_headers(first, &packets[i], &arrival.view)) ||
 		    sequel_obstacle(&reach, size, &arrival, limits, false) != GRO_REASON_CNT ||
 		    unlikely(other_zero(&arrival)) ||
 		    unlikely(checksum_state(&arrival, gro->config.accept_unfinished) != csum))
@@ -449,12 +450,12 @@ static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct
 static __attribute__((noinline)) uint32_t append_run_any(struct gro *gro, uint32_t entry,
 							 const struct gro_packet *packets, uint32_t cnt)
 {
-	return append_run(gro, entry, first_view(&gro->supers[entry]), packets, cnt);
+	return append_run(gro, entry, first_view(&gro->supers[entry]), packets, cnt, false);
 }
 
-/* The same for TCP over IPv4 without tags: all offsets are constants. */
-static __attribute__((noinline)) uint32_t append_run_ipv4(struct gro *gro, uint32_t entry,
-							  const struct gro_packet *packets, uint32_t cnt)
+/* The same for what is_plain(): all offsets but one are constants. */
+static __attribute__((noinline)) uint32_t append_run_plain(struct gro *gro, uint32_t entry,
+							   const struct gro_packet *packets, uint32_t cnt)
 {
 	struct packet_view view = first_view(&gro->supers[entry]);
 
@@ -462,7 +463,15 @@ static __attribute__((noinline)) uint32_t append_run_ipv4(struct gro *gro, uint3
 	view.protocol = TCP_PROTOCOL;
 	view.l3_off = 14;
 	view.l4_off = 14 + 20;
-	return append_run(gro, entry, view, packets, cnt);
+	return append_run(gro, entry, view, packets, cnt, true);
+}
+
+/* What same_plain_headers() is for. */
+static inline bool is_plain(const struct gro_super *super)
+{
+	return super->ip_version == 4 && super->l3_off == 14 && super->protocol == TCP_PROTOCOL &&
+	       (super->payload_off == PLAIN_STAMPS_LEN || super->payload_off == PLAIN_LEN) &&
+	       !(super->head[super->l4_off + 13] & TCP_CWR);
 }
 
 /* Most packets belong to the flow of the packet before: no walk, no hash, no chain. */
@@ -478,9 +487,8 @@ static inline uint32_t append_recent(struct gro *gro, const struct gro_packet *p
 	    port_diff(super->head + super->l4_off, packets->data + super->l4_off) ||
 	    unlikely(super->tunnel != PARSE_NO_TUNNEL))
 		return 0;
-	return super->ip_version == 4 && super->l3_off == 14 && super->protocol == TCP_PROTOCOL ?
-		       append_run_ipv4(gro, entry, packets, cnt) :
-		       append_run_any(gro, entry, packets, cnt);
+	return is_plain(super) ? append_run_plain(gro, entry, packets, cnt) :
+				 append_run_any(gro, entry, packets, cnt);
 }
 
 static bool is_pass_port(const struct gro *gro, const uint8_t *l4)
