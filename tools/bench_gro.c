@@ -73,6 +73,7 @@ static void ours_gro_open(struct ours_gro *ours, const struct bench_load *load, 
 	ours->csum = csum;
 	ours->memory_len = gro_memory_size(&config);
 	ours->memory = bench_memory(ours->memory_len);
+	(void)madvise(ours->memory, ours->memory_len, MADV_HUGEPAGE); /* as the daemon does */
 	if (gro_init(&ours->gro, &config, ours->memory))
 		bench_die("gro_init() refuses the configuration");
 }
