@@ -34,6 +34,8 @@ Test(gro_conditions, all_is_flushed_when_nothing_has_come_for_long)
 	offer(b, &q); /* 1 */
 	cr_assert_eq(gro_deadline(&b->gro), 1090, "something has come");
 	b->now_ns = 1089;
+	cr_assert_eq(gro_offer(&b->gro, NULL, 0, b->now_ns), 0);
+	cr_assert_eq(gro_deadline(&b->gro), 1090, "nothing was offered");
 	expect_end(b, "", "not yet");
 	b->now_ns = 1090;
 	expect_end(b, "0:burst_end 1:burst_end", "nothing more is being received (D4, D6)");

@@ -74,6 +74,52 @@ Test(gro, packet_of_unknown_flow_goes_behind_all_of_its_pair)
 	}
 }
 
+/* Whose protocol is unknown goes behind all that its hosts hold, of whatever protocol, in order (D6). */
+Test(gro, packet_of_unknown_protocol_goes_behind_all_protocols_of_its_pair)
+{
+	struct gro_config config = config_plain();
+	struct packet tcp = packet_tcp6(), udp = packet_udp6(), unknown = packet_tcp6();
+	struct bench *b;
+
+	config.merge |= GRO_MERGE_UDP;
+	b = bench_open(&config);
+	memcpy(udp.saddr, tcp.saddr, 16);
+	memcpy(udp.daddr, tcp.daddr, 16);
+	nine_extensions(&unknown);
+	for (uint16_t i = 0; i < 3; i++) { /* TCP and UDP take turns: 0 1 2 3 4 5 */
+		tcp.sport = udp.sport = (uint16_t)(1000 + i);
+		offer(b, &tcp);
+		offer(b, &udp);
+	}
+	offer(b, &unknown); /* 6 */
+	expect_end(b, "0:ip_options 1:ip_options 2:ip_options 3:ip_options 4:ip_options 5:ip_options 6:ip_options",
+		   "the oldest first");
+	bench_close(b);
+}
+
+/* Of one protocol alone is asked, and alone is found: no walk past the other flows of two hosts, which a
+ * sender of fragments of the other protocol could cause for each of them. */
+Test(gro, what_two_hosts_hold_is_found_by_protocol)
+{
+	struct gro_config config = config_plain();
+	struct packet tcp = packet_tcp4(), udp = packet_udp4();
+	struct bench *b;
+
+	config.merge |= GRO_MERGE_UDP;
+	b = bench_open(&config);
+	memcpy(udp.saddr, tcp.saddr, 4);
+	memcpy(udp.daddr, tcp.daddr, 4);
+	offer(b, &tcp);
+	offer(b, &udp);
+	cr_assert_eq(b->gro.table.held_cnt, 2);
+	cr_assert_neq(b->gro.table.links[b->gro.table.oldest].pair,
+		      b->gro.table.links[b->gro.table.newest].pair);
+	fragment_offset(&udp);
+	offer(b, &udp);
+	expect_end(b, "1:fragment 2:fragment 0:burst_end", "D2 goes by protocol");
+	bench_close(b);
+}
+
 /* Pairs are compared, not just their hashes: by version, and by address. */
 Test(gro, pairs_of_equal_hashes_are_not_confused)
 {

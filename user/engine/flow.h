@@ -3,8 +3,8 @@
  * The flow table: finds the held superpacket of a flow, or of a pair of hosts, in
  * constant time, and keeps all held ones in the order of their first packets.
  *
- * A fixed pool of entries and two hash indexes over it (by flow; by pair of addresses,
- * for rule D2) with chains as linked lists, so that the table never grows, never
+ * A fixed pool of entries and two hash indexes over it (by flow; by pair of addresses
+ * and protocol, for rule D2) with chains as linked lists, so that the table never grows, never
  * rehashes and costs the same at one flow and at its limit. Both hashes are keyed with
  * a secret. An entry is in one of three places:
  *
@@ -30,7 +30,7 @@ struct flow_links {
 	uint32_t next;                  /* flow chain, free list, or the owner's list of taken ones */
 	uint32_t pair_next, pair_prev;  /* pair chain, newest first; prev FLOW_NONE at its head */
 	uint32_t age_next, age_prev;    /* age list, oldest first */
-	uint32_t spare;                 /* two entries to a cache line */
+	uint32_t born;                  /* number of its insertion, modulo 2^32 */
 };
 
 struct flow_table {
@@ -42,6 +42,7 @@ struct flow_table {
 	uint32_t held_cnt;
 	uint32_t free_head, free_cnt;
 	uint32_t oldest, newest;
+	uint32_t born;                  /* insertions so far, modulo 2^32 */
 	uint64_t secret[2];
 };
 
@@ -138,6 +139,7 @@ static inline void flow_insert(struct flow_table *table, uint32_t entry, uint32_
 		table->links[*pair_head].pair_prev = entry;
 	*pair_head = entry;
 
+	links->born = table->born++;
 	links->age_next = FLOW_NONE;
 	links->age_prev = table->newest;
 	if (table->newest != FLOW_NONE)
@@ -177,5 +179,11 @@ static inline uint32_t flow_find_next(const struct flow_table *table, uint32_t e
  * removing the current. */
 uint32_t flow_find_pair(const struct flow_table *table, uint32_t pair);
 uint32_t flow_find_pair_newer(const struct flow_table *table, uint32_t entry);
+
+/* Whether held entry a is older than b. */
+static inline bool flow_is_older(const struct flow_table *table, uint32_t a, uint32_t b)
+{
+	return (int32_t)(table->links[a].born - table->links[b].born) < 0;
+}
 
 #endif

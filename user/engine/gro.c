@@ -180,6 +180,26 @@ struct flow_key {
 	uint32_t hash, pair;
 };
 
+/* Protocols of outermost packets of which anything can be held. */
+static const uint8_t held_protocols[] = { TCP_PROTOCOL, UDP_PROTOCOL, GRE_PROTOCOL, IPV4_PROTOCOL,
+					  IPV6_PROTOCOL };
+
+/* D2 asks for what two hosts hold of one protocol, and must find that alone: if it walked past their
+ * other flows, a sender of, say, UDP fragments could make it do so for every one of them. */
+static inline uint32_t pair_key(uint32_t pair, uint8_t protocol)
+{
+	return pair ^ protocol * 0x9e3779b1u;
+}
+
+static uint8_t tunnel_protocol(const struct packet_view *view)
+{
+	if (view->tunnel == PARSE_GRE)
+		return GRE_PROTOCOL;
+	if (view->tunnel == PARSE_IPIP)
+		return view->ip_version == 4 ? IPV4_PROTOCOL : IPV6_PROTOCOL;
+	return UDP_PROTOCOL;
+}
+
 static COLD struct flow_key tunnel_key(const struct gro *gro, const uint8_t *data,
 				       const struct packet_view *view)
 {
@@ -195,7 +215,7 @@ static COLD struct flow_key tunnel_key(const struct gro *gro, const uint8_t *dat
 			      view->ip_version == 4 ? 8 : 32);
 	hash = hash_tunnel_header(&gro->table, hash, view->tunnel, data + view->outer_l4_off,
 				  (uint32_t)view->l3_off - view->outer_l4_off);
-	return (struct flow_key){ hash, pair };
+	return (struct flow_key){ hash, pair_key(pair, tunnel_protocol(view)) };
 }
 
 static ALWAYS_INLINE struct flow_key key_of(const struct gro *gro, const uint8_t *data,
@@ -210,7 +230,7 @@ static ALWAYS_INLINE struct flow_key key_of(const struct gro *gro, const uint8_t
 	return (struct flow_key){
 		flow_hash(&gro->table, pair, load_u32(data + view->l4_off),
 			  flow_label(ip, view->ip_version) | view->protocol, data, view->l3_off),
-		pair,
+		pair_key(pair, view->protocol),
 	};
 }
 
@@ -249,20 +269,38 @@ static inline bool may_be_of(const struct gro_super *super, const struct outermo
 	       !address_diff(super->head + super->outer_l3_off, outer->ip, outer->version);
 }
 
-/* D2: a packet whose flow cannot be told must not overtake any flow that may be its own. */
+/* Takes the oldest of what the chains lead to, and that chain one further; FLOW_NONE: all are done. */
+static uint32_t take_oldest(const struct flow_table *table, uint32_t *chains, uint32_t cnt)
+{
+	uint32_t entry = FLOW_NONE, from = 0;
+
+	for (uint32_t i = 0; i < cnt; i++)
+		if (chains[i] != FLOW_NONE &&
+		    (entry == FLOW_NONE || flow_is_older(table, chains[i], entry))) {
+			entry = chains[i];
+			from = i;
+		}
+	if (entry != FLOW_NONE)
+		chains[from] = flow_find_pair_newer(table, entry);
+	return entry;
+}
+
+/* D2: a packet whose flow cannot be told must not overtake any flow that may be its own. D6: not even
+ * where its protocol is unknown, and several chains are to be flushed as one. */
 static void flush_pair(struct gro *gro, struct arrival arrival, enum gro_reason reason)
 {
 	struct outermost outer = outermost_of(&arrival);
-	uint32_t entry, newer;
+	uint32_t chains[ARRAY_SIZE(held_protocols)], cnt = 0, pair, entry;
 
 	if (!gro->table.held_cnt)
 		return;
-	entry = flow_find_pair(&gro->table, pair_hash(gro, outer.ip, outer.version));
-	for (; entry != FLOW_NONE; entry = newer) {
-		newer = flow_find_pair_newer(&gro->table, entry);
+	pair = pair_hash(gro, outer.ip, outer.version);
+	for (uint32_t i = 0; i < ARRAY_SIZE(held_protocols); i++)
+		if (!outer.protocol || outer.protocol == held_protocols[i])
+			chains[cnt++] = flow_find_pair(&gro->table, pair_key(pair, held_protocols[i]));
+	while ((entry = take_oldest(&gro->table, chains, cnt)) != FLOW_NONE)
 		if (may_be_of(&gro->supers[entry], &outer))
 			complete(gro, entry, reason);
-	}
 }
 
 /* ---- candidates (R1-R9) ---- */
@@ -764,7 +802,8 @@ uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t c
 {
 	uint32_t i = 0, end, ahead = 0, taken;
 
-	gro->last_ns = now_ns;
+	if (cnt) /* who offers what he has, round by round, offers nothing at times: that is idleness */
+		gro->last_ns = now_ns;
 	while ((end = i + room_for(gro, cnt - i, cnt > i)) > i) {
 		while (i < end) {
 			if (unlikely(gro->table.held_cnt >= LOOK_AHEAD_FLOWS) && i >= ahead)

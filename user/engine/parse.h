@@ -50,6 +50,9 @@ enum parse_obstacle {
 /* What the engine's modules need of the headers beside the view. */
 #define TCP_PROTOCOL 6u
 #define UDP_PROTOCOL 17u
+#define GRE_PROTOCOL 47u
+#define IPV4_PROTOCOL 4u /* IP in IP */
+#define IPV6_PROTOCOL 41u
 #define TCP_CSUM_OFFSET 16u /* of the checksum field in its header */
 #define UDP_CSUM_OFFSET 6u
 

@@ -147,8 +147,7 @@ struct sp_gro *sp_gro_init(const struct sp_gro_config *config, void *memory)
 
 uint32_t sp_gro_offer(struct sp_gro *gro, const struct sp_fragment *fragments, uint32_t cnt, uint64_t now_ns)
 {
-	/* Who offers what he has, round by round, offers nothing at times: that is idleness, not an arrival. */
-	return cnt ? gro_offer(&gro->gro, (const struct gro_packet *)fragments, cnt, now_ns) : 0;
+	return gro_offer(&gro->gro, (const struct gro_packet *)fragments, cnt, now_ns);
 }
 
 void sp_gro_burst_end(struct sp_gro *gro, uint64_t now_ns)
