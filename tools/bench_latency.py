@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import statistics
 import sys
 
@@ -50,6 +51,8 @@ WAYS = {
     MERGED: [],
     "port, --merge none": ["--mode", "port", "--merge", "none"],
     "port": ["--mode", "port"],
+    "inline, --wait spin:50": ["--wait", "spin:50"],
+    "inline, --wait poll": ["--wait", "poll"],
 }
 GOAL = 1.05  # the median with merging, beside the same daemon without
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -65,8 +68,8 @@ class Way:
     """Two hosts and the way between them, ready to be measured."""
 
     def __init__(self, lab, options):
-        self.lab, self.daemon = lab, None
-        port = "port" in (options or [])
+        self.lab, self.daemon, self.options = lab, None, options or []
+        port = "port" in self.options
         self.wire = Wire(lab, host_addresses=not port)
         if options is not None:
             tap = lab.unique("tap")
@@ -76,11 +79,35 @@ class Way:
         server = lab.start([LATENCY, "serve", PORT], ns=self.wire.peer, name="serve")
         wait_until(lambda: "serving" in server.stderr(), 5, "the server listens")
 
+    @contextlib.contextmanager
+    def awake(self):
+        """A daemon that polls would take a CPU from all others: it is stopped while they are measured."""
+        if "poll" not in self.options:
+            yield
+            return
+        self.daemon.process.signal(signal.SIGCONT)
+        try:
+            wait_until(self.carries, 5, "the daemon carries again what it has lost to the kernel")
+            yield
+        finally:
+            self.daemon.process.signal(signal.SIGSTOP)
+
+    def carries(self):
+        before = self.daemon.total()["rx_packets"]
+        return self.ask(10)["cnt"] and self.daemon.total()["rx_packets"] > before
+
+    def ask(self, milliseconds):
+        asked = self.wire.host.run(LATENCY, "ask", self.wire.PEER4, PORT, str(milliseconds),
+                                   seconds=milliseconds / 1000 + 15)
+        return json.loads(asked.stdout)
+
     def measure(self):
+        with self.awake():
+            return self.measure_awake()
+
+    def measure_awake(self):
         before = cpu_seconds(self.daemon) if self.daemon else 0.0
-        asked = self.wire.host.run(LATENCY, "ask", self.wire.PEER4, PORT, str(OPTIONS.milliseconds),
-                                   seconds=OPTIONS.milliseconds / 1000 + 15)
-        measured = json.loads(asked.stdout)
+        measured = self.ask(OPTIONS.milliseconds)
         measured["cpu"] = (cpu_seconds(self.daemon) - before) * 1e6 / measured["cnt"] if self.daemon else 0.0
         return measured
 
@@ -103,6 +130,7 @@ def run_rounds(ways):
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     for name, way in ways.items():
         if way.daemon:
+            way.daemon.process.signal(signal.SIGCONT)
             way.check(sum(one[name]["cnt"] for one in rounds))
     return rounds
 

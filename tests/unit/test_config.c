@@ -167,6 +167,7 @@ Test(config, defaults)
 	cr_expect_not(config.gro.adaptive);
 	cr_expect_not(config.shared_id);
 	cr_expect_eq(config.transmit, MODES_TRANSMIT_AUTO);
+	cr_expect_eq(config.spin_ns, 0, "event");
 	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
 }
 
@@ -188,6 +189,33 @@ Test(config, values)
 	cr_expect_eq(config.gro.hold_ns, 250000);
 	cr_expect_eq(config.transmit, MODES_TRANSMIT_SLICES);
 	cr_expect_eq(config.log_level, LOG_LEVEL_WARNING);
+}
+
+Test(config, how_to_wait)
+{
+	static const struct {
+		const char *option;
+		uint64_t spin_ns;
+	} cases[] = {
+		{ "--wait=event", 0 },
+		{ "--wait=poll", UINT64_MAX },
+		{ "--wait=spin:1", 1000 },
+		{ "--wait=spin:1000000", 1000000000 },
+	};
+	static const char *const refused[] = { "--wait=", "--wait=spin", "--wait=spin:", "--wait=spin:0",
+					       "--wait=spin:1000001", "--wait=spin:-1", "--wait=busy" };
+	struct config config;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){ "--interface=eth0",
+								      cases[i].option }), CONFIG_RUN);
+		cr_expect_eq(config.spin_ns, cases[i].spin_ns, "%s", cases[i].option);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		cr_expect_eq(parse(&config, (const char *[ARGS_MAX]){ "--interface=eth0", refused[i] }),
+			     CONFIG_USAGE, "%s", refused[i]);
+		cr_expect_not_null(strstr(config.error, "event, poll, or spin:"), "%s", config.error);
+	}
 }
 
 Test(config, modes_are_pinned)

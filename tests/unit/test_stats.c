@@ -61,6 +61,7 @@ static json_t *render_with(bool hung, bool away)
 		.tap = "sp-veth0",
 		.xdp_mode = "native",
 		.xdp_why = "the driver can",
+		.spin_ns = 25000,
 		.gro = &gro,
 		.shared_id = true,
 		.tap_offloads = TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO,
@@ -136,6 +137,8 @@ Test(stats, the_schema_of_a_daemon)
 	cr_assert_eq(json_array_size(merge), 2);
 	cr_expect_str_eq(json_string_value(json_array_get(merge, 0)), "tcp");
 	cr_expect_eq(number(daemon, "hold_us"), 50);
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "wait")), "spin");
+	cr_expect_eq(number(daemon, "spin_us"), 25);
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "ok");
 	for (size_t i = 0; i < STEER_COUNTER_CNT; i++)
 		cr_expect_eq(number(json_object_get(daemon, "steer"), steer_names[i]), 77 + i);

@@ -45,6 +45,9 @@ const char config_help[] =
 	"                         a superpacket have one, where DF is set (RFC 6864)\n"
 	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
 	"                         segments copied together; auto: the faster (default)\n"
+	"      --wait HOW         event: sleep when there is nothing to do (default);\n"
+	"                         spin:MICROSEC: look on for that long before; poll: never\n"
+	"                         sleep, which takes a CPU for each queue\n"
 	"  -v, --verbose          say more\n"
 	"  -q, --quiet            only warnings and errors\n"
 	"  -h, --help             this text\n"
@@ -55,7 +58,7 @@ const char config_help[] =
 
 enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_MERGE,
        OPT_HOLD, OPT_IDLE, OPT_MAX_PACKETS, OPT_MAX_BYTES, OPT_MAX_FLOWS, OPT_MIN_PAYLOAD,
-       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_IP_ID, OPT_TRANSMIT };
+       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_IP_ID, OPT_TRANSMIT, OPT_WAIT };
 
 static const struct option options[] = {
 	{ "interface", required_argument, NULL, OPT_INTERFACE },
@@ -75,6 +78,7 @@ static const struct option options[] = {
 	{ "adaptive", required_argument, NULL, OPT_ADAPTIVE },
 	{ "ip-id", required_argument, NULL, OPT_IP_ID },
 	{ "transmit", required_argument, NULL, OPT_TRANSMIT },
+	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -361,6 +365,20 @@ static bool parse_transmit(struct config *config, const char *value)
 	return true;
 }
 
+static bool parse_wait(struct config *config, const char *value)
+{
+	uint32_t us = 0;
+
+	if (!strcmp(value, "poll"))
+		config->spin_ns = UINT64_MAX;
+	else if (!strcmp(value, "event") ||
+		 (!strncmp(value, "spin:", 5) && parse_number(value + 5, 1, CONFIG_SPIN_MAX_US, &us)))
+		config->spin_ns = us * 1000ull;
+	else
+		return refuse(config, "wait", value, "event, poll, or spin: and microseconds from 1 to 1000000");
+	return true;
+}
+
 static bool parse_option(struct config *config, int option, const char *value)
 {
 	switch (option) {
@@ -398,6 +416,8 @@ static bool parse_option(struct config *config, int option, const char *value)
 		return parse_ip_id(config, value);
 	case OPT_TRANSMIT:
 		return parse_transmit(config, value);
+	case OPT_WAIT:
+		return parse_wait(config, value);
 	case 'v':
 		config->log_level = LOG_LEVEL_DEBUG;
 		return true;

@@ -16,6 +16,9 @@
 /* Longest --hold: beyond a second a held packet has been sent again by its sender long since. */
 #define CONFIG_HOLD_MAX_US 1000000u
 
+/* Longest --wait spin: beyond that poll is meant. */
+#define CONFIG_SPIN_MAX_US 1000000u
+
 /* Superpackets held at the same time. Each has a packet at least, and of those a worker may hold as
  * many. */
 #define CONFIG_FLOWS_MAX 4096u
@@ -37,6 +40,7 @@ struct config {
 	struct gro_config gro;         /* what is merged, and when it is flushed; the rest is 0 */
 	bool shared_id;                /* S4: the segments of a superpacket share an IPv4 ID */
 	enum modes_transmit transmit;
+	uint64_t spin_ns;              /* see worker.h */
 	enum log_level log_level;
 	char error[512];               /* what is wrong, for CONFIG_USAGE: one line */
 };

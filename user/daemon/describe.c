@@ -74,6 +74,7 @@ char *describe_status(struct daemon *d)
 		.mode = describe_attachment(d),
 		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
 		.tap = d->tap.name,
+		.spin_ns = d->config.spin_ns,
 		.gro = &d->config.gro,
 		.shared_id = d->config.shared_id,
 		.tap_offloads = d->tap.offloads,

@@ -116,6 +116,7 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		.mtu = d->dev.mtu,
 		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
+		.spin_ns = d->config.spin_ns,
 		.xsk = { .plan = &d->plan, .bind_timeout_ms = BIND_TIMEOUT_MS },
 	};
 	int err;

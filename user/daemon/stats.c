@@ -256,6 +256,9 @@ static void set_identity(json_t *object, const struct stats_daemon *daemon)
 	set_string(object, "mode", daemon->mode);
 	set_string(object, "mode_why", daemon->mode_why);
 	set_string(object, "tap", daemon->tap);
+	set_string(object, "wait", daemon->spin_ns == UINT64_MAX ? "poll" : daemon->spin_ns ? "spin" : "event");
+	if (daemon->spin_ns && daemon->spin_ns != UINT64_MAX)
+		set_number(object, "spin_us", daemon->spin_ns / 1000);
 	set_string(xdp, "mode", daemon->xdp_mode);
 	set_string(xdp, "why", daemon->xdp_why);
 	json_object_set_new(object, "xdp", xdp);

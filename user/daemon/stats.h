@@ -44,6 +44,7 @@ struct stats_daemon {
 	const char *mode, *mode_why;  /* "inline", "port" */
 	const char *tap;
 	const char *xdp_mode, *xdp_why;
+	uint64_t spin_ns;             /* how workers wait: see worker.h */
 	const struct gro_config *gro; /* what is merged, and the conditions of flushing */
 	bool shared_id;               /* segments of a superpacket share an IPv4 ID */
 	uint32_t tap_offloads;        /* TUN_F_ bits in force */

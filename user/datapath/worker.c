@@ -11,7 +11,7 @@
  *                                          '------- transmit_complete <----------'
  *
  * Each time round, a worker carries a burst in and some packets out, and sleeps when there was
- * neither. Superpackets of the flows are held while packets keep coming, at most BURST_PACKETS_MAX
+ * neither (or, where it is told to spin, looks on for a while). Superpackets of the flows are held while packets keep coming, at most BURST_PACKETS_MAX
  * of them, and go up when the receive ring is empty (or, with a hold time, when that is over).
  * When the NIC takes nothing more, nothing more is read from the TAP: back pressure, no loss.
  *
@@ -471,7 +471,9 @@ static void *run(void *arg)
 		tick(worker);
 		if (watchdog_due(&worker->watchdog, now_ns))
 			keep_house(worker, now_ns);
-		else if (!in && !out)
+		if (in || out)
+			worker->moved_ns = now_ns;
+		else if (now_ns - worker->moved_ns >= worker->config.spin_ns)
 			sleep_until_event(worker);
 	}
 	drain(worker);

@@ -32,6 +32,7 @@ struct worker_config {
 	bool shared_id;              /* see transmit.h */
 	struct gro_config gro;       /* the worker adds packets, headroom and secret */
 	struct xsk_config xsk;
+	uint64_t spin_ns;            /* looks on for so long before it sleeps; UINT64_MAX: never sleeps */
 };
 
 struct worker {
@@ -58,6 +59,7 @@ struct worker {
 	bool closed;                 /* there is no socket: a new one could not be bound yet */
 	struct worker_stats stats;   /* private; others stats_read() what was published */
 	struct stats_page published;
+	uint64_t moved_ns;           /* when there was last anything to do */
 	uint64_t tick;               /* advances every time round; the main thread watches it */
 	bool stop;                   /* set by the main thread; then the worker drains and ends */
 	uint32_t drain_ms;           /* how long that may take */
