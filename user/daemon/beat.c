@@ -56,7 +56,7 @@ static bool all_caught_up(const struct daemon *d, uint64_t now)
 	if (!steer_lapsed(d->steer, now))
 		return true;
 	for (uint32_t q = 0; q < d->queue_cnt; q++)
-		if (!__atomic_load_n(&d->workers[q].caught_up, __ATOMIC_ACQUIRE))
+		if (d->workers[q].running && !__atomic_load_n(&d->workers[q].caught_up, __ATOMIC_ACQUIRE))
 			return false;
 	return true;
 }
