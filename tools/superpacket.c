@@ -129,10 +129,10 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 	return answer_is_degraded(answer) ? EXIT_DEGRADED : EXIT_OK;
 }
 
-/* Whether a daemon is meant by the name of its TAP, or of its NIC after a renaming. */
+/* Whether a daemon is meant by the name of its TAP, or of its NIC before or after a renaming. */
 static bool is_meant(const json_t *daemon, const char *name)
 {
-	return !strcmp(answer_text(daemon, "tap"), name) ||
+	return !strcmp(answer_text(daemon, "tap"), name) || !strcmp(answer_text(daemon, "asked"), name) ||
 	       (answer_number(daemon, "netns") == ask_netns() && if_nametoindex(name) &&
 		answer_number(daemon, "ifindex") == if_nametoindex(name));
 }

@@ -111,7 +111,7 @@ static void show_head(const struct table_style *style, const json_t *daemon)
 	       answer_number(daemon, "pid"), up, answer_text(daemon, "version"));
 	line_end();
 	if (degraded && json_string_length(json_object_get(daemon, "state_why"))) {
-		struct line line = line_begin("degraded");
+		struct line line = line_begin(answer_text(daemon, "state"));
 
 		line_printf(&line, "%s", answer_text(daemon, "state_why"));
 		line_end();
@@ -432,6 +432,8 @@ void table_show(const struct table_style *style, const json_t *daemon)
 	const json_t *queues = json_object_get(daemon, "queues");
 
 	show_head(style, daemon);
+	if (!strcmp(answer_text(daemon, "state"), "waiting"))
+		return; /* all else is released */
 	show_setup(daemon);
 	if (style->verbose)
 		show_device(json_object_get(daemon, "device"));

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What changes under a running daemon."""
 
-from daemon import Daemon
+import json
+import os
+
+from daemon import COMMAND, DAEMON, EXIT_DEGRADED, EXIT_FAILED, Daemon, wait_until_freed
 from harness import test
-from lab import expect, wait_until
+from lab import Skip, expect, wait_until
 from test_bulk import servers, transfer
 from wire import Wire
+
+RUNTIME = "/run/superpacket"
 
 
 def both_ways(lab, wire, data):
@@ -70,4 +75,243 @@ def down_up(lab, data):
     before = daemon.total()
     both_ways(lab, wire, data)
     expect(daemon.total()["rx_superpackets"] > before["rx_superpackets"], "nothing was merged again")
+    daemon.stop()
+
+
+def link(ns, name):
+    return ns.ip_json("link", "show", "dev", name)[0]
+
+
+def carrier(ns, name):
+    return "LOWER_UP" in link(ns, name)["flags"]
+
+
+def under_way(lab, wire, data):
+    """A stream each way, IPv4 in and IPv6 out; most of both is still to come."""
+    servers(lab, wire, data)
+    streams = [transfer(lab, wire, data, direction, family)
+               for direction, family in (("in", 4), ("out", 6))]
+    for stream in streams:
+        stream.wait_received(data.length // 10)
+    return streams
+
+
+def finish(streams):
+    for stream in streams:
+        stream.finish()
+
+
+def running(streams):
+    expect(any(s.process.running() for s in streams), "the streams were over too early")
+
+
+@test("port mode: the TAP's carrier follows the NIC's, wherever the TAP is; streams go on", seconds=120)
+def carrier_follows(lab, data):
+    wire = Wire(lab, host_addresses=False)
+    tap, container = lab.unique("tap"), lab.namespace("container")
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
+    wire.host.ip("link", "set", tap, "netns", container.name)
+    container.up(tap)
+    wire.address_host(container, tap)
+    servers(lab, wire, data, host=container)
+    streams = [transfer(lab, wire, data, direction, 4, host=container) for direction in ("in", "out")]
+    for stream in streams:
+        stream.wait_received(data.length // 10)
+    expect(carrier(container, tap), "the TAP has no carrier at start")
+    wire.peer.ip("link", "set", wire.wire, "down")
+    wait_until(lambda: not carrier(container, tap), 5, "the TAP has no carrier")
+    running(streams)
+    wire.peer.ip("link", "set", wire.wire, "up")
+    wait_until(lambda: carrier(container, tap), 5, "the TAP has its carrier again")
+    finish(streams)
+    daemon.stop()
+
+
+@test("inline: a daemon that starts without carrier takes over when it comes", seconds=60)
+def carrier_comes(lab, data):
+    wire = Wire(lab)
+    wire.peer.ip("link", "set", wire.wire, "down")
+    wait_until(lambda: not carrier(wire.host, wire.nic), 5, "the NIC has no carrier")
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect(not carrier(wire.host, daemon.tap()), "the TAP has a carrier that the NIC has not")
+    wire.peer.ip("link", "set", wire.wire, "up")
+    wait_until(lambda: carrier(wire.host, daemon.tap()), 5, "the TAP has a carrier")
+    wire.peer.address(wire.wire, f"{wire.PEER6}/64")
+    servers(lab, wire, data)
+    both_ways(lab, wire, data)
+    total = daemon.total()
+    expect(total["rx_superpackets"] and total["tx_superpackets"], f"nothing was merged or cut: {total}")
+    daemon.stop()
+
+
+@test("inline: the NIC is renamed under two streams; everything has the new name, both can be asked for",
+      seconds=120)
+def renamed(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    streams = under_way(lab, wire, data)
+    old, new = wire.nic, lab.unique("lan")
+    # an interface that is up can be renamed since Linux 6.2
+    done = wire.host.ip("link", "set", old, "name", new, check=False)
+    if done.returncode:
+        raise Skip("this kernel renames no interface that is up")
+    wait_until(lambda: daemon.status()["interface"] == new, 5, "the status has the new name")
+    running(streams)
+    for name in (old, new):
+        entries = json.loads(wire.host.run(COMMAND, "status", "-j", name).stdout)
+        expect([e["pid"] for e in entries] == [daemon.pid], f"asked for {name}: {entries}")
+    expect(new in link(wire.host, daemon.tap())["ifalias"], "the TAP's alias has the old name")
+    expect(f"{old}: its name is now {new}" in daemon.process.stderr(), daemon.process.stderr())
+    second = wire.host.run(DAEMON, "--interface", new, check=False)
+    expect(second.returncode == EXIT_FAILED and "already running" in second.stderr, second.stderr)
+    finish(streams)
+    sockets = [n for n in os.listdir(RUNTIME) if n.startswith((f"{old}@", f"{new}@"))]
+    expect(len(sockets) == 1 and sockets[0].startswith(f"{new}@"), f"sockets: {sockets}")
+    daemon.stop()
+    expect(not [n for n in os.listdir(RUNTIME) if n.startswith(f"{new}@")]
+           if os.path.isdir(RUNTIME) else True, "the socket file is left")
+
+
+@test("inline: another MAC address of the NIC is the TAP's, too; streams go on", seconds=120)
+def mac_changes(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--xdp-mode", "generic")
+    wire.peer.ethtool_off(wire.wire, "tso")
+    streams = under_way(lab, wire, data)
+    wire.host.ip("link", "set", wire.nic, "address", "02:00:00:77:00:01")
+    running(streams)
+    wait_until(lambda: wire.host.mac(daemon.tap()) == "02:00:00:77:00:01", 5, "the TAP has the address")
+    # nobody asks for the new address before the old one is forgotten
+    wire.peer.ip("neigh", "flush", "dev", wire.wire)
+    finish(streams)
+    daemon.stop()
+
+
+def wait_state(daemon, state):
+    return wait_until(lambda: daemon.status()["state"] == state and daemon.status(), 10,
+                      f"the daemon says {state}")
+
+
+def again(lab, wire):
+    """The pair that was deleted, as it was."""
+    lab.veth(wire.host, wire.nic, wire.peer, wire.wire)
+    wire.peer.ethtool_off(wire.wire, "tx")
+    wire.peer.address(wire.wire, f"{wire.PEER4}/24", f"{wire.PEER6}/64")
+    wire.address_host(wire.host, wire.nic)
+
+
+def served_again(daemon, lab, wire, data):
+    wait_state(daemon, "ok")
+    before = daemon.total()
+    for direction in ("in", "out"):
+        transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
+    after = daemon.total()
+    expect(after["rx_superpackets"] > before["rx_superpackets"] and
+           after["tx_superpackets"] > before["tx_superpackets"], "nothing was merged or cut again")
+
+
+@test("inline: the NIC is deleted under two streams and comes back, twice; they complete", seconds=120)
+def deleted(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    streams = under_way(lab, wire, data)
+    objects = daemon.bpf_objects()
+    for _ in range(2):
+        tap = daemon.tap()
+        wire.host.ip("link", "del", wire.nic)
+        waiting = wait_state(daemon, "waiting")
+        expect("waiting for its return" in waiting["state_why"], waiting["state_why"])
+        expect(not waiting["queues"] and tap not in wire.host.links(), f"not all is released: {waiting}")
+        wait_until_freed(lab, objects)
+        done = wire.host.run(COMMAND, "status", wire.nic, check=False)
+        expect(done.returncode == EXIT_DEGRADED and "waiting" in done.stdout, done.stdout)
+        running(streams)
+        again(lab, wire)
+        wait_state(daemon, "ok")
+        objects = daemon.bpf_objects()
+    finish(streams)
+    served_again(daemon, lab, wire, data)
+    daemon.stop()
+
+
+@test("inline: the NIC is deleted, and the daemon is ended while it waits", seconds=60)
+def deleted_ended(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    wire.host.ip("link", "del", wire.nic)
+    wait_state(daemon, "waiting")
+    # one that is there, but of no use: a name alone is not the interface
+    wire.host.ip("link", "add", wire.nic, "type", "veth", "peer", "name", "other")
+    wait_until(lambda: daemon.status()["state"] == "waiting", 1, "one that is down is no return")
+    daemon.stop()
+    expect(wire.host.links() == {"lo", wire.nic, "other"}, f"left: {wire.host.links()}")
+
+
+@test("port mode: the NIC is deleted and comes back; the TAP, its addresses and its connections stay",
+      seconds=120)
+def deleted_port(lab, data):
+    wire = Wire(lab, host_addresses=False)
+    tap, container = lab.unique("tap"), lab.namespace("container")
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
+    wire.host.ip("link", "set", tap, "netns", container.name)
+    container.up(tap)
+    wire.address_host(container, tap)
+    servers(lab, wire, data, host=container)
+    streams = [transfer(lab, wire, data, direction, 4, host=container) for direction in ("in", "out")]
+    for stream in streams:
+        stream.wait_received(data.length // 10)
+    wire.host.ip("link", "del", wire.nic)
+    wait_state(daemon, "waiting")
+    expect(not carrier(container, tap), "the TAP still has a carrier")
+    running(streams)
+    lab.veth(wire.host, wire.nic, wire.peer, wire.wire)
+    wire.peer.ethtool_off(wire.wire, "tx")
+    wire.peer.address(wire.wire, f"{wire.PEER4}/24", f"{wire.PEER6}/64")
+    wait_state(daemon, "ok")
+    expect(container.mac(tap) == wire.host.mac(wire.nic), "the TAP has not the new NIC's address")
+    finish(streams)
+    daemon.stop()
+
+
+@test("inline: the NIC is moved into another namespace and back under two streams; they complete",
+      seconds=120)
+def moved(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    streams = under_way(lab, wire, data)
+    elsewhere = lab.namespace("elsewhere")
+    wire.host.ip("link", "set", wire.nic, "netns", elsewhere.name)
+    waiting = wait_state(daemon, "waiting")
+    expect("another network namespace" in waiting["state_why"], waiting["state_why"])
+    # nothing of ours is left on it there
+    net = elsewhere.run("bpftool", "net").stdout
+    expect(wire.nic not in net, f"programs are left on it: {net}")
+    running(streams)
+    elsewhere.ip("link", "set", wire.nic, "netns", wire.host.name)
+    wire.host.up(wire.nic)
+    wire.address_host(wire.host, wire.nic)
+    wait_state(daemon, "ok")
+    finish(streams)
+    served_again(daemon, lab, wire, data)
+    daemon.stop()
+
+
+@test("the NIC comes back in a way that cannot be served; it is tried again until it can", seconds=60)
+def returns_unfit(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    servers(lab, wire, data)
+    wire.host.ip("link", "del", wire.nic)
+    wait_state(daemon, "waiting")
+    wire.host.ip("link", "add", wire.nic, "mtu", "65535", "type", "veth", "peer", "name", wire.wire,
+                 "netns", wire.peer.name)
+    wire.host.up(wire.nic)
+    wait_until(lambda: "MTU 65535 is more than a TAP can have" in daemon.process.stderr(), 5, "it says why")
+    expect(daemon.status()["state"] == "waiting", "it should wait still")
+    wire.host.ip("link", "set", wire.nic, "mtu", "1500")
+    wire.peer.up(wire.wire)
+    wire.peer.ethtool_off(wire.wire, "tx")
+    wire.peer.address(wire.wire, f"{wire.PEER4}/24", f"{wire.PEER6}/64")
+    wire.address_host(wire.host, wire.nic)
+    served_again(daemon, lab, wire, data)
     daemon.stop()

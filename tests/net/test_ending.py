@@ -114,17 +114,6 @@ def tap_deleted(lab, data):
     ends(lab, data, end)
 
 
-@test("the interface is deleted: the daemon says so and ends", seconds=60)
-def nic_deleted(lab):
-    wire = Wire(lab)
-    daemon = Daemon(lab, wire.host, wire.nic)
-    objects = daemon.bpf_objects()
-    wire.host.ip("link", "del", wire.nic)
-    daemon.process.wait(10, 1)
-    expect("the interface is gone" in daemon.process.stderr(), daemon.process.stderr())
-    wait_until_freed(lab, objects)
-
-
 @test("port mode: kill -9 and SIGTERM leave nothing", seconds=60)
 def port(lab, data):
     wire = Wire(lab, host_addresses=False)

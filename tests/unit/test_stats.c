@@ -51,6 +51,7 @@ static json_t *render_with(bool hung, bool away)
 	static struct stats_queue queues[2];
 	struct stats_daemon daemon = {
 		.interface = "veth0",
+		.asked = "wan",
 		.ifindex = 7,
 		.netns = 4026531840u,
 		.pid = 123,
@@ -220,6 +221,21 @@ Test(stats, a_worker_that_is_away_degrades_the_daemon)
 	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 0), "state")), "ok");
 	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 1), "state")),
 			 "away");
+	json_decref(daemon);
+}
+
+Test(stats, a_daemon_that_waits_for_its_interface_says_so_and_has_no_queues)
+{
+	const struct stats_daemon waiting = { .interface = "veth0", .asked = "wan", .gro = &gro,
+					      .waiting = "it is gone", .degraded = "not this" };
+	json_t *daemon = stats_json(&waiting);
+
+	cr_assert(daemon);
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "waiting");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state_why")), "it is gone");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "asked")), "wan");
+	cr_expect_eq(json_array_size(json_object_get(daemon, "queues")), 0);
+	cr_expect_eq(number(json_object_get(daemon, "total"), "rx_packets"), 0);
 	json_decref(daemon);
 }
 

@@ -73,7 +73,7 @@ void beat_show(struct daemon *d)
 	}
 	if (!alive)
 		return;
-	if (carrying && all_caught_up(d, now))
+	if (d->steer && carrying && all_caught_up(d, now))
 		steer_heartbeat(d->steer, now);
 	service_feed_watchdog(&d->service, now);
 }

@@ -72,21 +72,34 @@ static uint32_t usable_queues(const struct netdev *dev)
 	return cnt ? cnt : 1;
 }
 
+static uint32_t at_most(uint32_t number, uint32_t limit)
+{
+	return number < limit ? number : limit;
+}
+
+uint32_t check_queues(const struct daemon *d, const struct netdev *dev)
+{
+	uint32_t have = at_most(usable_queues(dev), TAP_QUEUES_MAX);
+
+	return d->config.queues ? at_most(d->config.queues, have) : have;
+}
+
 static int choose_queues(struct daemon *d)
 {
-	uint32_t have = usable_queues(&d->dev);
+	uint32_t have = usable_queues(&d->dev), room = d->dev.rx_queues_max;
 
 	if (d->config.queues > have) {
 		log_error("--queues: %s has %u; give a number from 1 to %u, or all", d->dev.name, have,
 			  have);
 		return -EINVAL;
 	}
-	d->queue_cnt = d->config.queues ? d->config.queues : have;
-	if (d->queue_cnt > TAP_QUEUES_MAX) {
+	if (!d->config.queues && have > TAP_QUEUES_MAX)
 		log_warning("%s: of %u queues the first %u are served, as many as a TAP can have",
-			    d->dev.name, d->queue_cnt, TAP_QUEUES_MAX);
-		d->queue_cnt = TAP_QUEUES_MAX;
-	}
+			    d->dev.name, have, TAP_QUEUES_MAX);
+	d->queue_cnt = check_queues(d, &d->dev);
+	if (d->config.queues || room < d->queue_cnt)
+		room = d->queue_cnt;
+	d->queue_room = at_most(room, TAP_QUEUES_MAX);
 	return 0;
 }
 
@@ -158,6 +171,15 @@ static int check_af_xdp(void)
 	return err;
 }
 
+int check_nic(struct daemon *d)
+{
+	int err = check_interface(&d->dev);
+
+	if (!err)
+		err = choose_queues(d);
+	return err ? err : plan_check(d);
+}
+
 int check_host(struct daemon *d)
 {
 	int err = find_netns(d);
@@ -169,11 +191,7 @@ int check_host(struct daemon *d)
 	if (!err)
 		err = check_af_xdp();
 	if (!err)
-		err = check_interface(&d->dev);
-	if (!err)
-		err = choose_queues(d);
-	if (!err)
-		err = plan_check(d);
+		err = check_nic(d);
 	if (!err)
 		warn_router(d);
 	return err;

@@ -159,18 +159,24 @@ static void release_path(struct control *control)
 	}
 }
 
+/* Where the daemon of an interface listens. Returns 0 or -ENAMETOOLONG. */
+static int name_path(char *path, size_t room, const char *dir, const char *interface, uint64_t netns)
+{
+	int len = snprintf(path, room, "%s/%s@%llu.sock", dir, interface, (unsigned long long)netns);
+
+	return (size_t)len >= room ? -ENAMETOOLONG : 0;
+}
+
 int control_open(struct control *control, const char *interface, uint64_t netns)
 {
 	char dir[sizeof control->path];
-	int len, err = -ENOENT;
+	int err = -ENOENT;
 
 	*control = (struct control){ .listen_fd = -1, .epoll_fd = -1 };
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;
 	runtime_dir(control, dir, sizeof dir);
-	len = snprintf(control->path, sizeof control->path, "%s/%s@%llu.sock", dir, interface,
-		       (unsigned long long)netns);
-	if ((size_t)len >= sizeof control->path) {
+	if (name_path(control->path, sizeof control->path, dir, interface, netns)) {
 		log_error("control socket in %s: the path is too long; set RUNTIME_DIRECTORY", dir);
 		return -ENAMETOOLONG;
 	}
@@ -188,6 +194,30 @@ int control_open(struct control *control, const char *interface, uint64_t netns)
 		log_error("control socket %s: epoll: %s", control->path, strerror(-err));
 		control_close(control);
 	}
+	return err;
+}
+
+int control_rename(struct control *control, const char *interface, uint64_t netns)
+{
+	char dir[sizeof control->path], path[sizeof control->path];
+	int lock, err;
+	pid_t pid;
+
+	runtime_dir(control, dir, sizeof dir);
+	err = name_path(path, sizeof path, dir, interface, netns);
+	if (err || !strcmp(path, control->path))
+		return err;
+	lock = dir_lock(dir);
+	if (lock < 0)
+		return lock;
+	err = find_listener(path, &pid);
+	if (!err)
+		err = -EBUSY;
+	else if (err == -ENOENT)
+		err = rename(control->path, path) ? -errno : 0;
+	if (!err)
+		memcpy(control->path, path, sizeof path);
+	close(lock);
 	return err;
 }
 

@@ -49,6 +49,10 @@ struct control {
  */
 int control_open(struct control *control, const char *interface, uint64_t netns);
 
+/* The interface has another name now: so has the socket file. Returns 0 or -errno, -EBUSY when another
+ * daemon has that name; the old name then stays. */
+int control_rename(struct control *control, const char *interface, uint64_t netns);
+
 /* Ends all connections and removes the socket file. */
 void control_close(struct control *control);
 

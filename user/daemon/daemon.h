@@ -8,7 +8,8 @@
  *      open.c       front end, programs, workers: opened in this order, closed in reverse
  *      beat.c       the heartbeat
  *      describe.c   what it says of itself
- *      main.c       signals, what changes under it, the end
+ *      follow.c     what changes under it
+ *      main.c       signals, the loop, the end
  *
  * Only the main thread uses it. Functions that return int return 0 or -errno and have logged why.
  */
@@ -60,9 +61,16 @@ struct daemon {
 	struct worker *workers;
 	struct pulse *pulses;
 	uint32_t queue_cnt, opened_cnt;
+	uint32_t queue_room; /* as many there can ever be: entries of workers and pulses, queues of the TAP */
 	int promisc_fd; /* -1: inline, the NIC's addresses are what it was told */
 	struct service service;
 	struct watch watch;
+	const char *waiting;  /* for the interface, why; all of it is released. NULL: it is there */
+	struct look {
+		bool wanted;          /* something has come that may be it */
+		uint64_t next_ns;     /* not before: the last attempt failed */
+		uint64_t pause_ns;
+	} look;
 	const char *degraded; /* why, NULL: it is not */
 	sigset_t signals;
 	uint64_t netns, start_ns, beat_ns;
@@ -85,8 +93,14 @@ void beat_show(struct daemon *d);
 
 /* ---- check.c ---- */
 
-/* Finds the interface, fills in dev, netns and queue_cnt. */
+/* Finds the interface, fills in dev, netns, queue_cnt and queue_room. */
 int check_host(struct daemon *d);
+
+/* The part of it that looks at dev. */
+int check_nic(struct daemon *d);
+
+/* How many queues of dev are to be served. */
+uint32_t check_queues(const struct daemon *d, const struct netdev *dev);
 
 /* ---- plan.c ---- */
 
@@ -101,6 +115,7 @@ void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err
 
 /* ---- settings.c ---- */
 
+void settings_renamed(struct daemon *d); /* the control socket, and so the note beside it */
 int settings_open(struct daemon *d);     /* before the program is attached; after the control socket */
 int settings_attached(struct daemon *d); /* behind it: its mode is known */
 void settings_say(const struct daemon *d); /* what was done, and what the operator might do */
@@ -111,19 +126,33 @@ json_t *settings_json(const struct daemon *d, bool generic);
 
 /* ---- open.c ---- */
 
-int open_frontend(struct daemon *d);
-int open_steer(struct daemon *d);
-int open_workers(struct daemon *d);
-int open_promisc(struct daemon *d);
-void open_close_promisc(struct daemon *d);
-int open_start_workers(struct daemon *d);
-void open_stop_workers(struct daemon *d);
-void open_close_workers(struct daemon *d);
+/* Everything that depends on the NIC in dev. Nothing is left behind on failure, but in port mode a
+ * TAP that was there before. */
+int open_nic(struct daemon *d);
+
+/* The reverse. gone: there is nothing to drain any more; and in port mode the TAP stays, for it has
+ * addresses and connections that the interface, once it is back, shall find again. */
+void open_close_nic(struct daemon *d, bool gone);
+
+/* One more queue, or one less, while the others go on. */
+int open_add_queue(struct daemon *d);
+void open_remove_queue(struct daemon *d);
+
+/* Says on the TAP whose it is. */
+void open_label_tap(const struct daemon *d);
 
 /* The highest MTU that the workers' sockets and the TAP can carry. */
 uint32_t open_mtu_max(const struct daemon *d);
 
+/* ---- follow.c ---- */
+
+/* What has happened to the NIC since it was called last, is followed. */
+void follow_news(struct daemon *d);
+
 /* ---- describe.c ---- */
+
+/* Fills in d->ready. */
+void describe_ready(struct daemon *d);
 
 /* Texts of the control socket, to be freed by the caller; NULL without memory. */
 char *describe_status(struct daemon *d);

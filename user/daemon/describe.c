@@ -41,6 +41,14 @@ static void describe_tried(const struct daemon *d, const struct xsk *xsk, struct
 	}
 }
 
+void describe_ready(struct daemon *d)
+{
+	const struct xsk *xsk = &d->workers[0].xsk;
+
+	snprintf(d->ready, sizeof d->ready, "%s %s, %u queue%s, %s, %s", d->dev.name, describe_attachment(d),
+		 d->queue_cnt, d->queue_cnt == 1 ? "" : "s", describe_xsk_mode(d, xsk), describe_transmit(xsk));
+}
+
 static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *queue)
 {
 	const struct worker *worker = &d->workers[q];
@@ -63,9 +71,10 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 
 char *describe_status(struct daemon *d)
 {
-	struct stats_queue *queues = calloc(d->queue_cnt, sizeof *queues);
+	struct stats_queue *queues = calloc(d->queue_cnt + 1, sizeof *queues); /* none: not NULL */
 	struct stats_daemon stats = {
 		.interface = d->dev.name,
+		.asked = d->config.interface,
 		.ifindex = d->dev.ifindex,
 		.netns = d->netns,
 		.pid = getpid(),
@@ -80,6 +89,7 @@ char *describe_status(struct daemon *d)
 		.tap_offloads = d->tap.offloads,
 		.queues = queues,
 		.queue_cnt = d->queue_cnt,
+		.waiting = d->waiting,
 		.degraded = d->degraded,
 	};
 	json_t *json;
@@ -87,14 +97,17 @@ char *describe_status(struct daemon *d)
 
 	if (!queues)
 		return NULL;
-	stats.xdp_mode = steer_mode(d->steer, &stats.xdp_why);
-	steer_read_counters(d->steer, stats.steer); /* zeros when it fails */
-	stats.has_inline = !steer_read_inline_counters(d->steer, stats.inline_tc);
+	if (d->steer) {
+		stats.xdp_mode = steer_mode(d->steer, &stats.xdp_why);
+		steer_read_counters(d->steer, stats.steer); /* zeros when it fails */
+		stats.has_inline = !steer_read_inline_counters(d->steer, stats.inline_tc);
+	}
 	for (uint32_t q = 0; q < d->queue_cnt; q++)
 		describe_queue(d, q, &queues[q]);
 	json = stats_json(&stats);
 	json_object_set_new(json, "device", describe_device(&d->dev));
-	json_object_set_new(json, "settings", settings_json(d, steer_is_generic(d->steer)));
+	if (d->steer)
+		json_object_set_new(json, "settings", settings_json(d, steer_is_generic(d->steer)));
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	free(queues);

@@ -3,9 +3,11 @@
  * superpacketd: opens everything in one order, closes it in the reverse one, and does in between
  * what is slow: signals, the heartbeat, the control socket. Packets are the workers' business.
  *
+ *      watch      news of interfaces; before the first is asked about, so that none is missed
  *      netdev     what the NIC is; what cannot work is refused here, before anything is touched
  *      control    the claim on the interface: a second daemon ends here
- *      settings   of the NIC that hurt are switched off, to be restored
+ *      settings   of the NIC that hurt are switched off, to be restored; from here on it is open_nic(), and
+ *                 done anew when the NIC has been away
  *      tap        the front end
  *      steer      programs and maps; the XDP program is attached and passes every frame
  *      workers    memory and socket of each queue, then their threads
@@ -57,10 +59,7 @@ static enum exit_code exit_code(int err)
 
 static void say_ready(struct daemon *d)
 {
-	const struct xsk *xsk = &d->workers[0].xsk;
-
-	snprintf(d->ready, sizeof d->ready, "%s %s, %u queue%s, %s, %s", d->dev.name, describe_attachment(d),
-		 d->queue_cnt, d->queue_cnt == 1 ? "" : "s", describe_xsk_mode(d, xsk), describe_transmit(xsk));
+	describe_ready(d);
 	log_info("ready: %s", d->ready);
 	service_ready(d->ready);
 	settings_say(d);
@@ -110,55 +109,9 @@ static bool drain_fd(int fd)
 	return read(fd, record, sizeof record) > 0;
 }
 
-/* The TAP, unless somebody has moved it into a namespace of his own, follows the NIC's MTU. */
-static void set_tap_mtu(struct daemon *d, uint32_t mtu)
+/* Somebody may delete the TAP; then what is left is to end well, and to be started again. */
+static int check_tap(const struct daemon *d)
 {
-	struct netdev_settings settings = { .mtu = mtu };
-	int err;
-
-	if (!tap_is_here(&d->tap))
-		return;
-	err = netdev_set(d->tap.ifindex, &settings);
-	if (err)
-		log_warning("%s: setting its MTU to %u: %s", d->tap.name, mtu, strerror(-err));
-}
-
-/* Above what the sockets take, received frames would be lost: inline, the kernel can carry them. */
-static void follow_mtu(struct daemon *d, uint32_t mtu)
-{
-	uint32_t most = open_mtu_max(d);
-	bool fits = mtu <= most, is_inline = d->config.mode == CONFIG_INLINE;
-
-	if (fits) {
-		for (uint32_t q = 0; q < d->queue_cnt; q++)
-			transmit_set_mtu(&d->workers[q].transmit, mtu);
-		steer_set_frame_max(d->steer, mtu + TRANSMIT_LINK_MAX);
-		set_tap_mtu(d, mtu);
-		log_info("%s: the MTU is now %u", d->dev.name, mtu);
-	} else {
-		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu "
-			  "%u'", d->dev.name, mtu,
-			  is_inline ? "the kernel carries all traffic" : "longer frames are lost",
-			  d->dev.name, most);
-	}
-	if (is_inline)
-		steer_serve(d->steer, fits);
-	d->degraded = fits ? NULL : "the MTU is too large for a frame";
-	service_status(fits ? d->ready : "degraded: the MTU is too large for a frame");
-}
-
-/* Looks after both ends. Somebody may delete them, or move the NIC away; then what is left is to
- * end well, and to be started again. */
-static int check_ends(struct daemon *d)
-{
-	enum watch_event event = watch_look(&d->watch, daemon_now_ns());
-
-	if (event == WATCH_GONE) {
-		log_error("%s: the interface is gone", d->dev.name);
-		return -ENODEV;
-	}
-	if (event == WATCH_MTU)
-		follow_mtu(d, d->watch.mtu);
 	for (uint32_t q = 0; q < d->queue_cnt; q++) {
 		int err = __atomic_load_n(&d->workers[q].tap_error, __ATOMIC_RELAXED);
 
@@ -176,7 +129,9 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 {
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 				{ .fd = timer_fd, .events = POLLIN },
-				{ .fd = d->control.epoll_fd, .events = POLLIN } };
+				{ .fd = d->control.epoll_fd, .events = POLLIN },
+				{ .fd = watch_links_fd(&d->watch), .events = POLLIN },
+				{ .fd = watch_ethtool_fd(&d->watch), .events = POLLIN } };
 	int err;
 
 	for (;;) {
@@ -191,7 +146,8 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		beat_show(d);
 		if (drain_fd(signal_fd))
 			return 0;
-		err = check_ends(d);
+		follow_news(d);
+		err = check_tap(d);
 		if (err)
 			return err;
 		serve_control(d); /* also on the timer: deadlines of clients */
@@ -243,63 +199,36 @@ static void begin_shutdown(struct daemon *d)
 	sigprocmask(SIG_UNBLOCK, &d->signals, NULL);
 }
 
+static void close_all(struct daemon *d)
+{
+	if (d->waiting)
+		tap_close(&d->tap);
+	else
+		open_close_nic(d, false);
+}
+
 static int run(struct daemon *d)
 {
-	int err = check_host(d);
+	int err = watch_open(&d->watch);
 
 	if (err)
 		return err;
-	err = control_open(&d->control, d->dev.name, d->netns);
-	if (err)
-		return err;
-	err = settings_open(d);
-	if (err)
-		goto err_control;
-	err = open_frontend(d);
-	if (err)
-		goto err_settings;
-	err = open_steer(d);
-	if (err)
-		goto err_tap;
-	err = settings_attached(d);
-	if (err)
-		goto err_steer;
-	err = open_workers(d);
-	if (err)
-		goto err_steer;
-	err = open_promisc(d);
-	if (err)
-		goto err_workers;
-	err = open_start_workers(d);
-	if (err)
-		goto err_promisc;
-	err = watch_open(&d->watch, d->dev.ifindex, d->dev.mtu);
-	if (err)
-		goto err_started;
-	err = steer_start(d->steer);
+	err = check_host(d);
 	if (err)
 		goto err_watch;
+	err = control_open(&d->control, d->dev.name, d->netns);
+	if (err)
+		goto err_watch;
+	err = open_nic(d);
+	if (err)
+		goto err_control;
 	err = serve(d);
-
-	/* Traffic ends first, then those who carry it carry up and out what they still hold. */
 	begin_shutdown(d);
-	steer_stop(d->steer);
-err_watch:
-	watch_close(&d->watch);
-err_started:
-	open_stop_workers(d);
-err_promisc:
-	open_close_promisc(d);
-err_workers:
-	open_close_workers(d);
-err_steer:
-	steer_close(d->steer);
-err_tap:
-	tap_close(&d->tap);
-err_settings:
-	settings_close(d);
+	close_all(d);
 err_control:
 	control_close(&d->control);
+err_watch:
+	watch_close(&d->watch);
 	return err;
 }
 

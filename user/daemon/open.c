@@ -52,7 +52,7 @@ static int create_tap(struct daemon *d)
 	else
 		config_tap_name(name, d->dev.name, d->dev.ifindex);
 
-	err = tap_open(&d->tap, name, d->queue_cnt, carries_udp(d));
+	err = tap_open(&d->tap, name, d->queue_room, carries_udp(d));
 	if (err == -EEXIST || err == -EBUSY)
 		log_error("TAP %s: the name is taken; give another with --tap", name);
 	else if (err == -ENOENT || err == -ENODEV)
@@ -62,36 +62,85 @@ static int create_tap(struct daemon *d)
 	return err;
 }
 
-int open_frontend(struct daemon *d)
+void open_label_tap(const struct daemon *d)
 {
-	bool hidden = d->config.mode == CONFIG_INLINE;
+	char alias[sizeof TAP_ALIAS + IFNAMSIZ];
+	struct netdev_settings settings = { .alias = alias };
+
+	snprintf(alias, sizeof alias, TAP_ALIAS "%s", d->dev.name);
+	if (tap_is_here(&d->tap))
+		(void)netdev_set(d->tap.ifindex, &settings);
+}
+
+static int dress_tap(struct daemon *d)
+{
 	struct netdev_settings settings = {
 		.mac = d->dev.mac,
 		.mtu = d->dev.mtu,
 		.txqueuelen = carries_udp(d) ? TAP_QUEUE_LEN_UDP : TAP_QUEUE_LEN,
-		.no_addresses = hidden,
+		.no_addresses = d->config.mode == CONFIG_INLINE,
 		.up = true,
 	};
-	char alias[sizeof TAP_ALIAS + IFNAMSIZ];
-	int err = create_tap(d);
+	int err = netdev_set(d->tap.ifindex, &settings);
 
 	if (err)
-		return err;
-	snprintf(alias, sizeof alias, TAP_ALIAS "%s", d->dev.name);
-	settings.alias = alias;
-	err = check_offloads(&d->tap, d->config.gro.merge);
-	if (err)
-		goto close;
-	err = netdev_set(d->tap.ifindex, &settings);
-	if (!err)
-		return 0;
-	log_error("TAP %s: setting address, MTU and state: %s", d->tap.name, strerror(-err));
-close:
-	tap_close(&d->tap);
+		log_error("TAP %s: setting address, MTU and state: %s", d->tap.name, strerror(-err));
 	return err;
 }
 
-int open_steer(struct daemon *d)
+static int use_tap_queues(struct daemon *d, uint32_t cnt)
+{
+	int err = tap_use(&d->tap, cnt);
+
+	if (err)
+		log_error("TAP %s: using %u of its queues: %s", d->tap.name, cnt, strerror(-err));
+	return err;
+}
+
+/* The TAP that had to wait for its NIC: what has been done to it meanwhile is left alone. */
+static int refit_tap(struct daemon *d)
+{
+	struct netdev_settings settings = { .mtu = d->dev.mtu };
+	int err = tap_set_mac(&d->tap, d->dev.mac);
+
+	if (!err && tap_is_here(&d->tap))
+		err = netdev_set(d->tap.ifindex, &settings);
+	if (err)
+		log_warning("TAP %s: address and MTU of %s: %s", d->tap.name, d->dev.name, strerror(-err));
+	if (d->queue_room > d->tap.queue_cnt) {
+		d->queue_room = d->tap.queue_cnt;
+		if (d->queue_cnt > d->queue_room) {
+			log_warning("%s: of its %u queues the first %u are served, as many as the TAP has; "
+				    "a restart serves all", d->dev.name, d->queue_cnt, d->queue_room);
+			d->queue_cnt = d->queue_room;
+		}
+	}
+	return 0;
+}
+
+static int open_frontend(struct daemon *d)
+{
+	bool kept = d->tap.queue_cnt > 0;
+	int err = kept ? refit_tap(d) : create_tap(d);
+
+	if (err)
+		return err;
+	if (!kept)
+		err = check_offloads(&d->tap, d->config.gro.merge);
+	if (!err && !kept)
+		err = dress_tap(d);
+	if (!err)
+		err = use_tap_queues(d, d->queue_cnt);
+	if (err && !kept)
+		tap_close(&d->tap);
+	if (err)
+		return err;
+	open_label_tap(d);
+	(void)tap_set_carrier(&d->tap, d->dev.carrier); /* EINVAL before Linux 5.0: it always has one */
+	return 0;
+}
+
+static int open_steer(struct daemon *d)
 {
 	struct steer_config config = {
 		.interface = d->dev.name,
@@ -135,12 +184,20 @@ static int open_worker(struct daemon *d, uint32_t queue)
 	return err;
 }
 
-void open_close_workers(struct daemon *d)
+static void close_worker(struct daemon *d)
+{
+	worker_close(&d->workers[--d->opened_cnt]);
+}
+
+static void close_workers(struct daemon *d)
 {
 	while (d->opened_cnt)
-		worker_close(&d->workers[--d->opened_cnt]);
+		close_worker(d);
 	free(d->pulses);
 	free(d->workers);
+	d->pulses = NULL;
+	d->workers = NULL;
+	d->queue_cnt = 0;
 }
 
 /* The workers' sockets are alike: each binds in the best way, of one driver. */
@@ -164,13 +221,13 @@ static int check_mtu(const struct daemon *d)
 	return -EMSGSIZE;
 }
 
-int open_workers(struct daemon *d)
+static int open_workers(struct daemon *d)
 {
 	int err = 0;
 
 	plan_make(d, steer_is_generic(d->steer));
-	d->workers = calloc(d->queue_cnt, sizeof *d->workers);
-	d->pulses = calloc(d->queue_cnt, sizeof *d->pulses);
+	d->workers = calloc(d->queue_room, sizeof *d->workers);
+	d->pulses = calloc(d->queue_room, sizeof *d->pulses);
 	if (!d->workers || !d->pulses) {
 		log_error("%s: no memory for %u workers", d->dev.name, d->queue_cnt);
 		err = -ENOMEM;
@@ -180,7 +237,7 @@ int open_workers(struct daemon *d)
 	if (!err)
 		err = check_mtu(d);
 	if (err)
-		open_close_workers(d);
+		close_workers(d);
 	return err;
 }
 
@@ -189,7 +246,7 @@ int open_workers(struct daemon *d)
  * multicast groups of IPv6, nor of the MAC addresses behind a bridge or of a macvlan. Of every frame that
  * comes to the NIC the TAP's own stack decides.
  */
-int open_promisc(struct daemon *d)
+static int open_promisc(struct daemon *d)
 {
 	d->promisc_fd = -1;
 	if (d->config.mode == CONFIG_INLINE)
@@ -201,29 +258,136 @@ int open_promisc(struct daemon *d)
 	return d->promisc_fd;
 }
 
-void open_close_promisc(struct daemon *d)
+static void close_promisc(struct daemon *d)
 {
 	if (d->promisc_fd >= 0)
 		close(d->promisc_fd);
 }
 
-void open_stop_workers(struct daemon *d)
+static void stop_workers(struct daemon *d, uint32_t drain_ms)
 {
 	for (uint32_t q = d->queue_cnt; q--;)
 		if (d->workers[q].running)
-			worker_stop(&d->workers[q], DRAIN_MS);
+			worker_stop(&d->workers[q], drain_ms);
 }
 
-int open_start_workers(struct daemon *d)
+static int start_worker(struct daemon *d, uint32_t q)
+{
+	d->pulses[q] = (struct pulse){ .moved_ns = daemon_now_ns() };
+	return worker_start(&d->workers[q]); /* it has said why */
+}
+
+static int start_workers(struct daemon *d)
 {
 	for (uint32_t q = 0; q < d->queue_cnt; q++) {
-		int err = worker_start(&d->workers[q]);
+		int err = start_worker(d, q);
 
 		if (err) {
-			open_stop_workers(d);
-			return err; /* the worker has said why */
+			stop_workers(d, DRAIN_MS);
+			return err;
 		}
-		d->pulses[q].moved_ns = daemon_now_ns();
 	}
 	return 0;
+}
+
+static void close_steer(struct daemon *d)
+{
+	steer_close(d->steer);
+	d->steer = NULL;
+}
+
+static void close_tap(struct daemon *d, bool keep)
+{
+	if (keep)
+		(void)tap_set_carrier(&d->tap, false);
+	else
+		tap_close(&d->tap);
+}
+
+int open_nic(struct daemon *d)
+{
+	const bool kept = d->tap.queue_cnt > 0;
+	int err = settings_open(d);
+
+	if (err)
+		return err;
+	err = open_frontend(d);
+	if (err)
+		goto err_settings;
+	err = open_steer(d);
+	if (err)
+		goto err_tap;
+	err = settings_attached(d);
+	if (err)
+		goto err_steer;
+	err = open_workers(d);
+	if (err)
+		goto err_steer;
+	err = open_promisc(d);
+	if (err)
+		goto err_workers;
+	err = start_workers(d);
+	if (err)
+		goto err_promisc;
+	err = steer_start(d->steer);
+	if (!err)
+		return 0;
+	stop_workers(d, DRAIN_MS);
+err_promisc:
+	close_promisc(d);
+err_workers:
+	close_workers(d);
+err_steer:
+	close_steer(d);
+err_tap:
+	close_tap(d, kept);
+err_settings:
+	settings_close(d);
+	return err;
+}
+
+void open_close_nic(struct daemon *d, bool gone)
+{
+	/* Traffic ends first, then those who carry it carry up and out what they still hold. */
+	steer_stop(d->steer);
+	stop_workers(d, gone ? 0 : DRAIN_MS);
+	close_promisc(d);
+	close_workers(d);
+	close_steer(d);
+	close_tap(d, gone && d->config.mode == CONFIG_PORT);
+	settings_close(d);
+}
+
+int open_add_queue(struct daemon *d)
+{
+	const uint32_t q = d->queue_cnt;
+	int err = use_tap_queues(d, q + 1);
+
+	if (err)
+		return err;
+	err = open_worker(d, q);
+	if (!err)
+		err = start_worker(d, q);
+	if (!err) {
+		d->queue_cnt++;
+		return 0;
+	}
+	steer_remove_socket(d->steer, q);
+	if (d->opened_cnt > q)
+		close_worker(d);
+	(void)use_tap_queues(d, q);
+	return err;
+}
+
+/* From the NIC nothing comes here any more, then what is held goes up and out, then the stack's packets
+ * are spread over the others: the order in a flow is kept. */
+void open_remove_queue(struct daemon *d)
+{
+	const uint32_t q = --d->queue_cnt;
+
+	steer_remove_socket(d->steer, q);
+	worker_stop(&d->workers[q], DRAIN_MS);
+	steer_remove_socket(d->steer, q); /* it may just have made a new one */
+	close_worker(d);
+	(void)use_tap_queues(d, q);
 }

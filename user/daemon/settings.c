@@ -93,6 +93,20 @@ static int path_of_note(struct daemon *d)
 	return (size_t)len < sizeof d->settings.path ? 0 : -ENAMETOOLONG;
 }
 
+void settings_renamed(struct daemon *d)
+{
+	char old[sizeof d->settings.path];
+
+	memcpy(old, d->settings.path, sizeof old);
+	if (path_of_note(d) || !strcmp(old, d->settings.path)) {
+		memcpy(d->settings.path, old, sizeof old);
+		return;
+	}
+	snprintf(d->settings.note.interface, IFNAMSIZ, "%s", d->dev.name);
+	if (!write_note(d))
+		unlink(old);
+}
+
 int settings_open(struct daemon *d)
 {
 	const struct adjust_facts before = facts_of(d, false);
@@ -101,6 +115,7 @@ int settings_open(struct daemon *d)
 
 	if (err)
 		return err;
+	d->settings.note = (struct restore_note){ 0 };
 	snprintf(d->settings.note.interface, IFNAMSIZ, "%s", d->dev.name);
 	d->settings.note.ifindex = d->dev.ifindex;
 	memcpy(d->settings.note.mac, d->dev.mac, sizeof d->settings.note.mac);

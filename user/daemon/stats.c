@@ -194,6 +194,22 @@ static json_t *queue_json(const struct stats_queue *queue)
 	return object;
 }
 
+static void set_state(json_t *object, const struct stats_daemon *daemon, bool hung, bool away)
+{
+	const char *state = "ok", *why = "";
+
+	if (daemon->waiting) {
+		state = "waiting";
+		why = daemon->waiting;
+	} else if (hung || away || daemon->degraded) {
+		state = "degraded";
+		why = hung ? "a worker hangs; the kernel carries the traffic" :
+		      away ? "a worker cannot carry packets now; the kernel does" : daemon->degraded;
+	}
+	set_string(object, "state", state);
+	set_string(object, "state_why", why);
+}
+
 static void set_queues(json_t *object, const struct stats_daemon *daemon)
 {
 	struct worker_stats sum = { 0 };
@@ -212,10 +228,7 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 	}
 	set_counters(total, &sum);
 	set_kernel(total, &kernel);
-	set_string(object, "state", hung || away || daemon->degraded ? "degraded" : "ok");
-	set_string(object, "state_why", hung ? "a worker hangs; the kernel carries the traffic" :
-					away ? "a worker cannot carry packets now; the kernel does" :
-					daemon->degraded ? daemon->degraded : "");
+	set_state(object, daemon, hung, away);
 	json_object_set_new(object, "queues", queues);
 	json_object_set_new(object, "total", total);
 }
@@ -248,6 +261,7 @@ static void set_identity(json_t *object, const struct stats_daemon *daemon)
 	json_t *xdp = json_object();
 
 	set_string(object, "interface", daemon->interface);
+	set_string(object, "asked", daemon->asked);
 	set_number(object, "ifindex", daemon->ifindex);
 	set_number(object, "netns", daemon->netns);
 	set_number(object, "pid", (uint64_t)daemon->pid);

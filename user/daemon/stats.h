@@ -36,6 +36,7 @@ struct stats_queue {
 
 struct stats_daemon {
 	const char *interface;
+	const char *asked;            /* as on the command line: it may have been renamed since */
 	uint32_t ifindex;
 	uint64_t netns;               /* inode of the network namespace */
 	int pid;
@@ -53,6 +54,7 @@ struct stats_daemon {
 	uint64_t inline_tc[INLINE_COUNTER_CNT];
 	const struct stats_queue *queues;
 	uint32_t queue_cnt;
+	const char *waiting;          /* there is no interface, why; NULL: there is */
 	const char *degraded;         /* why, beside hung queues; NULL: it is not */
 };
 

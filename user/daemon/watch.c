@@ -2,36 +2,136 @@
 #include "daemon/watch.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
+#include <linux/ethtool_netlink.h>
+#include <linux/genetlink.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#define LOOK_EVERY_NS 100000000u
+#include "log.h"
+#include "nic/netlink.h"
 
-int watch_open(struct watch *watch, uint32_t ifindex, uint32_t mtu)
+/* A message of a link with many virtual functions is longer than libmnl's 8 KiB. */
+#define MESSAGE_LEN 32768
+
+/* Messages read at once, so that a flood of them cannot keep the main thread. */
+#define READS_MAX 64
+
+static struct mnl_socket *join(int bus, uint32_t group)
 {
-	*watch = (struct watch){ .ifindex = ifindex, .mtu = mtu };
-	watch->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return watch->socket < 0 ? -errno : 0;
+	struct mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int err;
+
+	if (!socket)
+		return NULL;
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
+	    mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0)
+		return socket;
+	err = errno;
+	mnl_socket_close(socket);
+	errno = err;
+	return NULL;
+}
+
+int watch_open(struct watch *watch)
+{
+	uint32_t group;
+	int err;
+
+	*watch = (struct watch){ .links = join(NETLINK_ROUTE, RTNLGRP_LINK) };
+	if (!watch->links) {
+		err = -errno;
+		log_error("rtnetlink: %s", strerror(-err));
+		return err;
+	}
+	err = genl_group(ETHTOOL_GENL_NAME, ETHTOOL_MCGRP_MONITOR_NAME, &group);
+	if (!err)
+		watch->ethtool = join(NETLINK_GENERIC, group);
+	if (!watch->ethtool)
+		log_debug("no news of ethtool from this kernel: changes of the queues are not followed");
+	return 0;
 }
 
 void watch_close(struct watch *watch)
 {
-	close(watch->socket);
+	mnl_socket_close(watch->links);
+	if (watch->ethtool)
+		mnl_socket_close(watch->ethtool);
 }
 
-enum watch_event watch_look(struct watch *watch, uint64_t now_ns)
+int watch_links_fd(const struct watch *watch)
 {
-	struct ifreq ifr = { .ifr_ifindex = (int)watch->ifindex };
+	return mnl_socket_get_fd(watch->links);
+}
 
-	if (now_ns - watch->looked_ns < LOOK_EVERY_NS)
-		return WATCH_NOTHING;
-	watch->looked_ns = now_ns;
-	/* By index: the name may change. */
-	if (ioctl(watch->socket, SIOCGIFNAME, &ifr) < 0 || ioctl(watch->socket, SIOCGIFMTU, &ifr) < 0)
-		return WATCH_GONE;
-	if ((uint32_t)ifr.ifr_mtu == watch->mtu)
-		return WATCH_NOTHING;
-	watch->mtu = (uint32_t)ifr.ifr_mtu;
-	return WATCH_MTU;
+int watch_ethtool_fd(const struct watch *watch)
+{
+	return watch->ethtool ? mnl_socket_get_fd(watch->ethtool) : -1;
+}
+
+/* net/core/dev.c __dev_change_net_namespace() tells the new home with the farewell. */
+static int parse_farewell(const struct nlattr *attr, void *data)
+{
+	struct watch_news *news = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_NEW_NETNSID || mnl_attr_get_type(attr) == IFLA_NEW_IFINDEX)
+		news->moved = true;
+	return MNL_CB_OK;
+}
+
+static int parse_link(const struct nlmsghdr *message, void *data)
+{
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
+	struct watch_news *news = data;
+
+	/* Other families speak of what the link is to them: a port that leaves its bridge is "deleted". */
+	if (link->ifi_family != AF_UNSPEC)
+		return MNL_CB_OK;
+	if (message->nlmsg_type == RTM_NEWLINK) {
+		if ((uint32_t)link->ifi_index == news->ifindex)
+			news->changed = true;
+		else
+			news->others = true;
+	} else if (message->nlmsg_type == RTM_DELLINK && (uint32_t)link->ifi_index == news->ifindex) {
+		news->gone = true;
+		return mnl_attr_parse(message, sizeof *link, parse_farewell, news);
+	}
+	return MNL_CB_OK;
+}
+
+/* Of whatever interface: it happens rarely, and looking costs little. */
+static int parse_ethtool(const struct nlmsghdr *message, void *data)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(message);
+	struct watch_news *news = data;
+
+	news->changed |= genl->cmd == ETHTOOL_MSG_CHANNELS_NTF;
+	return MNL_CB_OK;
+}
+
+static void read_all(struct mnl_socket *socket, mnl_cb_t parse, struct watch_news *news)
+{
+	char message[MESSAGE_LEN];
+
+	for (int i = 0; i < READS_MAX; i++) {
+		ssize_t len = mnl_socket_recvfrom(socket, message, sizeof message);
+
+		if (len > 0) {
+			(void)mnl_cb_run(message, (size_t)len, 0, 0, parse, news);
+		} else if (errno == EAGAIN) {
+			return;
+		} else { /* ENOBUFS: some were lost; the next one may be there */
+			news->changed = news->others = true;
+		}
+	}
+}
+
+struct watch_news watch_read(const struct watch *watch, uint32_t ifindex)
+{
+	struct watch_news news = { .ifindex = ifindex };
+
+	read_all(watch->links, parse_link, &news);
+	if (watch->ethtool)
+		read_all(watch->ethtool, parse_ethtool, &news);
+	return news;
 }

@@ -1,29 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Watches what may happen to the NIC while the daemon runs: it is deleted or moved away, or its
- * MTU changes. Looks ten times a second, which costs two system calls.
+ * Hears of what happens to interfaces of our network namespace: rtnetlink's link group, and the
+ * "monitor" group of ethtool's generic netlink, which alone tells of a changed number of queues.
+ *
+ * News only say where to look: what the interface is now is asked afterwards (netdev_look()), so that an
+ * old message, or one that was lost in a flood, does no harm.
  */
 #ifndef SUPERPACKET_WATCH_H
 #define SUPERPACKET_WATCH_H
 
-#include <net/if.h>
-
-#include "engine/bytes.h"
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 struct watch {
-	int socket;      /* for ioctl() in the network namespace we were started in */
-	uint32_t ifindex;
-	uint32_t mtu;    /* as last seen */
-	uint64_t looked_ns;
+	struct mnl_socket *links;
+	struct mnl_socket *ethtool;  /* NULL: this kernel tells nothing (before 5.6) */
 };
 
-enum watch_event { WATCH_NOTHING, WATCH_MTU, WATCH_GONE };
+struct watch_news {
+	uint32_t ifindex; /* of the interface we care for */
+	bool changed;     /* it may be another than it was */
+	bool gone, moved; /* no more in this namespace; moved: but in another */
+	bool others;      /* some other interface has come or changed */
+};
 
-/* Begins to watch an interface with this MTU. Returns 0 or -errno. */
-int watch_open(struct watch *watch, uint32_t ifindex, uint32_t mtu);
+/* Begins to listen; before the interface is first asked about, so that no change is missed. Returns 0
+ * or -errno. */
+int watch_open(struct watch *watch);
 void watch_close(struct watch *watch);
 
-/* What has happened since it was asked last; WATCH_MTU: watch->mtu is the new one. */
-enum watch_event watch_look(struct watch *watch, uint64_t now_ns);
+/* For poll(), readable when there are news; -1 for the second where there is none. */
+int watch_links_fd(const struct watch *watch);
+int watch_ethtool_fd(const struct watch *watch);
+
+/* Everything since it was asked last, of the interface of this index (0: of none). Never waits. */
+struct watch_news watch_read(const struct watch *watch, uint32_t ifindex);
 
 #endif

@@ -476,7 +476,8 @@ static void *run(void *arg)
 		else if (now_ns - worker->moved_ns >= worker->config.spin_ns)
 			sleep_until_event(worker);
 	}
-	drain(worker);
+	if (worker->drain_ms)
+		drain(worker);
 	return NULL;
 }
 

@@ -77,7 +77,8 @@ int worker_start(struct worker *worker);
 
 /*
  * Tells the worker to stop and waits for it: it carries up what the socket still holds, flushes
- * the engine, sends what the TAP still holds, and waits for completions, all within drain_ms.
+ * the engine, sends what the TAP still holds, and waits for completions, all within drain_ms
+ * (0: not at all, as the NIC is gone).
  */
 void worker_stop(struct worker *worker, uint32_t drain_ms);
 

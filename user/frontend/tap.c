@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -139,6 +140,7 @@ int tap_open(struct tap *tap, const char *name, uint32_t queue_cnt, bool udp)
 	if (err)
 		goto out;
 	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
+	tap->used_cnt = tap->queue_cnt;
 	tap->offloads = set_offloads(tap->fds[0], udp);
 	err = ask_ifindex(tap, &ifr);
 out:
@@ -151,7 +153,37 @@ void tap_close(struct tap *tap)
 {
 	while (tap->queue_cnt > 0)
 		close(tap->fds[--tap->queue_cnt]);
-	tap->ifindex = 0;
+	tap->ifindex = tap->used_cnt = 0;
+}
+
+int tap_use(struct tap *tap, uint32_t cnt)
+{
+	if (cnt == 0 || cnt > tap->queue_cnt)
+		return -EINVAL;
+	while (tap->used_cnt != cnt) {
+		const bool attach = tap->used_cnt < cnt;
+		struct ifreq ifr = { .ifr_flags = attach ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
+
+		if (ioctl(tap->fds[tap->used_cnt - !attach], TUNSETQUEUE, &ifr) < 0)
+			return -errno;
+		tap->used_cnt = attach ? tap->used_cnt + 1 : tap->used_cnt - 1;
+	}
+	return 0;
+}
+
+int tap_set_carrier(const struct tap *tap, bool carrier)
+{
+	const int on = carrier;
+
+	return ioctl(tap->fds[0], TUNSETCARRIER, &on) < 0 ? -errno : 0;
+}
+
+int tap_set_mac(const struct tap *tap, const uint8_t mac[6])
+{
+	struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };
+
+	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
+	return ioctl(tap->fds[0], SIOCSIFHWADDR, &ifr) < 0 ? -errno : 0;
 }
 
 bool tap_is_here(const struct tap *tap)

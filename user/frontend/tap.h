@@ -33,6 +33,7 @@ struct tap {
 	char name[16];
 	uint32_t ifindex;
 	uint32_t queue_cnt;
+	uint32_t used_cnt;       /* the first ones, which the kernel spreads packets over */
 	int fds[TAP_QUEUES_MAX]; /* non-blocking, one a queue */
 	uint32_t offloads;       /* TUN_F_ bits in force */
 };
@@ -43,6 +44,14 @@ struct tap {
  * -errno; nothing is left behind then. */
 int tap_open(struct tap *tap, const char *name, uint32_t queue_cnt, bool udp);
 void tap_close(struct tap *tap);
+
+/* Uses the first cnt of its queues from now on (tap_open(): all); the others neither take nor give
+ * packets, and what they held is lost. Returns 0 or -errno. */
+int tap_use(struct tap *tap, uint32_t cnt);
+
+/* These two work wherever the TAP has been moved to. They return 0 or -errno. */
+int tap_set_carrier(const struct tap *tap, bool carrier);
+int tap_set_mac(const struct tap *tap, const uint8_t mac[6]);
 
 /* Whether the TAP is still in our network namespace (under its index), and not moved to another. */
 bool tap_is_here(const struct tap *tap);

@@ -42,7 +42,7 @@ static int parse_attr(const struct nlattr *attr, void *data)
 		dev->carrier = mnl_attr_get_u8(attr);
 		break;
 	case IFLA_NUM_RX_QUEUES:
-		dev->rx_queues = mnl_attr_get_u32(attr);
+		dev->rx_queues = dev->rx_queues_max = mnl_attr_get_u32(attr);
 		break;
 	case IFLA_NUM_TX_QUEUES:
 		dev->tx_queues = mnl_attr_get_u32(attr);
@@ -67,7 +67,8 @@ static int parse_link(const struct nlmsghdr *answer, void *data)
 	return mnl_attr_parse(answer, sizeof(*link), parse_attr, dev);
 }
 
-static int ask_link(struct netdev *dev, const char *name)
+/* By index, or (index 0) by name. */
+static int ask_link(struct netdev *dev, uint32_t ifindex, const char *name)
 {
 	char request[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
@@ -76,8 +77,11 @@ static int ask_link(struct netdev *dev, const char *name)
 	nlh->nlmsg_type = RTM_GETLINK;
 	link = mnl_nlmsg_put_extra_header(nlh, sizeof(*link));
 	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = (int)ifindex;
 	/* The kernel looks up a short name among both kinds, a long one can only be alternative. */
-	if (strlen(name) < IFNAMSIZ)
+	if (ifindex)
+		;
+	else if (strlen(name) < IFNAMSIZ)
 		mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	else
 		mnl_attr_put_strz(nlh, IFLA_ALT_IFNAME, name);
@@ -92,9 +96,22 @@ int netdev_open(struct netdev *dev, const char *name)
 	*dev = (struct netdev){ 0 };
 	if (name[0] == '\0' || strlen(name) >= ALTIFNAMSIZ)
 		return -ENODEV;
-	err = ask_link(dev, name);
+	err = ask_link(dev, 0, name);
 	if (err)
 		return err == -EINVAL || err == -ERANGE ? -ENODEV : err; /* not even a name */
+	netdev_ask_ethtool(dev);
+	netdev_ask_xdp(dev);
+	return 0;
+}
+
+int netdev_look(struct netdev *dev, uint32_t ifindex)
+{
+	int err;
+
+	*dev = (struct netdev){ 0 };
+	err = ask_link(dev, ifindex, NULL);
+	if (err)
+		return err;
 	netdev_ask_ethtool(dev);
 	netdev_ask_xdp(dev);
 	return 0;

@@ -39,6 +39,7 @@ struct netdev {
 	uint32_t ifindex;
 	uint32_t mtu;
 	uint32_t rx_queues;  /* in use now (ethtool channels; else what rtnetlink says) */
+	uint32_t rx_queues_max; /* that there can ever be (rtnetlink) */
 	uint32_t tx_queues;  /* likewise; a socket on a queue at or beyond it cannot send (ENXIO) */
 	uint8_t mac[6];
 	bool up, carrier;
@@ -54,6 +55,9 @@ struct netdev {
  * one). Returns 0, -ENODEV when there is none, -EMEDIUMTYPE when it is not Ethernet, or -errno.
  */
 int netdev_open(struct netdev *dev, const char *name);
+
+/* Asks again, for what has changed: by index, as the name may have, too. As netdev_open(). */
+int netdev_look(struct netdev *dev, uint32_t ifindex);
 
 /* Whether its peer may send what was never summed or tagged: there is no wire. */
 bool netdev_is_veth(const struct netdev *dev);

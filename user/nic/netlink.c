@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/genetlink.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -86,4 +87,55 @@ int genl_family(const char *name, uint16_t *id)
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, name);
 	err = netlink_talk(NETLINK_GENERIC, nlh, parse_family, id);
 	return err ? err : *id ? 0 : -ENOENT;
+}
+
+struct group {
+	const char *name, *found; /* found: of the entry that is being read */
+	uint32_t entry_id, id;
+};
+
+static int parse_group(const struct nlattr *attr, void *data)
+{
+	struct group *group = data;
+
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME)
+		group->found = mnl_attr_get_str(attr);
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID)
+		group->entry_id = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int parse_groups(const struct nlattr *attr, void *data)
+{
+	struct group *group = data;
+	const struct nlattr *entry;
+
+	if (mnl_attr_get_type(attr) != CTRL_ATTR_MCAST_GROUPS)
+		return MNL_CB_OK;
+	mnl_attr_for_each_nested(entry, attr) {
+		group->found = NULL;
+		if (mnl_attr_parse_nested(entry, parse_group, group) < 0)
+			return MNL_CB_ERROR;
+		if (group->found && !strcmp(group->found, group->name))
+			group->id = group->entry_id;
+	}
+	return MNL_CB_OK;
+}
+
+static int parse_family_groups(const struct nlmsghdr *answer, void *data)
+{
+	return mnl_attr_parse(answer, sizeof(struct genlmsghdr), parse_groups, data);
+}
+
+int genl_group(const char *family, const char *name, uint32_t *id)
+{
+	char request[NETLINK_REQUEST_LEN];
+	struct nlmsghdr *nlh = genl_request(request, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
+	struct group group = { .name = name };
+	int err;
+
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, family);
+	err = netlink_talk(NETLINK_GENERIC, nlh, parse_family_groups, &group);
+	*id = group.id;
+	return err ? err : group.id ? 0 : -ENOENT;
 }

@@ -31,4 +31,7 @@ struct nlmsghdr *genl_request(char *buffer, uint16_t family, uint8_t command, ui
  * this name, or -errno. */
 int genl_family(const char *name, uint16_t *id);
 
+/* The number of a multicast group of a family, for NETLINK_ADD_MEMBERSHIP; errors as genl_family(). */
+int genl_group(const char *family, const char *name, uint32_t *id);
+
 #endif

@@ -164,7 +164,7 @@ void steer_stop(struct steer *steer)
 	steer_xdp_detach(&steer->xdp);
 	/* The maps may be the operator's and stay. Queues without a socket say ENOENT: fine. */
 	for (uint32_t queue = 0; queue < steer->queue_end; queue++)
-		(void)bpf_map_delete_elem(steer->xdp.xsks_fd, &queue);
+		steer_remove_socket(steer, queue);
 	steer->queue_end = 0;
 	steer_heartbeat(steer, 0);
 }
