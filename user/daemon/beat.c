@@ -68,6 +68,8 @@ void beat_show(struct daemon *d)
 
 	forgive_absence(d, now);
 	for (uint32_t q = 0; q < d->queue_cnt; q++) {
+		if (!d->workers[q].running)
+			continue; /* not yet: they are being opened */
 		alive &= feel_pulse(d, q, now);
 		carrying &= !__atomic_load_n(&d->workers[q].away, __ATOMIC_RELAXED);
 	}

@@ -138,6 +138,9 @@ void open_close_nic(struct daemon *d, bool gone);
 int open_add_queue(struct daemon *d);
 void open_remove_queue(struct daemon *d);
 
+/* After some were added: has the XDP program run on them, too. */
+void open_renew_steer(struct daemon *d);
+
 /* Says on the TAP whose it is. */
 void open_label_tap(const struct daemon *d);
 

@@ -103,6 +103,12 @@ static void follow_name(struct daemon *d, const char *old)
 	say_state(d);
 }
 
+static void say_queues(struct daemon *d, uint32_t before)
+{
+	log_info("%s: %u queues are served now, %u were", d->dev.name, d->queue_cnt, before);
+	say_state(d);
+}
+
 static void follow_queues(struct daemon *d)
 {
 	uint32_t want = check_queues(d, &d->dev), before = d->queue_cnt;
@@ -121,10 +127,10 @@ static void follow_queues(struct daemon *d)
 	if (d->queue_cnt < want)
 		log_error("%s: of %u queues only %u are served%s", d->dev.name, want, d->queue_cnt,
 			  d->config.mode == CONFIG_INLINE ? ", the kernel carries the rest" : "");
-	if (d->queue_cnt == before)
-		return;
-	log_info("%s: %u queues are served now, %u were", d->dev.name, d->queue_cnt, before);
-	say_state(d);
+	if (d->queue_cnt > before)
+		open_renew_steer(d);
+	if (d->queue_cnt != before)
+		say_queues(d, before);
 }
 
 static void leave(struct daemon *d, bool moved)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Opens the parts of the daemon, as the command line and the NIC have it, in the order of daemon.h. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -155,7 +156,7 @@ static int open_steer(struct daemon *d)
 	return steer_open(&d->steer, &config);
 }
 
-static int open_worker(struct daemon *d, uint32_t queue)
+static struct worker_config worker_config(const struct daemon *d, uint32_t queue)
 {
 	struct worker_config config = {
 		.interface = d->dev.name,
@@ -168,10 +169,49 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		.spin_ns = d->config.spin_ns,
 		.xsk = { .plan = &d->plan, .bind_timeout_ms = BIND_TIMEOUT_MS },
 	};
-	int err;
 
 	config.gro.accept_unfinished = netdev_is_veth(&d->dev);
-	err = worker_open(&d->workers[queue], &config);
+	return config;
+}
+
+struct opening {
+	struct worker *worker;
+	struct worker_config config;
+	int err;
+};
+
+static void *open_aside(void *arg)
+{
+	struct opening *opening = arg;
+
+	opening->err = worker_open(opening->worker, &opening->config);
+	return NULL;
+}
+
+/* Takes its time, for the memory alone: not at the expense of the heartbeat, when others carry traffic. */
+static int open_alive(struct daemon *d, struct opening *opening)
+{
+	struct timespec until;
+	pthread_t thread;
+	int err = pthread_create(&thread, NULL, open_aside, opening);
+
+	if (err)
+		return -err;
+	do {
+		beat_show(d);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += DAEMON_HEARTBEAT_NS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+	} while (pthread_timedjoin_np(thread, NULL, &until) == ETIMEDOUT);
+	return opening->err;
+}
+
+static int open_worker(struct daemon *d, uint32_t queue)
+{
+	struct opening opening = { .worker = &d->workers[queue], .config = worker_config(d, queue) };
+	int err = open_alive(d, &opening);
+
 	if (err) {
 		plan_explain_failure(d, &d->workers[queue].xsk, err);
 		return err;
@@ -377,6 +417,16 @@ int open_add_queue(struct daemon *d)
 		close_worker(d);
 	(void)use_tap_queues(d, q);
 	return err;
+}
+
+void open_renew_steer(struct daemon *d)
+{
+	int err = netdev_is_veth(&d->dev) ? steer_renew(d->steer) : 0;
+
+	if (err)
+		log_warning("%s: veth does not run the XDP program on queues that came after it: what comes by "
+			    "those is the kernel's until the program is attached anew (%s)", d->dev.name,
+			    strerror(-err));
 }
 
 /* From the NIC nothing comes here any more, then what is held goes up and out, then the stack's packets

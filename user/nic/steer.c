@@ -131,6 +131,11 @@ int steer_start(struct steer *steer)
 	return 0;
 }
 
+int steer_renew(struct steer *steer)
+{
+	return steer_xdp_renew(&steer->xdp, &steer->config);
+}
+
 void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 {
 	__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);

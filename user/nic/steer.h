@@ -60,6 +60,13 @@ void steer_remove_socket(struct steer *steer, uint32_t queue);
  */
 int steer_start(struct steer *steer);
 
+/*
+ * Attaches a copy of the program in its place. veth gives the program to the queues that there are
+ * then, and to none that comes later (drivers/net/veth.c veth_set_channels(), seen up to 6.18).
+ * Returns 0, -EOPNOTSUPP where the program is not attached by us alone, or -errno.
+ */
+int steer_renew(struct steer *steer);
+
 /* Shows life: call at least every STEER_HEARTBEAT_LIMIT_NS / 4. now_ns is CLOCK_MONOTONIC. */
 void steer_heartbeat(struct steer *steer, uint64_t now_ns);
 

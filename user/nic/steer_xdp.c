@@ -271,6 +271,34 @@ int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
 	return err;
 }
 
+static int load_copy(struct steer_bpf *copy, const struct steer_xdp *xdp)
+{
+	int err = bpf_map__reuse_fd(copy->maps.steer_xsks, xdp->xsks_fd);
+
+	if (!err)
+		err = bpf_map__reuse_fd(copy->maps.steer_state, xdp->state_fd);
+	if (!err)
+		err = bpf_map__reuse_fd(copy->maps.steer_counters, xdp->counters_fd);
+	return err ? err : steer_bpf__load(copy);
+}
+
+int steer_xdp_renew(struct steer_xdp *xdp, const struct steer_config *config)
+{
+	struct steer_xdp copy = { 0 };
+	int err;
+
+	if (xdp->link_fd < 0)
+		return -EOPNOTSUPP;
+	err = open_object(&copy, config);
+	if (err)
+		return err;
+	err = load_copy(copy.object, xdp);
+	if (!err)
+		err = bpf_link_update(xdp->link_fd, bpf_program__fd(copy.object->progs.steer), NULL);
+	steer_bpf__destroy(copy.object); /* the link holds the program */
+	return err;
+}
+
 void steer_xdp_detach(struct steer_xdp *xdp)
 {
 	int err;

@@ -39,6 +39,10 @@ static inline const char *steer_needs(int err)
 /* Loads and attaches, or adopts. Logs; returns 0 or -errno, nothing is left behind then. */
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config);
 
+/* Puts a copy of our program in its place, around the same maps, without a moment in between. Only for
+ * a link of ours: else -EOPNOTSUPP. Returns 0 or -errno. */
+int steer_xdp_renew(struct steer_xdp *xdp, const struct steer_config *config);
+
 /* Takes off the interface what we put there. May be called twice. */
 void steer_xdp_detach(struct steer_xdp *xdp);
 

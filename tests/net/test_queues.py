@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Several queues: a flow stays on one worker both ways, and the number of queues may change."""
+
+from daemon import Daemon, add_up
+from harness import test
+from lab import expect, wait_until
+from test_bulk import expect_clean, servers, transfer
+from wire import Wire
+
+
+def channels(wire, cnt):
+    """The wire's end first when there are fewer of them: XDP wants as many queues as the peer sends on."""
+    for ns, name in ((wire.peer, wire.wire), (wire.host, wire.nic))[::1 if cnt == 1 else -1]:
+        ns.run("ethtool", "-L", name, "rx", str(cnt), "tx", str(cnt))
+
+
+def per_queue(daemon, *names):
+    return [[queue[name] for name in names] for queue in daemon.status()["queues"]]
+
+
+def moved(before, after):
+    return [[now - then for now, then in zip(*pair)] for pair in zip(after, before)]
+
+
+@test("inline, 4 queues: the packets of a flow go in and out by one worker", seconds=120)
+def flow_stays(lab, data):
+    wire = Wire(lab, queues=4)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect(len(daemon.status()["queues"]) == 4, "not all 4 queues are served")
+    servers(lab, wire, data)
+    used = set()
+    for number in range(12):
+        direction = ("in", "out")[number % 2]
+        before = per_queue(daemon, "rx_packets", "tap_packets")
+        transfer(lab, wire, data, direction, (4, 6)[number // 2 % 2], length=8 << 20).finish()
+        difference = moved(before, per_queue(daemon, "rx_packets", "tap_packets"))
+        rx, tx = ([queue[i] for queue in difference] for i in (0, 1))
+        home = rx.index(max(rx))
+        used.add(home)
+        # the first packets of a connection go out before one has come in, where the hash says
+        few = lambda counts: sum(counts) - counts[home] <= 4 + 0.02 * sum(counts)
+        expect(few(rx), f"{direction}: it came in by several queues: {rx}")
+        expect(few(tx), f"{direction}: in by queue {home}, but out by {tx}")
+    expect(len(used) > 1, f"12 connections all went by queue {used}: nothing is shown")
+    expect_clean(daemon, [wire.host, wire.peer])
+    daemon.stop()
+
+
+@test("inline: queues are added under two streams; each gets a worker, nothing is lost", seconds=120)
+def added(lab, data):
+    wire = Wire(lab, queues=4)
+    channels(wire, 1)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect(len(daemon.status()["queues"]) == 1, f"more than one queue: {daemon.status()['queues']}")
+    servers(lab, wire, data)
+    streams = [transfer(lab, wire, data, direction, family)
+               for direction, family in (("in", 4), ("out", 6))]
+    for stream in streams:
+        stream.wait_received(data.length // 10)
+    for cnt in (2, 4):
+        channels(wire, cnt)
+        wait_until(lambda: len(daemon.status()["queues"]) == cnt, 5, f"{cnt} queues are served")
+        expect(cnt > 2 or any(s.process.running() for s in streams), "the streams were over too early")
+    for stream in streams:
+        stream.finish()
+    for queue in daemon.status()["queues"]:
+        expect(not add_up(queue), f"counters do not add up: {add_up(queue)}")
+    before = per_queue(daemon, "rx_packets", "tap_packets")
+    for number in range(12):
+        transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=4 << 20).finish()
+    difference = moved(before, per_queue(daemon, "rx_packets", "tap_packets"))
+    expect(sum(rx > 100 for rx, _ in difference) > 1,
+           f"the new queues carry nothing: {difference}")
+    daemon.stop()
+
+
+@test("the kernel takes away no queue that has a socket; after the daemon it does", seconds=60)
+def taken_away(lab, data):
+    wire = Wire(lab, queues=2)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    wire.peer.run("ethtool", "-L", wire.wire, "tx", "1")
+    fewer = ["ethtool", "-L", wire.nic, "rx", "1", "tx", "1"]
+    refused = wire.host.run(*fewer, check=False)
+    expect(refused.returncode != 0 and "AF_XDP" in refused.stderr, f"not refused: {refused}")
+    servers(lab, wire, data)
+    for direction in ("in", "out"):
+        transfer(lab, wire, data, direction, 4, length=8 << 20).finish()
+    expect(len(daemon.status()["queues"]) == 2, "a queue is served no more")
+    expect_clean(daemon, [wire.host, wire.peer])
+    daemon.stop()
+    wait_until(lambda: wire.host.run(*fewer, check=False).returncode == 0, 5, "the queue can be taken away")
+
+
+@test("port mode: the NIC comes back with fewer, then with more queues; the TAP's queues follow", seconds=120)
+def returns_otherwise(lab, data):
+    wire = Wire(lab, queues=4, host_addresses=False)
+    tap = lab.unique("tap")
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
+    wire.address_host(wire.host, tap)
+    servers(lab, wire, data)
+    for cnt in (1, 4):
+        wire.host.ip("link", "del", wire.nic)
+        wait_until(lambda: daemon.status()["state"] == "waiting", 5, "the daemon waits")
+        lab.veth(wire.host, wire.nic, wire.peer, wire.wire, queues=cnt)
+        wire.peer.ethtool_off(wire.wire, "tx")
+        wire.peer.address(wire.wire, f"{wire.PEER4}/24", f"{wire.PEER6}/64")
+        wait_until(lambda: daemon.status()["state"] == "ok", 10, "the daemon goes on")
+        expect(len(daemon.status()["queues"]) == cnt, f"{len(daemon.status()['queues'])} queues, not {cnt}")
+        # a TAP queue that nobody reads would swallow the flows whose hash is its own
+        for number in range(8):
+            transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=1 << 20).finish(20)
+    daemon.stop()
