@@ -292,8 +292,9 @@ $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B
 $(B)/tests/unit_receive: $(B)/user/datapath/receive.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_deliver: $(B)/user/datapath/deliver.o
 $(B)/tests/unit_watchdog: $(B)/user/datapath/watchdog.o
-$(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/log.o
-$(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/daemon/config.o $(B)/user/log.o
+$(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/daemon/cpus.o $(B)/user/log.o
+$(B)/tests/unit_cpus: $(B)/user/daemon/cpus.o
+$(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/daemon/config.o $(B)/user/daemon/cpus.o $(B)/user/log.o
 # The proofs (tests/prop/scenario.h), of which some are unit tests.
 proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard tests/prop/*.c)))
 $(B)/tests/unit_flips: $(proof_obj)

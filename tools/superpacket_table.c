@@ -296,6 +296,24 @@ static void show_sockets(const struct table_style *style, const json_t *queues)
 	}
 }
 
+/* CPU of each queue in turn, and why. */
+static void show_cpus(const json_t *daemon)
+{
+	const json_t *queues = json_object_get(daemon, "queues");
+	struct line line = line_begin("CPUs");
+
+	for (size_t i = 0; i < json_array_size(queues); i++) {
+		const json_t *cpu = json_object_get(json_array_get(queues, i), "cpu");
+
+		if (json_is_integer(cpu))
+			line_printf(&line, "%" JSON_INTEGER_FORMAT, json_integer_value(cpu));
+		else
+			line_put(&line, "any");
+	}
+	line_printf(&line, "(%s)", answer_text(daemon, "cpus_why"));
+	line_end();
+}
+
 static void show_ratio(uint64_t segments, uint64_t superpackets)
 {
 	if (superpackets)
@@ -439,6 +457,7 @@ void table_show(const struct table_style *style, const json_t *daemon)
 		show_device(json_object_get(daemon, "device"));
 	show_settings(style, json_object_get(daemon, "settings"));
 	show_sockets(style, queues);
+	show_cpus(daemon);
 	show_counters(style, json_object_get(daemon, "total"));
 	show_numbers(style, "XDP frames", json_object_get(daemon, "steer"));
 	if (json_object_get(daemon, "inline"))

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Several queues: a flow stays on one worker both ways, and the number of queues may change."""
 
-from daemon import Daemon, add_up
+import os
+import re
+
+from daemon import COMMAND, DAEMON, EXIT_FAILED, Daemon, add_up
 from harness import test
-from lab import expect, wait_until
+from lab import Skip, expect, wait_until
 from test_bulk import expect_clean, servers, transfer
 from wire import Wire
 
@@ -110,3 +113,42 @@ def returns_otherwise(lab, data):
         for number in range(8):
             transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=1 << 20).finish(20)
     daemon.stop()
+
+
+def affinities(daemon):
+    """Of its threads but the main one, the oldest first: sets of CPUs."""
+    directory = f"/proc/{daemon.pid}/task"
+    threads = sorted(int(thread) for thread in os.listdir(directory) if int(thread) != daemon.pid)
+    return [os.sched_getaffinity(thread) for thread in threads]
+
+
+@test("workers run on the CPUs of --cpus, in turns, later ones too; on veth on any by default", seconds=120)
+def pinned(lab, data):
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        raise Skip("there is one CPU only")
+    first, second = cpus[:2]
+    wire = Wire(lab, queues=4)
+    channels(wire, 2)
+    daemon = Daemon(lab, wire.host, wire.nic, "--cpus", f"{second},{first}")
+    channels(wire, 4)
+    wait_until(lambda: len(daemon.status()["queues"]) == 4, 5, "4 queues are served")
+    order = [second, first, second, first]
+    expect(affinities(daemon) == [{cpu} for cpu in order], f"threads run on {affinities(daemon)}")
+    shown = [queue["cpu"] for queue in daemon.status()["queues"]]
+    expect(shown == order, f"status says {shown}")
+    text = wire.host.run(COMMAND, "status", wire.nic).stdout
+    expect(re.search(rf"CPUs +{' '.join(map(str, order))} \(asked for with --cpus\)", text), text)
+    servers(lab, wire, data)
+    for direction in ("in", "out"):
+        transfer(lab, wire, data, direction, 4, length=8 << 20).finish()
+    daemon.stop()
+
+    for options in ((), ("--cpus", "none")):
+        daemon = Daemon(lab, wire.host, wire.nic, *options)
+        expect(affinities(daemon) == [set(cpus)] * 4, f"{options}: threads run on {affinities(daemon)}")
+        expect(all(queue["cpu"] is None for queue in daemon.status()["queues"]), f"{options}: status")
+        daemon.stop()
+
+    done = wire.host.run(DAEMON, "--interface", wire.nic, "--cpus", "1023", check=False)
+    expect(done.returncode == EXIT_FAILED and "there is no CPU 1023" in done.stderr, done.stderr)

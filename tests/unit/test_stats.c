@@ -72,7 +72,7 @@ static json_t *render_with(bool hung, bool away)
 	};
 
 	for (uint32_t q = 0; q < 2; q++) {
-		queues[q] = (struct stats_queue){ .queue = q, .mode = "native", .why = "no zero-copy",
+		queues[q] = (struct stats_queue){ .queue = q, .cpu = q ? -1 : 5, .mode = "native", .why = "no zero-copy",
 						  .transmit = "slices", .unaligned = true,
 						  .tx_budget = 2048, .hung = hung && q == 1,
 						  .away = away && q == 1 };
@@ -207,6 +207,8 @@ Test(stats, one_hung_worker_degrades_the_daemon)
 
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "degraded");
 	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 0), "state")), "ok");
+	cr_expect_eq(number(json_array_get(queues, 0), "cpu"), 5);
+	cr_expect(json_is_null(json_object_get(json_array_get(queues, 1), "cpu")));
 	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 1), "state")),
 			 "hung");
 	json_decref(daemon);

@@ -171,12 +171,41 @@ static int check_af_xdp(void)
 	return err;
 }
 
+static int take_cpu_list(struct daemon *d)
+{
+	cpu_set_t allowed;
+
+	d->cpus = d->config.cpu_list;
+	d->cpus_why = "asked for with --cpus";
+	cpus_allowed(&allowed);
+	for (uint32_t i = 0; i < d->cpus.cnt; i++)
+		if (!CPU_ISSET(d->cpus.cpu[i], &allowed)) {
+			log_error("--cpus: there is no CPU %u, or not for us; see Cpus_allowed_list in "
+				  "/proc/self/status", d->cpus.cpu[i]);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static int choose_cpus(struct daemon *d)
+{
+	d->cpus.cnt = 0;
+	d->cpus_why = "asked for with --cpus";
+	if (d->config.cpus == CPUS_LIST)
+		return take_cpu_list(d);
+	if (d->config.cpus == CPUS_AUTO)
+		cpus_near(&d->cpus, &d->dev, &d->cpus_why);
+	return 0;
+}
+
 int check_nic(struct daemon *d)
 {
 	int err = check_interface(&d->dev);
 
 	if (!err)
 		err = choose_queues(d);
+	if (!err)
+		err = choose_cpus(d);
 	return err ? err : plan_check(d);
 }
 

@@ -25,6 +25,8 @@ const char config_help[] =
 	"      --xdp-mode MODE    native-with-zerocopy, native, generic or auto: the first of\n"
 	"                         these that can be had (default)\n"
 	"      --queues N         serve NIC queues 0 to N-1, or all (default)\n"
+	"      --cpus LIST        CPUs of the workers, one a queue, in turns: 2,4-7; none: any;\n"
+	"                         auto (default): those near the NIC\n"
 	"      --merge LIST       what is merged: tcp (default), udp, vxlan, geneve, gre,\n"
 	"                         ipip, with commas between; or none. With gre or ipip\n"
 	"                         you say that this host terminates those tunnels\n"
@@ -56,7 +58,7 @@ const char config_help[] =
 	"SIGTERM, SIGINT: drain, restore, end; a second one: at once.\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 5 no permission, 6 not supported.\n";
 
-enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_MERGE,
+enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_CPUS, OPT_MERGE,
        OPT_HOLD, OPT_IDLE, OPT_MAX_PACKETS, OPT_MAX_BYTES, OPT_MAX_FLOWS, OPT_MIN_PAYLOAD,
        OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_IP_ID, OPT_TRANSMIT, OPT_WAIT };
 
@@ -67,6 +69,7 @@ static const struct option options[] = {
 	{ "pinned", required_argument, NULL, OPT_PINNED },
 	{ "xdp-mode", required_argument, NULL, OPT_XDP_MODE },
 	{ "queues", required_argument, NULL, OPT_QUEUES },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "merge", required_argument, NULL, OPT_MERGE },
 	{ "hold", required_argument, NULL, OPT_HOLD },
 	{ "idle", required_argument, NULL, OPT_IDLE },
@@ -206,6 +209,19 @@ static bool parse_queues(struct config *config, const char *value)
 	}
 	if (!parse_number(value, 1, TAP_QUEUES_MAX, &config->queues))
 		return refuse(config, "queues", value, "a number from 1 to 256, or all");
+	return true;
+}
+
+static bool parse_cpus(struct config *config, const char *value)
+{
+	if (!strcmp(value, "auto"))
+		config->cpus = CPUS_AUTO;
+	else if (!strcmp(value, "none"))
+		config->cpus = CPUS_NONE;
+	else if (cpus_parse(&config->cpu_list, value))
+		config->cpus = CPUS_LIST;
+	else
+		return refuse(config, "cpus", value, "a list of CPUs like 2,4-7, each once; or auto, or none");
 	return true;
 }
 
@@ -394,6 +410,8 @@ static bool parse_option(struct config *config, int option, const char *value)
 		return parse_xdp_mode(config, value);
 	case OPT_QUEUES:
 		return parse_queues(config, value);
+	case OPT_CPUS:
+		return parse_cpus(config, value);
 	case OPT_MERGE:
 		return parse_merge(config, value);
 	case OPT_HOLD:

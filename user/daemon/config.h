@@ -8,6 +8,7 @@
 
 #include <net/if.h>
 
+#include "daemon/cpus.h"
 #include "engine/gro.h"
 #include "log.h"
 #include "nic/steer.h"
@@ -37,6 +38,8 @@ struct config {
 	enum steer_xdp_mode xdp_mode;  /* how the XDP program is attached */
 	enum modes_pin pin;            /* and what its sockets may be: of --xdp-mode, too */
 	uint32_t queues;               /* 0: all */
+	enum cpus_how cpus;            /* which CPUs the workers run on */
+	struct cpus cpu_list;          /* with CPUS_LIST */
 	struct gro_config gro;         /* what is merged, and when it is flushed; the rest is 0 */
 	bool shared_id;                /* S4: the segments of a superpacket share an IPv4 ID */
 	enum modes_transmit transmit;

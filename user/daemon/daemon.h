@@ -63,6 +63,8 @@ struct daemon {
 	uint32_t queue_cnt, opened_cnt;
 	uint32_t queue_room; /* as many there can ever be: entries of workers and pulses, queues of the TAP */
 	int promisc_fd; /* -1: inline, the NIC's addresses are what it was told */
+	struct cpus cpus;       /* of the workers */
+	const char *cpus_why;
 	struct service service;
 	struct watch watch;
 	const char *waiting;  /* for the interface, why; all of it is released. NULL: it is there */

@@ -55,6 +55,7 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 
 	*queue = (struct stats_queue){
 		.queue = q,
+		.cpu = worker->config.cpu,
 		.mode = describe_xsk_mode(d, &worker->xsk),
 		.transmit = describe_transmit(&worker->xsk),
 		.unaligned = worker->xsk.unaligned,
@@ -89,6 +90,7 @@ char *describe_status(struct daemon *d)
 		.tap_offloads = d->tap.offloads,
 		.queues = queues,
 		.queue_cnt = d->queue_cnt,
+		.cpus_why = d->cpus_why,
 		.waiting = d->waiting,
 		.degraded = d->degraded,
 	};

@@ -163,6 +163,7 @@ static struct worker_config worker_config(const struct daemon *d, uint32_t queue
 		.queue = queue,
 		.tap_fd = d->tap.fds[queue],
 		.steer = d->steer,
+		.cpu = cpus_of(&d->cpus, queue),
 		.mtu = d->dev.mtu,
 		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
@@ -188,15 +189,20 @@ static void *open_aside(void *arg)
 	return NULL;
 }
 
-/* Takes its time, for the memory alone: not at the expense of the heartbeat, when others carry traffic. */
+/* Takes its time, for the memory alone: not at the expense of the heartbeat, when others carry traffic; and
+ * on the worker's own CPU, so that the memory is near it. */
 static int open_alive(struct daemon *d, struct opening *opening)
 {
 	struct timespec until;
 	pthread_t thread;
-	int err = pthread_create(&thread, NULL, open_aside, opening);
+	int err = worker_thread(&thread, opening->config.cpu, open_aside, opening);
 
-	if (err)
-		return -err;
+	if (err && opening->config.cpu >= 0)
+		err = worker_thread(&thread, -1, open_aside, opening);
+	if (err) {
+		log_error("%s queue %u: thread: %s", d->dev.name, opening->config.queue, strerror(-err));
+		return err;
+	}
 	do {
 		beat_show(d);
 		clock_gettime(CLOCK_REALTIME, &until);

@@ -188,6 +188,7 @@ static json_t *queue_json(const struct stats_queue *queue)
 
 	set_number(object, "queue", queue->queue);
 	set_string(object, "state", queue->hung ? "hung" : queue->away ? "away" : "ok");
+	json_object_set_new(object, "cpu", queue->cpu < 0 ? json_null() : json_integer(queue->cpu));
 	json_object_set_new(object, "xsk", xsk_json(queue));
 	set_counters(object, &queue->counters);
 	set_kernel(object, &queue->kernel);
@@ -229,6 +230,7 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 	set_counters(total, &sum);
 	set_kernel(total, &kernel);
 	set_state(object, daemon, hung, away);
+	set_string(object, "cpus_why", daemon->cpus_why);
 	json_object_set_new(object, "queues", queues);
 	json_object_set_new(object, "total", total);
 }

@@ -18,6 +18,7 @@
 /* One queue, as it was at one moment. */
 struct stats_queue {
 	uint32_t queue;
+	int cpu;                      /* its worker runs on this one; -1: on any */
 	const char *mode;             /* "native-with-zerocopy", "native", "generic" */
 	char why[512];
 	const char *transmit;         /* "slices", "built" */
@@ -54,6 +55,7 @@ struct stats_daemon {
 	uint64_t inline_tc[INLINE_COUNTER_CNT];
 	const struct stats_queue *queues;
 	uint32_t queue_cnt;
+	const char *cpus_why;
 	const char *waiting;          /* there is no interface, why; NULL: there is */
 	const char *degraded;         /* why, beside hung queues; NULL: it is not */
 };

@@ -629,14 +629,39 @@ fail:
 	return err;
 }
 
+int worker_thread(pthread_t *thread, int cpu, void *(*function)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int err = pthread_attr_init(&attr);
+
+	if (err)
+		return -err;
+	CPU_ZERO(&set);
+	if (cpu >= 0) {
+		CPU_SET(cpu, &set);
+		err = pthread_attr_setaffinity_np(&attr, sizeof set, &set);
+	}
+	if (!err)
+		err = pthread_create(thread, &attr, function, arg);
+	pthread_attr_destroy(&attr);
+	return -err;
+}
+
 int worker_start(struct worker *worker)
 {
-	int err = pthread_create(&worker->thread, NULL, run, worker);
+	struct worker_config *config = &worker->config;
+	int err = worker_thread(&worker->thread, config->cpu, run, worker);
 
+	if (err && config->cpu >= 0) {
+		log_warning("%s queue %u: not on CPU %d: %s; it runs on any", config->interface, config->queue,
+			    config->cpu, strerror(-err));
+		config->cpu = -1;
+		err = worker_thread(&worker->thread, -1, run, worker);
+	}
 	if (err) {
-		log_error("%s queue %u: thread: %s", worker->config.interface, worker->config.queue,
-			  strerror(err));
-		return -err;
+		log_error("%s queue %u: thread: %s", config->interface, config->queue, strerror(-err));
+		return err;
 	}
 	worker->running = true;
 	return 0;

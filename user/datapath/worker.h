@@ -28,6 +28,7 @@ struct worker_config {
 	uint32_t queue;
 	int tap_fd;
 	struct steer *steer;         /* has the worker's socket, and is given the next one */
+	int cpu;                     /* the thread runs on this one; -1: on any */
 	uint32_t mtu;
 	bool shared_id;              /* see transmit.h */
 	struct gro_config gro;       /* the worker adds packets, headroom and secret */
@@ -72,7 +73,12 @@ struct worker {
 /* Opens memory, socket and engine of a queue. Logs and returns -errno; nothing is left behind. */
 int worker_open(struct worker *worker, const struct worker_config *config);
 
-/* Starts the thread. Returns 0 or -errno. */
+/* A thread that runs on one CPU (-1: any) from its first instruction on, so that what it touches first is
+ * near. Returns 0 or -errno. */
+int worker_thread(pthread_t *thread, int cpu, void *(*function)(void *), void *arg);
+
+/* Starts the thread. Where its CPU cannot be had (a seccomp filter, a smaller cpuset since), it runs on
+ * any, with a warning. Returns 0 or -errno. */
 int worker_start(struct worker *worker);
 
 /*

@@ -47,6 +47,12 @@ static int parse_attr(const struct nlattr *attr, void *data)
 	case IFLA_NUM_TX_QUEUES:
 		dev->tx_queues = mnl_attr_get_u32(attr);
 		break;
+	case IFLA_PARENT_DEV_NAME: /* since Linux 5.14 */
+		snprintf(dev->parent, sizeof(dev->parent), "%s", mnl_attr_get_str(attr));
+		break;
+	case IFLA_PARENT_DEV_BUS_NAME:
+		snprintf(dev->parent_bus, sizeof(dev->parent_bus), "%s", mnl_attr_get_str(attr));
+		break;
 	case IFLA_LINKINFO:
 		return mnl_attr_parse_nested(attr, parse_info_kind, dev);
 	}

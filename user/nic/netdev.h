@@ -44,6 +44,8 @@ struct netdev {
 	uint8_t mac[6];
 	bool up, carrier;
 	char kind[32];       /* rtnetlink's IFLA_INFO_KIND: "veth", "" for hardware */
+	char parent[64];     /* the hardware device behind it on its bus, "" for none (veth, ...) */
+	char parent_bus[32]; /* "pci", "virtio", ... */
 	char driver[32];     /* ethtool's driver name */
 	char alias[256];     /* rtnetlink's IFLA_IFALIAS, "" for none (256: the kernel's IFALIASZ) */
 	struct features features; /* empty where ethtool fails */
