@@ -277,6 +277,10 @@ $(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c tools/
 $(B)/mangler $(B)/latency: $(B)/%: $(B)/tools/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
+$(B)/fewer_channels.so: tools/fewer_channels.c
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(filter-out -fsanitize=%,$(ALL_CFLAGS)) -shared -fPIC $< -o $@
+
 # DPDK is the rival of the benchmark only; without it our own figures are printed.
 dpdk := $(shell pkg-config --exists libdpdk 2>/dev/null && echo yes)
 $(B)/tools/bench_%.o: TOOL_CFLAGS = $(if $(dpdk),-DHAVE_DPDK $(shell pkg-config --cflags libdpdk))

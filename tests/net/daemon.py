@@ -19,11 +19,11 @@ EXIT_DEGRADED, EXIT_NO_PERMISSION, EXIT_NOT_SUPPORTED = 4, 5, 6
 class Daemon:
     """superpacketd on an interface of a namespace; ready when the constructor returns."""
 
-    def __init__(self, lab, ns, interface, *options, mounts=False, program=DAEMON):
+    def __init__(self, lab, ns, interface, *options, mounts=False, program=DAEMON, wrapper=()):
         self.lab = lab
         self.ns = ns
         self.interface = interface
-        argv = [program, "--interface", interface, *options]
+        argv = [*wrapper, program, "--interface", interface, *options]
         lab.cleanup(self._end)
         self.process = lab.start(argv, ns=ns, name="superpacketd", mounts=mounts)
         wait_until(lambda: "ready" in self.process.stderr() or not self.process.running(), 20,

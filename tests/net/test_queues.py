@@ -6,9 +6,11 @@ import re
 
 from daemon import COMMAND, DAEMON, EXIT_FAILED, Daemon, add_up
 from harness import test
-from lab import Skip, expect, wait_until
+from lab import BUILD, Skip, expect, wait_until
 from test_bulk import expect_clean, servers, transfer
 from wire import Wire
+
+SHIM = os.path.join(BUILD, "fewer_channels.so")
 
 
 def channels(wire, cnt):
@@ -92,6 +94,42 @@ def taken_away(lab, data):
     expect_clean(daemon, [wire.host, wire.peer])
     daemon.stop()
     wait_until(lambda: wire.host.run(*fewer, check=False).returncode == 0, 5, "the queue can be taken away")
+
+
+@test("inline: a driver takes queues away under two streams, and gives them back; nothing is lost", seconds=120)
+def fewer(lab, data):
+    wire = Wire(lab, queues=4)
+    count = os.path.join(lab.tmp, "channels")
+    daemon = Daemon(lab, wire.host, wire.nic,
+                    wrapper=["env", f"LD_PRELOAD={SHIM}", f"FEWER_CHANNELS={count}"])
+    servers(lab, wire, data)
+    streams = [transfer(lab, wire, data, direction, family)
+               for direction, family in (("in", 4), ("out", 6))]
+    for stream in streams:
+        stream.wait_received(data.length // 10)
+    for cnt in (3, 1):
+        with open(count, "w") as file:
+            file.write(str(cnt))
+        wire.host.ip("link", "set", wire.nic, "alias", f"{cnt} queues")  # news of the link
+        wait_until(lambda: len(daemon.status()["queues"]) == cnt, 10, f"{cnt} queues are served")
+        expect(cnt < 3 or any(s.process.running() for s in streams), "the streams were over too early")
+    for stream in streams:
+        stream.finish()
+    # what still comes by the others the kernel has, and it goes out by the one that is left
+    for number in range(8):
+        transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=4 << 20).finish()
+    status = daemon.status()
+    expect(status["steer"]["pass_no_socket"] > 0, f"the others still have their sockets: {status['steer']}")
+    expect(status["state"] == "ok", f"state {status['state']}: {status['state_why']}")
+    os.unlink(count)
+    wire.host.ip("link", "set", wire.nic, "alias", "all queues")
+    wait_until(lambda: len(daemon.status()["queues"]) == 4, 10, "all queues are served again")
+    for number in range(8):
+        transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=4 << 20).finish()
+    expect(sum(rx > 100 for rx, _ in per_queue(daemon, "rx_packets", "tap_packets")) > 1,
+           "the queues that came back carry nothing")
+    expect_clean(daemon, [wire.host, wire.peer])
+    daemon.stop()
 
 
 @test("port mode: the NIC comes back with fewer, then with more queues; the TAP's queues follow", seconds=120)
