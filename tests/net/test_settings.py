@@ -10,7 +10,7 @@ import shutil
 from daemon import (COMMAND, DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_OK, EXIT_USAGE, Daemon,
                     HostState)
 from harness import test
-from lab import expect, wait_until
+from lab import Skip, expect, wait_until
 from test_errors import QueueOwner
 from wire import Wire
 
@@ -282,3 +282,35 @@ def clean_usage(lab):
     clean(host, "one", "two", code=EXIT_USAGE)
     done = clean(host, "nosuch0", "-j", code=EXIT_FAILED)
     expect(json.loads(done.stderr)["exit"] == EXIT_FAILED, f"{done.stderr!r}")
+
+
+@test("the NIC is renamed under a daemon that is then killed: the next one finds the note by the new name")
+def renamed_and_killed(lab):
+    wire = wire_with_gro(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    old, new = wire.nic, lab.unique("lan")
+    if wire.host.ip("link", "set", old, "name", new, check=False).returncode:
+        raise Skip("this kernel renames no interface that is up")
+    wait_until(lambda: daemon.status()["interface"] == new, 5, "the status has the new name")
+    expect(left(old) == [] and left(new) == ["restore", "sock"], f"{left(old)}, {left(new)}")
+    daemon.kill()
+    daemon = Daemon(lab, wire.host, new, *GENERIC)
+    daemon.stop()
+    expect(gro(wire, new) == "on", "GRO stays off")
+    expect(left(new) == [], f"left: {left(new)}")
+
+
+@test("the NIC is deleted and comes back: its settings are changed again, and restored at the end")
+def changed_again(lab):
+    wire = wire_with_gro(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
+    wire.host.ip("link", "del", wire.nic)
+    wait_until(lambda: daemon.status()["state"] == "waiting", 5, "the daemon waits")
+    expect(left(wire.nic) == ["sock"], f"a note of a NIC that is gone: {left(wire.nic)}")
+    wire.host.ip("link", "add", wire.nic, "type", "veth", "peer", "name", wire.wire, "netns", wire.peer.name)
+    wire.host.run("ethtool", "-K", wire.nic, "gro", "on")
+    wire.host.up(wire.nic)
+    wait_until(lambda: daemon.status()["state"] == "ok", 5, "the daemon goes on")
+    expect(gro(wire) == "off" and "restore" in left(wire.nic), "GRO is on in front of generic XDP, or not noted")
+    daemon.stop()
+    expect(gro(wire) == "on" and left(wire.nic) == [], f"GRO is {gro(wire)}; left: {left(wire.nic)}")
