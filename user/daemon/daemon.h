@@ -8,6 +8,7 @@
  *      open.c       front end, programs, workers: opened in this order, closed in reverse
  *      beat.c       the heartbeat
  *      describe.c   what it says of itself
+ *      cpus.c       which CPUs the workers run on
  *      follow.c     what changes under it
  *      main.c       signals, the loop, the end
  *

@@ -436,7 +436,8 @@ void open_renew_steer(struct daemon *d)
 }
 
 /* From the NIC nothing comes here any more, then what is held goes up and out, then the stack's packets
- * are spread over the others: the order in a flow is kept. */
+ * are spread over the others: the order in a flow is kept. While it drains, the heartbeat may lapse and the
+ * kernel carry the traffic of all. */
 void open_remove_queue(struct daemon *d)
 {
 	const uint32_t q = --d->queue_cnt;
