@@ -129,7 +129,7 @@ bench-latency: deps                         ## request/response of the kernel an
 deps:                                       ## install what is needed (Debian packages)
 	@tools/deps.sh
 
-tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/faults/superpacketd $(B)/mangler $(B)/latency $(examples) ## build all tests; tests/run runs what is built
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/faults/superpacketd $(B)/mangler $(B)/latency $(B)/fewer_channels.so $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 
 fuzz-tests: $(fuzz_tests)
