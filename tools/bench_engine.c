@@ -45,9 +45,10 @@ static struct options options = { .cpu = -1, .processes = BENCH_PROCESSES, .resu
 /* ---- command line ---- */
 
 static const char usage[] =
-	"usage: bench-engine [--json FILE] [--only GROUP] [--no-dpdk] [--cpu N] [--processes N]\n"
+	"usage: bench-engine [--json FILE] [--only GROUP] [--no-dpdk] [--cpu N]\n"
+	"                    [--processes N]\n"
 	"  --json FILE    write the figures to FILE too\n"
-	"  --only GROUP   gso, gro-burst, gro-hold, gro-scale or checksum (or a part of the name)\n"
+	"  --only GROUP   gso, gro-burst, gro-hold, gro-scale or checksum, or part of it\n"
 	"  --no-dpdk      our figures alone\n"
 	"  --cpu N        run on this CPU (default: the last one allowed)\n"
 	"  --processes N  1 to 3 (default 3); 1 runs in this process, for a profiler\n";

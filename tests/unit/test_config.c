@@ -335,3 +335,9 @@ Test(config, default_tap_names)
 	config_tap_name(name, "enp130s0f1np1", 4294967295u);
 	cr_expect_str_eq(name, "sp-e.4294967295");
 }
+
+Test(config, help_fits_a_terminal)
+{
+	for (const char *line = config_help; *line; line += strcspn(line, "\n") + 1)
+		cr_expect_leq(strcspn(line, "\n"), 80, "%.*s", (int)strcspn(line, "\n"), line);
+}
