@@ -248,21 +248,24 @@ def stopped(lab):
              "out": Sequence(wire.host, wire.peer, wire.PEER6)}
     moments = []
 
-    def served():
+    def wait_served():
         before = daemon.total()
-        time.sleep(0.05)  # of a flow of one datagram each millisecond
-        after = daemon.total()
-        return all(after[name] - before[name] > 10 for name in ("rx_packets", "tap_packets"))
+
+        def moved():
+            total = daemon.total()
+            return all(total[name] - before[name] > 10 for name in ("rx_packets", "tap_packets"))
+
+        wait_until(moved, RECOVERED, "the daemon carries both flows")
 
     for _ in range(5):
-        wait_until(served, RECOVERED, "the daemon carries both flows")
+        wait_served()
         moments.append(time.monotonic())
         daemon.process.signal(signal.SIGSTOP)
         for flow in flows.values():
             wait_until(lambda f=flow: f.silence_after(moments[-1] + HEARTBEAT) < 10, RECOVERED,
                        "the kernel carries the flow")
         daemon.process.signal(signal.SIGCONT)
-    wait_until(served, RECOVERED, "the daemon carries both flows")
+    wait_served()
     for direction, flow in flows.items():
         flow.finish()
         wrong = flow.overtaken()
