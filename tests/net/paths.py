@@ -234,7 +234,10 @@ class Beyond(Path):
         self.inner, router, peer = self.host, self.peer, lab.namespace("outer")
         forwarding(router)
         join(lab, router, "right", peer, "eth0", 66, MTU)
-        router.ip("link", "set", "right", "mtu", str(mtu))
+        # The narrow hop is a route: two ends of a veth pair that differ in MTU drop what is too long
+        # for the other end, silently, and only where it is a single packet.
+        for net, metric in (("10.66.0.0/24", "0"), ("fd66::/64", "256")):
+            router.ip("route", "change", net, "dev", "right", "proto", "kernel", "metric", metric, "mtu", str(mtu))
         self.peer = peer
         Routed._route(self.host, "66", "77{}2")
         Routed._route(peer, "77", "66{}1")
