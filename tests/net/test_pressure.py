@@ -164,7 +164,7 @@ def tap_full(lab, data):
     fault(daemon, "tap-write", 0)
     wait_until(lambda: daemon.status()["state"] == "ok", RECOVERED, "the daemon is back")
     stream.finish()
-    expect_one_line(daemon, "the TAP takes no packets")
+    expect_one_line(daemon, " takes no packets")
     still_right(lab, wire, daemon, data)
 
 

@@ -116,31 +116,45 @@ size_t tcp_frame(uint8_t *frame, size_t cap, size_t payload_len)
 
 /* ---- on top of it -------------------------------------------------------------------- */
 
-struct tap open_tap(void)
+struct frontend *open_tap(bool udp)
 {
 	const struct netdev_settings up = { .mac = device("nic").mac, .no_addresses = true,
 					    .up = true };
-	struct tap tap;
+	struct frontend *tap;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 1, false), 0);
-	cr_assert_eq(netdev_set(tap.ifindex, &up), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 1, udp), 0);
+	cr_assert_eq(netdev_set(tap->ifindex, &up), 0);
 	return tap;
 }
 
-bool tap_sees(int fd, const uint8_t *frame, size_t len, int limit_ms)
+int tap_write(struct frontend *tap, const struct iovec *iov, uint32_t iov_cnt)
+{
+	struct frontend_queue *queue = tap->ops->queue(tap, 0);
+
+	return queue->write(queue, iov, iov_cnt);
+}
+
+int tap_read(struct frontend *tap, struct vnet_header *hdr, void *buffer, uint32_t room)
+{
+	struct frontend_queue *queue = tap->ops->queue(tap, 0);
+
+	return queue->read(queue, hdr, buffer, room);
+}
+
+bool tap_sees(struct frontend *tap, const uint8_t *frame, size_t len, int limit_ms)
 {
 	static uint8_t buf[UMEM_SUPERPACKET_ROOM];
 	const uint64_t deadline = now_ms() + limit_ms;
 	struct vnet_header hdr;
 
 	for (;;) {
-		struct pollfd pfd = { fd, POLLIN, 0 };
+		struct pollfd pfd = { tap->ops->queue(tap, 0)->fd, POLLIN, 0 };
 		const int64_t left = deadline - now_ms();
 		int got;
 
 		if (left <= 0 || poll(&pfd, 1, left) <= 0)
 			return false;
-		got = tap_read(fd, &hdr, buf, sizeof(buf));
+		got = tap_read(tap, &hdr, buf, sizeof(buf));
 		if (got == (int)len && memcmp(buf, frame, len) == 0)
 			return true;
 	}

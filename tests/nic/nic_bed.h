@@ -42,10 +42,12 @@ size_t tcp_frame(uint8_t *frame, size_t cap, size_t payload_len);
 
 /* ---- on top of it -------------------------------------------------------------------- */
 
-/* A TAP of one queue with the NIC's address, up. */
-struct tap open_tap(void);
+/* A TAP of one queue with the NIC's address, up; udp: as for tap_open(). */
+struct frontend *open_tap(bool udp);
+int tap_write(struct frontend *tap, const struct iovec *iov, uint32_t iov_cnt);
+int tap_read(struct frontend *tap, struct vnet_header *hdr, void *buffer, uint32_t room);
 /* Reads until this frame comes. */
-bool tap_sees(int fd, const uint8_t *frame, size_t len, int limit_ms);
+bool tap_sees(struct frontend *tap, const uint8_t *frame, size_t len, int limit_ms);
 
 extern const struct umem_config umem_config;
 extern const struct xsk_config xsk_config; /* queue 0 of the NIC, in copy mode */

@@ -108,25 +108,25 @@ Test(netdev, sets_up_an_interface)
 		.mac = mac, .mtu = 1300, .txqueuelen = 64, .alias = "superpacket: nic",
 		.no_addresses = true, .up = true };
 	const struct netdev_settings visible = { .up = true };
-	struct tap tap, other;
+	struct frontend *tap, *other;
 
 	cr_assert_eq(tap_open(&tap, "sp%d", 1, false), 0);
 	cr_assert_eq(tap_open(&other, "sp%d", 1, false), 0);
-	cr_expect_eq(netdev_set(tap.ifindex, &hidden), 0);
-	cr_expect_eq(netdev_set(other.ifindex, &visible), 0);
-	cr_expect_eq(device(tap.name).mtu, 1300);
-	cr_expect_eq(memcmp(device(tap.name).mac, mac, 6), 0);
-	cr_expect(device(tap.name).up);
+	cr_expect_eq(netdev_set(tap->ifindex, &hidden), 0);
+	cr_expect_eq(netdev_set(other->ifindex, &visible), 0);
+	cr_expect_eq(device(tap->name).mtu, 1300);
+	cr_expect_eq(memcmp(device(tap->name).mac, mac, 6), 0);
+	cr_expect(device(tap->name).up);
 	run("ip link show dev sp0 | grep -q 'qlen 64'");
 	run("ip link show dev sp0 | grep -q 'alias superpacket: nic$'");
-	cr_expect_str_eq(device(tap.name).alias, "superpacket: nic");
-	cr_expect_str_eq(device(other.name).alias, "");
-	cr_expect(!has_ipv6_address(tap.name), "nobody shall address it");
+	cr_expect_str_eq(device(tap->name).alias, "superpacket: nic");
+	cr_expect_str_eq(device(other->name).alias, "");
+	cr_expect(!has_ipv6_address(tap->name), "nobody shall address it");
 	if (access("/proc/sys/net/ipv6", F_OK) == 0)
-		cr_expect(has_ipv6_address(other.name), "the test would not see an address");
+		cr_expect(has_ipv6_address(other->name), "the test would not see an address");
 	cr_expect_eq(netdev_set(999, &visible), -ENODEV);
-	tap_close(&other);
-	tap_close(&tap);
+	other->ops->close(other);
+	tap->ops->close(tap);
 }
 
 /* ---- tap ----------------------------------------------------------------------------- */
@@ -136,48 +136,48 @@ TestSuite(tap, .init = set_up, .timeout = 30);
 Test(tap, opens_and_leaves_nothing)
 {
 	struct netdev dev;
-	struct tap tap;
+	struct frontend *tap;
 
 	cr_assert_eq(tap_open(&tap, "sp%d", 2, false), 0);
-	cr_expect_str_eq(tap.name, "sp0");
-	cr_expect_eq(tap.ifindex, if_nametoindex("sp0"));
-	cr_expect_eq(tap.queue_cnt, 2);
-	cr_expect_eq(tap.offloads, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
-	tap_close(&tap);
+	cr_expect_str_eq(tap->name, "sp0");
+	cr_expect_eq(tap->ifindex, if_nametoindex("sp0"));
+	cr_expect_eq(tap->queue_cnt, 2);
+	cr_expect_eq(tap->offloads, FRONTEND_CSUM | FRONTEND_TSO4 | FRONTEND_TSO6 | FRONTEND_ECN);
+	tap->ops->close(tap);
 	cr_expect_eq(netdev_open(&dev, "sp0"), -ENODEV);
 }
 
 /* What it says is what ethtool shows, and what the stack then leaves uncut. */
 Test(tap, offers_udp_offloads_where_asked)
 {
-	const uint32_t udp = TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM;
-	struct tap tap;
+	const uint32_t udp = FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM;
+	struct frontend *tap;
 
 	cr_assert_eq(tap_open(&tap, "sp%d", 1, true), 0);
-	cr_expect_eq(tap.offloads & ~udp, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
-	if ((tap.offloads & udp) != udp)
-		cr_skip_test("a kernel without UDP offloads of a TAP: 0x%x", tap.offloads);
+	cr_expect_eq(tap->offloads & ~udp, FRONTEND_CSUM | FRONTEND_TSO4 | FRONTEND_TSO6 | FRONTEND_ECN);
+	if ((tap->offloads & udp) != udp)
+		cr_skip_test("a kernel without UDP offloads of a TAP: 0x%x", tap->offloads);
 	run("ethtool -k sp0 | grep -q 'tx-udp-segmentation: on'");
 	run("ethtool -k sp0 | grep -q 'tx-udp_tnl-segmentation: on'");
 	run("ethtool -k sp0 | grep -q 'tx-udp_tnl-csum-segmentation: on'");
-	tap_close(&tap);
+	tap->ops->close(tap);
 }
 
 Test(tap, name_taken_is_eexist)
 {
-	struct tap tap, second;
+	struct frontend *tap, *second;
 
 	cr_expect_eq(tap_open(&second, "nic", 1, false), -EEXIST, "by an interface of another kind");
 	cr_assert_eq(tap_open(&tap, "sp0", 1, false), 0);
 	cr_expect_eq(tap_open(&second, "sp0", 1, false), -EEXIST, "by another TAP");
-	tap_close(&tap);
+	tap->ops->close(tap);
 	cr_expect_eq(tap_open(&second, "sp0", 1, false), 0);
-	tap_close(&second);
+	second->ops->close(second);
 }
 
 Test(tap, what_cannot_be_is_einval)
 {
-	struct tap tap;
+	struct frontend *tap;
 
 	cr_expect_eq(tap_open(&tap, "longer-than-15-characters", 1, false), -EINVAL);
 	cr_expect_eq(tap_open(&tap, "a/b", 1, false), -EINVAL);
@@ -188,22 +188,66 @@ Test(tap, what_cannot_be_is_einval)
 Test(tap, carries_both_ways)
 {
 	struct vnet_header hdr = { 0 };
-	struct tap tap = open_tap();
+	struct frontend *tap = open_tap(false);
 	uint8_t frame[256], none[64];
 	const size_t len = tcp_frame(frame, sizeof(frame), 100);
 	const struct iovec iov[] = {
 		{ &hdr, sizeof(hdr) }, { frame, 54 }, { frame + 54, len - 54 } };
-	const int raw = raw_open(tap.name);
+	const int raw = raw_open(tap->name);
 
-	cr_expect_eq(tap_read(tap.fds[0], &hdr, none, sizeof(none)), -EAGAIN);
+	cr_expect_eq(tap_read(tap, &hdr, none, sizeof(none)), -EAGAIN);
 	raw_send(raw, frame, len);
-	cr_expect(tap_sees(tap.fds[0], frame, len, DEADLINE_MS));
+	cr_expect(tap_sees(tap, frame, len, DEADLINE_MS));
 	hdr = (struct vnet_header){ 0 };
-	cr_expect_eq(tap_write(tap.fds[0], iov, 3), 0);
+	cr_expect_eq(tap_write(tap, iov, 3), 0);
 	cr_expect(raw_sees(raw, frame, len, DEADLINE_MS));
 	hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4; /* and gso_size 0 */
-	cr_expect_eq(tap_write(tap.fds[0], iov, 3), -EINVAL);
-	tap_close(&tap);
+	cr_expect_eq(tap_write(tap, iov, 3), -EINVAL);
+	tap->ops->close(tap);
+}
+
+/* In the words of frontend.h: what is for now, and what is for ever. */
+Test(tap, down_takes_nothing_and_deleted_is_no_more)
+{
+	struct vnet_header hdr = { 0 };
+	struct frontend *tap = open_tap(false);
+	uint8_t frame[256];
+	const size_t len = tcp_frame(frame, sizeof(frame), 100);
+	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { frame, len } };
+
+	run("ip link set sp0 down");
+	cr_expect_eq(tap_write(tap, iov, 2), -EAGAIN);
+	cr_expect_eq(tap_read(tap, &hdr, frame, sizeof(frame)), -EAGAIN);
+	run("ip link set sp0 up");
+	cr_expect_eq(tap_write(tap, iov, 2), 0);
+	run("ip link del sp0");
+	cr_expect_eq(tap_write(tap, iov, 2), -ENODEV);
+	cr_expect_eq(tap_read(tap, &hdr, frame, sizeof(frame)), -ENODEV);
+	tap->ops->close(tap);
+}
+
+/* Its address and its carrier are the TAP's own, wherever it is; its MTU is that of whoever has it. */
+Test(tap, moved_keeps_its_mtu)
+{
+	static const uint8_t mac[] = { 2, 0, 0, 0, 0, 0x77 };
+	struct frontend *tap = open_tap(false);
+
+	cr_expect(tap->ops->is_here(tap));
+	cr_expect_eq(tap->ops->set_mtu(tap, 1400), 0);
+	cr_expect_eq(device(tap->name).mtu, 1400);
+	cr_expect_eq(tap->ops->set_mtu(tap, TAP_MTU_MAX + 1), -EINVAL);
+	run("mount -t tmpfs none /run && ip netns add away && ip link set sp0 netns away");
+	/* Another of its name, for what goes by names. */
+	run("ip link add sp0 type veth peer name other");
+	cr_expect_not(tap->ops->is_here(tap));
+	cr_expect_eq(tap->ops->set_mtu(tap, 1300), 0);
+	cr_expect_eq(device("sp0").mtu, 1500);
+	cr_expect_eq(tap->ops->set_mac(tap, mac), 0);
+	cr_expect_eq(tap->ops->set_carrier(tap, false), 0);
+	run("ip -n away link show sp0 | grep -q 'mtu 1400'");
+	run("ip -n away link show sp0 | grep -q 02:00:00:00:00:77");
+	run("ip -n away link set sp0 up && ip -n away link show sp0 | grep -q NO-CARRIER");
+	tap->ops->close(tap);
 }
 
 /* ---- xsk ----------------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ struct rig {
 	struct umem umem;
 	struct xsk xsk;
 	struct steer *steer;
-	struct tap tap;
+	struct frontend *tap;
 	int wire;
 };
 
@@ -446,13 +446,13 @@ static void goes_both_ways_inline(enum steer_xdp_mode mode)
 {
 	struct steer_config config = steer_config(mode);
 	struct vnet_header hdr = { 0 };
-	struct rig rig = { .tap = open_tap() };
+	struct rig rig = { .tap = open_tap(false) };
 	uint8_t frame[512];
 	const size_t len = tcp_frame(frame, sizeof(frame), 200);
 	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { frame, len } };
 	const int nic = raw_open("nic");
 
-	config.inline_tap = rig.tap.ifindex;
+	config.inline_tap = rig.tap->ifindex;
 	config.serve = STEER_SERVE_TCP;
 	open_rig(&rig, &config);
 	start_rig(&rig);
@@ -460,18 +460,18 @@ static void goes_both_ways_inline(enum steer_xdp_mode mode)
 	beat(&rig);
 	raw_send(rig.wire, frame, len);
 	cr_expect(socket_sees(&rig, frame, len, DEADLINE_MS), "from the wire to the socket");
-	cr_expect_eq(tap_write(rig.tap.fds[0], iov, 2), 0);
+	cr_expect_eq(tap_write(rig.tap, iov, 2), 0);
 	cr_expect(raw_sees(nic, frame, len, DEADLINE_MS), "from the TAP to the NIC's ingress");
 	cr_expect(!socket_sees(&rig, frame, len, SILENCE_MS), "and not to the socket again");
 	raw_send(nic, frame, len);
-	cr_expect(tap_sees(rig.tap.fds[0], frame, len, DEADLINE_MS), "from the stack to the TAP");
+	cr_expect(tap_sees(rig.tap, frame, len, DEADLINE_MS), "from the stack to the TAP");
 
 	steer_stop(rig.steer);
 	raw_send(nic, frame, len);
 	cr_expect(raw_sees(rig.wire, frame, len, DEADLINE_MS), "stopped: to the wire");
-	cr_expect(!tap_sees(rig.tap.fds[0], frame, len, SILENCE_MS));
+	cr_expect(!tap_sees(rig.tap, frame, len, SILENCE_MS));
 	close_rig(&rig);
-	tap_close(&rig.tap);
+	rig.tap->ops->close(rig.tap);
 }
 
 Test(steer, inline_native_goes_both_ways)

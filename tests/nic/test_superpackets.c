@@ -9,12 +9,10 @@
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <linux/if_tun.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,10 +27,6 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #define UDP_GRO 104
-#endif
-#ifndef TUN_F_UDP_TUNNEL_GSO
-#define TUN_F_UDP_TUNNEL_GSO 0x80
-#define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
 #endif
 
 TestSuite(superpackets, .init = set_up, .timeout = 30);
@@ -83,19 +77,19 @@ static void expect_datagrams(int fd, uint32_t cnt, uint32_t rest)
 	}
 }
 
-static void write_super(const struct tap *tap, const struct gso_request *request, uint8_t *frame, size_t len)
+static void write_super(struct frontend *tap, const struct gso_request *request, uint8_t *frame, size_t len)
 {
 	struct vnet_header hdr;
 	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { frame, len } };
 
 	vnet_write(&hdr, request);
-	cr_assert_eq(tap_write(tap->fds[0], iov, 2), 0, "flags 0x%x, type 0x%x", hdr.flags, hdr.gso_type);
+	cr_assert_eq(tap_write(tap, iov, 2), 0, "flags 0x%x, type 0x%x", hdr.flags, hdr.gso_type);
 }
 
 /* V3, V7: datagrams in one write; the last may be shorter (R18). */
 static void uso_in(struct packet p, int family)
 {
-	const struct tap tap = open_tap();
+	struct frontend *tap = open_tap(false);
 	const int udp = udp_open(family);
 	struct packet_layout at;
 	uint8_t frame[2048];
@@ -103,15 +97,15 @@ static void uso_in(struct packet p, int family)
 				       .csum_offset = UDP_CSUM_OFFSET };
 	size_t len;
 
-	shell("ip addr add 192.0.2.2/24 dev %s", tap.name);
-	shell("ip addr add 2001:db8::2/64 dev %s nodad", tap.name);
+	shell("ip addr add 192.0.2.2/24 dev %s", tap->name);
+	shell("ip addr add 2001:db8::2/64 dev %s nodad", tap->name);
 	memcpy(p.dst_mac, device("nic").mac, 6);
 	p.payload_len = CNT * SIZE - 7;
 	p.l4_csum = PACKET_CSUM_PARTIAL;
 	len = packet_build(&p, frame, sizeof(frame), &at);
 	request.csum_start = (uint16_t)at.l4_off;
 	request.hdr_len = (uint16_t)at.payload_off;
-	write_super(&tap, &request, frame, len);
+	write_super(tap, &request, frame, len);
 	expect_datagrams(udp, CNT, SIZE - 7);
 }
 
@@ -119,7 +113,7 @@ Test(superpackets, uso_in_ipv4) { uso_in(packet_udp4(), AF_INET); }
 Test(superpackets, uso_in_ipv6) { uso_in(packet_udp6(), AF_INET6); }
 
 /* A VXLAN device over the TAP: the packets inside are for its addresses. */
-static void vxlan_over(const struct tap *tap, enum packet_l3 outer)
+static void vxlan_over(struct frontend *tap, enum packet_l3 outer)
 {
 	/* Hosts would ask for each other's MAC addresses. */
 	const char *local = outer == PACKET_L3_IPV4 ? "198.51.100.2" : "2001:db8:1::2";
@@ -176,17 +170,17 @@ static size_t build_super(const struct tunnel_case *c, uint8_t *frame, size_t ca
 /* V8: the kernel takes the tunnel off; the packet inside is still one, or becomes datagrams. */
 static void tunnel_in(const struct tunnel_case *c)
 {
-	const struct tap tap = open_tap();
+	struct frontend *tap = open_tap(false);
 	struct packet_layout at;
 	struct gso_request request;
 	uint8_t frame[2048];
 	size_t len;
 	int fd;
 
-	vxlan_over(&tap, c->outer);
+	vxlan_over(tap, c->outer);
 	len = build_super(c, frame, sizeof(frame), &at, &request);
 	fd = c->tcp ? raw_open("vx") : udp_open(c->v6_inside ? AF_INET6 : AF_INET);
-	write_super(&tap, &request, frame, len);
+	write_super(tap, &request, frame, len);
 	if (c->tcp)
 		cr_expect(raw_sees(fd, frame + at.inner_off, len - at.inner_off, DEADLINE_MS));
 	else
@@ -207,8 +201,8 @@ IN(uso_over_ipv6_with_checksum, PACKET_L3_IPV6, PACKET_CSUM_FULL, true, false)
  * takes the tunnel off cannot be seen on kernels without these devices.) */
 static void other_tunnel_in(enum packet_tunnel_kind kind, enum packet_l3 outer, struct packet p)
 {
-	const struct tap tap = open_tap();
-	const int raw = raw_open(tap.name);
+	struct frontend *tap = open_tap(false);
+	const int raw = raw_open(tap->name);
 	struct packet_tunnel tunnel = packet_tunnel(kind, outer);
 	struct gso_request request = { .type = p.l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6,
 				       .needs_csum = true, .size = SIZE, .csum_offset = TCP_CSUM_OFFSET };
@@ -225,7 +219,7 @@ static void other_tunnel_in(enum packet_tunnel_kind kind, enum packet_l3 outer, 
 	request.inner_l3_off = (uint16_t)at.l3_off;
 	request.outer_l4_off = (uint16_t)at.outer_l4_off;
 	request.outer_version = outer == PACKET_L3_IPV4 ? 4 : 6;
-	write_super(&tap, &request, frame, len);
+	write_super(tap, &request, frame, len);
 	cr_expect(raw_sees(raw, frame, len, DEADLINE_MS));
 }
 
@@ -237,7 +231,7 @@ Test(superpackets, ip6ip_in) { other_tunnel_in(PACKET_IPIP, PACKET_L3_IPV4, pack
 Test(superpackets, refused)
 {
 	const struct tunnel_case c = { PACKET_L3_IPV4, PACKET_CSUM_ZERO, false, true };
-	const struct tap tap = open_tap();
+	struct frontend *tap = open_tap(false);
 	struct gso_request good, bad[4];
 	struct packet_layout at;
 	uint8_t frame[2048];
@@ -255,24 +249,24 @@ Test(superpackets, refused)
 
 		vnet_write(&hdr, &bad[i]);
 		cr_expect_not(vnet_read(&hdr, (uint32_t)len, &request), "case %zu", i);
-		cr_expect_eq(tap_write(tap.fds[0], iov, 2), -EINVAL, "case %zu", i);
+		cr_expect_eq(tap_write(tap, iov, 2), -EINVAL, "case %zu", i);
 	}
-	write_super(&tap, &good, frame, len);
+	write_super(tap, &good, frame, len);
 }
 
 /* The next superpacket that the host sends, as the engine sees it. */
-static uint32_t read_super(const struct tap *tap, uint8_t *frame, uint32_t room, struct gso_request *request)
+static uint32_t read_super(struct frontend *tap, uint8_t *frame, uint32_t room, struct gso_request *request)
 {
 	const uint64_t deadline = now_ms() + DEADLINE_MS;
 
 	for (;;) {
-		struct pollfd pfd = { tap->fds[0], POLLIN, 0 };
+		struct pollfd pfd = { tap->ops->queue(tap, 0)->fd, POLLIN, 0 };
 		const int64_t left = deadline - now_ms();
 		struct vnet_header hdr;
 		int len;
 
 		cr_assert(left > 0 && poll(&pfd, 1, left) > 0, "no superpacket comes");
-		len = tap_read(tap->fds[0], &hdr, frame, room);
+		len = tap_read(tap, &hdr, frame, room);
 		cr_assert_gt(len, 0);
 		cr_assert(vnet_read(&hdr, (uint32_t)len, request), "flags 0x%x, type 0x%x, size %u, csum %u + %u, "
 			  "tunnel %u %u", hdr.flags, hdr.gso_type, hdr.gso_size, hdr.csum_start, hdr.csum_offset,
@@ -299,10 +293,13 @@ static void send_datagrams(bool v6)
 	close(fd);
 }
 
-static void expect_offloads(const struct tap *tap, unsigned long more)
+static struct frontend *open_tap_with(uint32_t offloads)
 {
-	if (ioctl(tap->fds[0], TUNSETOFFLOAD, tap->offloads | more) < 0)
-		cr_skip_test("a TAP without offloads 0x%lx", more);
+	struct frontend *tap = open_tap(true);
+
+	if ((tap->offloads & offloads) != offloads)
+		cr_skip_test("a TAP without offloads 0x%x: 0x%x", offloads, tap->offloads);
+	return tap;
 }
 
 static void expect_payload(const uint8_t *frame, const struct packet_view *view)
@@ -317,19 +314,18 @@ static void expect_payload(const uint8_t *frame, const struct packet_view *view)
 /* S6: what UDP_SEGMENT hands down stays one. */
 static void uso_out(bool v6)
 {
-	const struct tap tap = open_tap();
+	struct frontend *tap = open_tap_with(FRONTEND_USO);
 	struct gso_request request;
 	struct packet_view view;
 	uint8_t frame[4096];
 	uint32_t len;
 
-	expect_offloads(&tap, TUN_F_USO4 | TUN_F_USO6);
-	shell("ip addr add 192.0.2.2/24 dev %s", tap.name);
-	shell("ip addr add 2001:db8::2/64 dev %s nodad", tap.name);
-	shell("ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev %s", tap.name);
-	shell("ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev %s", tap.name);
+	shell("ip addr add 192.0.2.2/24 dev %s", tap->name);
+	shell("ip addr add 2001:db8::2/64 dev %s nodad", tap->name);
+	shell("ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev %s", tap->name);
+	shell("ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev %s", tap->name);
 	send_datagrams(v6);
-	len = read_super(&tap, frame, sizeof(frame), &request);
+	len = read_super(tap, frame, sizeof(frame), &request);
 	parse_packet(frame, len, len, &view);
 	cr_assert(request.type == GSO_UDP && request.size == SIZE && !request.outer_udp);
 	cr_assert_eq(request.csum_start, view.l4_off);
@@ -341,7 +337,7 @@ Test(superpackets, uso_out_ipv6) { uso_out(true); }
 
 /* Everything that leaves by the TAP gets a VLAN tag beside the packet, as a VLAN device would give it one; the
  * TAP writes it into the frame. */
-static void tag_what_leaves(const struct tap *tap)
+static void tag_what_leaves(struct frontend *tap)
 {
 	const struct bpf_insn program[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = htons(0x8100) },
@@ -364,18 +360,18 @@ static void tunnel_out(enum packet_l3 outer, bool v6, bool tagged)
 {
 	static const struct parse_tunnels tunnels = { .enter = PARSE_TUNNEL_BIT(PARSE_VXLAN),
 						      .vxlan_port = VXLAN_PORT };
-	const struct tap tap = open_tap();
+	struct frontend *tap =
+		open_tap_with(FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM);
 	struct packet_view view, told;
 	struct gso_request request;
 	uint8_t frame[4096];
 	uint32_t len;
 
-	expect_offloads(&tap, TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM);
-	vxlan_over(&tap, outer);
+	vxlan_over(tap, outer);
 	if (tagged)
-		tag_what_leaves(&tap);
+		tag_what_leaves(tap);
 	send_datagrams(v6);
-	len = read_super(&tap, frame, sizeof(frame), &request);
+	len = read_super(tap, frame, sizeof(frame), &request);
 	vnet_correct_tunnel(&request, frame, len);
 	parse_packet(frame, len, len, &view);
 	cr_assert_eq(view.l3_off, tagged ? 18 : 14);

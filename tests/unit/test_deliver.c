@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "datapath/deliver.h"
-#include "frontend/tap.h"
 #include "packet_builder.h"
 
 #define PACKETS 5u
@@ -24,12 +23,11 @@ static struct {
 	size_t lens[16];
 } front;
 
-/* What deliver.c calls of tap.c. */
-int tap_write(int fd, const struct iovec *iov, uint32_t iov_cnt)
+static int note_write(struct frontend_queue *queue, const struct iovec *iov, uint32_t iov_cnt)
 {
 	const struct vnet_header *header = iov[0].iov_base;
 
-	(void)fd;
+	(void)queue;
 	cr_assert_eq(iov[0].iov_len, VNET_HDR_LEN);
 	if (front.refuse_all || (front.refuse_superpackets && header->gso_type))
 		return front.error ? -front.error : -EINVAL;
@@ -43,6 +41,8 @@ int tap_write(int fd, const struct iovec *iov, uint32_t iov_cnt)
 	front.written++;
 	return 0;
 }
+
+static struct frontend_queue queue = { .write = note_write };
 
 struct bed {
 	struct gro gro;
@@ -84,7 +84,7 @@ static struct bed *deliver_superpacket_in(uint32_t pieces)
 	bed->memory = aligned_alloc(64, gro_memory_size(&config));
 	cr_assert_eq(gro_init(&bed->gro, &config, bed->memory), 0);
 	bed->frames = (struct frame_stack){ .addrs = bed->addrs, .capacity = ARRAY_SIZE(bed->addrs) };
-	deliver_init(&bed->deliver, -1, &bed->frames, &bed->stats);
+	deliver_init(&bed->deliver, &queue, &bed->frames, &bed->stats);
 	p.payload_len = 1000;
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		bed->lens[i] = packet_build(&p, bed->sent[i], ROOM, NULL);
@@ -192,10 +192,10 @@ Test(deliver, what_is_taken_neither_way_is_counted_packet_by_packet)
 	expect_frames_back(bed, PACKETS);
 }
 
-/* A TAP without room, or one that is down, would take no packet of it either: nothing is tried again. */
-Test(deliver, a_tap_that_takes_nothing_is_asked_once)
+/* Without room, or down, or gone, it would take no packet of it either: nothing is tried again. */
+Test(deliver, a_front_end_that_takes_nothing_is_asked_once)
 {
-	static const int errors[] = { EAGAIN, EIO };
+	static const int errors[] = { EAGAIN, ENODEV };
 
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		struct bed *bed;
@@ -228,8 +228,8 @@ Test(deliver, without_memory_packets_are_tried_one_by_one)
 	expect_frames_back(bed, PACKETS);
 }
 
-/* What the packet is to blame for says nothing of the TAP. */
-Test(deliver, a_refused_packet_is_no_fault_of_the_tap)
+/* What the packet is to blame for says nothing of the front end. */
+Test(deliver, a_refused_packet_is_no_fault_of_the_front_end)
 {
 	struct bed *bed;
 

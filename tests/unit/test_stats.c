@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/stats.h"
-#include "frontend/tap.h"
+#include "frontend/frontend.h"
 
 /* The schema, spelled out once more: readers outside depend on it. */
 static const char *const flat_names[] = {
@@ -65,7 +65,7 @@ static json_t *render_with(bool hung, bool away)
 		.spin_ns = 25000,
 		.gro = &gro,
 		.shared_id = true,
-		.tap_offloads = TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6 | TUN_F_UDP_TUNNEL_GSO,
+		.offloads = FRONTEND_CSUM | FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO,
 		.has_inline = true,
 		.queues = queues,
 		.queue_cnt = 2,

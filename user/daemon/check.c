@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "frontend/tap.h"
 #include "log.h"
 
 static int find_netns(struct daemon *d)

@@ -26,7 +26,7 @@
 #include "daemon/service.h"
 #include "daemon/watch.h"
 #include "datapath/worker.h"
-#include "frontend/tap.h"
+#include "frontend/frontend.h"
 #include "nic/modes.h"
 #include "nic/netdev.h"
 #include "nic/restore.h"
@@ -57,12 +57,13 @@ struct daemon {
 	struct modes_plan plan;
 	struct control control;
 	struct settings settings;
-	struct tap tap;
+	struct frontend *front;      /* NULL: not open */
+	struct frontend closed_front; /* the last one, for its name in status */
 	struct steer *steer;
 	struct worker *workers;
 	struct pulse *pulses;
 	uint32_t queue_cnt, opened_cnt;
-	uint32_t queue_room; /* as many there can ever be: entries of workers and pulses, queues of the TAP */
+	uint32_t queue_room; /* as many there can ever be: entries of workers and pulses, queues of front */
 	int promisc_fd; /* -1: inline, the NIC's addresses are what it was told */
 	struct cpus cpus;       /* of the workers */
 	const char *cpus_why;
@@ -144,8 +145,8 @@ void open_remove_queue(struct daemon *d);
 /* After some were added: has the XDP program run on them, too. */
 void open_renew_steer(struct daemon *d);
 
-/* Says on the TAP whose it is. */
-void open_label_tap(const struct daemon *d);
+/* Says on the front end's interface whose it is. */
+void open_label_front(const struct daemon *d);
 
 /* The highest MTU that the workers' sockets and the TAP can carry. */
 uint32_t open_mtu_max(const struct daemon *d);

@@ -72,6 +72,7 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 
 char *describe_status(struct daemon *d)
 {
+	const struct frontend *front = d->front ? d->front : &d->closed_front;
 	struct stats_queue *queues = calloc(d->queue_cnt + 1, sizeof *queues); /* none: not NULL */
 	struct stats_daemon stats = {
 		.interface = d->dev.name,
@@ -83,11 +84,11 @@ char *describe_status(struct daemon *d)
 		.uptime_s = (daemon_now_ns() - d->start_ns) / 1000000000u,
 		.mode = describe_attachment(d),
 		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
-		.tap = d->tap.name,
+		.tap = front->name,
 		.spin_ns = d->config.spin_ns,
 		.gro = &d->config.gro,
 		.shared_id = d->config.shared_id,
-		.tap_offloads = d->tap.offloads,
+		.offloads = front->offloads,
 		.queues = queues,
 		.queue_cnt = d->queue_cnt,
 		.cpus_why = d->cpus_why,

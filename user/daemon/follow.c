@@ -2,7 +2,7 @@
 /*
  * What happens to the NIC is followed, without a restart and without losing connections:
  *
- *      MTU, MAC, carrier   the TAP's follow
+ *      MTU, MAC, carrier   the front end's follow
  *      queues              a new one gets a worker, a vanished one loses it, the others go on
  *      name                the control socket's file follows; either name may be asked for
  *      deleted, moved      everything of it is released, and opened anew when an interface of that
@@ -21,30 +21,20 @@
 #define PAUSE_FIRST_NS 500000000ull
 #define PAUSE_MAX_NS 32000000000ull
 
-/* The TAP, unless somebody has moved it into a namespace of his own, follows the NIC's MTU. */
-static void set_tap_mtu(const struct daemon *d)
-{
-	struct netdev_settings settings = { .mtu = d->dev.mtu };
-	int err;
-
-	if (!tap_is_here(&d->tap))
-		return;
-	err = netdev_set(d->tap.ifindex, &settings);
-	if (err)
-		log_warning("%s: setting its MTU to %u: %s", d->tap.name, d->dev.mtu, strerror(-err));
-}
-
 /* Above what the sockets take, received frames would be lost: inline, the kernel can carry them. */
 static void follow_mtu(struct daemon *d)
 {
 	uint32_t mtu = d->dev.mtu, most = open_mtu_max(d);
 	bool fits = mtu <= most, is_inline = d->config.mode == CONFIG_INLINE;
+	int err;
 
 	if (fits) {
 		for (uint32_t q = 0; q < d->queue_cnt; q++)
 			transmit_set_mtu(&d->workers[q].transmit, mtu);
 		steer_set_frame_max(d->steer, mtu + TRANSMIT_LINK_MAX);
-		set_tap_mtu(d);
+		err = d->front->ops->set_mtu(d->front, mtu);
+		if (err)
+			log_warning("%s: setting its MTU to %u: %s", d->front->name, mtu, strerror(-err));
 		log_info("%s: the MTU is now %u", d->dev.name, mtu);
 	} else {
 		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu "
@@ -60,22 +50,22 @@ static void follow_mtu(struct daemon *d)
 
 static void follow_mac(const struct daemon *d)
 {
-	int err = tap_set_mac(&d->tap, d->dev.mac);
+	int err = d->front->ops->set_mac(d->front, d->dev.mac);
 
 	if (err)
-		log_warning("%s: giving it the new address of %s: %s", d->tap.name, d->dev.name,
+		log_warning("%s: giving it the new address of %s: %s", d->front->name, d->dev.name,
 			    strerror(-err));
 	else
-		log_info("%s: another MAC address; so has %s", d->dev.name, d->tap.name);
+		log_info("%s: another MAC address; so has %s", d->dev.name, d->front->name);
 }
 
 static void follow_carrier(const struct daemon *d)
 {
-	int err = tap_set_carrier(&d->tap, d->dev.carrier);
+	int err = d->front->ops->set_carrier(d->front, d->dev.carrier);
 
 	log_info("%s: %s", d->dev.name, d->dev.carrier ? "the carrier is back" : "no carrier");
 	if (err)
-		log_debug("%s: its carrier: %s", d->tap.name, strerror(-err));
+		log_debug("%s: its carrier: %s", d->front->name, strerror(-err));
 }
 
 static void say_state(struct daemon *d)
@@ -99,7 +89,7 @@ static void follow_name(struct daemon *d, const char *old)
 {
 	log_info("%s: its name is now %s", old, d->dev.name);
 	rename_socket(d);
-	open_label_tap(d);
+	open_label_front(d);
 	say_state(d);
 }
 

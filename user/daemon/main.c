@@ -8,7 +8,7 @@
  *      control    the claim on the interface: a second daemon ends here
  *      settings   of the NIC that hurt are switched off, to be restored; from here on it is open_nic(), and
  *                 done anew when the NIC has been away
- *      tap        the front end
+ *      front end  the TAP
  *      steer      programs and maps; the XDP program is attached and passes every frame
  *      workers    memory and socket of each queue, then their threads
  *      start      traffic comes
@@ -110,14 +110,14 @@ static bool drain_fd(int fd)
 }
 
 /* Somebody may delete the TAP; then what is left is to end well, and to be started again. */
-static int check_tap(const struct daemon *d)
+static int check_front(const struct daemon *d)
 {
 	for (uint32_t q = 0; q < d->queue_cnt; q++) {
-		int err = __atomic_load_n(&d->workers[q].tap_error, __ATOMIC_RELAXED);
+		int err = __atomic_load_n(&d->workers[q].front_error, __ATOMIC_RELAXED);
 
 		if (err) {
 			log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one "
-				  "when it is started again", d->tap.name, strerror(-err));
+				  "when it is started again", d->front->name, strerror(-err));
 			return err;
 		}
 	}
@@ -147,7 +147,7 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		if (drain_fd(signal_fd))
 			return 0;
 		follow_news(d);
-		err = check_tap(d);
+		err = check_front(d);
 		if (err)
 			return err;
 		serve_control(d); /* also on the timer: deadlines of clients */
@@ -201,10 +201,10 @@ static void begin_shutdown(struct daemon *d)
 
 static void close_all(struct daemon *d)
 {
-	if (d->waiting)
-		tap_close(&d->tap);
-	else
+	if (!d->waiting)
 		open_close_nic(d, false);
+	else if (d->front)
+		d->front->ops->close(d->front);
 }
 
 static int run(struct daemon *d)

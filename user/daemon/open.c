@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "frontend/tap.h"
 #include "log.h"
 #include "nic/promisc.h"
 
@@ -28,18 +29,18 @@ static bool carries_udp(const struct daemon *d)
 }
 
 /* What was asked for with --merge and cannot be told to this kernel is refused, with the way out. */
-static int check_offloads(const struct tap *tap, uint32_t merge)
+static int check_offloads(const struct frontend *front, uint32_t merge)
 {
 	const char *what = NULL;
 
-	if (merge & GRO_MERGE_UDP && !(tap->offloads & TUN_F_USO4))
+	if (merge & GRO_MERGE_UDP && !(front->offloads & FRONTEND_USO))
 		what = "a TAP of this kernel takes no superpackets of UDP (Linux 6.2 has it); leave udp";
-	else if (merge & (GRO_MERGE_VXLAN | GRO_MERGE_GENEVE) && !(tap->offloads & TUN_F_UDP_TUNNEL_GSO))
+	else if (merge & (GRO_MERGE_VXLAN | GRO_MERGE_GENEVE) && !(front->offloads & FRONTEND_UDP_TUNNEL_GSO))
 		what = "a TAP of this kernel takes no superpackets of UDP tunnels (Linux 6.17 has it); "
 		       "leave vxlan and geneve";
 	if (!what)
 		return 0;
-	log_error("TAP %s: %s out of --merge", tap->name, what);
+	log_error("TAP %s: %s out of --merge", front->name, what);
 	return -EOPNOTSUPP;
 }
 
@@ -53,7 +54,7 @@ static int create_tap(struct daemon *d)
 	else
 		config_tap_name(name, d->dev.name, d->dev.ifindex);
 
-	err = tap_open(&d->tap, name, d->queue_room, carries_udp(d));
+	err = tap_open(&d->front, name, d->queue_room, carries_udp(d));
 	if (err == -EEXIST || err == -EBUSY)
 		log_error("TAP %s: the name is taken; give another with --tap", name);
 	else if (err == -ENOENT || err == -ENODEV)
@@ -63,14 +64,14 @@ static int create_tap(struct daemon *d)
 	return err;
 }
 
-void open_label_tap(const struct daemon *d)
+void open_label_front(const struct daemon *d)
 {
 	char alias[sizeof TAP_ALIAS + IFNAMSIZ];
 	struct netdev_settings settings = { .alias = alias };
 
 	snprintf(alias, sizeof alias, TAP_ALIAS "%s", d->dev.name);
-	if (tap_is_here(&d->tap))
-		(void)netdev_set(d->tap.ifindex, &settings);
+	if (d->front->ops->is_here(d->front))
+		(void)netdev_set(d->front->ifindex, &settings);
 }
 
 static int dress_tap(struct daemon *d)
@@ -82,34 +83,34 @@ static int dress_tap(struct daemon *d)
 		.no_addresses = d->config.mode == CONFIG_INLINE,
 		.up = true,
 	};
-	int err = netdev_set(d->tap.ifindex, &settings);
+	int err = netdev_set(d->front->ifindex, &settings);
 
 	if (err)
-		log_error("TAP %s: setting address, MTU and state: %s", d->tap.name, strerror(-err));
+		log_error("TAP %s: setting address, MTU and state: %s", d->front->name, strerror(-err));
 	return err;
 }
 
-static int use_tap_queues(struct daemon *d, uint32_t cnt)
+static int use_queues(struct daemon *d, uint32_t cnt)
 {
-	int err = tap_use(&d->tap, cnt);
+	int err = d->front->ops->use(d->front, cnt);
 
 	if (err)
-		log_error("TAP %s: using %u of its queues: %s", d->tap.name, cnt, strerror(-err));
+		log_error("TAP %s: using %u of its queues: %s", d->front->name, cnt, strerror(-err));
 	return err;
 }
 
 /* The TAP that had to wait for its NIC: what has been done to it meanwhile is left alone. */
 static int refit_tap(struct daemon *d)
 {
-	struct netdev_settings settings = { .mtu = d->dev.mtu };
-	int err = tap_set_mac(&d->tap, d->dev.mac);
+	struct frontend *front = d->front;
+	int err = front->ops->set_mac(front, d->dev.mac);
 
-	if (!err && tap_is_here(&d->tap))
-		err = netdev_set(d->tap.ifindex, &settings);
+	if (!err)
+		err = front->ops->set_mtu(front, d->dev.mtu);
 	if (err)
-		log_warning("TAP %s: address and MTU of %s: %s", d->tap.name, d->dev.name, strerror(-err));
-	if (d->queue_room > d->tap.queue_cnt) {
-		d->queue_room = d->tap.queue_cnt;
+		log_warning("TAP %s: address and MTU of %s: %s", front->name, d->dev.name, strerror(-err));
+	if (d->queue_room > front->queue_cnt) {
+		d->queue_room = front->queue_cnt;
 		if (d->queue_cnt > d->queue_room) {
 			log_warning("%s: of its %u queues the first %u are served, as many as the TAP has; "
 				    "a restart serves all", d->dev.name, d->queue_cnt, d->queue_room);
@@ -119,25 +120,37 @@ static int refit_tap(struct daemon *d)
 	return 0;
 }
 
+static void close_front(struct daemon *d, bool keep)
+{
+	if (keep) {
+		(void)d->front->ops->set_carrier(d->front, false);
+		return;
+	}
+	d->closed_front = *d->front;
+	d->front->ops->close(d->front);
+	d->front = NULL;
+}
+
 static int open_frontend(struct daemon *d)
 {
-	bool kept = d->tap.queue_cnt > 0;
+	bool kept = d->front;
 	int err = kept ? refit_tap(d) : create_tap(d);
 
 	if (err)
 		return err;
 	if (!kept)
-		err = check_offloads(&d->tap, d->config.gro.merge);
+		err = check_offloads(d->front, d->config.gro.merge);
 	if (!err && !kept)
 		err = dress_tap(d);
 	if (!err)
-		err = use_tap_queues(d, d->queue_cnt);
+		err = use_queues(d, d->queue_cnt);
 	if (err && !kept)
-		tap_close(&d->tap);
+		close_front(d, false);
 	if (err)
 		return err;
-	open_label_tap(d);
-	(void)tap_set_carrier(&d->tap, d->dev.carrier); /* EINVAL before Linux 5.0: it always has one */
+	open_label_front(d);
+	/* A TAP before Linux 5.0 says EINVAL: it always has one. */
+	(void)d->front->ops->set_carrier(d->front, d->dev.carrier);
 	return 0;
 }
 
@@ -148,7 +161,7 @@ static int open_steer(struct daemon *d)
 		.ifindex = d->dev.ifindex,
 		.mode = d->config.xdp_mode,
 		.pinned = d->config.pinned,
-		.inline_tap = d->config.mode == CONFIG_INLINE ? d->tap.ifindex : 0,
+		.inline_tap = d->config.mode == CONFIG_INLINE ? d->front->ifindex : 0,
 		.serve = serve_bits(d),
 		.frame_max = d->dev.mtu + TRANSMIT_LINK_MAX,
 	};
@@ -161,7 +174,8 @@ static struct worker_config worker_config(const struct daemon *d, uint32_t queue
 	struct worker_config config = {
 		.interface = d->dev.name,
 		.queue = queue,
-		.tap_fd = d->tap.fds[queue],
+		.front = d->front->ops->queue(d->front, queue),
+		.front_name = d->front->name,
 		.steer = d->steer,
 		.cpu = cpus_of(&d->cpus, queue),
 		.mtu = d->dev.mtu,
@@ -342,17 +356,9 @@ static void close_steer(struct daemon *d)
 	d->steer = NULL;
 }
 
-static void close_tap(struct daemon *d, bool keep)
-{
-	if (keep)
-		(void)tap_set_carrier(&d->tap, false);
-	else
-		tap_close(&d->tap);
-}
-
 int open_nic(struct daemon *d)
 {
-	const bool kept = d->tap.queue_cnt > 0;
+	const bool kept = d->front;
 	int err = settings_open(d);
 
 	if (err)
@@ -362,7 +368,7 @@ int open_nic(struct daemon *d)
 		goto err_settings;
 	err = open_steer(d);
 	if (err)
-		goto err_tap;
+		goto err_front;
 	err = settings_attached(d);
 	if (err)
 		goto err_steer;
@@ -385,8 +391,8 @@ err_workers:
 	close_workers(d);
 err_steer:
 	close_steer(d);
-err_tap:
-	close_tap(d, kept);
+err_front:
+	close_front(d, kept);
 err_settings:
 	settings_close(d);
 	return err;
@@ -400,14 +406,14 @@ void open_close_nic(struct daemon *d, bool gone)
 	close_promisc(d);
 	close_workers(d);
 	close_steer(d);
-	close_tap(d, gone && d->config.mode == CONFIG_PORT);
+	close_front(d, gone && d->config.mode == CONFIG_PORT);
 	settings_close(d);
 }
 
 int open_add_queue(struct daemon *d)
 {
 	const uint32_t q = d->queue_cnt;
-	int err = use_tap_queues(d, q + 1);
+	int err = use_queues(d, q + 1);
 
 	if (err)
 		return err;
@@ -421,7 +427,7 @@ int open_add_queue(struct daemon *d)
 	steer_remove_socket(d->steer, q);
 	if (d->opened_cnt > q)
 		close_worker(d);
-	(void)use_tap_queues(d, q);
+	(void)use_queues(d, q);
 	return err;
 }
 
@@ -446,5 +452,5 @@ void open_remove_queue(struct daemon *d)
 	worker_stop(&d->workers[q], DRAIN_MS);
 	steer_remove_socket(d->steer, q); /* it may just have made a new one */
 	close_worker(d);
-	(void)use_tap_queues(d, q);
+	(void)use_queues(d, q);
 }

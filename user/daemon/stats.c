@@ -3,7 +3,7 @@
 
 #include "daemon/config.h"
 #include "daemon/stats.h"
-#include "frontend/tap.h"
+#include "frontend/frontend.h"
 
 
 enum group { FLAT, DROPS }; /* where a counter stands in the JSON of a queue */
@@ -242,13 +242,13 @@ static json_t *offloads_json(uint32_t offloads)
 		uint32_t bit;
 		const char *name;
 	} names[] = {
-		{ TUN_F_CSUM, "tx-checksumming" },
-		{ TUN_F_TSO4, "tx-tcp-segmentation" },
-		{ TUN_F_TSO6, "tx-tcp6-segmentation" },
-		{ TUN_F_TSO_ECN, "tx-tcp-ecn-segmentation" },
-		{ TUN_F_USO4, "tx-udp-segmentation" },
-		{ TUN_F_UDP_TUNNEL_GSO, "tx-udp_tnl-segmentation" },
-		{ TUN_F_UDP_TUNNEL_GSO_CSUM, "tx-udp_tnl-csum-segmentation" },
+		{ FRONTEND_CSUM, "tx-checksumming" },
+		{ FRONTEND_TSO4, "tx-tcp-segmentation" },
+		{ FRONTEND_TSO6, "tx-tcp6-segmentation" },
+		{ FRONTEND_ECN, "tx-tcp-ecn-segmentation" },
+		{ FRONTEND_USO, "tx-udp-segmentation" },
+		{ FRONTEND_UDP_TUNNEL_GSO, "tx-udp_tnl-segmentation" },
+		{ FRONTEND_UDP_TUNNEL_GSO_CSUM, "tx-udp_tnl-csum-segmentation" },
 	};
 	json_t *array = json_array();
 
@@ -279,7 +279,7 @@ static void set_identity(json_t *object, const struct stats_daemon *daemon)
 	set_string(xdp, "why", daemon->xdp_why);
 	json_object_set_new(object, "xdp", xdp);
 	set_string(object, "ip_id", daemon->shared_id ? "shared" : "increment");
-	json_object_set_new(object, "tap_offloads", offloads_json(daemon->tap_offloads));
+	json_object_set_new(object, "tap_offloads", offloads_json(daemon->offloads));
 }
 
 /* What is merged, and what ends a superpacket or keeps a packet out of one. */

@@ -49,7 +49,7 @@ struct stats_daemon {
 	uint64_t spin_ns;             /* how workers wait: see worker.h */
 	const struct gro_config *gro; /* what is merged, and the conditions of flushing */
 	bool shared_id;               /* segments of a superpacket share an IPv4 ID */
-	uint32_t tap_offloads;        /* TUN_F_ bits in force */
+	uint32_t offloads;            /* of the front end, FRONTEND_ bits in force */
 	uint64_t steer[STEER_COUNTER_CNT];
 	bool has_inline;              /* the tc programs of inline mode are there */
 	uint64_t inline_tc[INLINE_COUNTER_CNT];

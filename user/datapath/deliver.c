@@ -4,15 +4,14 @@
 #include <errno.h>
 
 #include "datapath/fault.h"
-#include "frontend/tap.h"
 
 /* Longer than any IP packet that is none of BIG TCP, its link-layer header included. */
 #define BIG_TCP_LEN (65535u + 14u + 2 * 4u)
 
-void deliver_init(struct deliver *deliver, int tap_fd, struct frame_stack *frames,
+void deliver_init(struct deliver *deliver, struct frontend_queue *front, struct frame_stack *frames,
 		  struct worker_stats *stats)
 {
-	*deliver = (struct deliver){ .tap_fd = tap_fd, .frames = frames, .stats = stats };
+	*deliver = (struct deliver){ .front = front, .frames = frames, .stats = stats };
 	deliver->iov[0] = (struct iovec){ .iov_base = &deliver->header, .iov_len = VNET_HDR_LEN };
 }
 
@@ -20,18 +19,19 @@ void deliver_init(struct deliver *deliver, int tap_fd, struct frame_stack *frame
 static int write_one(struct deliver *deliver, const struct gso_request *request,
 		     const struct iovec *iov, uint32_t cnt)
 {
+	struct frontend_queue *front = deliver->front;
 	int err;
 
 	vnet_write(&deliver->header, request);
-	err = fault_strikes(FAULT_TAP_WRITE) ? -EAGAIN : tap_write(deliver->tap_fd, iov, 1 + cnt);
-	deliver->stats->rx_tap_unready += err && err != -EINVAL && err != -EMSGSIZE;
+	err = fault_strikes(FAULT_TAP_WRITE) ? -EAGAIN : front->write(front, iov, 1 + cnt);
+	deliver->stats->rx_tap_unready += err && err != -EINVAL;
 	return err;
 }
 
-/* No packet would be taken now (no room; the TAP is down), so cutting this one is no use. */
+/* No packet would be taken now, so cutting this one is no use. */
 static bool takes_nothing(int err)
 {
-	return err == -EAGAIN || err == -EIO;
+	return err == -EAGAIN || err == -ENODEV;
 }
 
 static void count_delivered(struct deliver *deliver, uint32_t packets, uint32_t bytes)

@@ -4,8 +4,8 @@
  * the receive frames; then the frames are free again.
  *
  * A superpacket that the front end refuses is taken apart and delivered as the packets that
- * came (V9): they still lie in their frames. What a TAP without room, or one that is down, does not take
- * is dropped and counted: nothing would become better by waiting with full hands, and what comes next
+ * came (V9): they still lie in their frames. What a front end without room, or one that is down, does not
+ * take is dropped and counted: nothing would become better by waiting with full hands, and what comes next
  * is newer.
  */
 #ifndef SUPERPACKET_DELIVER_H
@@ -13,11 +13,11 @@
 
 #include "datapath/counters.h"
 #include "engine/gro.h"
-#include "engine/vnet.h"
+#include "frontend/frontend.h"
 #include "nic/umem.h"
 
 struct deliver {
-	int tap_fd;
+	struct frontend_queue *front;
 	struct frame_stack *frames;
 	struct worker_stats *stats;
 	bool stale;              /* what comes now is dropped: newer packets have gone up already */
@@ -27,14 +27,14 @@ struct deliver {
 	uint64_t cookies[GRO_MAX_PACKETS];     /* frame addresses */
 };
 
-/* Prepares delivery to the TAP queue tap_fd; frames go back to the stack. */
-void deliver_init(struct deliver *deliver, int tap_fd, struct frame_stack *frames,
+/* Prepares delivery to this queue; frames go back to the stack. */
+void deliver_init(struct deliver *deliver, struct frontend_queue *front, struct frame_stack *frames,
 		  struct worker_stats *stats);
 
 /* Delivers everything that gro_next() has. Returns how many packets those were made of. */
 uint32_t deliver_ready(struct deliver *deliver, struct gro *gro);
 
-/* Whether the TAP takes packets: writes it one that is nobody's, and that the stack drops. */
+/* Whether the front end takes packets: writes it one that is nobody's, and that the stack drops. */
 bool deliver_probe(struct deliver *deliver);
 
 #endif

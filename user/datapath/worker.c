@@ -2,22 +2,22 @@
 /*
  * The page to read first: how packets cross this program.
  *
- *      in :  receive ring --receive_burst--> gro_offer --deliver_ready--> TAP queue
+ *      in :  receive ring --receive_burst--> gro_offer --deliver_ready--> front end
  *                ^                                           |
  *                '---- fill ring <--receive_refill-- free frames
  *
- *      out:  TAP queue --tap_read--> superpacket buffer --transmit_packet--> transmit ring
- *                                          ^                                     |
- *                                          '------- transmit_complete <----------'
+ *      out:  front end --read--> superpacket buffer --transmit_packet--> transmit ring
+ *                                      ^                                     |
+ *                                      '------- transmit_complete <----------'
  *
  * Each time round, a worker carries a burst in and some packets out, and sleeps when there was
  * neither (or, where it is told to spin, looks on for a while). Superpackets of the flows are held while packets keep coming, at most BURST_PACKETS_MAX
  * of them, and go up when the receive ring is empty (or, with a hold time, when that is over).
- * When the NIC takes nothing more, nothing more is read from the TAP: back pressure, no loss.
+ * When the NIC takes nothing more, nothing more is read from the front end: back pressure, no loss.
  *
  * Every wait has a limit (watchdog.h). A completion that does not come, or frames that do not, mean that
  * the kernel and we no longer agree on who has what: the socket is closed, so that the kernel has
- * nothing of ours, and made anew, with new memory. A TAP that takes nothing cannot be cured: until it
+ * nothing of ours, and made anew, with new memory. A front end that takes nothing cannot be cured: until it
  * does again, the worker is away, and the kernel has the traffic.
  */
 #include "datapath/worker.h"
@@ -33,7 +33,6 @@
 
 #include "datapath/fault.h"
 #include "engine/vnet.h"
-#include "frontend/tap.h"
 #include "log.h"
 #include "nic/uapi_compat.h"
 
@@ -59,8 +58,8 @@
  * waits for more than a few hundred microseconds of our own work. */
 #define BURST_PACKETS_MAX 1024u
 
-/* Packets read from the TAP before the other direction has its turn. */
-#define TAP_BATCH 32u
+/* Packets read from the front end before the other direction has its turn. */
+#define FRONT_BATCH 32u
 
 /* Segments that are worth a system call of their own: the NIC begins while we cut the next. */
 #define WAKE_DESCRIPTORS 32u
@@ -132,17 +131,18 @@ static bool carry_in(struct worker *worker, uint64_t now_ns)
 
 /* ---- out ---- */
 
-/* Reads one packet of the TAP into the umem and hands it to transmission. Returns false when there
+/* Reads one packet of the front end into the umem and hands it to transmission. Returns false when there
  * is none. */
 static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 {
+	struct frontend_queue *front = worker->config.front;
 	struct vnet_header header;
 	struct gso_request request;
-	int len = tap_read(worker->config.tap_fd, &header, buffer, UMEM_SUPERPACKET_ROOM);
+	int len = front->read(front, &header, buffer, UMEM_SUPERPACKET_ROOM);
 
 	if (len < 0) {
-		if (len != -EAGAIN && len != -EINTR)
-			__atomic_store_n(&worker->tap_error, len, __ATOMIC_RELAXED);
+		if (len != -EAGAIN)
+			__atomic_store_n(&worker->front_error, len, __ATOMIC_RELAXED);
 		return false;
 	}
 	worker->stats.tap_packets++;
@@ -169,7 +169,7 @@ static bool carry_out(struct worker *worker)
 		transmit_wake(transmit);
 		return moved;
 	}
-	while (cnt < TAP_BATCH) {
+	while (cnt < FRONT_BATCH) {
 		uint8_t *buffer = transmit_buffer(transmit);
 
 		if (!buffer || !carry_one_out(worker, buffer))
@@ -246,7 +246,7 @@ static void sleep_until_event(struct worker *worker)
 		{ .fd = fault_strikes(FAULT_WAKE) ? -1 : worker->xsk.fd, .events = POLLIN },
 		{ .fd = worker->wake_fd, .events = POLLIN },
 		/* Not while nothing could be read from it: that would be no sleep. */
-		{ .fd = worker->config.tap_fd, .events = POLLIN },
+		{ .fd = worker->config.front->fd, .events = POLLIN },
 	};
 	uint64_t limit = sleep_limit(worker, clock_ns());
 	struct timespec timeout = { .tv_nsec = (long)limit };
@@ -326,8 +326,8 @@ static void set_away(struct worker *worker, bool away)
 	__atomic_store_n(&worker->away, away, __ATOMIC_RELAXED);
 }
 
-/* Tries whether the TAP takes packets (again). */
-static void probe_tap(struct worker *worker, uint64_t now_ns)
+/* Tries whether the front end takes packets (again). */
+static void probe_front(struct worker *worker, uint64_t now_ns)
 {
 	worker->probed_ns = now_ns;
 	if (deliver_probe(&worker->deliver)) {
@@ -338,8 +338,9 @@ static void probe_tap(struct worker *worker, uint64_t now_ns)
 		return;
 	set_away(worker, true);
 	worker->stats.stalls_tap++;
-	log_warning("%s queue %u: the TAP takes no packets; the kernel carries all traffic until it does "
-		    "(is the TAP up? 'ip link')", worker->config.interface, worker->config.queue);
+	log_warning("%s queue %u: %s takes no packets; the kernel carries all traffic until it does "
+		    "(is it up? 'ip link')", worker->config.interface, worker->config.queue,
+		    worker->config.front_name);
 }
 
 /* What the receive ring and the engine hold goes up, while what comes now goes to the kernel. */
@@ -422,7 +423,7 @@ static void keep_house(struct worker *worker, uint64_t now_ns)
 	if (watchdog_nudges(&worker->watchdog, WATCHDOG_COMPLETION))
 		transmit_nudge(&worker->transmit);
 	if (over & 1u << WATCHDOG_TAP || (worker->away && now_ns - worker->probed_ns >= RETRY_NS))
-		probe_tap(worker, now_ns);
+		probe_front(worker, now_ns);
 	if (over & 1u << WATCHDOG_COMPLETION)
 		rebuild(worker, WATCHDOG_COMPLETION);
 	else if (over & 1u << WATCHDOG_FILL)
@@ -609,7 +610,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	if (err)
 		goto fail_socket;
 	worker->transmit.shared_id = config->shared_id;
-	deliver_init(&worker->deliver, config->tap_fd, &worker->umem.frames, &worker->stats);
+	deliver_init(&worker->deliver, config->front, &worker->umem.frames, &worker->stats);
 	worker->frame_max = xsk_frame_max(&worker->xsk);
 	worker->stats.frames_total = RX_FRAMES;
 	worker->stats.slots_total = worker->umem.slots.size;

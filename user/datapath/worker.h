@@ -2,10 +2,10 @@
 /*
  * One worker: one thread that carries one NIC queue, both ways. Read worker.c first.
  *
- *      in :  NIC queue -> parse, flow, gro -> deliver -> TAP queue
- *      out:  TAP queue -> parse, gso, header -> transmit -> NIC queue
+ *      in :  NIC queue -> parse, flow, gro -> deliver -> front end's queue
+ *      out:  front end's queue -> parse, gso, header -> transmit -> NIC queue
  *
- * A worker owns its socket, its umem, its TAP queue, its flow table; it shares nothing
+ * A worker owns its socket, its umem, its queue of the front end, its flow table; it shares nothing
  * writable with others. The main thread reads its counters and its tick, and tells it to stop.
  */
 #ifndef SUPERPACKET_WORKER_H
@@ -19,6 +19,7 @@
 #include "datapath/transmit.h"
 #include "datapath/watchdog.h"
 #include "engine/gro.h"
+#include "frontend/frontend.h"
 #include "nic/steer.h"
 #include "nic/umem.h"
 #include "nic/xsk.h"
@@ -26,7 +27,8 @@
 struct worker_config {
 	const char *interface;
 	uint32_t queue;
-	int tap_fd;
+	struct frontend_queue *front;
+	const char *front_name;      /* for messages */
 	struct steer *steer;         /* has the worker's socket, and is given the next one */
 	int cpu;                     /* the thread runs on this one; -1: on any */
 	uint32_t mtu;
@@ -55,7 +57,7 @@ struct worker {
 	bool caught_up;              /* nothing is left that is older than what the kernel has carried */
 	bool missing;                /* frames, slots or buffers: said once */
 	uint64_t tap_taken, tap_unready; /* packets it had taken, and writes it had not, at that time */
-	uint64_t probed_ns;          /* when a TAP that takes nothing was tried last */
+	uint64_t probed_ns;          /* when a front end that takes nothing was tried last */
 	bool away;                   /* cannot carry: the main thread leaves the traffic to the kernel */
 	bool closed;                 /* there is no socket: a new one could not be bound yet */
 	struct worker_stats stats;   /* private; others stats_read() what was published */
@@ -64,7 +66,7 @@ struct worker {
 	uint64_t tick;               /* advances every time round; the main thread watches it */
 	bool stop;                   /* set by the main thread; then the worker drains and ends */
 	uint32_t drain_ms;           /* how long that may take */
-	int tap_error;               /* -errno once the TAP queue is no more; the main thread ends then */
+	int front_error;             /* -errno once the front end's queue is no more; the main thread ends then */
 	int wake_fd;                 /* eventfd that ends a sleep */
 	pthread_t thread;
 	bool running;
@@ -83,7 +85,7 @@ int worker_start(struct worker *worker);
 
 /*
  * Tells the worker to stop and waits for it: it carries up what the socket still holds, flushes
- * the engine, sends what the TAP still holds, and waits for completions, all within drain_ms
+ * the engine, sends what the front end still holds, and waits for completions, all within drain_ms
  * (0: not at all, as the NIC is gone).
  */
 void worker_stop(struct worker *worker, uint32_t drain_ms);

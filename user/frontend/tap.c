@@ -29,17 +29,78 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
+#include <linux/if_tun.h>
 #include <net/if_arp.h>
 #include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Younger than the headers of Debian 12 (6.1). */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20 /* 6.2 */
+#define TUN_F_USO6 0x40
+#endif
+#ifndef TUN_F_UDP_TUNNEL_GSO
+#define TUN_F_UDP_TUNNEL_GSO 0x80 /* 6.17 */
+#define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
+#endif
+
 /* A predecessor that was killed a moment ago may still be giving up its TAP of this name. */
 #define TAKEN_RETRY_MS 20
 #define TAKEN_RETRIES 15
+
+struct tap {
+	struct frontend front;
+	uint32_t used_cnt; /* the first queues, which the kernel spreads packets over */
+	struct frontend_queue queues[TAP_QUEUES_MAX]; /* fd: of /dev/net/tun, non-blocking */
+};
+
+static struct tap *tap_of(const struct frontend *front)
+{
+	return (struct tap *)front; /* its first part */
+}
+
+/* Any queue does where the TAP as a whole is meant. */
+static int any_fd(const struct frontend *front)
+{
+	return tap_of(front)->queues[0].fd;
+}
+
+/* ---- packets ---- */
+
+static int tap_read(struct frontend_queue *queue, struct vnet_header *hdr, void *buffer, uint32_t room)
+{
+	const struct iovec iov[] = {
+		{ .iov_base = hdr, .iov_len = sizeof(*hdr) },
+		{ .iov_base = buffer, .iov_len = room },
+	};
+	const ssize_t len = readv(queue->fd, iov, ARRAY_SIZE(iov));
+
+	if (len < 0)
+		return errno == EINTR ? -EAGAIN : errno == EBADFD ? -ENODEV : -errno;
+	return len < (ssize_t)sizeof(*hdr) ? -EIO : (int)(len - sizeof(*hdr));
+}
+
+static int tap_write(struct frontend_queue *queue, const struct iovec *iov, uint32_t iov_cnt)
+{
+	if (writev(queue->fd, iov, iov_cnt) >= 0)
+		return 0;
+	switch (errno) {
+	case EIO: /* it is down */
+		return -EAGAIN;
+	case EMSGSIZE:
+		return -EINVAL;
+	case EBADFD: /* it was deleted */
+		return -ENODEV;
+	default:
+		return -errno;
+	}
+}
+
+/* ---- opening ---- */
 
 /* Opens one more queue of the TAP; the first (TUN_EXCL) creates it. ifr has the name, and gets
  * the one that the kernel chose. Returns the file descriptor or -errno. */
@@ -71,32 +132,42 @@ static int set_header_form(int fd)
 }
 
 /* Each builds on those before it (all on checksums, ECN on TSO, tunnels' checksums on tunnels); one
- * refused is left out. USO is both or none. */
+ * refused is left out. USO is both or none. Returns what is in force, in FRONTEND_ bits. */
 static uint32_t set_offloads(int fd, bool udp)
 {
-	static const uint32_t wanted[] = { TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, TUN_F_TSO_ECN,
-					   TUN_F_USO4 | TUN_F_USO6, TUN_F_UDP_TUNNEL_GSO,
-					   TUN_F_UDP_TUNNEL_GSO_CSUM };
+	static const struct {
+		uint32_t tun, bit;
+	} wanted[] = {
+		{ TUN_F_CSUM, FRONTEND_CSUM },
+		{ TUN_F_TSO4, FRONTEND_TSO4 },
+		{ TUN_F_TSO6, FRONTEND_TSO6 },
+		{ TUN_F_TSO_ECN, FRONTEND_ECN },
+		{ TUN_F_USO4 | TUN_F_USO6, FRONTEND_USO },
+		{ TUN_F_UDP_TUNNEL_GSO, FRONTEND_UDP_TUNNEL_GSO },
+		{ TUN_F_UDP_TUNNEL_GSO_CSUM, FRONTEND_UDP_TUNNEL_GSO_CSUM },
+	};
 	const size_t cnt = udp ? ARRAY_SIZE(wanted) : 4;
-	uint32_t on = 0;
+	uint32_t on = 0, offloads = 0;
 
-	for (size_t i = 0; i < cnt; i++)
-		if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(on | wanted[i])) == 0)
-			on |= wanted[i];
-	return on;
+	for (size_t i = 0; i < cnt; i++) {
+		if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(on | wanted[i].tun)) < 0)
+			continue;
+		on |= wanted[i].tun;
+		offloads |= wanted[i].bit;
+	}
+	return offloads;
 }
 
-static int ask_ifindex(struct tap *tap, struct ifreq *ifr)
+/* One of those that take the name of an interface in our namespace: answer and question are in *ifr. */
+static int netdev_ioctl(unsigned long request, struct ifreq *ifr)
 {
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err = 0;
+	int err;
 
 	if (fd < 0)
 		return -errno;
-	if (ioctl(fd, SIOCGIFINDEX, ifr) < 0)
-		err = -errno;
+	err = ioctl(fd, request, ifr) < 0 ? -errno : 0;
 	close(fd);
-	tap->ifindex = ifr->ifr_ifindex;
 	return err;
 }
 
@@ -113,13 +184,15 @@ static int open_first_queue(struct ifreq *ifr)
 
 static int open_queues(struct tap *tap, struct ifreq *ifr, uint32_t queue_cnt)
 {
+	struct frontend *front = &tap->front;
 	int fd, err;
 
-	while (tap->queue_cnt < queue_cnt) {
-		fd = tap->queue_cnt == 0 ? open_first_queue(ifr) : open_queue(ifr, false);
+	while (front->queue_cnt < queue_cnt) {
+		fd = front->queue_cnt == 0 ? open_first_queue(ifr) : open_queue(ifr, false);
 		if (fd < 0)
 			return fd;
-		tap->fds[tap->queue_cnt++] = fd;
+		tap->queues[front->queue_cnt++] =
+			(struct frontend_queue){ .read = tap_read, .write = tap_write, .fd = fd };
 		err = set_header_form(fd);
 		if (err)
 			return err;
@@ -127,88 +200,119 @@ static int open_queues(struct tap *tap, struct ifreq *ifr, uint32_t queue_cnt)
 	return 0;
 }
 
-int tap_open(struct tap *tap, const char *name, uint32_t queue_cnt, bool udp)
+static void tap_close(struct frontend *front)
 {
-	struct ifreq ifr = { 0 };
-	int err;
-
-	*tap = (struct tap){ 0 };
-	if (queue_cnt == 0 || queue_cnt > TAP_QUEUES_MAX || strlen(name) >= sizeof(ifr.ifr_name))
-		return -EINVAL;
-	memcpy(ifr.ifr_name, name, strlen(name));
-	err = open_queues(tap, &ifr, queue_cnt);
-	if (err)
-		goto out;
-	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
-	tap->used_cnt = tap->queue_cnt;
-	tap->offloads = set_offloads(tap->fds[0], udp);
-	err = ask_ifindex(tap, &ifr);
-out:
-	if (err)
-		tap_close(tap);
-	return err;
+	while (front->queue_cnt > 0)
+		close(tap_of(front)->queues[--front->queue_cnt].fd);
+	free(tap_of(front));
 }
 
-void tap_close(struct tap *tap)
+/* ---- the front end ---- */
+
+static struct frontend_queue *tap_queue(struct frontend *front, uint32_t q)
 {
-	while (tap->queue_cnt > 0)
-		close(tap->fds[--tap->queue_cnt]);
-	tap->ifindex = tap->used_cnt = 0;
+	return &tap_of(front)->queues[q];
 }
 
-int tap_use(struct tap *tap, uint32_t cnt)
+static int tap_use(struct frontend *front, uint32_t cnt)
 {
-	if (cnt == 0 || cnt > tap->queue_cnt)
+	struct tap *tap = tap_of(front);
+
+	if (cnt == 0 || cnt > front->queue_cnt)
 		return -EINVAL;
 	while (tap->used_cnt != cnt) {
 		const bool attach = tap->used_cnt < cnt;
 		struct ifreq ifr = { .ifr_flags = attach ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
 
-		if (ioctl(tap->fds[tap->used_cnt - !attach], TUNSETQUEUE, &ifr) < 0)
+		if (ioctl(tap->queues[tap->used_cnt - !attach].fd, TUNSETQUEUE, &ifr) < 0)
 			return -errno;
 		tap->used_cnt = attach ? tap->used_cnt + 1 : tap->used_cnt - 1;
 	}
 	return 0;
 }
 
-int tap_set_carrier(const struct tap *tap, bool carrier)
+/* Whether the interface of our index and the TAP have one name; if so it is in *ifr. */
+static bool name_here(const struct frontend *front, struct ifreq *ifr)
 {
-	const int on = carrier;
+	char name[IF_NAMESIZE];
 
-	return ioctl(tap->fds[0], TUNSETCARRIER, &on) < 0 ? -errno : 0;
+	*ifr = (struct ifreq){ 0 };
+	return ioctl(any_fd(front), TUNGETIFF, ifr) == 0 && if_indextoname(front->ifindex, name) &&
+	       strcmp(ifr->ifr_name, name) == 0;
 }
 
-int tap_set_mac(const struct tap *tap, const uint8_t mac[6])
+static bool tap_is_here(const struct frontend *front)
+{
+	struct ifreq ifr;
+
+	return name_here(front, &ifr);
+}
+
+static int tap_set_mtu(const struct frontend *front, uint32_t mtu)
+{
+	struct ifreq ifr;
+
+	if (!name_here(front, &ifr))
+		return 0;
+	ifr.ifr_mtu = (int)mtu;
+	return netdev_ioctl(SIOCSIFMTU, &ifr);
+}
+
+/* This and the carrier are the TAP's own requests, and work wherever it has been moved to. */
+static int tap_set_mac(const struct frontend *front, const uint8_t mac[6])
 {
 	struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };
 
 	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
-	return ioctl(tap->fds[0], SIOCSIFHWADDR, &ifr) < 0 ? -errno : 0;
+	return ioctl(any_fd(front), SIOCSIFHWADDR, &ifr) < 0 ? -errno : 0;
 }
 
-bool tap_is_here(const struct tap *tap)
+static int tap_set_carrier(const struct frontend *front, bool carrier)
 {
-	char name[IF_NAMESIZE];
+	const int on = carrier;
+
+	return ioctl(any_fd(front), TUNSETCARRIER, &on) < 0 ? -errno : 0;
+}
+
+static const struct frontend_ops tap_ops = {
+	.queue = tap_queue,
+	.use = tap_use,
+	.set_mtu = tap_set_mtu,
+	.set_mac = tap_set_mac,
+	.set_carrier = tap_set_carrier,
+	.is_here = tap_is_here,
+	.close = tap_close,
+};
+
+int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, bool udp)
+{
 	struct ifreq ifr = { 0 };
+	struct frontend *front;
+	struct tap *tap;
+	int err;
 
-	return ioctl(tap->fds[0], TUNGETIFF, &ifr) == 0 && if_indextoname(tap->ifindex, name) &&
-	       strcmp(ifr.ifr_name, name) == 0;
-}
+	if (queue_cnt == 0 || queue_cnt > TAP_QUEUES_MAX || strlen(name) >= sizeof(ifr.ifr_name))
+		return -EINVAL;
+	tap = calloc(1, sizeof *tap);
+	if (!tap)
+		return -ENOMEM;
+	front = &tap->front;
+	front->ops = &tap_ops;
+	memcpy(ifr.ifr_name, name, strlen(name));
+	err = open_queues(tap, &ifr, queue_cnt);
+	if (err)
+		goto fail;
+	memcpy(front->name, ifr.ifr_name, sizeof(front->name));
+	tap->used_cnt = front->queue_cnt;
+	front->offloads = set_offloads(any_fd(front), udp);
+	err = netdev_ioctl(SIOCGIFINDEX, &ifr);
+	if (err)
+		goto fail;
+	front->ifindex = (uint32_t)ifr.ifr_ifindex;
+	*opened = front;
+	return 0;
 
-int tap_read(int fd, struct vnet_header *hdr, void *buffer, uint32_t room)
-{
-	const struct iovec iov[] = {
-		{ .iov_base = hdr, .iov_len = sizeof(*hdr) },
-		{ .iov_base = buffer, .iov_len = room },
-	};
-	const ssize_t len = readv(fd, iov, ARRAY_SIZE(iov));
-
-	if (len < 0)
-		return -errno;
-	return len < (ssize_t)sizeof(*hdr) ? -EIO : (int)(len - sizeof(*hdr));
-}
-
-int tap_write(int fd, const struct iovec *iov, uint32_t iov_cnt)
-{
-	return writev(fd, iov, iov_cnt) < 0 ? -errno : 0;
+fail:
+	tap_close(front);
+	return err;
 }
