@@ -295,6 +295,8 @@ $(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_receive: $(B)/user/datapath/receive.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_deliver: $(B)/user/datapath/deliver.o
+$(B)/tests/unit_frontend: $(patsubst %,$(B)/user/datapath/%.o,worker deliver receive transmit watchdog) \
+                          $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_watchdog: $(B)/user/datapath/watchdog.o
 $(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/daemon/cpus.o $(B)/user/log.o
 $(B)/tests/unit_cpus: $(B)/user/daemon/cpus.o
