@@ -39,14 +39,14 @@ ALL_LDFLAGS := $(SANFLAGS) $(LDFLAGS)
 DAEMON_LIBS := -lxdp -lbpf -lmnl -ljansson -lsystemd -lpthread
 
 engine_src := $(wildcard user/engine/*.c)
-daemon_src := user/log.c $(wildcard user/nic/*.c user/frontend/*.c user/datapath/*.c user/daemon/*.c)
+daemon_src := user/log.c user/fault.c $(wildcard user/nic/*.c user/frontend/*.c user/datapath/*.c user/daemon/*.c)
 engine_obj := $(engine_src:%.c=$(B)/%.o)
 library_obj := $(engine_obj) $(patsubst %.c,$(B)/%.o,$(wildcard user/library/*.c))
 daemon_obj := $(daemon_src:%.c=$(B)/%.o)
 # Everything of the daemon but its main(), for tests of the edges.
 edges_obj  := $(filter-out $(B)/user/daemon/main.o,$(daemon_obj))
 
-# The same daemon with faults on command (user/datapath/fault.h), for tests/net.
+# The same daemon with faults on command (user/fault.h), for tests/net.
 faults_obj := $(daemon_src:%.c=$(B)/faults/%.o)
 
 bpf_obj  := $(patsubst bpf/%.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/*.bpf.c))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Every wait has a limit: what a kernel or a TAP may do to the daemon is done by a build of it that can
-break on command (user/datapath/fault.h), in the middle of a transfer whose every byte is checked."""
+break on command (user/fault.h), in the middle of a transfer whose every byte is checked."""
 
 import os
 import signal

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
-#include "datapath/fault.h"
+#include "fault.h"
 #include "log.h"
 
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PERMISSION = 5, EXIT_UNSUPPORTED = 6 };

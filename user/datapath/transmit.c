@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "datapath/fault.h"
+#include "fault.h"
 #include "log.h"
 #include "nic/uapi_compat.h"
 

@@ -31,8 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "datapath/fault.h"
 #include "engine/vnet.h"
+#include "fault.h"
 #include "log.h"
 #include "nic/uapi_compat.h"
 

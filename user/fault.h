@@ -5,7 +5,8 @@
  * installed; in all others nothing of it is left.
  *
  * The control socket takes `fault NAME COUNT`: the next COUNT occasions go wrong, those of all
- * workers together; 0 ends it.
+ * workers together; 0 ends it. What is to go wrong before there is a control socket, the environment
+ * says: SUPERPACKET_FAULTS="NAME COUNT,NAME COUNT".
  */
 #ifndef SUPERPACKET_FAULT_H
 #define SUPERPACKET_FAULT_H
@@ -13,7 +14,7 @@
 #include <stdbool.h>
 
 enum fault {
-	FAULT_COMPLETION, /* "completion": one never comes */
+	FAULT_COMPLETION, /* "completion": one never comes, nor that of a test frame */
 	FAULT_WAKE,       /* "wake": the kernel is not told to transmit, so it takes nothing */
 	FAULT_FILL,       /* "fill": a frame given to the kernel never comes back */
 	FAULT_TAP_WRITE,  /* "tap-write": the TAP has no room */

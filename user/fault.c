@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include "datapath/fault.h"
+#include "fault.h"
 
 #ifdef SUPERPACKET_FAULTS
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "log.h"
 
 static const char *const names[FAULT_CNT] = {
 	[FAULT_COMPLETION] = "completion", [FAULT_WAKE] = "wake",	[FAULT_FILL] = "fill",
@@ -24,12 +27,12 @@ bool fault_strikes(enum fault fault)
 	return false;
 }
 
-bool fault_command(const char *request)
+static bool set_fault(const char *text)
 {
 	unsigned int cnt;
 	char name[16];
 
-	if (sscanf(request, "fault %15s %u", name, &cnt) != 2)
+	if (sscanf(text, "%15s %u", name, &cnt) != 2)
 		return false;
 	for (int i = 0; i < FAULT_CNT; i++) {
 		if (strcmp(name, names[i]))
@@ -38,6 +41,22 @@ bool fault_command(const char *request)
 		return true;
 	}
 	return false;
+}
+
+bool fault_command(const char *request)
+{
+	static const char verb[] = "fault ";
+
+	return !strncmp(request, verb, sizeof verb - 1) && set_fault(request + sizeof verb - 1);
+}
+
+__attribute__((constructor)) static void read_environment(void)
+{
+	for (const char *text = getenv("SUPERPACKET_FAULTS"); text && *text; text = strchr(text, ',')) {
+		text += *text == ',';
+		if (!set_fault(text))
+			log_abort("SUPERPACKET_FAULTS: '%s' is no fault", text);
+	}
 }
 
 #endif
