@@ -338,7 +338,7 @@ $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(proof_obj) $(B)/tests/packet_build
 $(B)/tests/bpf_%: $(B)/tests/bpf/test_%.o $(B)/tests/packet_builder.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion -lxdp -lbpf -o $@
 
-$(B)/tests/nic_device $(B)/tests/nic_nic $(B)/tests/nic_steer $(B)/tests/nic_superpackets: $(B)/tests/nic/nic_bed.o
+$(B)/tests/nic_device $(B)/tests/nic_nic $(B)/tests/nic_prove $(B)/tests/nic_steer $(B)/tests/nic_superpackets: $(B)/tests/nic/nic_bed.o
 $(B)/tests/nic_%: $(B)/tests/nic/test_%.o $(B)/tests/packet_builder.o $(edges_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -lcriterion $(DAEMON_LIBS) -o $@
 

@@ -288,6 +288,8 @@ static void show_sockets(const struct table_style *style, const json_t *queues)
 		line_printf(&line, "%s%s%s", answer_text(xsk, "transmit"),
 			    json_is_true(json_object_get(xsk, "unaligned")) ? ", unaligned" : "",
 			    json_is_true(json_object_get(xsk, "huge_pages")) ? ", huge pages" : "");
+		if (!json_is_true(json_object_get(xsk, "proved")))
+			line_printf(&line, "- unproved: %s", answer_text(xsk, "unproved"));
 		if (strcmp(answer_text(queue, "state"), "ok"))
 			line_printf(&line, "- %s", answer_text(queue, "state"));
 		line_end();

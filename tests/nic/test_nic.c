@@ -265,11 +265,11 @@ Test(xsk, opens_in_copy_mode_on_veth)
 	config.plan = &plan; /* zero copy is refused by veth, whatever we believe of it */
 	open_xsk(&xsk, &umem, &config);
 	cr_expect(!xsk.zerocopy);
-	cr_expect_eq(xsk.outcomes[MODES_ZEROCOPY_SLICES], -EOPNOTSUPP);
-	cr_expect_eq(xsk.outcomes[MODES_ZEROCOPY_BUILT], -EOPNOTSUPP);
-	cr_expect_eq(xsk.outcomes[MODES_ZEROCOPY_BUILT_SG], MODES_UNTRIED);
-	cr_expect_eq(xsk.outcomes[xsk.variant], 0);
-	cr_expect_eq(xsk.outcomes[MODES_COPY_SLICES], MODES_UNTRIED);
+	cr_expect_eq(xsk.choice.outcomes[MODES_ZEROCOPY_SLICES], -EOPNOTSUPP);
+	cr_expect_eq(xsk.choice.outcomes[MODES_ZEROCOPY_BUILT], -EOPNOTSUPP);
+	cr_expect_eq(xsk.choice.outcomes[MODES_ZEROCOPY_BUILT_SG], MODES_UNTRIED);
+	cr_expect_eq(xsk.choice.outcomes[xsk.choice.variant], 0);
+	cr_expect_eq(xsk.choice.outcomes[MODES_COPY_SLICES], MODES_UNTRIED);
 	cr_expect_eq(xsk.chain_max, xsk.multibuffer ? 18 : 1);
 	cr_expect_geq(xsk.tx_budget, 32);
 	cr_expect_leq(xsk.tx_budget, RING);

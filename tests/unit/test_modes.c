@@ -177,6 +177,24 @@ Test(modes, what_came_of_it_in_words)
 	expect_text(text, "its driver takes one descriptor a packet in zero copy; its driver takes zero-copy sockets");
 }
 
+Test(modes, what_binds_and_does_not_send_in_words)
+{
+	const struct modes_facts facts = { PROMISES(8) };
+	const struct modes_plan plan = plan_of(&facts);
+	int outcomes[MODES_CNT] = { MODES_SILENT, MODES_UNTRIED, MODES_INVALID, MODES_BOUND, MODES_UNTRIED,
+				    MODES_UNTRIED };
+	char text[512];
+
+	modes_outcome(&plan, outcomes, MODES_ZEROCOPY_SLICES, text, sizeof text);
+	expect_text(text, "not proved: a test frame was not sent");
+	modes_outcome(&plan, outcomes, MODES_ZEROCOPY_BUILT, text, sizeof text);
+	expect_text(text, "not proved: the descriptors of a test frame were refused");
+	modes_explain(&plan, outcomes, MODES_COPY_BUILT_SG, text, sizeof text);
+	expect_text(text, "zero copy, slices, multi-buffer: a test frame was not sent; the socket for slices is the "
+			  "same; zero copy, built frames: the descriptors of a test frame were refused; built "
+			  "frames are faster where the kernel copies");
+}
+
 /* Of a driver without zero copy all three variants say the same, and it is said once. */
 Test(modes, a_reason_is_said_once)
 {

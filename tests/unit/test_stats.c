@@ -74,6 +74,7 @@ static json_t *render_with(bool hung, bool away)
 	for (uint32_t q = 0; q < 2; q++) {
 		queues[q] = (struct stats_queue){ .queue = q, .cpu = q ? -1 : 5, .mode = "native", .why = "no zero-copy",
 						  .transmit = "slices", .unaligned = true,
+						  .unproved = q == 1 ? "no carrier" : NULL,
 						  .tx_budget = 2048, .hung = hung && q == 1,
 						  .away = away && q == 1 };
 		fill(&queues[q].counters, 1000 * (q + 1));
@@ -162,6 +163,11 @@ Test(stats, the_schema_of_a_queue)
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "why")), "no zero-copy");
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "transmit")), "slices");
 		cr_expect(json_is_true(json_object_get(xsk, "unaligned")));
+		cr_expect_eq(json_is_true(json_object_get(xsk, "proved")), q != 1);
+		if (q == 1)
+			cr_expect_str_eq(json_string_value(json_object_get(xsk, "unproved")), "no carrier");
+		else
+			cr_expect(json_is_null(json_object_get(xsk, "unproved")));
 		cr_expect(json_is_false(json_object_get(xsk, "huge_pages")));
 		cr_expect_eq(number(xsk, "tx_budget"), 2048);
 		expect_counters(queue, words_sum(1000 * (q + 1)));

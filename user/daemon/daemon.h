@@ -117,6 +117,9 @@ int plan_check(struct daemon *d);
 /* Says more of a socket that could not be opened where that is due to the command line. */
 void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err);
 
+/* Says which better ways of binding than the one in force a queue has lost, because they do not send. */
+void plan_say_unproved(const struct daemon *d, uint32_t queue);
+
 /* ---- settings.c ---- */
 
 void settings_renamed(struct daemon *d); /* the control socket, and so the note beside it */

@@ -29,14 +29,14 @@ static void describe_tried(const struct daemon *d, const struct xsk *xsk, struct
 {
 	const char *copy = steer_is_generic(d->steer) ? "generic" : "native";
 
-	modes_explain(&d->plan, xsk->outcomes, xsk->variant, queue->why, sizeof queue->why);
+	modes_explain(&d->plan, xsk->choice.outcomes, xsk->choice.variant, queue->why, sizeof queue->why);
 	for (int v = 0; v < MODES_CNT; v++) {
 		struct stats_tried *tried = &queue->tried[v];
 
 		tried->mode = modes_parts[v].zerocopy ? "native-with-zerocopy" : copy;
 		tried->transmit = modes_parts[v].slices ? "slices" : "built";
 		tried->multibuffer = modes_parts[v].sg;
-		modes_outcome(&d->plan, xsk->outcomes, (enum modes_variant)v, tried->outcome,
+		modes_outcome(&d->plan, xsk->choice.outcomes, (enum modes_variant)v, tried->outcome,
 			      sizeof tried->outcome);
 	}
 }
@@ -58,6 +58,7 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 		.cpu = worker->config.cpu,
 		.mode = describe_xsk_mode(d, &worker->xsk),
 		.transmit = describe_transmit(&worker->xsk),
+		.unproved = worker->xsk.choice.unproved,
 		.unaligned = worker->xsk.unaligned,
 		.huge_pages = worker->umem.huge_pages,
 		.tx_budget = worker->xsk.tx_budget,

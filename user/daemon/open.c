@@ -15,6 +15,10 @@
  * its pool from a work queue). */
 #define BIND_TIMEOUT_MS 2000u
 
+/* Some drivers drop the link while a program is attached or a socket bound (igb for 150 to 450 ms, others
+ * agree with the switch anew). Meanwhile there is no traffic that could miss us. */
+#define CARRIER_MS 3000u
+
 #define DRAIN_MS 500u /* of a worker, at the end */
 
 /* What comes our way: inline what may have to be merged, in port mode all. */
@@ -182,7 +186,8 @@ static struct worker_config worker_config(const struct daemon *d, uint32_t queue
 		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
 		.spin_ns = d->config.spin_ns,
-		.xsk = { .plan = &d->plan, .bind_timeout_ms = BIND_TIMEOUT_MS },
+		.xsk = { .plan = &d->plan, .bind_timeout_ms = BIND_TIMEOUT_MS,
+			 .carrier_ms = d->dev.carrier ? CARRIER_MS : 0 },
 	};
 
 	config.gro.accept_unfinished = netdev_is_veth(&d->dev);
@@ -236,6 +241,7 @@ static int open_worker(struct daemon *d, uint32_t queue)
 		plan_explain_failure(d, &d->workers[queue].xsk, err);
 		return err;
 	}
+	plan_say_unproved(d, queue);
 	d->opened_cnt++;
 	err = steer_add_socket(d->steer, queue, d->workers[queue].xsk.fd);
 	if (err)

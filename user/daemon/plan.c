@@ -43,8 +43,11 @@ static void say_impossible(const struct daemon *d, const int outcomes[MODES_CNT]
 	char why[512];
 
 	modes_explain(&d->plan, outcomes, MODES_CNT, why, sizeof why);
-	log_error("%s: what --xdp-mode and --transmit ask for cannot be had: %s; use --xdp-mode auto "
-		  "--transmit auto", d->dev.name, why);
+	if (d->config.pin == MODES_PIN_NONE && d->config.transmit == MODES_TRANSMIT_AUTO)
+		log_error("%s: no way of binding sends: %s", d->dev.name, why);
+	else
+		log_error("%s: what --xdp-mode and --transmit ask for cannot be had: %s; use --xdp-mode auto "
+			  "--transmit auto", d->dev.name, why);
 }
 
 int plan_check(struct daemon *d)
@@ -60,8 +63,29 @@ int plan_check(struct daemon *d)
 	return -EOPNOTSUPP;
 }
 
+static bool not_proved(const struct xsk_choice *choice)
+{
+	for (int v = 0; v < MODES_CNT; v++)
+		if (choice->outcomes[v] == MODES_SILENT || choice->outcomes[v] == MODES_INVALID)
+			return true;
+	return false;
+}
+
 void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err)
 {
-	if (d->config.pin == MODES_PIN_ZEROCOPY && (err == -EOPNOTSUPP || err == -EINVAL))
-		say_impossible(d, xsk->outcomes);
+	const bool refused = err == -EOPNOTSUPP || err == -EINVAL || err == -ENOSYS;
+
+	if (refused && (d->config.pin == MODES_PIN_ZEROCOPY || not_proved(&xsk->choice)))
+		say_impossible(d, xsk->choice.outcomes);
+}
+
+void plan_say_unproved(const struct daemon *d, uint32_t queue)
+{
+	const struct xsk_choice *choice = &d->workers[queue].xsk.choice;
+	char why[512];
+
+	if (!not_proved(choice))
+		return;
+	modes_explain(&d->plan, choice->outcomes, choice->variant, why, sizeof why);
+	log_warning("%s queue %u: better ways of binding were given up: %s", d->dev.name, queue, why);
 }

@@ -175,6 +175,8 @@ static json_t *xsk_json(const struct stats_queue *queue)
 	set_string(xsk, "mode", queue->mode);
 	set_string(xsk, "why", queue->why);
 	set_string(xsk, "transmit", queue->transmit);
+	set_bool(xsk, "proved", !queue->unproved);
+	json_object_set_new(xsk, "unproved", queue->unproved ? json_string(queue->unproved) : json_null());
 	set_bool(xsk, "unaligned", queue->unaligned);
 	set_bool(xsk, "huge_pages", queue->huge_pages);
 	set_number(xsk, "tx_budget", queue->tx_budget);

@@ -27,6 +27,7 @@ struct stats_queue {
 		bool multibuffer;
 		char outcome[192];
 	} tried[MODES_CNT];
+	const char *unproved;         /* why; NULL: that it sends is proved with a packet */
 	bool unaligned, huge_pages;
 	uint32_t tx_budget;
 	bool hung;                    /* its worker shows no life */

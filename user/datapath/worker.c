@@ -541,6 +541,9 @@ static const char *advice(int err)
 		return "locked memory is limited; raise it ('ulimit -l unlimited') or give CAP_IPC_LOCK";
 	case -EOPNOTSUPP:
 		return "the device or kernel cannot do what --transmit asks for; use --transmit auto";
+	case -ENOSYS:
+		return "it binds, but does not send: in no way of binding was a test frame sent; the status of "
+		       "the link and the kernel's log may say why ('ip -s link', 'dmesg')";
 	default:
 		return strerror(-err);
 	}
@@ -558,8 +561,12 @@ static int open_socket(struct worker *worker)
 	return 0;
 }
 
-/* New memory with a new socket: pages that the old one has under way stay as they are until the last
- * who reads them is done. */
+/*
+ * New memory with a new socket: pages that the old one has under way stay as they are until the last
+ * who reads them is done. Bound as it was: that it sends was proved at start, and again by all that it
+ * has sent since. Where a device stands still for a while, another proof would only fail for as long, and
+ * give up zero copy for ever; the watchdog is the proof from now on, with the next packets.
+ */
 static int reopen(struct worker *worker)
 {
 	struct xsk_config *config = &worker->config.xsk;
@@ -568,6 +575,8 @@ static int reopen(struct worker *worker)
 	if (err)
 		return err;
 	config->bind_timeout_ms = 0; /* whoever waits has to show life */
+	config->prove = false;
+	config->again = &worker->chosen;
 	err = open_socket(worker);
 	if (err) {
 		umem_close(&worker->umem);
@@ -591,6 +600,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	worker->config.xsk.interface = config->interface;
 	worker->config.xsk.queue = config->queue;
 	worker->config.xsk.ring_size = RING_SIZE;
+	worker->config.xsk.prove = true;
 	err = open_memory(worker);
 	if (err)
 		goto fail;
@@ -610,6 +620,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	if (err)
 		goto fail_socket;
 	worker->transmit.shared_id = config->shared_id;
+	worker->chosen = worker->xsk.choice;
 	deliver_init(&worker->deliver, config->front, &worker->umem.frames, &worker->stats);
 	worker->frame_max = xsk_frame_max(&worker->xsk);
 	worker->stats.frames_total = RX_FRAMES;

@@ -42,6 +42,7 @@ struct worker {
 	struct worker_config config;
 	struct umem umem;
 	struct xsk xsk;
+	struct xsk_choice chosen;    /* at first; a rebuild keeps to it */
 	struct gro gro;
 	void *gro_memory;
 	struct receive receive;

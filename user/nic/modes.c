@@ -182,15 +182,28 @@ bool modes_possible(const struct modes_plan *plan)
 
 /* ---- in words ---- */
 
+static const char *not_proved(int outcome)
+{
+	return outcome == MODES_SILENT	? "a test frame was not sent" :
+	       outcome == MODES_INVALID ? "the descriptors of a test frame were refused" :
+					  NULL;
+}
+
 /* What spoke against a variant that is not in force. */
 static void objection(const struct modes_plan *plan, int outcome, int variant, char text[MODES_WHY_LEN])
 {
+	const struct modes_parts *parts = &modes_parts[variant];
+
 	if (outcome < 0)
 		snprintf(text, MODES_WHY_LEN, "%s refused: %s",
-			 modes_parts[variant].zerocopy ? "zero copy was" :
-			 modes_parts[variant].sg       ? "several descriptors a packet were" :
-							 "it was",
+			 parts->zerocopy ? "zero copy was" :
+			 parts->sg	 ? "several descriptors a packet were" :
+					   "it was",
 			 strerror(-outcome));
+	else if (not_proved(outcome))
+		snprintf(text, MODES_WHY_LEN, "%s, %s%s: %s", parts->zerocopy ? "zero copy" : "copies",
+			 parts->slices ? "slices" : "built frames", parts->sg ? ", multi-buffer" : "",
+			 not_proved(outcome));
 	else
 		snprintf(text, MODES_WHY_LEN, "%s", plan->variants[variant].why);
 }
@@ -226,8 +239,10 @@ void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT],
 
 	if (outcomes[variant] < 0)
 		snprintf(text, room, "refused: %s", strerror(-outcomes[variant]));
-	else if (outcomes[variant] == 0)
+	else if (outcomes[variant] == MODES_BOUND)
 		snprintf(text, room, "in force: %s", why);
+	else if (not_proved(outcomes[variant]))
+		snprintf(text, room, "not proved: %s", not_proved(outcomes[variant]));
 	else if (plan->variants[variant].tried)
 		snprintf(text, room, "not tried: a better one was had");
 	else

@@ -3,7 +3,7 @@
  * Which ways of binding an AF_XDP socket are tried on a device, in which order, and why the others
  * are not: a decision, made from what the device says of itself, what the operator asked for, and a
  * list of drivers known to be wrong. Pure: nothing is asked or opened here. xsk_open() tries what
- * remains, and believes the kernel's answer only.
+ * remains, and believes the kernel's answer, and a packet that was sent (prove.h).
  *
  *   variant                 descriptors of a packet   where it stands
  *   zero copy, slices       header + slices           needs a driver with enough of them
@@ -84,17 +84,22 @@ void modes_decide(struct modes_plan *plan, const struct modes_facts *facts);
 /* Whether there is anything to try. */
 bool modes_possible(const struct modes_plan *plan);
 
-/* What became of a variant. 0: bound; negative: the kernel's answer. */
-#define MODES_UNTRIED 1
+/* What became of a variant, unless it is the kernel's answer (-errno). */
+enum {
+	MODES_BOUND,
+	MODES_UNTRIED,
+	MODES_SILENT,  /* it bound, but a test frame was not sent */
+	MODES_INVALID, /* it bound, but the descriptors of a test frame were refused */
+};
 
 /*
  * Why it came to be this one: its own reason, and what spoke against each that stands before it.
- * MODES_CNT: why none could be had. outcomes: of all variants, 0, -errno or MODES_UNTRIED.
+ * MODES_CNT: why none could be had. outcomes: of all variants.
  */
 void modes_explain(const struct modes_plan *plan, const int outcomes[MODES_CNT],
 		   enum modes_variant variant, char *text, size_t room);
 
-/* "in force", "refused: ...", "not tried: ..." of one variant. */
+/* "in force: ...", "refused: ...", "not proved: ...", "not tried: ..." of one variant. */
 void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT],
 		   enum modes_variant variant, char *text, size_t room);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Opening goes through the variants of a plan (modes.h); the first that binds is taken. Each try
- * needs a new umem registration, because the kernel ties a umem to the flags of its first bind.
+ * Opening goes through the variants of a plan (modes.h); the first that binds and sends a test frame
+ * is taken. Each try needs a new umem registration, because the kernel ties a umem to the flags of its
+ * first bind.
  *
  * Only what the kernel reports back is believed. XDP_USE_SG without XDP_COPY or XDP_ZEROCOPY
  * would bind copy mode silently where a zero-copy driver has no multi-buffer, so every try
@@ -20,7 +21,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "nic/prove.h"
 #include "nic/uapi_compat.h"
+
+#define NO_CARRIER "no carrier"
 
 static uint64_t now_ms(void)
 {
@@ -73,6 +77,17 @@ static uint16_t bind_flags(const struct modes_parts *parts)
 	return (parts->zerocopy ? XDP_ZEROCOPY : XDP_COPY) | (parts->sg ? XDP_USE_SG : 0);
 }
 
+static int read_mode(struct xsk *xsk)
+{
+	struct xdp_options options = { 0 };
+	socklen_t len = sizeof(options);
+
+	if (getsockopt(xsk->fd, SOL_XDP, XDP_OPTIONS, &options, &len) < 0)
+		return -errno;
+	xsk->zerocopy = options.flags & XDP_OPTIONS_ZEROCOPY;
+	return 0;
+}
+
 /* Opens one variant, or leaves nothing behind. */
 static int try_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
 		    enum modes_variant variant, bool unaligned)
@@ -83,7 +98,7 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 	*xsk = (struct xsk){
 		.umem = umem,
 		.ring_size = config->ring_size,
-		.variant = variant,
+		.choice = { .variant = variant, .unaligned = unaligned },
 		.slices = parts->slices,
 		.multibuffer = parts->sg,
 		.chain_max = !parts->sg ? 1 : parts->zerocopy ? config->plan->zc_chain_max :
@@ -94,16 +109,24 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 	if (err)
 		return err;
 	err = bind_socket(xsk, config, bind_flags(parts));
-	if (err)
+	if (err) {
 		xsk_umem__delete(xsk->umem_handle);
+		return err;
+	}
+	xsk->fd = xsk_socket__fd(xsk->socket);
+	(void)fcntl(xsk->fd, F_SETFD, FD_CLOEXEC); /* a child would keep the queue bound */
+	err = read_mode(xsk);
+	if (err)
+		xsk_close(xsk);
 	return err;
 }
 
 /* The kernel frees a queue some milliseconds after its owner has gone: its part of the work
  * is deferred. So a busy queue is asked again, up to a limit. */
 static int try_open_until(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-			  enum modes_variant variant, bool unaligned, uint64_t deadline_ms)
+			  enum modes_variant variant, bool unaligned)
 {
+	const uint64_t deadline_ms = now_ms() + config->bind_timeout_ms;
 	int err, wait_ms = 1;
 
 	for (;;) {
@@ -132,46 +155,83 @@ static bool is_final(int err)
 	return false;
 }
 
-static int try_both_layouts(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-			    enum modes_variant variant, uint64_t deadline_ms)
+/* A socket whose carrier was lost while a test frame was under way has to be bound anew: completions may
+ * still come that nobody waits for. */
+static int try_proved(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+		      enum modes_variant variant, bool unaligned)
 {
-	const bool never_unaligned = modes_parts[variant].zerocopy && modes_parts[variant].sg;
+	static const int outcomes[] = { [PROVE_SENT] = MODES_BOUND, [PROVE_SILENT] = MODES_SILENT,
+					[PROVE_INVALID] = MODES_INVALID };
+	enum prove_verdict verdict;
+	struct netdev dev;
+	int err = try_open_until(xsk, config, umem, variant, unaligned);
+
+	if (err)
+		return err;
+	if (!prove_can(&dev, config->interface, config->carrier_ms)) {
+		xsk->choice.unproved = NO_CARRIER;
+		return 0;
+	}
+	verdict = prove_transmit(xsk, &dev);
+	if (verdict == PROVE_SENT)
+		return 0;
+	xsk_close(xsk);
+	if (prove_can(&dev, config->interface, 0))
+		return outcomes[verdict];
+	err = try_open_until(xsk, config, umem, variant, unaligned);
+	xsk->choice.unproved = NO_CARRIER;
+	return err;
+}
+
+static int try_layout(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+		      enum modes_variant variant, bool unaligned)
+{
+	const struct xsk_choice *again = config->again;
+	int err;
+
+	if (config->prove)
+		return try_proved(xsk, config, umem, variant, unaligned);
+	err = try_open_until(xsk, config, umem, variant, unaligned);
+	xsk->choice.unproved = again && variant == again->variant && unaligned == again->unaligned ?
+				       again->unproved : "not asked for";
+	return err;
+}
+
+static int try_both_layouts(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+			    enum modes_variant variant)
+{
+	const struct xsk_choice *again = config->again;
+	const bool never_unaligned = (modes_parts[variant].zerocopy && modes_parts[variant].sg) ||
+				     (again && variant == again->variant && !again->unaligned);
 	int err = -EOPNOTSUPP;
 
 	if (!never_unaligned)
-		err = try_open_until(xsk, config, umem, variant, true, deadline_ms);
-	return is_final(err) ? err : try_open_until(xsk, config, umem, variant, false, deadline_ms);
+		err = try_layout(xsk, config, umem, variant, true);
+	return is_final(err) ? err : try_layout(xsk, config, umem, variant, false);
 }
 
-/* Returns 0, or the last answer. Fills in xsk->outcomes in any case. */
+static void begin_outcomes(int outcomes[MODES_CNT], const struct xsk_choice *again)
+{
+	for (int v = 0; v < MODES_CNT; v++)
+		outcomes[v] = again ? again->outcomes[v] : MODES_UNTRIED;
+}
+
+/* Returns 0, or the last answer. Fills in xsk->choice in any case. */
 static int try_variants(struct xsk *xsk, const struct xsk_config *config, struct umem *umem)
 {
-	const uint64_t deadline_ms = now_ms() + config->bind_timeout_ms;
 	int outcomes[MODES_CNT], err = -EOPNOTSUPP;
 
-	for (int v = 0; v < MODES_CNT; v++)
-		outcomes[v] = MODES_UNTRIED;
-	for (int v = 0; v < MODES_CNT; v++) {
+	begin_outcomes(outcomes, config->again);
+	for (int v = config->again ? (int)config->again->variant : 0; v < MODES_CNT; v++) {
 		if (!config->plan->variants[v].tried)
 			continue;
-		err = try_both_layouts(xsk, config, umem, (enum modes_variant)v, deadline_ms);
+		err = try_both_layouts(xsk, config, umem, (enum modes_variant)v);
 		outcomes[v] = err;
 		if (is_final(err))
 			break;
 	}
-	memcpy(xsk->outcomes, outcomes, sizeof(outcomes));
-	return err;
-}
-
-static int read_mode(struct xsk *xsk)
-{
-	struct xdp_options options = { 0 };
-	socklen_t len = sizeof(options);
-
-	if (getsockopt(xsk->fd, SOL_XDP, XDP_OPTIONS, &options, &len) < 0)
-		return -errno;
-	xsk->zerocopy = options.flags & XDP_OPTIONS_ZEROCOPY;
-	return 0;
+	memcpy(xsk->choice.outcomes, outcomes, sizeof(outcomes));
+	return err > 0 ? -ENOSYS : err;
 }
 
 /* In copy mode a sendto() takes 32 descriptors unless told otherwise (6.18); a zero-copy driver
@@ -208,13 +268,6 @@ int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 	err = try_variants(xsk, config, umem);
 	if (err)
 		return err;
-	xsk->fd = xsk_socket__fd(xsk->socket);
-	(void)fcntl(xsk->fd, F_SETFD, FD_CLOEXEC); /* a child would keep the queue bound */
-	err = read_mode(xsk);
-	if (err) {
-		xsk_close(xsk);
-		return err;
-	}
 	set_tx_budget(xsk);
 	set_send_buffer(xsk);
 	xsk_refill(xsk);

@@ -5,7 +5,8 @@
  *
  * The rings are libxdp's; their verbs (reserve/submit, peek/release) are used directly by the
  * datapath on the public fields. A socket is opened in the first variant of a plan (modes.h) that
- * the kernel accepts; the mode in force is read back from XDP_OPTIONS, never assumed.
+ * the kernel accepts and that sends a test frame (prove.h); the mode in force is read back from
+ * XDP_OPTIONS, never assumed.
  *
  * In copy mode the kernel takes a page for every further descriptor, and copies all the same: on
  * veth, built frames sent 1.4 times as fast as slices (one stream: 4.00/2.87, 3.74/2.86, 4.14/2.65,
@@ -24,12 +25,23 @@
 /* Descriptors of one packet in copy mode: 1 + MAX_SKB_FRAGS (net/xdp/xsk.c xsk_build_skb). */
 #define XSK_CHAIN_MAX 18u
 
+/* What was chosen, and what became of the others. */
+struct xsk_choice {
+	enum modes_variant variant;
+	bool unaligned;
+	const char *unproved;    /* why; NULL: it was proved with a packet */
+	int outcomes[MODES_CNT]; /* of all variants, for modes_explain() */
+};
+
 struct xsk_config {
 	const char *interface;
 	uint32_t queue;
 	uint32_t ring_size;       /* entries of each of the four rings, a power of two */
 	const struct modes_plan *plan; /* what is tried, in its order */
 	uint32_t bind_timeout_ms; /* how long to retry a queue that is busy */
+	bool prove;               /* a variant is taken only once a test frame was sent (prove.h) */
+	uint32_t carrier_ms;      /* how long to wait for a carrier, without which nothing is proved */
+	const struct xsk_choice *again; /* as it was, or what comes behind it; NULL: all of plan */
 };
 
 struct xsk {
@@ -39,8 +51,7 @@ struct xsk {
 	struct xsk_socket *socket;
 	struct umem *umem;
 	uint32_t ring_size;
-	enum modes_variant variant;
-	int outcomes[MODES_CNT]; /* of all variants, for modes_explain(); also when opening failed */
+	struct xsk_choice choice; /* its outcomes also when opening failed */
 	bool zerocopy;       /* in force, as XDP_OPTIONS says */
 	bool slices;         /* segments go as header and slices, else built where they fit a chunk */
 	bool multibuffer;    /* XDP_PKT_CONTD chains come, and may be sent */
@@ -64,6 +75,7 @@ struct xsk {
  *   -ENOBUFS       memory lock limit: raise it (LimitMEMLOCK=infinity) or give CAP_IPC_LOCK
  *   -EINVAL        no such queue; zero copy: MTU too large for the frame
  *   -EOPNOTSUPP    the device, or nothing in the plan
+ *   -ENOSYS        what the kernel accepts does not send: nothing in the plan could be proved
  */
 int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem);
 
