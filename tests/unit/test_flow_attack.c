@@ -263,13 +263,14 @@ static void take_all(struct target *t)
 /* How many entries a look-up walks over, on average and at most, were each held flow looked for. */
 static void count_chains(struct target *t)
 {
-	const struct flow_table *table = &t->gro.table;
+	struct flow_table *table = &t->gro.table;
 	uint64_t steps = 0;
 
+	flow_find_pair(table, 0); /* so that all are in that index, too */
 	for (uint32_t head = 0; head <= table->mask; head++) {
 		uint32_t len = 0, pairs = 0, last = 0;
 
-		for (uint32_t e = table->heads[head]; e != FLOW_NONE; e = table->links[e].next)
+		for (uint32_t e = table->heads[head].entry; e != FLOW_NONE; e = table->links[e].next)
 			steps += ++len;
 		for (uint32_t e = table->pair_heads[head]; e != FLOW_NONE; e = table->links[e].pair_next) {
 			pairs += !pairs || table->links[e].pair != last;

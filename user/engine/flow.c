@@ -2,7 +2,6 @@
 /* The flow table; see flow.h for its places and lists. */
 #include "flow.h"
 
-
 /* Chains are half an entry long on average with two heads per entry. */
 static uint32_t head_count(uint32_t capacity)
 {
@@ -16,7 +15,8 @@ static uint32_t head_count(uint32_t capacity)
 size_t flow_memory_size(uint32_t capacity)
 {
 	return align_up(capacity * sizeof(struct flow_links)) +
-	       2 * align_up(head_count(capacity) * sizeof(uint32_t));
+	       align_up(head_count(capacity) * sizeof(struct flow_head)) +
+	       align_up(head_count(capacity) * sizeof(uint32_t));
 }
 
 void flow_init(struct flow_table *table, uint32_t capacity, const uint64_t secret[2], void *memory)
@@ -27,15 +27,15 @@ void flow_init(struct flow_table *table, uint32_t capacity, const uint64_t secre
 	memset(table, 0, sizeof *table);
 	table->links = (struct flow_links *)at;
 	at += align_up(capacity * sizeof(struct flow_links));
-	table->heads = (uint32_t *)at;
-	at += align_up(heads * sizeof(uint32_t));
+	table->heads = (struct flow_head *)at;
+	at += align_up(heads * sizeof(struct flow_head));
 	table->pair_heads = (uint32_t *)at;
 	table->mask = heads - 1;
 	table->capacity = capacity;
 	table->secret[0] = secret[0];
 	table->secret[1] = secret[1];
 	table->oldest = table->newest = FLOW_NONE;
-	memset(table->heads, 0xff, heads * sizeof(uint32_t));
+	memset(table->heads, 0xff, heads * sizeof(struct flow_head));
 	memset(table->pair_heads, 0xff, heads * sizeof(uint32_t));
 
 	/* Handed out from the first to the last: neighbours in time are neighbours in memory. */
@@ -44,22 +44,40 @@ void flow_init(struct flow_table *table, uint32_t capacity, const uint64_t secre
 		flow_free(table, i);
 }
 
-void flow_remove(struct flow_table *table, uint32_t entry)
+static void remove_hash(struct flow_table *table, uint32_t entry)
 {
-	struct flow_links *links = &table->links[entry];
-	uint32_t *at = &table->heads[links->hash & table->mask];
+	const struct flow_links *links = &table->links[entry];
+	struct flow_head *head = &table->heads[links->hash & table->mask];
+	uint32_t *at;
 
-	while (*at != entry)
+	if (likely(head->entry == entry)) {
+		head->entry = links->next;
+		if (links->next != FLOW_NONE)
+			head->hash = table->links[links->next].hash;
+		return;
+	}
+	for (at = &table->links[head->entry].next; *at != entry;)
 		at = &table->links[*at].next;
 	*at = links->next;
+}
 
+static void remove_pair(struct flow_table *table, const struct flow_links *links)
+{
 	if (links->pair_prev != FLOW_NONE)
 		table->links[links->pair_prev].pair_next = links->pair_next;
 	else
 		table->pair_heads[links->pair & table->mask] = links->pair_next;
 	if (links->pair_next != FLOW_NONE)
 		table->links[links->pair_next].pair_prev = links->pair_prev;
+}
 
+void flow_remove(struct flow_table *table, uint32_t entry)
+{
+	struct flow_links *links = &table->links[entry];
+
+	remove_hash(table, entry);
+	if (links->pair_prev != FLOW_UNPAIRED)
+		remove_pair(table, links);
 	if (links->age_prev != FLOW_NONE)
 		table->links[links->age_prev].age_next = links->age_next;
 	else
@@ -71,30 +89,47 @@ void flow_remove(struct flow_table *table, uint32_t entry)
 	table->held_cnt--;
 }
 
-/* How far ahead the heads of chains are asked for, which lie anywhere in memory. */
-#define REMOVE_AHEAD 8u
+/* Heads of chains lie anywhere in memory: where every sixteenth of them or more leads to something, all are
+ * cleared, in order. */
+#define CLEAR_ALL_SHARE 16u
 
 uint32_t flow_remove_all(struct flow_table *table)
 {
-	struct flow_links *links = table->links;
-	uint32_t oldest = table->oldest, ahead = oldest;
+	const struct flow_links *links = table->links;
+	uint32_t oldest = table->oldest, entry;
 
-	for (uint32_t i = 0; i < REMOVE_AHEAD && ahead != FLOW_NONE; i++)
-		ahead = links[ahead].age_next;
-	for (uint32_t entry = oldest; entry != FLOW_NONE; entry = links[entry].next) {
-		if (ahead != FLOW_NONE) {
-			__builtin_prefetch(&table->heads[links[ahead].hash & table->mask], 1);
-			__builtin_prefetch(&table->pair_heads[links[ahead].pair & table->mask], 1);
-			ahead = links[ahead].age_next;
-		}
-		/* All that these chains hold goes. */
-		table->heads[links[entry].hash & table->mask] = FLOW_NONE;
+	/* All that these chains hold goes. Those in the index by pair are the oldest. */
+	for (entry = oldest; entry != FLOW_NONE && links[entry].pair_prev != FLOW_UNPAIRED;
+	     entry = links[entry].age_next)
 		table->pair_heads[links[entry].pair & table->mask] = FLOW_NONE;
-		links[entry].next = links[entry].age_next;
-	}
+	if (table->held_cnt > table->mask / CLEAR_ALL_SHARE)
+		memset(table->heads, 0xff, (table->mask + 1) * sizeof(struct flow_head));
+	else
+		for (entry = oldest; entry != FLOW_NONE; entry = links[entry].age_next)
+			table->heads[links[entry].hash & table->mask].entry = FLOW_NONE;
 	table->oldest = table->newest = FLOW_NONE;
 	table->held_cnt = 0;
 	return oldest;
+}
+
+/* Of the age list, the youngest are not there yet. */
+static void index_pairs(struct flow_table *table)
+{
+	struct flow_links *links = table->links;
+	uint32_t first = FLOW_NONE, entry;
+
+	for (entry = table->newest; entry != FLOW_NONE && links[entry].pair_prev == FLOW_UNPAIRED;
+	     entry = links[entry].age_prev)
+		first = entry;
+	for (entry = first; entry != FLOW_NONE; entry = links[entry].age_next) {
+		uint32_t *head = &table->pair_heads[links[entry].pair & table->mask];
+
+		links[entry].pair_next = *head;
+		links[entry].pair_prev = FLOW_NONE;
+		if (*head != FLOW_NONE)
+			links[*head].pair_prev = entry;
+		*head = entry;
+	}
 }
 
 /* Chains grow at the head, so towards the head is towards the newer. */
@@ -105,10 +140,12 @@ static uint32_t same_pair_newer(const struct flow_table *table, uint32_t entry, 
 	return entry;
 }
 
-uint32_t flow_find_pair(const struct flow_table *table, uint32_t pair)
+uint32_t flow_find_pair(struct flow_table *table, uint32_t pair)
 {
-	uint32_t entry = table->pair_heads[pair & table->mask];
+	uint32_t entry;
 
+	index_pairs(table);
+	entry = table->pair_heads[pair & table->mask];
 	while (entry != FLOW_NONE && table->links[entry].pair_next != FLOW_NONE)
 		entry = table->links[entry].pair_next;
 	return same_pair_newer(table, entry, pair);

@@ -8,9 +8,13 @@
  * rehashes and costs the same at one flow and at its limit. Both hashes are keyed with
  * a secret. An entry is in one of three places:
  *
- *      free list  --flow_insert-->  indexes + age list (held)
+ *      free list  --flow_insert-->  index + age list (held)
  *          ^                             | flow_remove
  *          '------- flow_free -------  taken (delivered by the owner of the table)
+ *
+ * Few packets ask for a pair, so entries come into that index when one does: all that are not in it
+ * yet, the youngest of the age list. Each comes into it once at most, as it would have at its insertion, and
+ * where nobody asks, none does.
  *
  * The verbs of every packet are inline; those of every superpacket are in flow.c.
  *
@@ -23,19 +27,25 @@
 #include "bytes.h"
 
 #define FLOW_NONE UINT32_MAX
+#define FLOW_UNPAIRED (FLOW_NONE - 1) /* as pair_prev: not in the index by pair yet */
 
 /* Links of one entry; the caller keeps an array of its own state beside, same index. */
 struct flow_links {
 	uint32_t hash, pair;            /* what the entry was inserted under */
-	uint32_t next;                  /* flow chain, free list, or the owner's list of taken ones */
+	uint32_t next;                  /* flow chain, or free list */
 	uint32_t pair_next, pair_prev;  /* pair chain, newest first; prev FLOW_NONE at its head */
-	uint32_t age_next, age_prev;    /* age list, oldest first */
+	uint32_t age_next, age_prev;    /* age list, oldest first; next: also the owner's list of taken ones */
 	uint32_t born;                  /* number of its insertion, modulo 2^32 */
+};
+
+/* A flow chain: its first entry, and that one's hash, so that most look-ups need no links. */
+struct flow_head {
+	uint32_t hash, entry;
 };
 
 struct flow_table {
 	struct flow_links *links;       /* [capacity] */
-	uint32_t *heads;                /* [mask + 1] flow chains */
+	struct flow_head *heads;        /* [mask + 1] flow chains */
 	uint32_t *pair_heads;           /* [mask + 1] pair chains */
 	uint32_t mask;
 	uint32_t capacity;
@@ -125,27 +135,19 @@ static inline void flow_free(struct flow_table *table, uint32_t entry)
 static inline void flow_insert(struct flow_table *table, uint32_t entry, uint32_t hash, uint32_t pair)
 {
 	struct flow_links *links = &table->links[entry];
-	uint32_t *head = &table->heads[hash & table->mask];
-	uint32_t *pair_head = &table->pair_heads[pair & table->mask];
+	struct flow_head *head = &table->heads[hash & table->mask];
+	uint32_t newest = table->newest;
 
 	links->hash = hash;
-	links->next = *head;
-	*head = entry;
-
 	links->pair = pair;
-	links->pair_next = *pair_head;
-	links->pair_prev = FLOW_NONE;
-	if (*pair_head != FLOW_NONE)
-		table->links[*pair_head].pair_prev = entry;
-	*pair_head = entry;
+	links->next = head->entry;
+	*head = (struct flow_head){ hash, entry };
 
-	links->born = table->born++;
+	links->pair_prev = FLOW_UNPAIRED;
 	links->age_next = FLOW_NONE;
-	links->age_prev = table->newest;
-	if (table->newest != FLOW_NONE)
-		table->links[table->newest].age_next = entry;
-	else
-		table->oldest = entry;
+	links->age_prev = newest;
+	links->born = table->born++;
+	*(newest != FLOW_NONE ? &table->links[newest].age_next : &table->oldest) = entry;
 	table->newest = entry;
 	table->held_cnt++;
 }
@@ -154,7 +156,7 @@ static inline void flow_insert(struct flow_table *table, uint32_t entry, uint32_
 void flow_remove(struct flow_table *table, uint32_t entry);
 
 /* Takes all held entries out at once. Returns the oldest; each leads to the next younger one by
- * links->next, the youngest to FLOW_NONE. FLOW_NONE when none was held. */
+ * links->age_next, the youngest to FLOW_NONE. FLOW_NONE when none was held. */
 uint32_t flow_remove_all(struct flow_table *table);
 
 static inline uint32_t flow_same_hash(const struct flow_table *table, uint32_t entry, uint32_t hash)
@@ -167,7 +169,11 @@ static inline uint32_t flow_same_hash(const struct flow_table *table, uint32_t e
 /* First and next held entry of exactly this hash; FLOW_NONE at the end. */
 static inline uint32_t flow_find(const struct flow_table *table, uint32_t hash)
 {
-	return flow_same_hash(table, table->heads[hash & table->mask], hash);
+	const struct flow_head *head = &table->heads[hash & table->mask];
+
+	if (likely(head->entry == FLOW_NONE || head->hash == hash))
+		return head->entry;
+	return flow_same_hash(table, table->links[head->entry].next, hash);
 }
 
 static inline uint32_t flow_find_next(const struct flow_table *table, uint32_t entry)
@@ -176,8 +182,8 @@ static inline uint32_t flow_find_next(const struct flow_table *table, uint32_t e
 }
 
 /* The same over the entries of a pair of hosts, oldest first (D6). Fetch the newer one before
- * removing the current. */
-uint32_t flow_find_pair(const struct flow_table *table, uint32_t pair);
+ * removing the current, and insert none meanwhile. */
+uint32_t flow_find_pair(struct flow_table *table, uint32_t pair);
 uint32_t flow_find_pair_newer(const struct flow_table *table, uint32_t entry);
 
 /* Whether held entry a is older than b. */

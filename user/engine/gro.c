@@ -147,7 +147,8 @@ int gro_init(struct gro *gro, const struct gro_config *config, void *memory)
 	if (config->adaptive)
 		habit_init(&gro->habit, HABIT_ENTRIES, at);
 
-	gro->ready_head = gro->ready_tail = gro->recent = FLOW_NONE;
+	gro->ready_head = gro->ready_tail = gro->ready_ahead = gro->recent = FLOW_NONE;
+	gro->time_reason = config->hold_ns ? GRO_AGE : GRO_BURST_END;
 	gro->free_block_cnt = block_count(config);
 	for (uint32_t i = 0; i < gro->free_block_cnt; i++)
 		gro->free_blocks[i] = gro->free_block_cnt - 1 - i;
@@ -161,9 +162,7 @@ static __attribute__((noinline)) void pass(struct gro *gro, struct arrival arriv
 {
 	uint32_t entry = begin(gro, &arrival, 0);
 
-	gro->supers[entry].reason = reason;
-	describe_packet(&gro->supers[entry]);
-	gro->singles[reason]++;
+	gro->supers[entry].reason = (uint8_t)reason;
 	make_ready(gro, entry);
 }
 
@@ -438,6 +437,7 @@ static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, s
 		make_place(gro);
 	entry = begin(gro, arrival, now_ns);
 	super = &gro->supers[entry];
+	super->reason = gro->time_reason;
 	super->size = (uint16_t)view->payload_len;
 	super->len = view->payload_off + view->payload_len; /* R4: without padding */
 	super->next_seq = tcp ? load_be32(l4 + 4) + view->payload_len : 0;
@@ -738,26 +738,16 @@ static __attribute__((noinline)) uint32_t look_ahead(const struct gro *gro,
 		__builtin_prefetch(&table->heads[keys[i].hash & table->mask]);
 	}
 	for (uint32_t i = 0; i < cnt; i++) {
-		entries[i] = table->heads[keys[i].hash & table->mask];
-		if (entries[i] != FLOW_NONE) {
-			__builtin_prefetch(&table->links[entries[i]]);
+		entries[i] = flow_find(table, keys[i].hash);
+		if (entries[i] != FLOW_NONE)
 			look_at(&gro->supers[entries[i]]);
-		} else { /* it will be held */
-			__builtin_prefetch(&table->pair_heads[keys[i].pair & table->mask], 1);
-		}
 	}
 	/* To the compiler all this has no effect, and so it would not do it. */
 	__asm__ volatile("" ::: "memory");
 	for (uint32_t i = 0; i < cnt; i++) {
-		uint32_t entry = flow_same_hash(table, entries[i], keys[i].hash);
-		const struct gro_super *super;
+		const struct gro_super *super = &gro->supers[entries[i]];
 
-		if (entry == FLOW_NONE)
-			continue;
-		super = &gro->supers[entry];
-		if (entry != entries[i])
-			look_at(super);
-		else if (super->packet_cnt > 1)
+		if (entries[i] != FLOW_NONE && super->packet_cnt > 1)
 			__builtin_prefetch(&gro->blocks[super->last_block], 1);
 	}
 	return cnt;

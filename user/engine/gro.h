@@ -167,7 +167,7 @@ struct gro_super {
 	uint8_t later_flags;      /* FIN and PSH of the packets behind the first (R17) */
 	bool unfinished;          /* the packets' L4 checksums are unfinished (accept_unfinished) */
 	uint8_t outer_version, outer_protocol; /* D2 */
-	uint8_t reason;           /* read: enum gro_reason */
+	uint8_t reason;           /* read: enum gro_reason; while held, gro->time_reason */
 	uint8_t csum;             /* read: enum gro_csum; GRO_CSUM_UNKNOWN: nobody has looked. What was
 				   * accepted as unfinished counts as verified: request.needs_csum */
 
@@ -216,9 +216,11 @@ struct gro {
 	uint32_t *free_blocks;          /* stack */
 	uint32_t free_block_cnt;
 	uint32_t owned_cnt;             /* fragments offered and not released */
-	uint32_t ready_head, ready_tail; /* completed, waiting for gro_next() */
+	uint32_t ready_head, ready_tail; /* waiting for gro_next(), by age_next; tail: valid unless empty */
+	uint32_t ready_ahead;           /* of those, the next that is asked for in advance; FLOW_NONE: none */
 	uint32_t recent;                /* held by the flow of the packet before, FLOW_NONE: none */
 	struct gro_limits limits, big_limits; /* of all, but of what may become BIG TCP (R16) */
+	uint8_t time_reason;            /* why what is held goes up as it is given no more time (D4) */
 	uint32_t pass_port_cnt;         /* of config.pass_ports, which begin with them */
 	uint64_t last_ns;               /* when packets last came */
 	struct parse_tunnels tunnels;   /* those entered */
@@ -257,12 +259,43 @@ uint64_t gro_deadline(const struct gro *gro);
 /* Fragments in the engine's hands: held by flows, or in deliveries that were not released. */
 uint32_t gro_owned_packets(const struct gro *gro);
 
-/* The next delivery, NULL when there is none; valid until it is released. */
-struct gro_super *gro_next(struct gro *gro);
+/* Private: what is not plain of a delivery, below. */
+void gro_complete_delivery(struct gro *gro, struct gro_super *super);
+void gro_ask_ahead(struct gro *gro);
+uint32_t gro_iovecs_many(const struct gro *gro, const struct gro_super *super, struct iovec *iov);
+void gro_release_many(struct gro *gro, const struct gro_super *super, uint64_t *cookies);
+
+/* The next delivery, NULL when there is none; valid until it is released. Here superpackets are completed and
+ * counted: what their flow holds next may have joined the table since. */
+static inline struct gro_super *gro_next(struct gro *gro)
+{
+	uint32_t entry = gro->ready_head;
+	struct gro_super *super = &gro->supers[entry];
+
+	if (entry == FLOW_NONE)
+		return NULL;
+	gro->ready_head = gro->table.links[entry].age_next;
+	if (unlikely(gro->ready_ahead != FLOW_NONE))
+		gro_ask_ahead(gro);
+	if (super->fragment_cnt > 1 || unlikely(super->unfinished)) {
+		gro_complete_delivery(gro, super);
+	} else {
+		super->len = super->first.len; /* D5 */
+		super->request = (struct gso_request){ .type = GSO_NONE };
+		gro->singles[super->reason]++;
+	}
+	return super;
+}
 
 /* Describes a delivery for a gathering write: the first packet with its (amended) header, then the
  * payload of each other. iov has room for fragment_cnt entries; returns how many were filled. */
-uint32_t gro_iovecs(const struct gro *gro, const struct gro_super *super, struct iovec *iov);
+static inline uint32_t gro_iovecs(const struct gro *gro, const struct gro_super *super, struct iovec *iov)
+{
+	if (super->fragment_cnt > 1)
+		return gro_iovecs_many(gro, super, iov);
+	iov[0] = (struct iovec){ super->first.data, super->first.len };
+	return 1;
+}
 
 /*
  * Takes the merging of a delivery back: restores the first header, and describes each fragment
@@ -274,6 +307,16 @@ uint32_t gro_unmerge(struct gro *gro, struct gro_super *super, struct iovec *iov
 
 /* Gives the packets of a delivery back: the cookies of their fragments in order of arrival (room for
  * fragment_cnt). Returns fragment_cnt. super is invalid afterwards. */
-uint32_t gro_release(struct gro *gro, struct gro_super *super, uint64_t *cookies);
+static inline uint32_t gro_release(struct gro *gro, struct gro_super *super, uint64_t *cookies)
+{
+	uint32_t cnt = super->fragment_cnt;
+
+	cookies[0] = super->first.cookie;
+	if (cnt > 1)
+		gro_release_many(gro, super, cookies);
+	gro->owned_cnt -= cnt;
+	flow_free(&gro->table, (uint32_t)(super - gro->supers));
+	return cnt;
+}
 
 #endif

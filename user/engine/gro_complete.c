@@ -198,7 +198,9 @@ static uint8_t type_of(const struct gro_super *super)
 	return super->ip_version == 4 ? GSO_TCPV4 : GSO_TCPV6;
 }
 
-void gro_complete_header(struct gro_super *super)
+/* Amends the first header of a superpacket of two packets or more, and says in super->request what it
+ * has become. What is overwritten is kept in super. */
+static void complete_header(struct gro_super *super)
 {
 	uint8_t *ip = super->first.data + super->l3_off;
 	bool tcp = super->protocol == TCP_PROTOCOL;
@@ -223,6 +225,32 @@ void gro_complete_header(struct gro_super *super)
 	if (super->tunnel != PARSE_NO_TUNNEL) {
 		write_outer(super);
 		describe_outer(super);
+	}
+}
+
+/* D5: with all its padding. */
+static uint32_t frame_len(const struct gro *gro, const struct gro_super *super)
+{
+	const struct gro_block *block = &gro->blocks[super->first_block];
+	uint32_t len = super->first.len;
+
+	for (uint32_t i = 0; i + 1 < super->fragment_cnt; i++) {
+		if (i && i % GRO_BLOCK_SEGMENTS == 0)
+			block = &gro->blocks[block->next];
+		len += block->segments[i % GRO_BLOCK_SEGMENTS].len;
+	}
+	return len;
+}
+
+void gro_complete_delivery(struct gro *gro, struct gro_super *super)
+{
+	if (super->packet_cnt > 1) {
+		complete_header(super);
+		gro->flushes[super->reason]++;
+	} else {
+		super->len = frame_len(gro, super);
+		describe_packet(super);
+		gro->singles[super->reason]++;
 	}
 }
 

@@ -20,11 +20,7 @@ static inline void describe_packet(struct gro_super *super)
 	}
 }
 
-/* Amends the first header of a superpacket of two packets or more, and says in super->request what it
- * has become. What is overwritten is kept in super. */
-void gro_complete_header(struct gro_super *super);
-
-/* Takes that back. The request then describes each packet. */
+/* Takes back what completion has written into the first header. The request then describes each packet. */
 void gro_restore_header(struct gro_super *super);
 
 #endif

@@ -27,16 +27,18 @@ static inline const struct gro_segment *next_fragment(struct fragment_walk *walk
 	return &walk->gro->blocks[walk->block].segments[place];
 }
 
-struct gro_super *gro_next(struct gro *gro)
+/* The one that has its turn some deliveries later: what is read, and the header that is amended. */
+void gro_ask_ahead(struct gro *gro)
 {
-	uint32_t entry = gro->ready_head;
+	const struct gro_super *super = &gro->supers[gro->ready_ahead];
 
-	if (entry == FLOW_NONE)
-		return NULL;
-	gro->ready_head = gro->table.links[entry].next;
-	if (gro->ready_head == FLOW_NONE)
-		gro->ready_tail = FLOW_NONE;
-	return &gro->supers[entry];
+	gro->ready_ahead = gro->table.links[gro->ready_ahead].age_next;
+	__builtin_prefetch(super->first.data, 1);
+	if (gro->ready_ahead == FLOW_NONE)
+		return;
+	super = &gro->supers[gro->ready_ahead];
+	for (uint32_t line = 0; line < 4; line++)
+		__builtin_prefetch((const uint8_t *)super + line * 64, 1);
 }
 
 /* D5: as it came, with its padding. */
@@ -103,7 +105,7 @@ static uint32_t plain_iovecs(const struct gro *gro, const struct gro_super *supe
 	return cnt;
 }
 
-uint32_t gro_iovecs(const struct gro *gro, const struct gro_super *super, struct iovec *iov)
+uint32_t gro_iovecs_many(const struct gro *gro, const struct gro_super *super, struct iovec *iov)
 {
 	uint32_t cnt;
 
@@ -128,11 +130,10 @@ uint32_t gro_unmerge(struct gro *gro, struct gro_super *super, struct iovec *iov
 	return whole_iovecs(gro, super, iov);
 }
 
-uint32_t gro_release(struct gro *gro, struct gro_super *super, uint64_t *cookies)
+void gro_release_many(struct gro *gro, const struct gro_super *super, uint64_t *cookies)
 {
 	uint32_t cnt = super->fragment_cnt, idx = super->first_block;
 
-	cookies[0] = super->first.cookie;
 	for (uint32_t i = 1; i < cnt;) {
 		const struct gro_block *block = &gro->blocks[idx];
 
@@ -141,7 +142,4 @@ uint32_t gro_release(struct gro *gro, struct gro_super *super, uint64_t *cookies
 		for (uint32_t j = 0; j < GRO_BLOCK_SEGMENTS && i < cnt; j++, i++)
 			cookies[i] = block->segments[j].cookie;
 	}
-	gro->owned_cnt -= cnt;
-	flow_free(&gro->table, (uint32_t)(super - gro->supers));
-	return cnt;
 }

@@ -4,31 +4,38 @@
  */
 #include "gro_held.h"
 
-/* How far ahead the headers that will be amended are asked for. */
+/* How far ahead deliveries are asked for, and from how many on: fewer are in the cache. */
 #define FLUSH_AHEAD 4u
+#define FLUSH_AHEAD_FLOWS 512u
+
+/* Of the list that begins with entry, what gro_next() has to know and what was not foreseen. */
+static void give_reason(struct gro *gro, uint32_t entry, enum gro_reason reason)
+{
+	for (; entry != FLOW_NONE; entry = gro->table.links[entry].age_next) {
+		gro->supers[entry].reason = (uint8_t)reason;
+		if (gro->config.adaptive)
+			learn(gro, &gro->supers[entry], reason);
+	}
+}
 
 void gro_flush(struct gro *gro, enum gro_reason reason)
 {
-	uint32_t oldest = gro->table.oldest, newest = gro->table.newest, ahead = oldest;
-	const struct flow_links *links = gro->table.links;
+	uint32_t oldest, newest = gro->table.newest;
+	struct flow_links *links = gro->table.links;
 
-	if (oldest == FLOW_NONE)
+	if (newest == FLOW_NONE)
 		return;
-	flow_remove_all(&gro->table);
-	for (uint32_t i = 0; i < FLUSH_AHEAD && ahead != FLOW_NONE; i++)
-		ahead = links[ahead].next;
-	for (uint32_t entry = oldest; entry != FLOW_NONE; entry = links[entry].next) {
-		if (ahead != FLOW_NONE) {
-			__builtin_prefetch(gro->supers[ahead].first.data);
-			ahead = links[ahead].next;
-		}
-		finish(gro, &gro->supers[entry], reason);
-	}
+	gro->ready_ahead = gro->table.held_cnt >= FLUSH_AHEAD_FLOWS ? gro->table.oldest : FLOW_NONE;
+	for (uint32_t i = 0; i < FLUSH_AHEAD && gro->ready_ahead != FLOW_NONE; i++)
+		gro->ready_ahead = links[gro->ready_ahead].age_next;
+	oldest = flow_remove_all(&gro->table);
 	gro->recent = FLOW_NONE;
+	if (reason != gro->time_reason || gro->config.adaptive)
+		give_reason(gro, oldest, reason);
 
 	/* D6: as they were in the list of ages, they become deliveries. */
-	if (gro->ready_tail != FLOW_NONE)
-		gro->table.links[gro->ready_tail].next = oldest;
+	if (gro->ready_head != FLOW_NONE)
+		links[gro->ready_tail].age_next = oldest;
 	else
 		gro->ready_head = oldest;
 	gro->ready_tail = newest;

@@ -5,7 +5,7 @@
  *
  *      begin()     an entry and its first packet
  *      append()    a place in a block, and how far the superpacket reaches now
- *      complete()  out of the flow table, the header amended, to the end of the list of deliveries
+ *      complete()  out of the flow table, to the end of the list of deliveries; gro_next() amends the header
  */
 #ifndef SUPERPACKET_GRO_HELD_H
 #define SUPERPACKET_GRO_HELD_H
@@ -113,26 +113,12 @@ static ALWAYS_INLINE void copy_head(struct gro_super *super)
 
 static inline void make_ready(struct gro *gro, uint32_t entry)
 {
-	gro->table.links[entry].next = FLOW_NONE;
-	if (gro->ready_tail != FLOW_NONE)
-		gro->table.links[gro->ready_tail].next = entry;
+	gro->table.links[entry].age_next = FLOW_NONE;
+	if (gro->ready_head != FLOW_NONE)
+		gro->table.links[gro->ready_tail].age_next = entry;
 	else
 		gro->ready_head = entry;
 	gro->ready_tail = entry;
-}
-
-/* D5: with all its padding. */
-static COLD uint32_t frame_len(const struct gro *gro, const struct gro_super *super)
-{
-	const struct gro_block *block = &gro->blocks[super->first_block];
-	uint32_t len = super->first.len;
-
-	for (uint32_t i = 0; i + 1 < super->fragment_cnt; i++) {
-		if (i && i % GRO_BLOCK_SEGMENTS == 0)
-			block = &gro->blocks[block->next];
-		len += block->segments[i % GRO_BLOCK_SEGMENTS].len;
-	}
-	return len;
 }
 
 /* Reasons that say of a flow, if a packet was held for nothing, that it may go on so (habit.h). */
@@ -149,29 +135,17 @@ static COLD void learn(struct gro *gro, const struct gro_super *super, enum gro_
 		habit_failed(&gro->habit, hash);
 }
 
-/* All of it but its lists. */
-static ALWAYS_INLINE void finish(struct gro *gro, struct gro_super *super, enum gro_reason reason)
-{
-	super->reason = (uint8_t)reason;
-	if (super->packet_cnt > 1) {
-		gro_complete_header(super);
-		gro->flushes[reason]++;
-	} else {
-		super->len = likely(super->fragment_cnt == 1) ? super->first.len : frame_len(gro, super);
-		describe_packet(super);
-		gro->singles[reason]++;
-	}
-	if (unlikely(gro->config.adaptive))
-		learn(gro, super, reason);
-}
-
 /* Takes a held superpacket out of the table and makes it the next delivery. */
 static inline void complete(struct gro *gro, uint32_t entry, enum gro_reason reason)
 {
+	struct gro_super *super = &gro->supers[entry];
+
 	flow_remove(&gro->table, entry);
 	if (gro->recent == entry)
 		gro->recent = FLOW_NONE;
-	finish(gro, &gro->supers[entry], reason);
+	super->reason = (uint8_t)reason;
+	if (unlikely(gro->config.adaptive))
+		learn(gro, super, reason);
 	make_ready(gro, entry);
 }
 
