@@ -692,19 +692,32 @@ static __attribute__((noinline)) void offer_any(struct gro *gro, const struct gr
 	}
 }
 
-/* One in one fragment. */
-static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns)
+/* One in one fragment, if it is plain TCP over this version of IP: made for each, of constants mostly. */
+static ALWAYS_INLINE bool offer_plain(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns,
+				      unsigned int version)
 {
-	struct arrival arrival = { .packet = packet, .fragment_cnt = 1, .len = packet->len };
+	struct arrival arrival = { .packet = packet, .fragment_cnt = 1, .len = packet->len,
+				   .outer_protocol = TCP_PROTOCOL };
 
-	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP) ||
-		     !parse_plain(packet->data, packet->len, &arrival.view))) {
-		offer_any(gro, packet, 1, now_ns);
-		return;
-	}
-	arrival.outer_protocol = TCP_PROTOCOL;
+	if (!(version == 4 ? parse_plain_ipv4(packet->data, packet->len, &arrival.view) :
+			     parse_plain_ipv6(packet->data, packet->len, &arrival.view)))
+		return false;
 	if (verify(gro, &arrival))
 		offer_flow(gro, &arrival, now_ns);
+	return true;
+}
+
+static __attribute__((noinline)) void offer_other(struct gro *gro, const struct gro_packet *packet,
+						  uint64_t now_ns)
+{
+	if (!(gro->config.merge & GRO_MERGE_TCP) || !offer_plain(gro, packet, now_ns, 6))
+		offer_any(gro, packet, 1, now_ns);
+}
+
+static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns)
+{
+	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP)) || !offer_plain(gro, packet, now_ns, 4))
+		offer_other(gro, packet, now_ns);
 }
 
 /* With many flows held, what a packet needs is in no cache. So it is asked for in advance for

@@ -141,36 +141,41 @@ bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len
 
 /*
  * parse_packet() for the packets that nearly all are, TCP over IPv4 or IPv6 with neither tags nor options
- * nor extension headers, in a few comparisons; false for any other, which is to be walked. It is
- * here to be inlined.
+ * nor extension headers, in a few comparisons; false for any other, which is to be walked. Here to be
+ * inlined: most of the view are constants.
  */
-static inline bool parse_plain(const uint8_t *data, uint32_t len, struct packet_view *view)
+static inline bool parse_plain_tcp(const uint8_t *data, uint32_t len, uint8_t version, uint16_t l4_off,
+				   uint32_t end, struct packet_view *view)
 {
-	uint32_t l4_off, payload_off, end;
+	uint32_t payload_off = l4_off + (data[l4_off + 12] >> 4) * 4u;
 
-	if (len < 14 + 20 + 20)
-		return false;
-	/* Ethertype, version, IPv4 header length; MF, offset, reserved bit (R5); protocol. */
-	if (likely((load_u32(data + 12) & 0xffffff) == 0x450008 &&
-		   (load_u32(data + 20) & 0xff00ffbf) == 0x06000000)) {
-		l4_off = 14 + 20;
-		end = 14u + load_be16(data + 16);
-	} else if (len >= 14 + 40 + 20 && (load_u32(data + 12) & 0xf0ffff) == 0x60dd86 && data[20] == 6) {
-		l4_off = 14 + 40;
-		end = l4_off + load_be16(data + 18);
-	} else {
-		return false;
-	}
-	payload_off = l4_off + (data[l4_off + 12] >> 4) * 4u;
-	if (unlikely(payload_off < l4_off + 20 || payload_off > end || end > len))
+	if (unlikely(payload_off < l4_off + 20u || payload_off > end || end > len))
 		return false;
 	*view = (struct packet_view){
-		.class = PARSE_TCP, .obstacle = PARSE_CLEAR,
-		.ip_version = l4_off == 14 + 20 ? 4 : 6, .protocol = 6,
-		.l3_off = 14, .l4_off = (uint16_t)l4_off,
-		.payload_off = (uint16_t)payload_off, .payload_len = end - payload_off,
+		.class = PARSE_TCP, .obstacle = PARSE_CLEAR, .ip_version = version, .protocol = TCP_PROTOCOL,
+		.l3_off = 14, .l4_off = l4_off, .payload_off = (uint16_t)payload_off,
+		.payload_len = end - payload_off,
 	};
 	return true;
+}
+
+/* Ethertype, version, IPv4 header length; MF, offset, reserved bit (R5); protocol. */
+static inline bool parse_plain_ipv4(const uint8_t *data, uint32_t len, struct packet_view *view)
+{
+	return len >= 14 + 20 + 20 && (load_u32(data + 12) & 0xffffff) == 0x450008 &&
+	       (load_u32(data + 20) & 0xff00ffbf) == 0x06000000 &&
+	       parse_plain_tcp(data, len, 4, 14 + 20, 14u + load_be16(data + 16), view);
+}
+
+static inline bool parse_plain_ipv6(const uint8_t *data, uint32_t len, struct packet_view *view)
+{
+	return len >= 14 + 40 + 20 && (load_u32(data + 12) & 0xf0ffff) == 0x60dd86 && data[20] == TCP_PROTOCOL &&
+	       parse_plain_tcp(data, len, 6, 14 + 40, 14u + 40u + load_be16(data + 18), view);
+}
+
+static inline bool parse_plain(const uint8_t *data, uint32_t len, struct packet_view *view)
+{
+	return parse_plain_ipv4(data, len, view) || parse_plain_ipv6(data, len, view);
 }
 
 /* Bytes of the link-layer header of a frame, VLAN tags included; 0 when it is cut off. */
