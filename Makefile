@@ -39,7 +39,8 @@ ALL_LDFLAGS := $(SANFLAGS) $(LDFLAGS)
 DAEMON_LIBS := -lxdp -lbpf -lmnl -ljansson -lsystemd -lpthread
 
 engine_src := $(wildcard user/engine/*.c)
-daemon_src := user/log.c user/fault.c $(wildcard user/nic/*.c user/frontend/*.c user/datapath/*.c user/daemon/*.c)
+daemon_src := $(addprefix user/,log.c fault.c quantity.c) \
+              $(wildcard user/nic/*.c user/frontend/*.c user/datapath/*.c user/daemon/*.c)
 engine_obj := $(engine_src:%.c=$(B)/%.o)
 library_obj := $(engine_obj) $(patsubst %.c,$(B)/%.o,$(wildcard user/library/*.c))
 daemon_obj := $(daemon_src:%.c=$(B)/%.o)
@@ -271,7 +272,7 @@ $(B)/fault/transmit.o: user/datapath/transmit.c
 # What it has of the daemon's own, to clean up behind it.
 clean_obj := $(patsubst %,$(B)/user/nic/%.o,features restore steer_leftovers steer_look)
 $(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c tools/replay*.c)) $(clean_obj) \
-		$(B)/libsuperpacket.a
+		$(B)/user/quantity.o $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -lpcap -lxdp -lbpf -o $@
 
 $(B)/mangler $(B)/latency: $(B)/%: $(B)/tools/%.o
@@ -298,9 +299,10 @@ $(B)/tests/unit_deliver: $(B)/user/datapath/deliver.o
 $(B)/tests/unit_frontend: $(patsubst %,$(B)/user/datapath/%.o,worker deliver receive transmit watchdog) \
                           $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_watchdog: $(B)/user/datapath/watchdog.o
-$(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/daemon/cpus.o $(B)/user/log.o
+$(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/daemon/cpus.o $(B)/user/log.o $(B)/user/quantity.o
+$(B)/tests/unit_quantity: $(B)/user/quantity.o
 $(B)/tests/unit_cpus: $(B)/user/daemon/cpus.o
-$(B)/tests/unit_stats: $(B)/user/daemon/stats.o $(B)/user/daemon/config.o $(B)/user/daemon/cpus.o $(B)/user/log.o
+$(B)/tests/unit_stats: $(patsubst %,$(B)/user/daemon/%.o,stats config cpus) $(B)/user/log.o $(B)/user/quantity.o
 # The proofs (tests/prop/scenario.h), of which some are unit tests.
 proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard tests/prop/*.c)))
 $(B)/tests/unit_flips: $(proof_obj)

@@ -1,42 +1,47 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "quantity.h"
 #include "replay.h"
 
 static const char help[] =
 	"usage: superpacket replay merge IN -w OUT [--json FILE] [--merge LIST]\n"
-	"                    [--burst N] [--hold MICROSECONDS] [--max-bytes N]\n"
+	"                    [--burst N] [--hold TIME] [--max-bytes SIZE]\n"
 	"                    [--max-packets N] [--adaptive]\n"
-	"       superpacket replay cut IN --mss N -w OUT [--json FILE]\n"
+	"       superpacket replay cut IN --mss SIZE -w OUT [--json FILE]\n"
 	"       superpacket replay roundtrip IN [--merge LIST] [--burst N]\n"
 	"\n"
 	"Lets the engine loose on a capture of Ethernet (pcap, pcapng) of any size.\n"
 	"\n"
 	"merge      what would be merged: writes each delivery as a packet of OUT\n"
-	"cut        cuts every TCP and UDP packet with more than N bytes of payload\n"
+	"cut        cuts every TCP and UDP packet with more than --mss bytes of payload\n"
 	"roundtrip  merges, cuts again, compares: every byte and the order of each flow\n"
 	"\n"
 	"  -w, --write OUT     the pcapng written; an existing file is overwritten\n"
 	"      --json FILE     a JSON line for every packet written\n"
 	"      --merge LIST    any of tcp,udp,vxlan,geneve,gre,ipip, or none; default tcp\n"
 	"      --burst N       packets received at once; default 64\n"
-	"      --hold MICROSECONDS\n"
-	"                      how long a packet may be held across bursts; default 0\n"
-	"      --max-bytes N   of a superpacket, up to 524280; default 65535. Beyond that\n"
+	"      --hold TIME     how long a packet may be held across bursts; default 0\n"
+	"      --max-bytes SIZE\n"
+	"                      of a superpacket, up to 524280; default 65535. Beyond that\n"
 	"                      is for TCP over IPv6 only (BIG TCP), and OUT has the first\n"
 	"                      262144 bytes of it, which is what readers take\n"
 	"      --max-packets N of a superpacket, 2 to 512 (default)\n"
 	"      --adaptive      leave flows alone for a while whose merging keeps failing\n"
-	"      --mss N         payload of a segment, 1 to 65534\n"
+	"      --mss SIZE      payload of a segment, 1 to 65534\n"
 	"  -j, --report-json   the report as a JSON object\n"
 	"  -p, --pretty        the same, indented\n"
 	"  -v, --verbose       reasons that did not occur, too\n"
 	"  -q, --quiet         no report, no progress, no messages; the exit code says it\n"
 	"  -h, --help          this text\n"
 	"  -V, --version       the version\n"
+	"\n"
+	"TIME is 50us, 1ms, 2s; a plain number is microseconds. SIZE is bytes, or 64K.\n"
+	"An option may not be given twice with different values.\n"
 	"\n"
 	"IN, OUT and FILE may be -, for stdin and stdout; the report then goes to stderr.\n"
 	"\n"
@@ -109,6 +114,7 @@ static const struct verb {
 struct command {
 	struct replay_options options;
 	uint32_t seen; /* OPTION_BIT() */
+	const char *values[sizeof long_options / sizeof *long_options]; /* of each, as first given */
 	bool wants_help, wants_version;
 	const char *wrong; /* the option that was refused first, */
 	char why[160];     /* and why */
@@ -133,18 +139,38 @@ static void refuse(struct command *command, int option, const char *value, const
 static uint64_t parse_number(struct command *command, int option, const char *value, uint64_t min,
 			     uint64_t max)
 {
-	char want[64], *end;
-	unsigned long long number;
+	uint64_t number = min;
+	char want[64];
 
-	errno = 0;
-	number = strtoull(value, &end, 10);
-	if (value[0] < '0' || value[0] > '9' || *end || errno || number < min || number > max) {
-		snprintf(want, sizeof want, "a number from %llu to %llu", (unsigned long long)min,
-			 (unsigned long long)max);
+	if (!quantity_count(value, min, max, &number)) {
+		snprintf(want, sizeof want, "a number from %" PRIu64 " to %" PRIu64, min, max);
 		refuse(command, option, value, want);
-		return min;
 	}
 	return number;
+}
+
+static uint32_t parse_bytes(struct command *command, int option, const char *value, uint32_t min, uint32_t max)
+{
+	uint64_t bytes = min;
+	char want[64];
+
+	if (!quantity_bytes(value, min, max, &bytes)) {
+		snprintf(want, sizeof want, "bytes from %" PRIu32 " to %" PRIu32 ", or with a unit, K", min, max);
+		refuse(command, option, value, want);
+	}
+	return (uint32_t)bytes;
+}
+
+/* An hour. */
+#define HOLD_US_MAX 3600000000u
+
+static uint64_t parse_hold(struct command *command, const char *value)
+{
+	uint64_t us = 0;
+
+	if (!quantity_us(value, 0, HOLD_US_MAX, &us))
+		refuse(command, OPT_HOLD, value, "a time from 0 to 3600s, in us (plain numbers, too), ms or s");
+	return us * 1000;
 }
 
 static uint32_t protocol_bit(const char *name, size_t len)
@@ -184,9 +210,6 @@ static uint32_t parse_merge(struct command *command, const char *value)
 	}
 }
 
-/* An hour. */
-#define HOLD_US_MAX 3600000000u
-
 static void take_value(struct command *command, int option, const char *value)
 {
 	struct replay_options *options = &command->options;
@@ -206,11 +229,10 @@ static void take_value(struct command *command, int option, const char *value)
 		engine->burst = (uint32_t)parse_number(command, option, value, 1, ENGINE_BURST_MAX);
 		break;
 	case OPT_HOLD:
-		engine->hold_ns = parse_number(command, option, value, 0, HOLD_US_MAX) * 1000;
+		engine->hold_ns = parse_hold(command, value);
 		break;
 	case OPT_MAX_BYTES:
-		engine->max_bytes = (uint32_t)parse_number(command, option, value, 1,
-							   SP_GRO_BYTES_MAX);
+		engine->max_bytes = parse_bytes(command, option, value, 1, SP_GRO_BYTES_MAX);
 		break;
 	case OPT_MAX_PACKETS:
 		engine->max_packets = (uint32_t)parse_number(command, option, value, 2,
@@ -220,8 +242,22 @@ static void take_value(struct command *command, int option, const char *value)
 		engine->adaptive = true;
 		break;
 	default: /* OPT_MSS; 65535 means something else to Linux (V1) */
-		options->mss = (uint32_t)parse_number(command, option, value, 1, 65534);
+		options->mss = parse_bytes(command, option, value, 1, 65534);
 	}
+}
+
+static void check_twice(struct command *command, int option, const char *value)
+{
+	size_t i = 0;
+
+	while (long_options[i].name && long_options[i].val != option)
+		i++;
+	if (value && command->values[i] && strcmp(command->values[i], value) && !command->wrong) {
+		command->wrong = long_options[i].name;
+		snprintf(command->why, sizeof command->why, "--%s: given twice, as '%.48s' and as '%.48s'",
+			 command->wrong, command->values[i], value);
+	}
+	command->values[i] = value;
 }
 
 static void take_option(struct command *command, int option, char **argv)
@@ -258,6 +294,7 @@ static void take_option(struct command *command, int option, char **argv)
 	default:
 		command->seen |= OPTION_BIT(option);
 		take_value(command, option, optarg);
+		check_twice(command, option, optarg);
 	}
 }
 

@@ -5,6 +5,7 @@ import json
 
 from bench import expect, expect_in, test
 from packets import Packet
+from test_merge import run_of
 
 
 @test("help says it all, within 80 columns")
@@ -35,6 +36,12 @@ def refused(bench):
             (("merge", path, "-w", out, "--burst", "1x"), "--burst 1x"), (("merge", path, "-w", out, "--burst", "-1"), "--burst -1"),
             (("merge", path, "-w", out, "--burst", 10**30), "--burst"),
             (("merge", path, "-w", out, "--hold", 3600000001), "--hold"),
+            (("merge", path, "-w", out, "--hold", "2h"),
+             "--hold 2h: must be a time from 0 to 3600s, in us (plain numbers, too), ms or s"),
+            (("merge", path, "-w", out, "--max-bytes", "1M"), "--max-bytes 1M: must be bytes from 1 to 524280"),
+            (("merge", path, "-w", out, "--max-bytes", "64ms"), "--max-bytes 64ms"),
+            (("cut", path, "-w", out, "--mss", "1K", "--mss", "1448"), "--mss: given twice, as '1K' and as '1448'"),
+            (("merge", path, "-w", out, "-w", path), "--write: given twice"),
             (("merge", path, "-w", out, "--max-packets", 1), "--max-packets 1: must be a number from 2 to 512"),
             (("merge", path, "-w", out, "--max-packets", 513), "--max-packets"),
             (("merge", path, "-w", out, "--max-bytes", 0), "--max-bytes"),
@@ -51,6 +58,21 @@ def refused(bench):
         run = bench.replay("-q", *arguments)
         if run.err or run.code != 2:
             expect((run.code, run.err), (2, ""), f"quiet {arguments}")
+
+
+@test("sizes and times may have units; the same option twice is no error when it says the same")
+def units(bench):
+    path = bench.capture(run_of(40, length=100))
+    for plain, unit in ((("--burst", 1, "--hold", 2000), ("--burst", 1, "--hold", "2ms", "--hold", "2ms")),
+                        (("--max-bytes", 1024), ("--max-bytes", "1K"))):
+        lines = []
+        for options in (plain, unit):
+            bench.replay_well("merge", path, "-w", bench.path("out"), "--json", bench.path("lines"),
+                              *options)
+            with open(bench.path("lines")) as file:
+                lines.append(file.read())
+        expect(lines[1], lines[0], f"{unit} instead of {plain}")
+        expect(len(lines[0].splitlines()) < 40, True, "something was merged")
 
 
 @test("the version is the command's, wherever it is asked for")

@@ -70,7 +70,7 @@ static const struct line lines[] = {
 	{ "empty queues", { "--interface=eth0", "--queues=" }, CONFIG_USAGE, "--queues: ''" },
 	{ "queues in hex", { "--interface=eth0", "--queues=0x2" }, CONFIG_USAGE, "'0x2'" },
 	{ "hold too long", { "--interface=eth0", "--hold=1000001" }, CONFIG_USAGE,
-	  "--hold: '1000001' is not accepted; give microseconds from 0 to 1000000" },
+	  "--hold: '1000001' is not accepted; give a time from 0 to 1s, in us (plain numbers, too), ms or s" },
 	{ "hold with a blank", { "--interface=eth0", "--hold= 5" }, CONFIG_USAGE, "--hold: ' 5'" },
 	{ "hold with a sign", { "--interface=eth0", "--hold=+5" }, CONFIG_USAGE, "--hold: '+5'" },
 	{ "hold with a fraction", { "--interface=eth0", "--hold=1.5" }, CONFIG_USAGE, "'1.5'" },
@@ -88,14 +88,21 @@ static const struct line lines[] = {
 	{ "idle without hold", { "--interface=eth0", "--idle=10" }, CONFIG_USAGE,
 	  "--idle: means nothing without --hold" },
 	{ "idle too long", { "--interface=eth0", "--hold=1", "--idle=1000001" }, CONFIG_USAGE,
-	  "--idle: '1000001' is not accepted; give microseconds from 0 to 1000000" },
+	  "--idle: '1000001' is not accepted; give a time from 0 to 1s" },
 	{ "one packet is no superpacket", { "--interface=eth0", "--max-packets=1" }, CONFIG_USAGE,
 	  "--max-packets: '1' is not accepted; give a number from 2 to 512" },
 	{ "too many packets", { "--interface=eth0", "--max-packets=513" }, CONFIG_USAGE, "'513'" },
 	{ "no bytes", { "--interface=eth0", "--max-bytes=0" }, CONFIG_USAGE, "--max-bytes: '0'" },
 	{ "too many bytes", { "--interface=eth0", "--max-bytes=524281" }, CONFIG_USAGE,
-	  "--max-bytes: '524281' is not accepted; give a number from 100 to 524280" },
-	{ "bytes with a unit", { "--interface=eth0", "--max-bytes=64K" }, CONFIG_USAGE, "'64K'" },
+	  "--max-bytes: '524281' is not accepted; give bytes from 100 to 524280, or with a unit, K or M" },
+	{ "bytes with a unit", { "--interface=eth0", "--max-bytes=64K" }, CONFIG_RUN, NULL },
+	{ "bytes with a time's unit", { "--interface=eth0", "--max-bytes=64ms" }, CONFIG_USAGE,
+	  "--max-bytes: '64ms'" },
+	{ "too many bytes with a unit", { "--interface=eth0", "--max-bytes=1M" }, CONFIG_USAGE, "'1M'" },
+	{ "hold with a size's unit", { "--interface=eth0", "--hold=1K" }, CONFIG_USAGE, "--hold: '1K'" },
+	{ "hold too long with a unit", { "--interface=eth0", "--hold=2s" }, CONFIG_USAGE, "--hold: '2s'" },
+	{ "packets have no unit", { "--interface=eth0", "--max-packets=1K" }, CONFIG_USAGE,
+	  "--max-packets: '1K' is not accepted; give a number from 2 to 512" },
 	{ "no flow", { "--interface=eth0", "--max-flows=0" }, CONFIG_USAGE,
 	  "--max-flows: '0' is not accepted; give a number from 1 to 4096" },
 	{ "too many flows", { "--interface=eth0", "--max-flows=4097,all" }, CONFIG_USAGE, "'4097,all'" },
@@ -105,7 +112,7 @@ static const struct line lines[] = {
 	{ "flows of many digits", { "--interface=eth0", "--max-flows=00000000000000000000001" },
 	  CONFIG_USAGE, "--max-flows" },
 	{ "payload that no packet has", { "--interface=eth0", "--min-payload=65536" }, CONFIG_USAGE,
-	  "--min-payload: '65536' is not accepted; give a number from 0 to 65535" },
+	  "--min-payload: '65536' is not accepted; give bytes from 0 to 65535, or with a unit, K" },
 	{ "port 0", { "--interface=eth0", "--pass-ports=22,0" }, CONFIG_USAGE,
 	  "--pass-ports: '22,0' is not accepted; give up to 16 ports from 1 to 65535" },
 	{ "port too large", { "--interface=eth0", "--pass-ports=65536" }, CONFIG_USAGE, "'65536'" },
@@ -130,20 +137,23 @@ static const struct line lines[] = {
 	  "--transmit: 'fast' is not accepted; give auto, slices or built" },
 };
 
+static void check(const struct line *line)
+{
+	struct config config;
+	enum config_verdict verdict = parse(&config, line->args);
+
+	cr_expect_eq(verdict, line->verdict, "%s: verdict %d, not %d (%s)", line->what, verdict,
+		     line->verdict, config.error);
+	if (line->says)
+		cr_expect(strstr(config.error, line->says), "%s: '%s' is not in \"%s\"",
+			  line->what, line->says, config.error);
+	cr_expect_not(strchr(config.error, '\n'), "%s: more than a line", line->what);
+}
+
 Test(config, lines)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		const struct line *line = &lines[i];
-		struct config config;
-		enum config_verdict verdict = parse(&config, line->args);
-
-		cr_expect_eq(verdict, line->verdict, "%s: verdict %d, not %d (%s)", line->what, verdict,
-			     line->verdict, config.error);
-		if (line->says)
-			cr_expect(strstr(config.error, line->says), "%s: '%s' is not in \"%s\"",
-				  line->what, line->says, config.error);
-		cr_expect_not(strchr(config.error, '\n'), "%s: more than a line", line->what);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		check(&lines[i]);
 }
 
 Test(config, defaults)
@@ -205,9 +215,12 @@ Test(config, how_to_wait)
 		{ "--wait=poll", UINT64_MAX },
 		{ "--wait=spin:1", 1000 },
 		{ "--wait=spin:1000000", 1000000000 },
+		{ "--wait=spin:50us", 50000 },
+		{ "--wait=spin:1s", 1000000000 },
 	};
 	static const char *const refused[] = { "--wait=", "--wait=spin", "--wait=spin:", "--wait=spin:0",
-					       "--wait=spin:1000001", "--wait=spin:-1", "--wait=busy" };
+					       "--wait=spin:1000001", "--wait=spin:-1", "--wait=spin:2s",
+					       "--wait=spin:5m", "--wait=busy" };
 	struct config config;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -244,20 +257,47 @@ Test(config, modes_are_pinned)
 	}
 }
 
-Test(config, the_last_one_counts)
+Test(config, an_option_twice_is_an_error_that_names_both_values)
+{
+	static const struct line twice[] = {
+		{ "two interfaces", { "--interface", "a", "--interface", "b" }, CONFIG_USAGE,
+		  "--interface: given twice, as 'a' and as 'b'; give it once" },
+		{ "a service's, and one of its options", { "--interface=a", "--queues=2", "--queues=all" },
+		  CONFIG_USAGE, "--queues: given twice, as '2' and as 'all'" },
+		{ "two lists are not joined", { "--interface=a", "--pass-ports=1,2", "--pass-ports=443" },
+		  CONFIG_USAGE, "--pass-ports: given twice, as '1,2' and as '443'" },
+		{ "the same twice", { "--interface=a", "--hold=1ms", "--interface", "a", "--hold=1ms" },
+		  CONFIG_RUN, NULL },
+		{ "three, the odd one last", { "--interface=a", "--interface=a", "--interface=b" },
+		  CONFIG_USAGE, "--interface" },
+		{ "different options", { "--interface=a", "--tap=a", "--hold=1", "--idle=1" }, CONFIG_RUN, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(twice); i++)
+		check(&twice[i]);
+}
+
+Test(config, of_verbose_and_quiet_the_last_counts)
+{
+	struct config config;
+
+	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){ "--interface=a", "-q", "-v" }), CONFIG_RUN);
+	cr_expect_eq(config.log_level, LOG_LEVEL_DEBUG);
+	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){ "--interface=a", "-vq" }), CONFIG_RUN);
+	cr_expect_eq(config.log_level, LOG_LEVEL_WARNING);
+}
+
+Test(config, units)
 {
 	struct config config;
 
 	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){
-		"--interface=a", "--queues=2", "--queues=all", "--interface=b", "--merge=none",
-		"--merge=tcp", "--max-flows=9,all", "--max-flows=9", "--pass-ports=1,2",
-		"--pass-ports=443" }), CONFIG_RUN);
-	cr_expect_str_eq(config.interface, "b");
-	cr_expect_eq(config.queues, 0);
-	cr_expect_eq(config.gro.merge, GRO_MERGE_TCP);
-	cr_expect_not(config.gro.flush_all_when_full);
-	cr_expect_eq(config.gro.pass_ports[0], 443);
-	cr_expect_eq(config.gro.pass_ports[1], 0, "of the earlier list nothing is left");
+		"--interface=a", "--hold=1ms", "--idle=50us", "--max-bytes=128K", "--min-payload=1K" }),
+		CONFIG_RUN, "%s", config.error);
+	cr_expect_eq(config.gro.hold_ns, 1000000);
+	cr_expect_eq(config.gro.idle_ns, 50000);
+	cr_expect_eq(config.gro.max_bytes, 131072);
+	cr_expect_eq(config.gro.min_payload, 1024);
 }
 
 Test(config, conditions)

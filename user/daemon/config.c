@@ -6,6 +6,7 @@
 
 #include "daemon/config.h"
 #include "frontend/tap.h"
+#include "quantity.h"
 
 /* Altnames are longer than names (ALTIFNAMSIZ of linux/if.h). */
 #define INTERFACE_LEN_MAX 127
@@ -30,16 +31,16 @@ const char config_help[] =
 	"      --merge LIST       what is merged: tcp (default), udp, vxlan, geneve, gre,\n"
 	"                         ipip, with commas between; or none. With gre or ipip\n"
 	"                         you say that this host terminates those tunnels\n"
-	"      --hold MICROSEC    longest a packet is held across bursts; 0 (default): to\n"
+	"      --hold TIME        longest a packet is held across bursts; 0 (default): to\n"
 	"                         the end of its burst\n"
-	"      --idle MICROSEC    with --hold: flush all when nothing came for this long;\n"
+	"      --idle TIME        with --hold: flush all when nothing came for this long;\n"
 	"                         0 (default): never for that\n"
 	"      --max-packets N    of a superpacket, 2 to 512 (default)\n"
-	"      --max-bytes N      of a superpacket, at most 65535 (default); beyond it,\n"
+	"      --max-bytes SIZE   of a superpacket, at most 65535 (default); beyond it,\n"
 	"                         to 524280: TCP over IPv6 as BIG TCP\n"
 	"      --max-flows N      flows held at the same time, at most 4096 (default);\n"
 	"                         then the oldest is flushed; N,all: all are\n"
-	"      --min-payload N    packets with less payload pass untouched; default 0\n"
+	"      --min-payload SIZE packets with less payload pass untouched; default 0\n"
 	"      --pass-ports LIST  up to 16 TCP or UDP ports that pass untouched\n"
 	"      --adaptive on|off  leave flows alone for a while whose merging keeps\n"
 	"                         failing; default off\n"
@@ -48,12 +49,15 @@ const char config_help[] =
 	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
 	"                         segments copied together; auto: the faster (default)\n"
 	"      --wait HOW         event: sleep when there is nothing to do (default);\n"
-	"                         spin:MICROSEC: look on for that long before;\n"
+	"                         spin:TIME: look on for that long before;\n"
 	"                         poll: never sleep, which takes a CPU for each queue\n"
 	"  -v, --verbose          say more\n"
 	"  -q, --quiet            only warnings and errors\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n"
+	"\n"
+	"TIME is 50us, 1ms, 1s; a plain number is microseconds. SIZE is bytes, or 64K, in\n"
+	"units of 1024. An option may not be given twice with different values.\n"
 	"\n"
 	"SIGTERM, SIGINT: drain, restore, end; a second one: at once.\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 5 no permission, 6 not supported.\n";
@@ -106,22 +110,24 @@ static int word_index(const char *value, const char *const *words)
 	return -1;
 }
 
-/* Digits only: no sign, no blank, no suffix, nothing that overflows. */
 static bool parse_number(const char *value, uint32_t min, uint32_t max, uint32_t *number)
 {
-	uint64_t n = 0;
+	uint64_t n;
+	bool right = quantity_count(value, min, max, &n);
 
-	if (!*value)
-		return false;
-	for (const char *p = value; *p; p++) {
-		if (*p < '0' || *p > '9')
-			return false;
-		n = n * 10 + (uint64_t)(*p - '0');
-		if (n > max)
-			return false;
-	}
-	*number = (uint32_t)n;
-	return n >= min;
+	if (right)
+		*number = (uint32_t)n;
+	return right;
+}
+
+static bool parse_bytes(const char *value, uint32_t min, uint32_t max, uint32_t *bytes)
+{
+	uint64_t n;
+	bool right = quantity_bytes(value, min, max, &n);
+
+	if (right)
+		*bytes = (uint32_t)n;
+	return right;
 }
 
 /* What the kernel takes as a name (net/core/dev.c dev_valid_name), up to len_max bytes; and no %,
@@ -273,14 +279,13 @@ uint32_t config_serve(uint32_t merge)
 	return serve;
 }
 
-static bool parse_microseconds(struct config *config, const char *option, const char *value,
-			       uint64_t *ns)
+static bool parse_time(struct config *config, const char *option, const char *value, uint64_t *ns)
 {
-	uint32_t us;
+	uint64_t us;
 
-	if (!parse_number(value, 0, CONFIG_HOLD_MAX_US, &us))
-		return refuse(config, option, value, "microseconds from 0 to 1000000");
-	*ns = us * 1000ull;
+	if (!quantity_us(value, 0, CONFIG_HOLD_MAX_US, &us))
+		return refuse(config, option, value, "a time from 0 to 1s, in us (plain numbers, too), ms or s");
+	*ns = us * 1000;
 	return true;
 }
 
@@ -296,8 +301,8 @@ static bool parse_max_packets(struct config *config, const char *value)
 
 static bool parse_max_bytes(struct config *config, const char *value)
 {
-	if (!parse_number(value, MAX_BYTES_LEAST, GRO_BIG_BYTES_MAX, &config->gro.max_bytes))
-		return refuse(config, "max-bytes", value, "a number from 100 to 524280");
+	if (!parse_bytes(value, MAX_BYTES_LEAST, GRO_BIG_BYTES_MAX, &config->gro.max_bytes))
+		return refuse(config, "max-bytes", value, "bytes from 100 to 524280, or with a unit, K or M");
 	return true;
 }
 
@@ -319,8 +324,8 @@ wrong:
 
 static bool parse_min_payload(struct config *config, const char *value)
 {
-	if (!parse_number(value, 0, UINT16_MAX, &config->gro.min_payload))
-		return refuse(config, "min-payload", value, "a number from 0 to 65535");
+	if (!parse_bytes(value, 0, UINT16_MAX, &config->gro.min_payload))
+		return refuse(config, "min-payload", value, "bytes from 0 to 65535, or with a unit, K");
 	return true;
 }
 
@@ -383,15 +388,15 @@ static bool parse_transmit(struct config *config, const char *value)
 
 static bool parse_wait(struct config *config, const char *value)
 {
-	uint32_t us = 0;
+	uint64_t us = 0;
 
 	if (!strcmp(value, "poll"))
 		config->spin_ns = UINT64_MAX;
 	else if (!strcmp(value, "event") ||
-		 (!strncmp(value, "spin:", 5) && parse_number(value + 5, 1, CONFIG_SPIN_MAX_US, &us)))
-		config->spin_ns = us * 1000ull;
+		 (!strncmp(value, "spin:", 5) && quantity_us(value + 5, 1, CONFIG_SPIN_MAX_US, &us)))
+		config->spin_ns = us * 1000;
 	else
-		return refuse(config, "wait", value, "event, poll, or spin: and microseconds from 1 to 1000000");
+		return refuse(config, "wait", value, "event, poll, or spin: and a time from 1us to 1s");
 	return true;
 }
 
@@ -415,9 +420,9 @@ static bool parse_option(struct config *config, int option, const char *value)
 	case OPT_MERGE:
 		return parse_merge(config, value);
 	case OPT_HOLD:
-		return parse_microseconds(config, "hold", value, &config->gro.hold_ns);
+		return parse_time(config, "hold", value, &config->gro.hold_ns);
 	case OPT_IDLE:
-		return parse_microseconds(config, "idle", value, &config->gro.idle_ns);
+		return parse_time(config, "idle", value, &config->gro.idle_ns);
 	case OPT_MAX_PACKETS:
 		return parse_max_packets(config, value);
 	case OPT_MAX_BYTES:
@@ -480,6 +485,24 @@ static void set_defaults(struct config *config)
 	};
 }
 
+/* Which of the two was meant nobody can know: a service that serves the wrong interface looks healthy. Of
+ * -v and -q, which have no value, the last counts. */
+static bool check_twice(struct config *config, const char *given[ARRAY_SIZE(options)], int option,
+			const char *value)
+{
+	size_t i = 0;
+
+	while (options[i].name && options[i].val != option)
+		i++;
+	if (!value || !given[i] || !strcmp(given[i], value)) {
+		given[i] = value;
+		return true;
+	}
+	snprintf(config->error, sizeof config->error,
+		 "--%s: given twice, as '%.64s' and as '%.64s'; give it once", options[i].name, given[i], value);
+	return false;
+}
+
 /* What only the whole line can tell. */
 static enum config_verdict check_line(struct config *config, int argc, char **argv)
 {
@@ -506,6 +529,7 @@ static enum config_verdict check_line(struct config *config, int argc, char **ar
 
 enum config_verdict config_parse(struct config *config, int argc, char **argv)
 {
+	const char *given[ARRAY_SIZE(options)] = { NULL };
 	char letter[3];
 	int option;
 
@@ -522,7 +546,7 @@ enum config_verdict config_parse(struct config *config, int argc, char **argv)
 		if (option == '?')
 			return usage(config, "unknown or ambiguous option",
 				     refused_option(argv, letter));
-		if (!parse_option(config, option, optarg))
+		if (!parse_option(config, option, optarg) || !check_twice(config, given, option, optarg))
 			return CONFIG_USAGE;
 	}
 	return check_line(config, argc, argv);
