@@ -92,6 +92,9 @@ enum sp_gso_checksum {
 /* Slices that one segment can have at most. */
 #define SP_GSO_SLICES_MAX 64u
 
+/* For sp_gso_open(): the superpacket's length is not known yet. */
+#define SP_LEN_UNKNOWN 0u
+
 /* A cursor over one superpacket. Opaque; lives wherever the caller puts it, aligned as its type says
  * (malloc() does not do that: aligned_alloc(SP_ALIGNMENT, ...) does), and may be moved. Its content means
  * something from sp_gso_open() on. */
@@ -101,8 +104,8 @@ struct sp_gso {
 
 /*
  * Opens a superpacket, of which head_len bytes lie at head: all headers, and perhaps the begin of the
- * payload. len is the length of all of it, headers included; 0: not known yet, sp_gso_end() will tell
- * (then length fields mean nothing, and the pseudo-header is summed from scratch).
+ * payload. len is the length of all of it, headers included; SP_LEN_UNKNOWN: sp_gso_end() will tell (then
+ * length fields mean nothing, and the pseudo-header is summed from scratch).
  * frame_max is the longest frame that the wire takes: MTU, Ethernet header and VLAN tags.
  *
  * Ownership: head stays the caller's; it is read, never written, until the last segment was taken that
@@ -137,7 +140,7 @@ int sp_gso_add(struct sp_gso *gso, const void *data, uint32_t len);
 uint32_t sp_gso_add_slices(struct sp_gso *gso, const struct iovec *slices, uint32_t cnt);
 
 /* Says that no more will come: what is there makes the last segment, with FIN and PSH. Needed only
- * where len was 0; if it was not, bytes that are missing are waited for in vain, and sp_gso_done()
+ * where len was SP_LEN_UNKNOWN; if it was not, bytes that are missing are waited for in vain, and sp_gso_done()
  * never becomes true. */
 void sp_gso_end(struct sp_gso *gso);
 

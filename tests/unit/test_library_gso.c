@@ -92,7 +92,8 @@ Test(library_gso, a_superpacket_of_unknown_length_ends_when_told)
 	p.tcp_flags |= PACKET_PSH;
 	request = super_build(p, 10 * MSS, &len);
 	hdr = (uint32_t)layout.payload_off;
-	cr_assert_eq(sp_gso_open(&gso, &request, super, hdr, 0, FRAME_MAX, SP_GSO_CHECKSUM_FULL), SP_GSO_CUT);
+	cr_assert_eq(sp_gso_open(&gso, &request, super, hdr, SP_LEN_UNKNOWN, FRAME_MAX, SP_GSO_CHECKSUM_FULL),
+		     SP_GSO_CUT);
 	cr_assert_eq(sp_gso_add(&gso, super + hdr, 10 * MSS), 0);
 	while (sp_gso_ready(&gso)) {
 		cr_assert_eq(take(&gso, packet), hdr + MSS);
@@ -108,6 +109,31 @@ Test(library_gso, a_superpacket_of_unknown_length_ends_when_told)
 	cr_assert(packet[layout.l4_off + 13] & PACKET_PSH);
 	cr_assert(packet_csums_ok(packet, hdr + MSS));
 	cr_assert(sp_gso_done(&gso));
+}
+
+/* Only SP_LEN_UNKNOWN is that: any other length, however wrong, is one, and the IP header says better. */
+Test(library_gso, a_length_that_is_far_too_large_is_no_unknown_one)
+{
+	static const uint32_t lens[] = { 100000, UINT32_MAX - 1, UINT32_MAX };
+	static uint8_t packet[FRAME_MAX];
+
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+		uint32_t len, hdr, segs = 0;
+		struct sp_gso_request request = super_build(packet_tcp4(), 10 * MSS, &len);
+		struct sp_gso gso;
+
+		hdr = (uint32_t)layout.payload_off;
+		cr_assert_eq(sp_gso_open(&gso, &request, super, hdr, lens[i], FRAME_MAX, SP_GSO_CHECKSUM_FULL),
+			     SP_GSO_CUT);
+		cr_assert_eq(sp_gso_add(&gso, super + hdr, 10 * MSS), 0);
+		for (; sp_gso_ready(&gso); segs++)
+			cr_assert_eq(take(&gso, packet), hdr + MSS);
+		cr_expect_eq(segs, 10, "%u: %u segments without an end", lens[i], segs);
+		cr_expect(sp_gso_done(&gso), "%u", lens[i]);
+		request.type = SP_GSO_NONE;
+		cr_expect_eq(sp_gso_open(&gso, &request, super, hdr, lens[i], FRAME_MAX, SP_GSO_CHECKSUM_FULL),
+			     SP_GSO_TOO_LONG, "%u", lens[i]);
+	}
 }
 
 Test(library_gso, too_many_fragments_or_too_few_slices_take_nothing)

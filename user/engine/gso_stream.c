@@ -11,13 +11,22 @@ static bool known(const struct gso_stream *stream)
 	return stream->gso.seg_cnt != GSO_UNKNOWN;
 }
 
+/* No packet is as long as the engine's word for "not known": whoever says so is wrong about the length, as
+ * anybody who says too much, but has not said that it is unknown. */
+static uint32_t told_len(uint32_t len)
+{
+	if (len == 0)
+		return GSO_UNKNOWN;
+	return len == GSO_UNKNOWN ? GSO_UNKNOWN - 1 : len;
+}
+
 enum gso_verdict gso_stream_open(struct gso_stream *stream, const struct gso_request *request,
 				 const uint8_t *head, uint32_t head_len, uint32_t len,
 				 uint32_t frame_max, enum header_checksum mode)
 {
 	struct gso *gso = &stream->gso;
-	enum gso_verdict verdict = gso_open_head(gso, request, head, head_len, len ? len : GSO_UNKNOWN,
-						 frame_max, mode);
+	enum gso_verdict verdict = gso_open_head(gso, request, head, head_len, told_len(len), frame_max,
+						 mode);
 
 	if (verdict != GSO_CUT)
 		return verdict;
