@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Fail-open: the heartbeat that the BPF programs ask for is shown here, and only while every
- * worker moves and can carry. A worker that hangs or is away (worker.c), or this thread that hangs, gives
- * all traffic to the kernel.
+ * worker moves and can carry, and the programs are where they were put. A worker that hangs or is away
+ * (worker.c), this thread that hangs, or a program that is missing (guard.c) gives all traffic to the kernel.
  */
 #include "daemon/daemon.h"
 #include "log.h"
@@ -75,7 +75,7 @@ void beat_show(struct daemon *d)
 	}
 	if (!alive)
 		return;
-	if (d->steer && carrying && all_caught_up(d, now))
+	if (d->steer && carrying && !guard_misses(d) && all_caught_up(d, now))
 		steer_heartbeat(d->steer, now);
 	service_feed_watchdog(&d->service, now);
 }

@@ -7,6 +7,7 @@
  *      settings.c   settings of the NIC that hurt: changed, and restored
  *      open.c       front end, programs, workers: opened in this order, closed in reverse
  *      beat.c       the heartbeat
+ *      guard.c      whether others take away what was attached
  *      describe.c   what it says of itself
  *      cpus.c       which CPUs the workers run on
  *      follow.c     what changes under it
@@ -51,6 +52,16 @@ struct settings {
 	char path[sizeof(((struct control *)NULL)->path) + 8];
 };
 
+/* Looks after what was attached. */
+struct guard {
+	pthread_t thread;
+	bool running;
+	int stop_fd;
+	enum steer_presence found; /* written by the thread */
+	enum steer_presence told;  /* what the log says */
+	char why[320];             /* what is missing and what to do, while something is */
+};
+
 struct daemon {
 	struct config config;
 	struct netdev dev;
@@ -75,7 +86,8 @@ struct daemon {
 		uint64_t next_ns;     /* not before: the last attempt failed */
 		uint64_t pause_ns;
 	} look;
-	const char *degraded; /* why, NULL: it is not */
+	const char *degraded; /* why, NULL: it is not, but for what the guard says */
+	struct guard guard;
 	sigset_t signals;
 	uint64_t netns, start_ns, beat_ns;
 	char ready[128];
@@ -153,6 +165,18 @@ void open_label_front(const struct daemon *d);
 
 /* The highest MTU that the workers' sockets and the TAP can carry. */
 uint32_t open_mtu_max(const struct daemon *d);
+
+/* ---- guard.c ---- */
+
+/* Begins to look after the programs, behind steer_start(); ends it, before steer_stop(). */
+void guard_open(struct daemon *d);
+void guard_close(struct daemon *d);
+
+/* Says what was found since it was called last. */
+void guard_follow(struct daemon *d);
+
+/* Whether something is missing, so that traffic is to be left to the kernel. */
+bool guard_misses(const struct daemon *d);
 
 /* ---- follow.c ---- */
 

@@ -94,7 +94,7 @@ char *describe_status(struct daemon *d)
 		.queue_cnt = d->queue_cnt,
 		.cpus_why = d->cpus_why,
 		.waiting = d->waiting,
-		.degraded = d->degraded,
+		.degraded = d->guard.why[0] ? d->guard.why : d->degraded,
 	};
 	json_t *json;
 	char *text;

@@ -147,6 +147,7 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		if (drain_fd(signal_fd))
 			return 0;
 		follow_news(d);
+		guard_follow(d);
 		err = check_front(d);
 		if (err)
 			return err;

@@ -388,8 +388,10 @@ int open_nic(struct daemon *d)
 	if (err)
 		goto err_promisc;
 	err = steer_start(d->steer);
-	if (!err)
+	if (!err) {
+		guard_open(d);
 		return 0;
+	}
 	stop_workers(d, DRAIN_MS);
 err_promisc:
 	close_promisc(d);
@@ -406,6 +408,7 @@ err_settings:
 
 void open_close_nic(struct daemon *d, bool gone)
 {
+	guard_close(d);
 	/* Traffic ends first, then those who carry it carry up and out what they still hold. */
 	steer_stop(d->steer);
 	stop_workers(d, gone ? 0 : DRAIN_MS);

@@ -185,6 +185,16 @@ void steer_close(struct steer *steer)
 	free(steer);
 }
 
+enum steer_presence steer_presence(struct steer *steer)
+{
+	const enum steer_presence xdp = steer_xdp_presence(&steer->xdp, &steer->config);
+	enum steer_presence tc = STEER_PRESENT;
+
+	if (steer->tc.object)
+		tc = steer_tc_presence(&steer->tc);
+	return tc == STEER_PRESENT || xdp == STEER_XDP_GONE || xdp == STEER_XDP_OTHER ? xdp : tc;
+}
+
 bool steer_is_generic(const struct steer *steer)
 {
 	return steer->xdp.generic;

@@ -88,6 +88,20 @@ void steer_stop(struct steer *steer);
 /* Frees everything; steer_stop() first. */
 void steer_close(struct steer *steer);
 
+/* What somebody else has done to what was attached. */
+enum steer_presence {
+	STEER_PRESENT,   /* all is as it was, or cannot be asked */
+	STEER_XDP_GONE,  /* no XDP program of ours is on the interface */
+	STEER_XDP_OTHER, /* there is one, but it is another, or uses other maps than those that were adopted */
+	STEER_OUT_GONE,  /* inline: the tc program on the NIC's egress was taken off */
+	STEER_IN_GONE,   /* inline: that of the TAP's ingress, without which what we send up is lost */
+	STEER_PINS_GONE, /* all is there but the pins: what was adopted works on, but cannot be adopted again */
+};
+
+/* Between steer_start() and steer_stop(); by one thread, and not by one that must not wait: the kernel's
+ * answer waits for its lock of all interfaces. */
+enum steer_presence steer_presence(struct steer *steer);
+
 /* Whether the program in force runs in generic mode. */
 bool steer_is_generic(const struct steer *steer);
 

@@ -61,27 +61,12 @@ static uint32_t map_id(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.id : 0;
 }
 
-/* Whether the interface's program, or a member of its dispatcher, uses the map. */
-static bool is_used(const struct xdp_multiprog *programs, uint32_t id)
-{
-	struct xdp_program *program = NULL;
-
-	if (!steer_look_is_dispatcher(programs)) {
-		program = xdp_multiprog__main_prog(programs);
-		return program && steer_look_uses(program, id);
-	}
-	while ((program = xdp_multiprog__next_prog(program, programs)))
-		if (steer_look_uses(program, id))
-			return true;
-	return false;
-}
-
 /* Pinned maps outlive the program (`xdp-loader unload`): then no frame would ever come. */
 static int check_in_use(struct steer_xdp *xdp, const struct steer_config *config)
 {
 	const int64_t id = steer_look_id(xdp->ifindex, &xdp->generic);
 	struct xdp_multiprog *programs = id > 0 ? steer_look_programs(xdp->ifindex) : NULL;
-	bool used = programs && is_used(programs, map_id(xdp->xsks_fd));
+	bool used = programs && steer_look_any_uses(programs, map_id(xdp->xsks_fd));
 
 	/* Looking at programs takes CAP_SYS_ADMIN, using the maps does not. */
 	if (id > 0 && !programs && errno == EPERM) {

@@ -89,6 +89,20 @@ bool steer_look_uses(const struct xdp_program *program, uint32_t map_id)
 	return false;
 }
 
+bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id)
+{
+	struct xdp_program *program = NULL;
+
+	if (!steer_look_is_dispatcher(programs)) {
+		program = xdp_multiprog__main_prog(programs);
+		return program && steer_look_uses(program, map_id);
+	}
+	while ((program = xdp_multiprog__next_prog(program, programs)))
+		if (steer_look_uses(program, map_id))
+			return true;
+	return false;
+}
+
 int64_t steer_look_id(uint32_t ifindex, bool *generic)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);

@@ -25,6 +25,9 @@ int steer_look_state_map(const struct xdp_program *program);
 
 bool steer_look_uses(const struct xdp_program *program, uint32_t map_id);
 
+/* Whether the interface's program, or a member of its dispatcher, uses the map. */
+bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id);
+
 /*
  * Whether a daemon keeps the heartbeat of this state map going. That of one that was killed a
  * moment ago looks fresh as well, so it has to be seen moving; this takes no longer than it may

@@ -132,6 +132,32 @@ static void remove_redirect(uint32_t tap)
 	(void)rtnl_talk(tc_request(buffer, RTM_DELQDISC, 0, tap, TC_H_CLSACT, 0), NULL, NULL);
 }
 
+static int count_filter(const struct nlmsghdr *answer, void *data)
+{
+	(void)answer;
+	(*(uint32_t *)data)++;
+	return MNL_CB_OK;
+}
+
+/* Yes, where the kernel does not say. */
+static bool has_redirect(uint32_t tap)
+{
+	char buffer[NETLINK_REQUEST_LEN];
+	uint32_t cnt = 0;
+	int err = rtnl_talk(tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, tap,
+				       TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0), count_filter, &cnt);
+
+	return err || cnt;
+}
+
+enum steer_presence steer_tc_presence(const struct steer_tc *tc)
+{
+	if (tc->ingress_link >= 0 ? !steer_link_is_attached(tc->ingress_link) :
+				    tc->redirecting && !has_redirect(tc->tap))
+		return STEER_IN_GONE;
+	return tc->egress_link >= 0 && !steer_link_is_attached(tc->egress_link) ? STEER_OUT_GONE : STEER_PRESENT;
+}
+
 static int attach_redirect(struct steer_tc *tc)
 {
 	int err = add_clsact(tc->tap);

@@ -22,6 +22,9 @@ int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int st
 /* Attaches both ways; generic: the XDP program runs in generic mode. Logs; 0 or -errno. */
 int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic);
 
+/* See steer_presence(); of what steer_tc_attach() has attached. */
+enum steer_presence steer_tc_presence(const struct steer_tc *tc);
+
 /* Detaches the way out only: the stack's packets go to the NIC again. */
 void steer_tc_detach_out(struct steer_tc *tc);
 

@@ -24,6 +24,7 @@ struct steer_xdp {
 	int link_fd;                /* -1: member, or adopted */
 	int xsks_fd, state_fd, counters_fd; /* of object, or ours when adopted */
 	bool generic;
+	uint32_t present_id;        /* of the program that was found to use our maps; where it is no link of ours */
 	char why[160];
 };
 
@@ -42,6 +43,12 @@ int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config);
 /* Puts a copy of our program in its place, around the same maps, without a moment in between. Only for
  * a link of ours: else -EOPNOTSUPP. Returns 0 or -errno. */
 int steer_xdp_renew(struct steer_xdp *xdp, const struct steer_config *config);
+
+/* See steer_presence(); of the XDP program. */
+enum steer_presence steer_xdp_presence(struct steer_xdp *xdp, const struct steer_config *config);
+
+/* Whether a link that was attached still is: XDP or tcx. Yes, where the kernel does not say. */
+bool steer_link_is_attached(int link_fd);
 
 /* Takes off the interface what we put there. May be called twice. */
 void steer_xdp_detach(struct steer_xdp *xdp);
