@@ -154,10 +154,14 @@ def returns_otherwise(lab, data):
 
 
 def affinities(daemon):
-    """Of its threads but the main one, the oldest first: sets of CPUs."""
-    directory = f"/proc/{daemon.pid}/task"
-    threads = sorted(int(thread) for thread in os.listdir(directory) if int(thread) != daemon.pid)
-    return [os.sched_getaffinity(thread) for thread in threads]
+    """Of its workers, by queue: sets of CPUs."""
+    workers = {}
+    for thread in os.listdir(f"/proc/{daemon.pid}/task"):
+        with open(f"/proc/{daemon.pid}/task/{thread}/comm") as comm:
+            name = comm.read().strip()
+        if name.startswith("queue "):
+            workers[int(name.split()[1])] = os.sched_getaffinity(int(thread))
+    return [workers[queue] for queue in sorted(workers)]
 
 
 @test("workers run on the CPUs of --cpus, in turns, later ones too; on veth on any by default", seconds=120)

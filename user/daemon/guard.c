@@ -46,8 +46,10 @@ void guard_open(struct daemon *d)
 	d->guard = (struct guard){ .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	err = d->guard.stop_fd < 0 ? -errno : worker_thread(&d->guard.thread, -1, look_after, d);
 	d->guard.running = !err;
-	if (!err)
+	if (!err) {
+		(void)pthread_setname_np(d->guard.thread, "guard");
 		return;
+	}
 	log_warning("%s: if others take away its BPF programs, that will not be noticed: thread: %s", d->dev.name,
 		    strerror(-err));
 	if (d->guard.stop_fd >= 0)

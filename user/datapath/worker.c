@@ -663,6 +663,7 @@ int worker_thread(pthread_t *thread, int cpu, void *(*function)(void *), void *a
 int worker_start(struct worker *worker)
 {
 	struct worker_config *config = &worker->config;
+	char name[16];
 	int err = worker_thread(&worker->thread, config->cpu, run, worker);
 
 	if (err && config->cpu >= 0) {
@@ -675,6 +676,8 @@ int worker_start(struct worker *worker)
 		log_error("%s queue %u: thread: %s", config->interface, config->queue, strerror(-err));
 		return err;
 	}
+	snprintf(name, sizeof name, "queue %u", config->queue);
+	(void)pthread_setname_np(worker->thread, name); /* for top and ps */
 	worker->running = true;
 	return 0;
 }
