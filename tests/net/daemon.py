@@ -7,6 +7,7 @@ import re
 import signal
 
 from lab import BUILD, Failed, expect, wait_until
+from starved import Starvation
 
 DAEMON = os.path.join(BUILD, "superpacketd")
 COMMAND = os.path.join(BUILD, "superpacket")
@@ -26,6 +27,7 @@ class Daemon:
         argv = [*wrapper, program, "--interface", interface, *options]
         lab.cleanup(self._end)
         self.process = lab.start(argv, ns=ns, name="superpacketd", mounts=mounts)
+        self.starvation = Starvation(self.process.pid)
         wait_until(lambda: "ready" in self.process.stderr() or not self.process.running(), 20,
                    lambda: f"superpacketd is ready; it said: {self.process.tail()}")
         expect(self.process.running(), "superpacketd has ended with "
@@ -51,6 +53,12 @@ class Daemon:
     def total(self):
         return self.status()["total"]
 
+    def own_drops(self):
+        """{"tx_too_long": 3}: packets that it has dropped, without those that were stale because the machine had
+        not let it run."""
+        excused = ("rx_stale", "tx_stale") if self.starvation.happened() else ()
+        return {name: cnt for name, cnt in self.total()["drops"].items() if cnt and name not in excused}
+
     def tap(self):
         return self.status()["tap"]
 
@@ -75,6 +83,7 @@ class Daemon:
         """Whatever the test did: the process ends, and its socket's file goes, which after a
         kill -9 the next one that asks takes away."""
         self.process.kill()
+        self.starvation.end()
         self.lab.run([COMMAND, "-q"], check=False)
 
     def kill(self):

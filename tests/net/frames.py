@@ -30,6 +30,7 @@ def need_scapy():
 def stream(number, lengths=(MSS, MSS, MSS), version=4, between=None, l2=None, **tcp):
     """Consecutive segments of one flow, as scapy packets; `between` are the headers between IP and
     TCP, l2 those between Ethernet and IP."""
+    need_scapy()
     packets, seq = [], tcp.pop("seq", 1_000_000)
     for i, length in enumerate(lengths):
         packet = ethernet(number)

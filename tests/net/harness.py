@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 
-from lab import Failed, Interrupted, Lab, Skip
+from lab import PATIENCE, Failed, Interrupted, Lab, Skip
 
 TESTS = []
 DATA_LENGTH = 192 << 20
@@ -75,7 +75,7 @@ def run_one(test, data):
     verdict, reason = "PASS", ""
     signal.signal(signal.SIGALRM, out_of_time)
     with Lab() as lab:
-        signal.alarm(test.seconds)
+        signal.alarm(test.seconds * PATIENCE)
         try:
             wanted = inspect.signature(test.function).parameters
             test.function(lab, data()) if "data" in wanted else test.function(lab)

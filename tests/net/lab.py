@@ -9,10 +9,11 @@
 
 Names carry our process id, so that runs side by side do not meet; interfaces exist in our
 namespaces only. On the way out, also after an exception, SIGINT or SIGTERM, the processes
-are killed and the namespaces deleted. What a run that was itself killed with -9 has left is
-removed by the next one. Nothing waits without a deadline.
+are killed and the namespaces deleted. Daemons meet in a runtime directory of this run. What a
+run that was itself killed with -9 has left is removed by the next one. Nothing waits without a deadline.
 """
 
+import atexit
 import contextlib
 import ctypes
 import json
@@ -28,7 +29,15 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # tests/run and the demo are told which tree to use; alone, it is the usual one
 BUILD = os.path.abspath(os.environ.get("SUPERPACKET_BUILD", os.path.join(ROOT, "build")))
+# A time limit that only ends what hangs is given as a quiet machine would need it, several times over; any
+# other machine has this many times as long.
+PATIENCE = 6
 PREFIX = "sptest"  # of namespaces, sptest<pid>-<number>-<role>, and directories, sptest<pid>-<random>
+
+# Where daemons have their sockets and notes, and are looked for: not where those of others are.
+RUNTIME = os.path.join(tempfile.gettempdir(), f"{PREFIX}{os.getpid()}-runtime")
+os.environ["RUNTIME_DIRECTORY"] = RUNTIME
+atexit.register(shutil.rmtree, RUNTIME, ignore_errors=True)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
@@ -77,8 +86,10 @@ def expect(condition, text):
         raise Failed(text)
 
 
-def wait_until(predicate, seconds, what):
-    """Returns the first true value of predicate(); fails when `seconds` pass without one."""
+def wait_until(predicate, seconds, what, strict=False):
+    """Returns the first true value of predicate(); fails when `seconds` (PATIENCE times that, unless the time
+    itself is what is tested: strict) pass without one."""
+    seconds *= 1 if strict else PATIENCE
     deadline = time.monotonic() + seconds
     pause = 0.002
     while True:
@@ -153,8 +164,18 @@ class Process:
         if self.running():
             self.popen.send_signal(signum)
 
-    def wait(self, seconds, code=0):
-        """Waits for the end; fails when it does not come or the exit code is another one."""
+    def starved_ns(self):
+        """How long its threads, those that live, have been kept waiting for a CPU."""
+        total = 0
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended; no CONFIG_SCHED_INFO
+            for task in os.listdir(f"/proc/{self.pid}/task"):
+                with open(f"/proc/{self.pid}/task/{task}/schedstat") as file:
+                    total += int(file.read().split()[1])
+        return total
+
+    def wait(self, seconds, code=0, strict=False):
+        """Waits for the end; fails when it does not come (see wait_until()) or the exit code is another one."""
+        seconds *= 1 if strict else PATIENCE
         try:
             got = self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -272,6 +293,7 @@ class Lab:
         self.id = f"{PREFIX}{os.getpid()}-{Lab._number}"
         self.tmp = tempfile.mkdtemp(prefix=temporary_prefix())
         os.chmod(self.tmp, 0o755)  # a daemon run as nobody is started from here too
+        os.makedirs(RUNTIME, exist_ok=True)
         self.namespaces = []
         self.processes = []
         self.cleanups = []
@@ -318,6 +340,7 @@ class Lab:
 
     def run(self, argv, seconds=20, check=True):
         check_interrupted()
+        seconds *= PATIENCE
         try:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, errors="replace", timeout=seconds)

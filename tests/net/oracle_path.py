@@ -47,7 +47,7 @@ class Path:
         self.rx = open_socket(self.receiver, "in")
         lab.cleanup(self.rx.close)
         wait_until(self._passes, 10, "the bridge forwards")
-        self.rx.settimeout(5)
+        self.rx.settimeout(30)
 
     def _open_tap(self):
         with self.sender.entered():

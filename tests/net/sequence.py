@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""A flow of numbered datagrams, one each millisecond: what is lost of it, and for how long, and what
+"""A flow of numbered datagrams, one each millisecond: which of it are lost, when they were sent, and what
 has been overtaken. TCP would hide both."""
 
 import socket
@@ -28,8 +28,8 @@ class Sequence:
             self._out = socket.socket(family(address), socket.SOCK_DGRAM)
         self._out.connect(self._in.getsockname()[:2])
         self._ending = threading.Event()
-        self.arrivals = []  # (time, number)
-        self.sent = 0
+        self.arrivals = []  # numbers
+        self.sendings = []  # time of each number
         self._threads = [threading.Thread(target=self._send, daemon=True),
                          threading.Thread(target=self._receive, daemon=True)]
         for thread in self._threads:
@@ -37,8 +37,9 @@ class Sequence:
 
     def _send(self):
         while not self._ending.wait(PAUSE):
-            self._out.send(NUMBER.pack(self.sent).ljust(LENGTH, b"."))
-            self.sent += 1
+            number = len(self.sendings)
+            self.sendings.append(time.monotonic())
+            self._out.send(NUMBER.pack(number).ljust(LENGTH, b"."))
 
     def _receive(self):
         while True:
@@ -48,7 +49,7 @@ class Sequence:
                 if self._ending.is_set():
                     return
                 continue
-            self.arrivals.append((time.monotonic(), NUMBER.unpack_from(data)[0]))
+            self.arrivals.append(NUMBER.unpack_from(data)[0])
 
     def finish(self):
         self._ending.set()
@@ -59,13 +60,19 @@ class Sequence:
 
     def overtaken(self):
         """Pairs of numbers that arrived in the wrong order, or twice."""
-        numbers = [number for _, number in self.arrivals]
-        return [pair for pair in zip(numbers, numbers[1:]) if pair[0] >= pair[1]]
+        return [pair for pair in zip(self.arrivals, self.arrivals[1:]) if pair[0] >= pair[1]]
 
-    def lost(self):
-        return self.sent - len({number for _, number in self.arrivals})
+    def sent(self):
+        return len(self.sendings)
 
-    def silence_after(self, moment):
-        """Seconds from this moment until the first datagram that arrived later."""
-        later = [when for when, _ in self.arrivals if when > moment]
-        return later[0] - moment if later else float("inf")
+    def arrived_since(self, moment):
+        """Of those sent later than this, how many have arrived."""
+        return sum(self.sendings[number] > moment for number in self.arrivals[-1000:])
+
+    def lost_outside(self, outages):
+        """Of those that were not sent in one of these periods: seconds after the last period's begin, of each that is
+        lost."""
+        begins = [begin for begin, _ in outages]
+        lost = (self.sendings[number] for number in set(range(self.sent())) - set(self.arrivals))
+        return sorted(when - max([b for b in begins if b < when], default=when) for when in lost
+                      if not any(begin <= when <= end for begin, end in outages))

@@ -8,11 +8,9 @@ from capture import Capture, open_socket, send
 from daemon import Daemon, HostState, wait_until_freed
 from frames import case_number, need_scapy, stream
 from harness import test
-from lab import expect, wait_until
+from lab import RUNTIME, expect, wait_until
 from test_bulk import servers, transfer
 from wire import Server, Transfer, Wire
-
-RUNTIME = "/run/superpacket"
 
 
 def start_streams(lab, wire, data):
@@ -62,8 +60,7 @@ def kill_9(lab, data):
 @test("inline: SIGTERM in the middle of two streams; the daemon ends well", seconds=120)
 def sigterm(lab, data):
     wire = ends(lab, data, lambda daemon: daemon.stop(signal.SIGTERM))
-    left = [n for n in os.listdir(RUNTIME) if n.startswith(wire.nic)] \
-        if os.path.isdir(RUNTIME) else []
+    left = [n for n in os.listdir(RUNTIME) if n.startswith(wire.nic)]
     expect(not left, f"left in {RUNTIME}: {left}")
 
 

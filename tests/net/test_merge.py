@@ -33,8 +33,8 @@ try:
 except ImportError:
     pass  # need_scapy() says so
 
-# Long enough for all cases to be sent within it on a machine that does something else too.
-HOLD_US = 500_000
+# Long enough for a case to be sent within it on a machine that does something else too.
+HOLD_US = 1_000_000
 @dataclass
 class Case:
     name: str
@@ -324,6 +324,14 @@ def check(case, seen):
         expect_delivery(case, number, delivery, packet)
 
 
+def send_all(sock, frames):
+    """Returns the seconds that it took."""
+    begin = time.monotonic()
+    for frame in frames:
+        send(sock, frame)
+    return time.monotonic() - begin
+
+
 @test("a table of sequences: merged or not, in order, byte for byte with their virtio headers",
       seconds=120)
 def sequences(lab):
@@ -343,11 +351,7 @@ def sequences(lab):
     before = daemon.total()["rx_packets"]
     with Capture(wire.host, tap, see):
         sock = open_socket(wire.peer, wire.wire, receive=False)
-        begin = time.monotonic()
-        for case in table.cases:
-            for frame in case.frames:
-                send(sock, frame)
-        took = time.monotonic() - begin
+        took = max(send_all(sock, case.frames) for case in table.cases)
         sock.close()
 
         def all_up():
@@ -355,7 +359,7 @@ def sequences(lab):
             return total["rx_packets"] - before >= sent and total["rx_held_packets"] == 0
 
         wait_until(all_up, 15, lambda: f"all {sent} frames went up; {daemon.total()}")
-    expect(took < HOLD_US / 1e6, f"sending took {took:.2f} s: this machine is too slow for the test")
+    expect(took < HOLD_US / 1e6, f"sending a case took {took:.2f} s: this machine is too slow for the test")
 
     failures = []
     for case, packets in zip(table.cases, seen):

@@ -32,7 +32,7 @@ def transfer(lab, path, data, direction, family):
     """One transfer, watched on both wires; returns what watched them."""
     _, receiver, address, _ = path.ends(direction, family)
     with path.watching() as checkers:
-        Transfer(lab, receiver, address, data, LENGTH).finish(SECONDS)
+        Transfer(lab, receiver, address, data, LENGTH).finish(SECONDS, strict=True)
     return checkers
 
 

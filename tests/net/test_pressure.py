@@ -9,7 +9,7 @@ import time
 
 from daemon import Daemon, add_up
 from harness import test
-from lab import BUILD, expect, wait_until
+from lab import BUILD, RUNTIME, expect, wait_until
 from sequence import Sequence
 from test_bulk import servers, transfer
 from wire import Transfer, Wire
@@ -17,11 +17,9 @@ from wire import Transfer, Wire
 FAULTY = os.path.join(BUILD, "faults", "superpacketd")
 ALWAYS = 1 << 30
 RECOVERED = 2.0   # seconds from the fault until traffic flows again
-# A transfer's progress is seen in steps of 4 MiB, by a test that has to share the machine.
-SLACK = 0.5
+SLACK = 0.5       # for a transfer's progress, which is seen in steps of 4 MiB
 HEARTBEAT = 0.1   # include/steer_abi.h STEER_HEARTBEAT_LIMIT_NS
-MARGIN = 0.1      # for a machine that others use, too
-HANDED_ON = 0.01  # what the kernel had from the daemon before it was stopped
+MARGIN = 0.02     # between clocks: that of the sender of a datagram, and that of who sends the signal
 
 
 def faulty(lab, wire, *options):
@@ -31,9 +29,9 @@ def faulty(lab, wire, *options):
 def fault(daemon, name, count):
     """The next `count` occasions go wrong."""
     status = daemon.status()
-    path = f"/run/superpacket/{status['interface']}@{status['netns']}.sock"
+    path = f"{RUNTIME}/{status['interface']}@{status['netns']}.sock"
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(5)
+        sock.settimeout(30)
         sock.connect(path)
         sock.sendall(f"fault {name} {count}\n".encode())
         answer = sock.recv(1000)
@@ -49,23 +47,54 @@ def expect_one_line(daemon, text):
     expect(len(found) == 1, f"said {len(found)} times: {text!r}; {daemon.process.tail()}")
 
 
-def wait_counter(daemon, name, least, seconds):
-    wait_until(lambda: daemon.total()[name] >= least, seconds,
-               lambda: f"{name} is {least} or more; it is {daemon.total()[name]}; "
-                       f"{daemon.process.tail()}")
+def wait_within(lab, predicate, seconds, what):
+    """The time itself is tested: what has not come `seconds` after the call (as far as was looked) is late. The machine
+    may be busy with others: how long the processes of the lab had to wait for a CPU meanwhile is added."""
+    def starved():
+        return sum(process.starved_ns() for process in lab.processes) / 1e9
+
+    began, before, missing = time.monotonic(), starved(), 0.0
+
+    def look():
+        nonlocal missing
+        now = time.monotonic()
+        value = predicate()
+        if not value:
+            missing = now - began
+        return value
+
+    wait_until(look, seconds, what)
+    allowed = seconds + max(0.0, starved() - before)
+    expect(missing <= allowed, f"waited {missing:.2f} s, {allowed:.2f} s would be all right, until "
+           + (what() if callable(what) else what))
 
 
-def break_and_recover(wire, daemon, stream, name, count):
+def wait_counter(lab, daemon, name, least, seconds):
+    wait_within(lab, lambda: daemon.total()[name] >= least, seconds,
+                lambda: f"{name} is {least} or more; it is {daemon.total()[name]}; "
+                        f"{daemon.process.tail()}")
+
+
+def wait_state(lab, daemon, state):
+    wait_within(lab, lambda: daemon.status()["state"] == state, RECOVERED, f"the daemon is {state}")
+
+
+def break_and_recover(lab, daemon, stream, name, count):
     """Breaks it in the middle of the stream; the daemon itself carries it on within the limit."""
     stream.wait_received(stream.length // 16)
     before = daemon.total()
-    began = time.monotonic()
     fault(daemon, name, count)
-    wait_counter(daemon, "rebuilds", before["rebuilds"] + 1, RECOVERED)
-    seen, packets = stream.received(), daemon.total()["rx_packets"]
-    left = max(0.1, RECOVERED + SLACK - (time.monotonic() - began))
-    wait_until(lambda: stream.received() > seen, left, "the stream goes on")
-    wait_until(lambda: daemon.total()["rx_packets"] > packets, left, "the daemon carries it on")
+    stages = []
+
+    def recovered():
+        """First the socket, then the stream and the daemon that carries it."""
+        total = daemon.total()
+        if total["rebuilds"] > before["rebuilds"]:
+            stages.append((stream.received(), total["rx_packets"]))
+            return stages[-1][0] > stages[0][0] and stages[-1][1] > stages[0][1]
+        return False
+
+    wait_within(lab, recovered, RECOVERED + SLACK, lambda: f"the stream goes on through the daemon: {stages[-1:]}")
     expect(stream.process.running(), "the stream was over too early")
     stream.finish()
 
@@ -92,7 +121,7 @@ def completions(lab, data):
     wire = Wire(lab)
     daemon = faulty(lab, wire)
     servers(lab, wire, data)
-    break_and_recover(wire, daemon, transfer(lab, wire, data, "out", 4), "completion", 1)
+    break_and_recover(lab, daemon, transfer(lab, wire, data, "out", 4), "completion", 1)
     total = daemon.total()
     expect(total["stalls_completion"] == 1, f"stalls: {total['stalls_completion']}")
     expect(total["tx_lost_descriptors"] >= 1, "no descriptor was lost")
@@ -108,10 +137,10 @@ def not_taken(lab, data):
     stream = transfer(lab, wire, data, "out", 6)
     stream.wait_received(stream.length // 16)
     fault(daemon, "wake", ALWAYS)
-    wait_counter(daemon, "rebuilds", 1, RECOVERED)
+    wait_counter(lab, daemon, "rebuilds", 1, RECOVERED)
     expect_one_line(daemon, "not taken for too long")
     # once more, since it is not cured; later than the first time, and nothing more is said
-    wait_counter(daemon, "rebuilds", 2, 5)
+    wait_counter(lab, daemon, "rebuilds", 2, 5)
     fault(daemon, "wake", 0)
     stream.finish()
     expect_one_line(daemon, "not taken for too long")
@@ -129,7 +158,7 @@ def nic_down(lab, data):
     stream = transfer(lab, wire, data, "out", 4)
     stream.wait_received(stream.length // 16)
     wire.host.ip("link", "set", wire.nic, "down")
-    wait_until(lambda: lines(daemon, "not taken for too long"), RECOVERED, "the daemon notices")
+    wait_within(lab, lambda: lines(daemon, "not taken for too long"), RECOVERED, "the daemon notices")
     wire.host.ip("link", "set", wire.nic, "up")
     stream.finish()
     expect_one_line(daemon, "not taken for too long")
@@ -142,7 +171,7 @@ def fill(lab, data):
     daemon = faulty(lab, wire)
     servers(lab, wire, data)
     frames = daemon.total()["frames_total"]
-    break_and_recover(wire, daemon, transfer(lab, wire, data, "in", 4), "fill", frames)
+    break_and_recover(lab, daemon, transfer(lab, wire, data, "in", 4), "fill", frames)
     expect(daemon.total()["stalls_fill"] == 1, f"stalls: {daemon.total()['stalls_fill']}")
     expect_one_line(daemon, "gave none of")
     still_right(lab, wire, daemon, data)
@@ -157,12 +186,12 @@ def tap_full(lab, data):
     stream = transfer(lab, wire, data, "in", 4)
     stream.wait_received(stream.length // 16)
     fault(daemon, "tap-write", ALWAYS)
-    wait_until(lambda: daemon.status()["state"] == "degraded", RECOVERED, "the daemon is away")
+    wait_state(lab, daemon, "degraded")
     seen = stream.received()
-    wait_until(lambda: stream.received() > seen, RECOVERED, "the kernel carries the stream on")
+    wait_within(lab, lambda: stream.received() > seen, RECOVERED + SLACK, "the kernel carries the stream on")
     expect(daemon.total()["stalls_tap"] == 1, "not counted")
     fault(daemon, "tap-write", 0)
-    wait_until(lambda: daemon.status()["state"] == "ok", RECOVERED, "the daemon is back")
+    wait_state(lab, daemon, "ok")
     stream.finish()
     expect_one_line(daemon, " takes no packets")
     still_right(lab, wire, daemon, data)
@@ -176,12 +205,12 @@ def tap_down(lab, data):
     stream = transfer(lab, wire, data, "in", 4)
     stream.wait_received(stream.length // 16)
     wire.host.ip("link", "set", daemon.tap(), "down")
-    wait_until(lambda: daemon.status()["state"] == "degraded", RECOVERED, "the daemon is away")
+    wait_state(lab, daemon, "degraded")
     stream.finish()
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4, length=16 << 20).finish()
     wire.host.ip("link", "set", daemon.tap(), "up")
-    wait_until(lambda: daemon.status()["state"] == "ok", RECOVERED, "the daemon is back")
+    wait_state(lab, daemon, "ok")
     still_right(lab, wire, daemon, data)
 
 
@@ -194,13 +223,13 @@ def not_bound(lab, data):
     stream.wait_received(stream.length // 16)
     fault(daemon, "bind", ALWAYS)
     fault(daemon, "completion", 1)
-    wait_until(lambda: daemon.status()["state"] == "degraded", RECOVERED, "the daemon is away")
+    wait_state(lab, daemon, "degraded")
     seen = stream.received()
-    wait_until(lambda: stream.received() > seen, RECOVERED, "the kernel carries the stream on")
+    wait_within(lab, lambda: stream.received() > seen, RECOVERED + SLACK, "the kernel carries the stream on")
     stream.finish()
     expect_one_line(daemon, "no new socket yet")
     fault(daemon, "bind", 0)
-    wait_until(lambda: daemon.status()["state"] == "ok", RECOVERED, "the daemon is back")
+    wait_state(lab, daemon, "ok")
     still_right(lab, wire, daemon, data)
 
 
@@ -239,14 +268,11 @@ def no_faults(lab):
     daemon.stop()
 
 
-@test("inline: a stopped daemon loses a flow within 100 ms and gets it back; nothing is overtaken",
-      seconds=120)
-def stopped(lab):
-    wire = Wire(lab)
-    daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp")
+def stop_and_go(lab, wire, daemon, stop):
+    """Five times, a flow each way: what the kernel carries meanwhile is not overtaken by what the daemon has still."""
     flows = {"in": Sequence(wire.peer, wire.host, wire.HOST4),
              "out": Sequence(wire.host, wire.peer, wire.PEER6)}
-    moments = []
+    outages = []
 
     def wait_served():
         before = daemon.total()
@@ -259,23 +285,32 @@ def stopped(lab):
 
     for _ in range(5):
         wait_served()
-        moments.append(time.monotonic())
-        daemon.process.signal(signal.SIGSTOP)
+        begin = time.monotonic()
+        stop()
+        end = time.monotonic() + HEARTBEAT
+        outages.append((begin - HEARTBEAT, end + MARGIN))
         for flow in flows.values():
-            wait_until(lambda f=flow: f.silence_after(moments[-1] + HEARTBEAT) < 10, RECOVERED,
-                       "the kernel carries the flow")
+            # and it stays so for a while: what the kernel carries it goes on carrying
+            wait_until(lambda f=flow: f.arrived_since(end + MARGIN) > 20, RECOVERED, "the kernel carries the flow")
         daemon.process.signal(signal.SIGCONT)
     wait_served()
     for direction, flow in flows.items():
         flow.finish()
         wrong = flow.overtaken()
         expect(not wrong, f"{direction}: overtaken or twice: {len(wrong)}, {wrong[:3]}")
-        # what came while the heartbeat was still believed, each time
-        expect(flow.lost() <= len(moments) * (HEARTBEAT + MARGIN) / 0.001,
-               f"{direction}: {flow.lost()} of {flow.sent} lost")
-        for moment in moments:
-            silence = flow.silence_after(moment + HANDED_ON)
-            expect(silence <= HEARTBEAT + MARGIN, f"{direction}: silent for {silence:.3f} s")
+        # only what came while the heartbeat was still believed, or a little before, when it was not carried on yet
+        late = flow.lost_outside(outages)
+        expect(not late or daemon.starvation.happened(),
+               f"{direction}: {len(late)} of {flow.sent()} lost that the kernel should have had, "
+               f"{late[:3]} s after a stop")
     stale = daemon.total()["drops"]
     expect(stale["rx_stale"] > 0 and stale["tx_stale"] > 0, f"nothing was stale: {stale}")
     daemon.stop()
+
+
+@test("inline: a stopped daemon loses a flow within 100 ms and gets it back; nothing is overtaken",
+      seconds=120)
+def stopped(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp")
+    stop_and_go(lab, wire, daemon, lambda: daemon.process.signal(signal.SIGSTOP))

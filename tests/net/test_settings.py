@@ -10,13 +10,12 @@ import shutil
 from daemon import (COMMAND, DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_OK, EXIT_USAGE, Daemon,
                     HostState)
 from harness import test
-from lab import Skip, expect, wait_until
+from lab import RUNTIME, Skip, expect, wait_until
 from test_errors import QueueOwner
 from wire import Wire
 
 GENERIC = ["--xdp-mode", "generic"]
 GRO = "generic-receive-offload"
-RUNTIME = "/run/superpacket"
 
 
 def gro(wire, nic=None):
@@ -31,8 +30,7 @@ def wire_with_gro(lab, **options):
 
 def left(name):
     """Files of this interface in the runtime directory."""
-    return sorted(n.rpartition(".")[2] for n in os.listdir(RUNTIME)
-                  if n.startswith(f"{name}@")) if os.path.isdir(RUNTIME) else []
+    return sorted(n.rpartition(".")[2] for n in os.listdir(RUNTIME) if n.startswith(f"{name}@"))
 
 
 def clean(ns, *arguments, code=EXIT_OK):

@@ -13,6 +13,7 @@ from lab import expect, wait_until
 from test_bulk import servers, transfer
 from wire import Wire
 
+DIRECTORY = "/run/superpacket"
 QUEUE_NUMBERS = """
     rx_packets rx_bytes rx_superpackets rx_segments rx_delivered_packets rx_delivered_bytes
     rx_held_packets rx_cut_again rx_checksum_errors tap_packets tap_bytes tx_superpackets
@@ -81,11 +82,14 @@ def expect_sums(status):
     for name in QUEUE_NUMBERS:
         in_queues = sum(q[name] for q in status["queues"])
         expect(in_queues == total[name], f"{name}: queues {in_queues}, total {total[name]}")
-    expect(sum(total["flushes"].values()) == total["rx_superpackets"] + total["rx_cut_again"],
-           f"{sum(total['flushes'].values())} flushes, but {total['rx_superpackets']} superpackets")
+    # the engine counts what it hands over, though some of it were stale by then (starved.py)
+    stale = total["drops"]["rx_stale"]
+    surplus = sum(total["flushes"].values()) - total["rx_superpackets"] - total["rx_cut_again"]
+    expect(0 <= surplus <= stale / 2,
+           f"{sum(total['flushes'].values())} flushes, but {total['rx_superpackets']} superpackets, {stale} stale")
     alone = total["rx_delivered_packets"] - total["rx_segments"]
-    expect(sum(total["singles"].values()) == alone,
-           f"{sum(total['singles'].values())} singles by reason, but {alone} packets went up alone")
+    expect(0 <= sum(total["singles"].values()) - alone <= stale,
+           f"{sum(total['singles'].values())} singles by reason, but {alone} packets went up alone, {stale} stale")
 
 
 @test("status -j has every counter, and they add up while traffic flows and afterwards", seconds=90)
@@ -108,6 +112,7 @@ def json_adds_up(lab, data):
     status = daemon.status()
     expect_schema(status, wire, daemon)
     expect_sums(status)
+    expect(not daemon.own_drops(), f"drops: {daemon.own_drops()}")
     total = status["total"]
     expect(total["rx_bytes"] > data.length and total["tx_bytes"] > data.length,
            f"fewer bytes than were transferred: {total['rx_bytes']} in, {total['tx_bytes']} out; "
@@ -133,13 +138,22 @@ def text(lab):
 
 @test("status without a daemon: exit code 3 and a sentence")
 def not_running(lab):
-    # a namespace of our own is not enough: other daemons may run on this machine
-    done = lab.run(["env", f"RUNTIME_DIRECTORY={lab.tmp}", COMMAND, "status"], check=False)
-    if done.returncode == 0:
-        # the command looks at the machine's directory, where others are at work
-        return
+    done = lab.run([COMMAND, "status"], check=False)
     expect(done.returncode == EXIT_NOT_RUNNING, f"exit code {done.returncode}: {done.stderr}")
     expect(done.stderr.strip(), "nothing was said on stderr")
+
+
+@test("without $RUNTIME_DIRECTORY all meet in /run/superpacket")
+def default_directory(lab):
+    wire = Wire(lab)
+    plain = ["env", "-u", "RUNTIME_DIRECTORY"]
+    daemon = Daemon(lab, wire.host, wire.nic, wrapper=plain)
+    entries = json.loads(wire.host.run(*plain, COMMAND, "status", "-j", wire.nic).stdout)
+    expect([entry["pid"] for entry in entries] == [daemon.pid], f"found: {entries}")
+    sockets = [name for name in os.listdir(DIRECTORY) if name.startswith(f"{wire.nic}@")]
+    expect(len(sockets) == 1, f"in {DIRECTORY}: {sockets}")
+    daemon.stop()
+    expect(not os.path.exists(os.path.join(DIRECTORY, sockets[0])), "its socket is left")
 
 
 @test("status of two daemons on one machine names both")
@@ -206,7 +220,7 @@ class FakeDaemon:
     def __init__(self, lab):
         self.path = os.path.join(lab.tmp, "fake0@1.sock")
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.settimeout(10)
+        self.listener.settimeout(60)
         self.listener.bind(self.path)
         self.listener.listen(1)
         self.command = lab.start(["env", f"RUNTIME_DIRECTORY={lab.tmp}", COMMAND, "status",

@@ -11,6 +11,7 @@ from test_bulk import servers, transfer
 from wire import Wire
 
 PERIOD = 3  # seconds that are accounted
+WAKINGS = 100
 
 
 def cpu_ns(daemon):
@@ -23,12 +24,23 @@ def cpu_ns(daemon):
 
 
 def load(daemon):
-    """Of a core, over PERIOD, while nothing happens."""
+    """Of a core, over PERIOD, while nothing happens; and what another process takes that does no more than wake up
+    WAKINGS times a second, which is little on a fast machine."""
     if not os.path.exists("/proc/self/schedstat"):
         raise Skip("this kernel does not account for CPU time exactly (CONFIG_SCHED_INFO)")
-    before, began = cpu_ns(daemon), time.monotonic()
-    time.sleep(PERIOD)  # this is what is measured, nothing is waited for
-    return (cpu_ns(daemon) - before) / 1e9 / (time.monotonic() - began)
+    before, own, began = cpu_ns(daemon), time.thread_time(), time.monotonic()
+    while time.monotonic() < began + PERIOD:  # this is what is measured, nothing is waited for
+        time.sleep(1 / WAKINGS)
+    took = time.monotonic() - began
+    return (cpu_ns(daemon) - before) / 1e9 / took, (time.thread_time() - own) / took
+
+
+def expect_idle(daemon, limit, when=""):
+    """Below `limit` of a core; where waking up alone costs that much, below a few times that. The daemon wakes up as
+    often, for its heartbeat and its worker, and each time looks around with some system calls."""
+    idle, waking = load(daemon)
+    limit = max(limit, 4 * waking)
+    expect(idle < limit, f"idle costs {idle:.2%} of a core{when}, {limit:.2%} at most")
 
 
 def carries(lab, wire, daemon, data):
@@ -40,7 +52,7 @@ def carries(lab, wire, daemon, data):
     after = daemon.total()
     expect(after["rx_superpackets"] > before["rx_superpackets"], "nothing was merged")
     expect(after["tx_superpackets"] > before["tx_superpackets"], "nothing was cut")
-    expect(not any(after["drops"].values()), f"drops: {after['drops']}")
+    expect(not daemon.own_drops(), f"drops: {daemon.own_drops()}")
 
 
 @test("--wait event, the default: idle costs less than 1 % of a core, also after traffic", seconds=60)
@@ -48,11 +60,9 @@ def event(lab, data):
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     expect(daemon.status()["wait"] == "event", "not the default")
-    idle = load(daemon)
-    expect(idle < 0.01, f"idle costs {idle:.2%} of a core")
+    expect_idle(daemon, 0.01)
     carries(lab, wire, daemon, data)
-    idle = load(daemon)
-    expect(idle < 0.01, f"idle costs {idle:.2%} of a core after traffic")
+    expect_idle(daemon, 0.01, " after traffic")
     daemon.stop()
 
 
@@ -62,9 +72,8 @@ def spin(lab, data):
     daemon = Daemon(lab, wire.host, wire.nic, "--wait", "spin:200")
     expect(daemon.status()["spin_us"] == 200, "another time")
     carries(lab, wire, daemon, data)
-    idle = load(daemon)
     # nothing has moved when it wakes every 20 ms, so it sleeps on
-    expect(idle < 0.02, f"idle costs {idle:.2%} of a core")
+    expect_idle(daemon, 0.02)
     daemon.stop()
 
 
@@ -73,7 +82,7 @@ def poll(lab, data):
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--wait", "poll")
     carries(lab, wire, daemon, data)
-    polls, idle = daemon.total()["polls"], load(daemon)
+    polls, (idle, _) = daemon.total()["polls"], load(daemon)
     expect(daemon.total()["polls"] == polls == 0, f"slept {polls} times")
     # what the others on the machine leave it
     expect(idle > 0.05, f"polling took only {idle:.2%} of a core")

@@ -111,10 +111,10 @@ class Transfer:
                            f"fetch said: {self.process.stderr()[-300:]!r}")
         expect(self.received() >= length, f"fetch ended early: {self.process.tail()}")
 
-    def finish(self, seconds=120):
-        """Waits for its end and checks every byte; returns Gbit/s."""
+    def finish(self, seconds=120, strict=False):
+        """Waits for its end (see wait_until()) and checks every byte; returns Gbit/s."""
         try:
-            self.process.wait(seconds)
+            self.process.wait(seconds, strict=strict)
         except Failed as failure:
             raise Failed(f"{self.received() >> 20} of {self.length >> 20} MiB: {failure}") from None
         result = json.loads(self.process.stdout().splitlines()[-1])
