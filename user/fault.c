@@ -12,6 +12,7 @@
 static const char *const names[FAULT_CNT] = {
 	[FAULT_COMPLETION] = "completion", [FAULT_WAKE] = "wake",	[FAULT_FILL] = "fill",
 	[FAULT_TAP_WRITE] = "tap-write",   [FAULT_BIND] = "bind",	[FAULT_FRAME] = "frame",
+	[FAULT_STOP] = "stop",
 };
 
 static unsigned int left[FAULT_CNT];

@@ -20,6 +20,7 @@ enum fault {
 	FAULT_TAP_WRITE,  /* "tap-write": the TAP has no room */
 	FAULT_BIND,       /* "bind": a socket cannot be bound again */
 	FAULT_FRAME,      /* "frame": a free frame is forgotten */
+	FAULT_STOP,       /* "stop": SIGSTOP, just when a worker has seen that it is not late */
 	FAULT_CNT,
 };
 

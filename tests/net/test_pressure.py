@@ -26,7 +26,7 @@ def faulty(lab, wire, *options):
     return Daemon(lab, wire.host, wire.nic, *options, program=FAULTY)
 
 
-def fault(daemon, name, count):
+def fault(daemon, name, count, answered=True):
     """The next `count` occasions go wrong."""
     status = daemon.status()
     path = f"{RUNTIME}/{status['interface']}@{status['netns']}.sock"
@@ -34,7 +34,7 @@ def fault(daemon, name, count):
         sock.settimeout(30)
         sock.connect(path)
         sock.sendall(f"fault {name} {count}\n".encode())
-        answer = sock.recv(1000)
+        answer = sock.recv(1000) if answered else b"{}"
     expect(answer == b"{}", f"fault {name} {count}: {answer!r}")
 
 
@@ -314,3 +314,20 @@ def stopped(lab):
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp")
     stop_and_go(lab, wire, daemon, lambda: daemon.process.signal(signal.SIGSTOP))
+
+
+@test("the same, stopped when a worker has just seen that it is in time, and not yet carried on what it has",
+      seconds=120)
+def stopped_between(lab):
+    wire = Wire(lab)
+    daemon = faulty(lab, wire, "--merge", "tcp,udp")
+
+    def stop():
+        fault(daemon, "stop", 1, answered=False)
+        wait_until(lambda: state(daemon) == "T", 5, "it has stopped itself")
+
+    def state(daemon):
+        with open(f"/proc/{daemon.pid}/stat") as file:
+            return file.read().rpartition(") ")[2][0]
+
+    stop_and_go(lab, wire, daemon, stop)

@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -84,13 +85,44 @@ static uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
+static bool stopping(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
+}
+
+/* ---- what comes too late ---- */
+
+/*
+ * Stopped or starved for so long that the heartbeat has run out, or away: the kernel has gone on with the
+ * flows, and what we still hold would come behind what it has carried since. That is dropped, like
+ * a packet on a wire that was cut, both ways. The heartbeat does not come back before (beat.c), so nothing
+ * newer is dropped with it.
+ *
+ * Asked again before every step, since we may be stopped between two of them: a write to the TAP wakes up who
+ * receives it, and on a busy machine that is when another takes our CPU. Not at the end, when nobody shows the
+ * heartbeat any more.
+ */
+static void look_behind(struct worker *worker, uint64_t now_ns)
+{
+	if (stopping(worker))
+		return;
+	worker->overtaken = steer_lapsed(worker->config.steer, now_ns);
+	worker->deliver.stale = worker->overtaken;
+	if (worker->overtaken)
+		gro_flush(&worker->gro, GRO_RECONFIGURE);
+	else
+		__atomic_store_n(&worker->caught_up, false, __ATOMIC_RELEASE);
+}
+
 /* ---- in ---- */
 
 /* Returns whether anything went up. */
 static bool deliver_all(struct worker *worker)
 {
-	uint32_t packets = deliver_ready(&worker->deliver, &worker->gro);
+	uint32_t packets;
 
+	look_behind(worker, clock_ns());
+	packets = deliver_ready(&worker->deliver, &worker->gro);
 	worker->held_packets -= packets;
 	return packets;
 }
@@ -147,6 +179,7 @@ static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 	}
 	worker->stats.tap_packets++;
 	worker->stats.tap_bytes += (uint64_t)len;
+	look_behind(worker, clock_ns());
 	if (worker->overtaken) {
 		worker->stats.tx_drop_stale++;
 	} else if (vnet_read(&header, (uint32_t)len, &request)) {
@@ -260,29 +293,6 @@ static void tick(struct worker *worker)
 	refresh_gauges(worker);
 	stats_publish(&worker->published, &worker->stats);
 	__atomic_store_n(&worker->tick, worker->tick + 1, __ATOMIC_RELAXED);
-}
-
-static bool stopping(const struct worker *worker)
-{
-	return __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
-}
-
-/* ---- what comes too late ---- */
-
-/*
- * Stopped or starved for so long that the heartbeat has run out, or away: the kernel has gone on with the
- * flows, and what we still hold would come behind what it has carried since. That is dropped, like
- * a packet on a wire that was cut, both ways. The heartbeat does not come back before (beat.c), so nothing
- * newer is dropped with it.
- */
-static void look_behind(struct worker *worker, uint64_t now_ns)
-{
-	worker->overtaken = steer_lapsed(worker->config.steer, now_ns);
-	worker->deliver.stale = worker->overtaken;
-	if (worker->overtaken)
-		gro_flush(&worker->gro, GRO_RECONFIGURE);
-	else
-		__atomic_store_n(&worker->caught_up, false, __ATOMIC_RELEASE);
 }
 
 /* ---- what does not come ---- */
@@ -465,6 +475,8 @@ static void *run(void *arg)
 		bool in, out;
 
 		look_behind(worker, now_ns);
+		if (fault_strikes(FAULT_STOP))
+			raise(SIGSTOP);
 		in = carry_in(worker, now_ns);
 		out = carry_out(worker);
 		if (worker->overtaken && !in && !out && !worker->held_packets)
