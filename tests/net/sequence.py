@@ -59,8 +59,16 @@ class Sequence:
         self._out.close()
 
     def overtaken(self):
-        """Pairs of numbers that arrived in the wrong order, or twice."""
-        return [pair for pair in zip(self.arrivals, self.arrivals[1:]) if pair[0] >= pair[1]]
+        """(number, when it was sent) of those that arrived behind later ones, or twice."""
+        wrong, last = [], -1
+        for number in self.arrivals:
+            if number <= last:
+                wrong.append((number, self.sendings[number]))
+            last = max(last, number)
+        return wrong
+
+    def doubled(self):
+        return len(self.arrivals) - len(set(self.arrivals))
 
     def sent(self):
         return len(self.sendings)

@@ -95,20 +95,18 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 	}
 }
 
-uint32_t deliver_ready(struct deliver *deliver, struct gro *gro)
+uint32_t deliver_next(struct deliver *deliver, struct gro *gro)
 {
-	struct gro_super *super;
-	uint32_t packets = 0;
+	struct gro_super *super = gro_next(gro);
+	uint32_t packets, frames;
 
-	while ((super = gro_next(gro))) {
-		uint32_t frames;
-
-		deliver_one(deliver, gro, super);
-		packets += super->packet_cnt;
-		frames = gro_release(gro, super, deliver->cookies);
-		for (uint32_t i = 0; i < frames; i++)
-			frame_give(deliver->frames, deliver->cookies[i]);
-	}
+	if (!super)
+		return 0;
+	deliver_one(deliver, gro, super);
+	packets = super->packet_cnt;
+	frames = gro_release(gro, super, deliver->cookies);
+	for (uint32_t i = 0; i < frames; i++)
+		frame_give(deliver->frames, deliver->cookies[i]);
 	return packets;
 }
 

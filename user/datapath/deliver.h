@@ -31,8 +31,9 @@ struct deliver {
 void deliver_init(struct deliver *deliver, struct frontend_queue *front, struct frame_stack *frames,
 		  struct worker_stats *stats);
 
-/* Delivers everything that gro_next() has. Returns how many packets those were made of. */
-uint32_t deliver_ready(struct deliver *deliver, struct gro *gro);
+/* Delivers what gro_next() has, one superpacket or packet. Returns how many packets that was made of; 0: it had
+ * none. One a call, since the caller may have to ask between two of them whether it is too late (stale). */
+uint32_t deliver_next(struct deliver *deliver, struct gro *gro);
 
 /* Whether the front end takes packets: writes it one that is nobody's, and that the stack drops. */
 bool deliver_probe(struct deliver *deliver);

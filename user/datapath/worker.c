@@ -2,7 +2,7 @@
 /*
  * The page to read first: how packets cross this program.
  *
- *      in :  receive ring --receive_burst--> gro_offer --deliver_ready--> front end
+ *      in :  receive ring --receive_burst--> gro_offer --deliver_next--> front end
  *                ^                                           |
  *                '---- fill ring <--receive_refill-- free frames
  *
@@ -98,8 +98,9 @@ static bool stopping(const struct worker *worker)
  * a packet on a wire that was cut, both ways. The heartbeat does not come back before (beat.c), so nothing
  * newer is dropped with it.
  *
- * Asked again before every step, since we may be stopped between two of them: a write to the TAP wakes up who
- * receives it, and on a busy machine that is when another takes our CPU. Not at the end, when nobody shows the
+ * Asked again before every packet, since we may be stopped between two of them: a write to the TAP wakes up who
+ * receives it, and on a busy machine that is when another takes our CPU. What is in our hands in that very moment
+ * comes too late all the same: no more than that. Not at the end, when nobody shows the
  * heartbeat any more.
  */
 static void look_behind(struct worker *worker, uint64_t now_ns)
@@ -119,12 +120,14 @@ static void look_behind(struct worker *worker, uint64_t now_ns)
 /* Returns whether anything went up. */
 static bool deliver_all(struct worker *worker)
 {
-	uint32_t packets;
+	uint32_t before = worker->held_packets, packets;
 
-	look_behind(worker, clock_ns());
-	packets = deliver_ready(&worker->deliver, &worker->gro);
-	worker->held_packets -= packets;
-	return packets;
+	do {
+		look_behind(worker, clock_ns());
+		packets = deliver_next(&worker->deliver, &worker->gro);
+		worker->held_packets -= packets;
+	} while (packets);
+	return worker->held_packets != before;
 }
 
 static void offer_all(struct worker *worker, const struct gro_packet *packets, uint32_t cnt,
