@@ -18,7 +18,7 @@
 #include "nic/xsk.h"
 
 #define RING 256u
-#define DEADLINE_MS 3000
+#define DEADLINE_MS 20000
 
 /* A shell command that must succeed. */
 void run(const char *command);

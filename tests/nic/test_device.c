@@ -13,7 +13,7 @@
 #include "nic/uapi_compat.h"
 #include "nic_bed.h"
 
-TestSuite(device, .init = set_up, .timeout = 30);
+TestSuite(device, .init = set_up, .timeout = 240);
 
 /* ---- generic netlink ----------------------------------------------------------------- */
 

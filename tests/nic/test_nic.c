@@ -13,7 +13,7 @@
 
 /* ---- netdev -------------------------------------------------------------------------- */
 
-TestSuite(netdev, .init = set_up, .timeout = 30);
+TestSuite(netdev, .init = set_up, .timeout = 240);
 
 Test(netdev, tells_what_the_interface_is)
 {
@@ -131,7 +131,7 @@ Test(netdev, sets_up_an_interface)
 
 /* ---- tap ----------------------------------------------------------------------------- */
 
-TestSuite(tap, .init = set_up, .timeout = 30);
+TestSuite(tap, .init = set_up, .timeout = 240);
 
 Test(tap, opens_and_leaves_nothing)
 {
@@ -252,7 +252,7 @@ Test(tap, moved_keeps_its_mtu)
 
 /* ---- xsk ----------------------------------------------------------------------------- */
 
-TestSuite(xsk, .init = set_up, .timeout = 30);
+TestSuite(xsk, .init = set_up, .timeout = 240);
 
 Test(xsk, opens_in_copy_mode_on_veth)
 {
@@ -316,7 +316,7 @@ Test(xsk, busy_queue_is_ebusy_within_the_limit_and_free_after_close)
 	config.bind_timeout_ms = 100;
 	start = now_ms();
 	cr_expect_eq(xsk_open(&other, &config, &other_umem), -EBUSY);
-	cr_expect_lt(now_ms() - start, 1000);
+	cr_expect_lt(now_ms() - start, 5000);
 	cr_expect_eq(other_umem.frames.cnt, umem_config.rx_frames, "nothing is taken then");
 	config.queue = 1;
 	cr_expect_eq(xsk_open(&other, &config, &other_umem), 0, "another queue is another matter");

@@ -14,7 +14,7 @@
 #include "nic/uapi_compat.h"
 #include "nic_bed.h"
 
-TestSuite(prove, .init = set_up, .timeout = 30);
+TestSuite(prove, .init = set_up, .timeout = 240);
 
 static struct modes_plan only(enum modes_variant variant)
 {

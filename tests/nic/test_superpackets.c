@@ -29,7 +29,7 @@
 #define UDP_GRO 104
 #endif
 
-TestSuite(superpackets, .init = set_up, .timeout = 30);
+TestSuite(superpackets, .init = set_up, .timeout = 240);
 
 static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -42,6 +42,14 @@ static void shell(const char *format, ...)
 	vsnprintf(command, sizeof(command), format, args);
 	va_end(args);
 	run(command);
+}
+
+/* The kernel makes the address's route, without which nothing for it is taken, when it comes to it. */
+static void add_ipv6(const char *address, const char *device)
+{
+	shell("ip addr add %s/64 dev %s nodad", address, device);
+	shell("for i in $(seq 1000); do ip -6 route show table local | grep -q '^local %s ' && exit 0; sleep 0.02; "
+	      "done; exit 1", address);
 }
 
 /* A UDP socket on the port that packet_udp4() sends to, which takes no more than a while. */
@@ -98,7 +106,7 @@ static void uso_in(struct packet p, int family)
 	size_t len;
 
 	shell("ip addr add 192.0.2.2/24 dev %s", tap->name);
-	shell("ip addr add 2001:db8::2/64 dev %s nodad", tap->name);
+	add_ipv6("2001:db8::2", tap->name);
 	memcpy(p.dst_mac, device("nic").mac, 6);
 	p.payload_len = CNT * SIZE - 7;
 	p.l4_csum = PACKET_CSUM_PARTIAL;
@@ -119,15 +127,17 @@ static void vxlan_over(struct frontend *tap, enum packet_l3 outer)
 	const char *local = outer == PACKET_L3_IPV4 ? "198.51.100.2" : "2001:db8:1::2";
 	const char *remote = outer == PACKET_L3_IPV4 ? "198.51.100.1" : "2001:db8:1::1";
 
-	shell("ip addr add %s/%u dev %s %s", local, outer == PACKET_L3_IPV4 ? 24 : 64, tap->name,
-	      outer == PACKET_L3_IPV4 ? "" : "nodad");
+	if (outer == PACKET_L3_IPV4)
+		shell("ip addr add %s/24 dev %s", local, tap->name);
+	else
+		add_ipv6(local, tap->name);
 	shell("ip neigh add %s lladdr 02:00:00:00:00:11 dev %s", remote, tap->name);
 	if (system("ip link add vx address 02:00:00:00:00:02 type vxlan id 42 dstport 4789 dev lo 2>/dev/null"))
 		cr_skip_test("kernel without VXLAN");
 	shell("ip link del vx; ip link add vx address 02:00:00:00:00:02 type vxlan id 42 dstport 4789 local %s "
 	      "remote %s dev %s udpcsum udp6zerocsumrx", local, remote, tap->name);
 	shell("ip link set vx addrgenmode none up; ip addr add 192.0.2.2/24 dev vx");
-	shell("ip addr add 2001:db8::2/64 dev vx nodad");
+	add_ipv6("2001:db8::2", "vx");
 	shell("ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev vx");
 	shell("ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev vx");
 }
@@ -321,7 +331,7 @@ static void uso_out(bool v6)
 	uint32_t len;
 
 	shell("ip addr add 192.0.2.2/24 dev %s", tap->name);
-	shell("ip addr add 2001:db8::2/64 dev %s nodad", tap->name);
+	add_ipv6("2001:db8::2", tap->name);
 	shell("ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev %s", tap->name);
 	shell("ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev %s", tap->name);
 	send_datagrams(v6);

@@ -318,7 +318,7 @@ static bool says_no_more(struct bed *bed)
 
 /* ---- the tests ---- */
 
-TestSuite(frontend, .timeout = 60);
+TestSuite(frontend, .timeout = 240);
 
 Test(frontend, a_superpacket_goes_up)
 {
