@@ -135,18 +135,24 @@ unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither roo
 
 fuzz-tests: $(fuzz_tests)
 
+man1 := $(wildcard tools/man/*.1)
+man8 := $(wildcard tools/man/*.8)
 # The unit names the daemon's path, so it is made here, for the PREFIX in force now.
 install: all install-library                ## install into PREFIX (DESTDIR is honoured)
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(BPFDIR) $(DESTDIR)$(UNITDIR)
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(BPFDIR) $(UNITDIR) $(MANDIR)/man1 $(MANDIR)/man8)
 	install -m 755 $(B)/superpacketd $(DESTDIR)$(SBINDIR)/superpacketd
 	install -m 755 $(B)/superpacket $(DESTDIR)$(BINDIR)/superpacket
 	install -m 644 $(B)/steer.bpf.o $(DESTDIR)$(BPFDIR)/steer.bpf.o
 	sed 's,@SBINDIR@,$(SBINDIR),g' tools/superpacketd@.service > $(DESTDIR)$(UNITDIR)/superpacketd@.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/superpacketd@.service
+	install -m 644 $(man1) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(man8) $(DESTDIR)$(MANDIR)/man8
 
 uninstall: uninstall-library                ## remove what install has put there
 	rm -f $(DESTDIR)$(SBINDIR)/superpacketd $(DESTDIR)$(BINDIR)/superpacket \
-	      $(DESTDIR)$(BPFDIR)/steer.bpf.o $(DESTDIR)$(UNITDIR)/superpacketd@.service
+	      $(DESTDIR)$(BPFDIR)/steer.bpf.o $(DESTDIR)$(UNITDIR)/superpacketd@.service \
+	      $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(man1))) \
+	      $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(man8)))
 	-rmdir $(DESTDIR)$(BPFDIR) 2>/dev/null
 
 clean:                                      ## remove everything that was built
