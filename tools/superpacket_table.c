@@ -125,6 +125,59 @@ static void show_head(const struct table_style *style, const json_t *daemon)
 	}
 }
 
+/* Below this share of many packets, merging is not worth its time; who asks wants to know why. */
+#define MERGED_LITTLE_PERCENT 10u
+#define MANY_PACKETS 1000u
+
+/* The reason for which most packets went up alone, "" where none did. */
+static const char *main_reason(const json_t *singles)
+{
+	const char *reason = "", *name;
+	const json_t *value;
+	json_int_t most = 0;
+
+	json_object_foreach((json_t *)singles, name, value)
+		if (json_integer_value(value) > most) {
+			most = json_integer_value(value);
+			reason = name;
+		}
+	return reason;
+}
+
+static void show_way_in(const json_t *total)
+{
+	uint64_t packets = answer_number(total, "rx_delivered_packets"), merged = answer_number(total, "rx_segments");
+	uint64_t ups = packets - merged + answer_number(total, "rx_superpackets");
+	struct line line = line_begin("way in");
+
+	if (!packets) {
+		line_put(&line, "nothing has come yet");
+	} else {
+		line_printf(&line, "%" PRIu64 " packets went up as %" PRIu64 ", %.1f in one;", packets, ups,
+			    (double)packets / (double)ups);
+		line_printf(&line, "%" PRIu64 " %% of them were merged", merged * 100 / packets);
+		if (packets >= MANY_PACKETS && merged * 100 / packets < MERGED_LITTLE_PERCENT)
+			line_printf(&line, "(most went alone due to %s)", main_reason(json_object_get(total, "singles")));
+	}
+	line_end();
+}
+
+static void show_way_out(const json_t *total)
+{
+	uint64_t supers = answer_number(total, "tx_superpackets"), cut = answer_number(total, "tx_segments");
+	uint64_t ordinary = answer_number(total, "tx_ordinary"), packets = cut + ordinary;
+	struct line line = line_begin("way out");
+
+	if (!packets) {
+		line_put(&line, "nothing has come yet");
+	} else {
+		line_printf(&line, "%" PRIu64 " packets came down as %" PRIu64 ", %.1f in one;", packets,
+			    supers + ordinary, (double)packets / (double)(supers + ordinary));
+		line_printf(&line, "%" PRIu64 " %% of them were cut here", cut * 100 / packets);
+	}
+	line_end();
+}
+
 /* What ends a superpacket. */
 static void show_limits(const json_t *conditions)
 {
@@ -298,13 +351,24 @@ static void show_sockets(const struct table_style *style, const json_t *queues)
 	}
 }
 
+/* Whether no worker is bound to a CPU: said once. */
+static bool all_on_any(const json_t *queues)
+{
+	for (size_t i = 0; i < json_array_size(queues); i++)
+		if (json_is_integer(json_object_get(json_array_get(queues, i), "cpu")))
+			return false;
+	return true;
+}
+
 /* CPU of each queue in turn, and why. */
 static void show_cpus(const json_t *daemon)
 {
 	const json_t *queues = json_object_get(daemon, "queues");
 	struct line line = line_begin("CPUs");
 
-	for (size_t i = 0; i < json_array_size(queues); i++) {
+	if (all_on_any(queues))
+		line_put(&line, "any");
+	for (size_t i = 0; !all_on_any(queues) && i < json_array_size(queues); i++) {
 		const json_t *cpu = json_object_get(json_array_get(queues, i), "cpu");
 
 		if (json_is_integer(cpu))
@@ -314,6 +378,18 @@ static void show_cpus(const json_t *daemon)
 	}
 	line_printf(&line, "(%s)", answer_text(daemon, "cpus_why"));
 	line_end();
+}
+
+/* As people compare them; JSON has them to the byte. */
+static void show_bytes(uint64_t bytes)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+	double number = (double)bytes;
+	size_t unit = 0;
+
+	for (; number >= 999.95 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+		number /= 1000;
+	printf("%*.*f %s", unit ? 17 : 18, unit ? 1 : 0, number, units[unit]);
 }
 
 static void show_ratio(uint64_t segments, uint64_t superpackets)
@@ -337,14 +413,16 @@ static void show_traffic(const struct table_style *style, const json_t *counters
 	} rows[] = {
 		{ "packets", answer_number(counters, "rx_packets"),
 		  out_segments + answer_number(counters, "tx_ordinary") },
-		{ "bytes", answer_number(counters, "rx_bytes"),
-		  answer_number(counters, "tx_bytes") },
 		{ "superpackets", in_supers, out_supers },
 		{ "segments in them", in_segments, out_segments },
 	};
 
 	snprintf(title, sizeof title, "  %-*s%20s%20s", LABEL_WIDTH - 2, "", "in", "out");
 	paint(style, "1", title);
+	line_end();
+	printf("  %-*s", LABEL_WIDTH - 2, "bytes");
+	show_bytes(answer_number(counters, "rx_bytes"));
+	show_bytes(answer_number(counters, "tx_bytes"));
 	line_end();
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		printf("  %-*s%20" PRIu64 "%20" PRIu64 "\n", LABEL_WIDTH - 2, rows[i].name,
@@ -454,6 +532,8 @@ void table_show(const struct table_style *style, const json_t *daemon)
 	show_head(style, daemon);
 	if (!strcmp(answer_text(daemon, "state"), "waiting"))
 		return; /* all else is released */
+	show_way_in(json_object_get(daemon, "total"));
+	show_way_out(json_object_get(daemon, "total"));
 	show_setup(daemon);
 	if (style->verbose)
 		show_device(json_object_get(daemon, "device"));
