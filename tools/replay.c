@@ -155,7 +155,7 @@ static uint32_t parse_bytes(struct command *command, int option, const char *val
 	char want[64];
 
 	if (!quantity_bytes(value, min, max, &bytes)) {
-		snprintf(want, sizeof want, "bytes from %" PRIu32 " to %" PRIu32 ", or with a unit, K", min, max);
+		snprintf(want, sizeof want, "bytes from %" PRIu32 " to %" PRIu32 ", or with the unit K", min, max);
 		refuse(command, option, value, want);
 	}
 	return (uint32_t)bytes;

@@ -302,7 +302,7 @@ static bool parse_max_packets(struct config *config, const char *value)
 static bool parse_max_bytes(struct config *config, const char *value)
 {
 	if (!parse_bytes(value, MAX_BYTES_LEAST, GRO_BIG_BYTES_MAX, &config->gro.max_bytes))
-		return refuse(config, "max-bytes", value, "bytes from 100 to 524280, or with a unit, K or M");
+		return refuse(config, "max-bytes", value, "bytes from 100 to 524280, or with the unit K");
 	return true;
 }
 
@@ -325,7 +325,7 @@ wrong:
 static bool parse_min_payload(struct config *config, const char *value)
 {
 	if (!parse_bytes(value, 0, UINT16_MAX, &config->gro.min_payload))
-		return refuse(config, "min-payload", value, "bytes from 0 to 65535, or with a unit, K");
+		return refuse(config, "min-payload", value, "bytes from 0 to 65535, or with the unit K");
 	return true;
 }
 
