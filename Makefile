@@ -130,7 +130,7 @@ bench-latency: deps                         ## request/response of the kernel an
 deps:                                       ## install what is needed (Debian packages)
 	@tools/deps.sh
 
-tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/faults/superpacketd $(B)/mangler $(B)/latency $(B)/fewer_channels.so $(examples) ## build all tests; tests/run runs what is built
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/faults/superpacketd $(B)/mangler $(B)/latency $(B)/fewer_channels.so $(B)/broken_tap.so $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 
 fuzz-tests: $(fuzz_tests)
@@ -284,7 +284,7 @@ $(B)/superpacket: $(patsubst %.c,$(B)/%.o,$(wildcard tools/superpacket*.c tools/
 $(B)/mangler $(B)/latency: $(B)/%: $(B)/tools/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
-$(B)/fewer_channels.so: tools/fewer_channels.c
+$(B)/fewer_channels.so $(B)/broken_tap.so: $(B)/%.so: tools/%.c
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(filter-out -fsanitize=%,$(ALL_CFLAGS)) -shared -fPIC $< -o $@
 
@@ -308,7 +308,7 @@ $(B)/tests/unit_watchdog: $(B)/user/datapath/watchdog.o
 $(B)/tests/unit_config: $(B)/user/daemon/config.o $(B)/user/daemon/cpus.o $(B)/user/log.o $(B)/user/quantity.o
 $(B)/tests/unit_quantity: $(B)/user/quantity.o
 $(B)/tests/unit_cpus: $(B)/user/daemon/cpus.o
-$(B)/tests/unit_stats: $(patsubst %,$(B)/user/daemon/%.o,stats config cpus) $(B)/user/log.o $(B)/user/quantity.o
+$(B)/tests/unit_stats: $(B)/user/frontend/frontend.o $(patsubst %,$(B)/user/daemon/%.o,stats config cpus) $(B)/user/log.o $(B)/user/quantity.o
 # The proofs (tests/prop/scenario.h), of which some are unit tests.
 proof_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/prop/prop.c,$(wildcard tests/prop/*.c)))
 $(B)/tests/unit_flips: $(proof_obj)

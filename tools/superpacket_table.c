@@ -360,6 +360,34 @@ static bool all_on_any(const json_t *queues)
 	return true;
 }
 
+static bool is_broken(const char *verdict)
+{
+	return !strcmp(verdict, "refused") || !strcmp(verdict, "changed") || !strcmp(verdict, "lost");
+}
+
+/* What packets have shown of the TAP's offloads: of those that are claimed and not kept, or of all. */
+static void show_offloads(const struct table_style *style, const json_t *daemon)
+{
+	const char *unproved = json_string_value(json_object_get(daemon, "tap_unproved")), *name;
+	struct line line;
+	json_t *proof;
+
+	if (unproved) {
+		line = line_begin("TAP offloads");
+		line_printf(&line, "unproved: %s; what the kernel claims is believed", unproved);
+		line_end();
+	}
+	json_object_foreach(json_object_get(daemon, "tap_proved"), name, proof) {
+		const char *in = answer_text(proof, "in"), *out = answer_text(proof, "out");
+
+		if (!style->verbose && !is_broken(in) && !is_broken(out))
+			continue;
+		line = line_begin("TAP offload");
+		line_printf(&line, "%s: in %s%s%s", name, in, *out ? ", out " : "", out);
+		line_end();
+	}
+}
+
 /* CPU of each queue in turn, and why. */
 static void show_cpus(const json_t *daemon)
 {
@@ -539,6 +567,7 @@ void table_show(const struct table_style *style, const json_t *daemon)
 		show_device(json_object_get(daemon, "device"));
 	show_settings(style, json_object_get(daemon, "settings"));
 	show_sockets(style, queues);
+	show_offloads(style, daemon);
 	show_cpus(daemon);
 	show_counters(style, json_object_get(daemon, "total"));
 	show_numbers(style, "XDP frames", json_object_get(daemon, "steer"));

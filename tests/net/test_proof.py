@@ -2,10 +2,15 @@
 """What the kernel says it can do is believed only once a packet has proved it. Kernels that promise and
 do not keep it are simulated by a build of the daemon that breaks on command (user/fault.h)."""
 
+import errno
+import os
+import socket
+
 from daemon import COMMAND, EXIT_NOT_SUPPORTED, Daemon
 from harness import test
-from lab import expect, wait_until
+from lab import BUILD, expect, wait_until
 from test_bulk import servers, transfer
+from test_errors import without
 from test_pressure import ALWAYS, FAULTY, fault, wait_counter
 from wire import Wire
 
@@ -118,4 +123,126 @@ def no_carrier(lab):
     expect(xsk(daemon)["proved"] is False and xsk(daemon)["unproved"] == "no carrier", f"{xsk(daemon)}")
     text = wire.host.run(COMMAND, "status", wire.nic).stdout
     expect("unproved: no carrier" in " ".join(text.split()), text)
+    daemon.stop()
+
+
+BROKEN_TAP = os.path.join(BUILD, "broken_tap.so")
+TCPV4, TCPV6, UDP_L4, TUNNEL4 = 1, 4, 5, 0x20
+OFFLOADS = {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation"}
+UDP_OFFLOADS = {"tx-udp-segmentation (IPv4)", "tx-udp-segmentation (IPv6)"}
+TUNNELS = {"tx-udp_tnl-segmentation", "tx-udp_tnl-csum-segmentation"}
+
+
+def broken_tap(lab, wire, *options, **how):
+    settings = [f"BROKEN_TAP_{name.upper()}={value}" for name, value in how.items()]
+    return Daemon(lab, wire.host, wire.nic, *options,
+                  wrapper=["env", f"LD_PRELOAD={BROKEN_TAP}", *settings])
+
+
+def warnings(daemon):
+    return [line for line in daemon.process.stderr().splitlines() if "does not keep it" in line]
+
+
+def expect_broken(daemon, **expected):
+    """Of all that was proved, just these verdicts are not good."""
+    status = daemon.status()
+    wrong = {f"{name} {way}": verdict for name, proof in status["tap_proved"].items()
+             for way, verdict in proof.items() if verdict not in ("proved", "believed", None)}
+    names = {"tso4": "tx-tcp-segmentation", "tso6": "tx-tcp6-segmentation",
+             "ecn": "tx-tcp-ecn-segmentation", "big": "big-tcp"}
+    wanted = {f"{names[key.split('_')[0]]} {key.split('_')[1]}": value for key, value in expected.items()}
+    expect(wrong == wanted, f"{wrong} instead of {wanted}")
+    said = warnings(daemon)
+    expect(len(said) == len({key.split("_")[0] for key in expected}), f"said: {said}")
+    table = " ".join(daemon.ns.run(COMMAND, "status", daemon.interface).stdout.split())
+    for key, verdict in expected.items():
+        name, way = key.split("_")
+        expect(f"TAP offload {names[name]}: in" in table and f"{way} {verdict}" in table, table)
+    return status
+
+
+@test("every offload of the TAP is proved with a packet each way, and nothing of it stays", seconds=60)
+def offloads(lab):
+    wire = Wire(lab)
+    links = wire.host.links()
+    for options, names in (([], OFFLOADS), (["--merge", "tcp,udp", "--max-bytes", "131072"],
+                                            OFFLOADS | UDP_OFFLOADS | TUNNELS | {"big-tcp"})):
+        daemon = Daemon(lab, wire.host, wire.nic, *options)
+        status = daemon.status()
+        expect(status["tap_unproved"] is None, f"unproved: {status['tap_unproved']}")
+        proved = status["tap_proved"]
+        without = set(names) - set(proved)
+        expect(set(proved) <= names and without <= TUNNELS | UDP_OFFLOADS, f"{options}: {proved}")
+        for name, proof in proved.items():
+            out = None if name == "big-tcp" else "believed" if name in TUNNELS else "proved"
+            expect(proof == {"in": "proved", "out": out}, f"{name}: {proof}")
+        expect(not warnings(daemon), f"said: {warnings(daemon)}")
+        daemon.stop()
+        expect(wire.host.links() == links, f"left behind: {wire.host.links() - links}")
+
+
+@test("superpackets that the TAP takes and loses: nothing is merged, and nothing lost", seconds=120)
+def lost_in(lab, data):
+    wire = Wire(lab)
+    servers(lab, wire, data)
+    daemon = broken_tap(lab, wire, loses=TCPV4)
+    status = expect_broken(daemon, tso4_in="lost", ecn_in="lost")
+    expect(status["merge"] == [], f"merging {status['merge']}")
+    expect("tx-tcp-segmentation" in status["tap_offloads"], "the other way was proved")
+    for direction in ("in", "out"):
+        transfer(lab, wire, data, direction, 4, length=16 << 20).finish()
+    total = daemon.total()
+    expect(not total["rx_superpackets"] and total["tx_superpackets"], f"superpackets: {total}")
+    daemon.stop()
+
+
+@test("superpackets that the TAP refuses: nothing is merged, nothing cut again", seconds=120)
+def refused_in(lab, data):
+    wire = Wire(lab)
+    servers(lab, wire, data)
+    daemon = broken_tap(lab, wire, refuses=TCPV6)
+    expect_broken(daemon, tso6_in="refused")
+    transfer(lab, wire, data, "in", 6, length=16 << 20).finish()
+    total = daemon.total()
+    expect(not total["rx_superpackets"] and not total["rx_cut_again"], f"superpackets: {total}")
+    daemon.stop()
+
+
+@test("superpackets that the kernel does not hand down whole: the offload is off", seconds=120)
+def changed_out(lab, data):
+    wire = Wire(lab)
+    servers(lab, wire, data)
+    daemon = broken_tap(lab, wire, cuts=TCPV6)
+    status = expect_broken(daemon, tso6_out="changed")
+    expect("tx-tcp6-segmentation" not in status["tap_offloads"], f"in force: {status['tap_offloads']}")
+    expect(wire.host.features(daemon.tap())["tx-tcp6-segmentation"] == "off", "the TAP has it")
+    expect(status["merge"] == ["tcp"], f"merging {status['merge']}")
+    transfer(lab, wire, data, "in", 6, length=16 << 20).finish()
+    expect(daemon.total()["rx_superpackets"], "the other way was proved")
+    daemon.stop()
+
+
+@test("BIG TCP that the TAP loses: superpackets of 64 KiB", seconds=120)
+def lost_big(lab, data):
+    wire = Wire(lab)
+    servers(lab, wire, data)
+    daemon = broken_tap(lab, wire, "--max-bytes", "131072", above=70000)
+    status = expect_broken(daemon, big_in="lost")
+    expect(status["conditions"]["max_bytes"] == 65535, f"{status['conditions']}")
+    transfer(lab, wire, data, "in", 6, length=16 << 20).finish()
+    total = daemon.total()
+    expect(total["rx_superpackets"] and not total["rx_big_superpackets"], f"superpackets: {total}")
+    daemon.stop()
+
+
+@test("without a packet socket the kernel is believed, and that is said", seconds=60)
+def unproved(lab):
+    wire = Wire(lab)
+    wrapper = without(wire, "socket", errno.EPERM, [0, "is", socket.AF_PACKET])
+    daemon = Daemon(lab, wire.host, wire.nic, wrapper=wrapper)
+    status = daemon.status()
+    expect(status["tap_unproved"] == os.strerror(errno.EPERM), f"unproved: {status['tap_unproved']}")
+    expect(status["tap_proved"] == {} and len(status["tap_offloads"]) == 4, f"{status['tap_proved']}")
+    said = [line for line in daemon.process.stderr().splitlines() if "could not be proved" in line]
+    expect(len(said) == 1, f"said: {said}")
     daemon.stop()

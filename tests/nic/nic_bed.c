@@ -122,7 +122,7 @@ struct frontend *open_tap(bool udp)
 					    .up = true };
 	struct frontend *tap;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 1, udp), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 1, udp, 0), 0);
 	cr_assert_eq(netdev_set(tap->ifindex, &up), 0);
 	return tap;
 }

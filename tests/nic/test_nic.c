@@ -110,8 +110,8 @@ Test(netdev, sets_up_an_interface)
 	const struct netdev_settings visible = { .up = true };
 	struct frontend *tap, *other;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 1, false), 0);
-	cr_assert_eq(tap_open(&other, "sp%d", 1, false), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 1, false, 0), 0);
+	cr_assert_eq(tap_open(&other, "sp%d", 1, false, 0), 0);
 	cr_expect_eq(netdev_set(tap->ifindex, &hidden), 0);
 	cr_expect_eq(netdev_set(other->ifindex, &visible), 0);
 	cr_expect_eq(device(tap->name).mtu, 1300);
@@ -138,7 +138,7 @@ Test(tap, opens_and_leaves_nothing)
 	struct netdev dev;
 	struct frontend *tap;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 2, false), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 2, false, 0), 0);
 	cr_expect_str_eq(tap->name, "sp0");
 	cr_expect_eq(tap->ifindex, if_nametoindex("sp0"));
 	cr_expect_eq(tap->queue_cnt, 2);
@@ -153,7 +153,7 @@ Test(tap, offers_udp_offloads_where_asked)
 	const uint32_t udp = FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM;
 	struct frontend *tap;
 
-	cr_assert_eq(tap_open(&tap, "sp%d", 1, true), 0);
+	cr_assert_eq(tap_open(&tap, "sp%d", 1, true, 0), 0);
 	cr_expect_eq(tap->offloads & ~udp, FRONTEND_CSUM | FRONTEND_TSO4 | FRONTEND_TSO6 | FRONTEND_ECN);
 	if ((tap->offloads & udp) != udp)
 		cr_skip_test("a kernel without UDP offloads of a TAP: 0x%x", tap->offloads);
@@ -167,11 +167,11 @@ Test(tap, name_taken_is_eexist)
 {
 	struct frontend *tap, *second;
 
-	cr_expect_eq(tap_open(&second, "nic", 1, false), -EEXIST, "by an interface of another kind");
-	cr_assert_eq(tap_open(&tap, "sp0", 1, false), 0);
-	cr_expect_eq(tap_open(&second, "sp0", 1, false), -EEXIST, "by another TAP");
+	cr_expect_eq(tap_open(&second, "nic", 1, false, 0), -EEXIST, "by an interface of another kind");
+	cr_assert_eq(tap_open(&tap, "sp0", 1, false, 0), 0);
+	cr_expect_eq(tap_open(&second, "sp0", 1, false, 0), -EEXIST, "by another TAP");
 	tap->ops->close(tap);
-	cr_expect_eq(tap_open(&second, "sp0", 1, false), 0);
+	cr_expect_eq(tap_open(&second, "sp0", 1, false, 0), 0);
 	second->ops->close(second);
 }
 
@@ -179,10 +179,10 @@ Test(tap, what_cannot_be_is_einval)
 {
 	struct frontend *tap;
 
-	cr_expect_eq(tap_open(&tap, "longer-than-15-characters", 1, false), -EINVAL);
-	cr_expect_eq(tap_open(&tap, "a/b", 1, false), -EINVAL);
-	cr_expect_eq(tap_open(&tap, "sp0", 0, false), -EINVAL);
-	cr_expect_eq(tap_open(&tap, "sp0", TAP_QUEUES_MAX + 1, false), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "longer-than-15-characters", 1, false, 0), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "a/b", 1, false, 0), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "sp0", 0, false, 0), -EINVAL);
+	cr_expect_eq(tap_open(&tap, "sp0", TAP_QUEUES_MAX + 1, false, 0), -EINVAL);
 }
 
 Test(tap, carries_both_ways)

@@ -45,6 +45,11 @@ static const struct gro_config gro = {
 	.flush_all_when_full = true, .adaptive = true,
 };
 
+static const struct frontend_proof proofs[FRONTEND_PROOF_CNT] = {
+	[FRONTEND_PROOF_TSO4] = { FRONTEND_KEPT, FRONTEND_CHANGED },
+	[FRONTEND_PROOF_BIG] = { FRONTEND_LOST, FRONTEND_UNASKED },
+};
+
 /* Two queues, the second hung or away if asked for. */
 static json_t *render_with(bool hung, bool away)
 {
@@ -66,6 +71,8 @@ static json_t *render_with(bool hung, bool away)
 		.gro = &gro,
 		.shared_id = true,
 		.offloads = FRONTEND_CSUM | FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO,
+		.proofs = proofs,
+		.unproved = hung ? "Operation not permitted" : NULL,
 		.has_inline = true,
 		.queues = queues,
 		.queue_cnt = 2,
@@ -252,6 +259,24 @@ static void expect_strings(const json_t *array, const char *const *strings, size
 	cr_assert_eq(json_array_size(array), cnt);
 	for (size_t i = 0; i < cnt; i++)
 		cr_expect_str_eq(json_string_value(json_array_get(array, i)), strings[i]);
+}
+
+Test(stats, what_packets_have_shown_of_offloads)
+{
+	json_t *daemon = render(false), *hung = render(true);
+	const json_t *proofs = json_object_get(daemon, "tap_proved");
+	const json_t *tso = json_object_get(proofs, "tx-tcp-segmentation");
+	const json_t *big = json_object_get(proofs, "big-tcp");
+
+	cr_expect_eq(json_object_size(proofs), 2, "what is not claimed is not there");
+	cr_expect_str_eq(json_string_value(json_object_get(tso, "in")), "proved");
+	cr_expect_str_eq(json_string_value(json_object_get(tso, "out")), "changed");
+	cr_expect_str_eq(json_string_value(json_object_get(big, "in")), "lost");
+	cr_expect(json_is_null(json_object_get(big, "out")));
+	cr_expect(json_is_null(json_object_get(daemon, "tap_unproved")));
+	cr_expect_str_eq(json_string_value(json_object_get(hung, "tap_unproved")), "Operation not permitted");
+	json_decref(daemon);
+	json_decref(hung);
 }
 
 Test(stats, what_is_merged_and_the_conditions_of_flushing)

@@ -5,6 +5,7 @@
  *      plan.c       the ways of binding sockets that come into question
  *      check.c      what cannot work is refused, before anything is touched
  *      settings.c   settings of the NIC that hurt: changed, and restored
+ *      offloads.c   what the front end can carry, and what is merged then
  *      open.c       front end, programs, workers: opened in this order, closed in reverse
  *      beat.c       the heartbeat
  *      guard.c      whether others take away what was attached
@@ -142,6 +143,12 @@ void settings_close(struct daemon *d);
 
 /* For status: what was switched off and why, and what is left to the operator. */
 json_t *settings_json(const struct daemon *d, bool generic);
+
+/* ---- offloads.c ---- */
+
+/* What was asked for and the front end does not claim is refused; what it claims and does not keep is taken
+ * out of what is merged. */
+int offloads_settle(struct daemon *d);
 
 /* ---- open.c ---- */
 

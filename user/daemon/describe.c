@@ -90,6 +90,8 @@ char *describe_status(struct daemon *d)
 		.gro = &d->config.gro,
 		.shared_id = d->config.shared_id,
 		.offloads = front->offloads,
+		.proofs = front->proofs,
+		.unproved = front->unproved ? strerror(-front->unproved) : NULL,
 		.queues = queues,
 		.queue_cnt = d->queue_cnt,
 		.cpus_why = d->cpus_why,

@@ -32,22 +32,6 @@ static bool carries_udp(const struct daemon *d)
 	return serve_bits(d) & (STEER_SERVE_UDP | STEER_SERVE_ALL);
 }
 
-/* What was asked for with --merge and cannot be told to this kernel is refused, with the way out. */
-static int check_offloads(const struct frontend *front, uint32_t merge)
-{
-	const char *what = NULL;
-
-	if (merge & GRO_MERGE_UDP && !(front->offloads & FRONTEND_USO))
-		what = "a TAP of this kernel takes no superpackets of UDP (Linux 6.2 has it); leave udp";
-	else if (merge & (GRO_MERGE_VXLAN | GRO_MERGE_GENEVE) && !(front->offloads & FRONTEND_UDP_TUNNEL_GSO))
-		what = "a TAP of this kernel takes no superpackets of UDP tunnels (Linux 6.17 has it); "
-		       "leave vxlan and geneve";
-	if (!what)
-		return 0;
-	log_error("TAP %s: %s out of --merge", front->name, what);
-	return -EOPNOTSUPP;
-}
-
 static int create_tap(struct daemon *d)
 {
 	char name[IFNAMSIZ];
@@ -58,7 +42,7 @@ static int create_tap(struct daemon *d)
 	else
 		config_tap_name(name, d->dev.name, d->dev.ifindex);
 
-	err = tap_open(&d->front, name, d->queue_room, carries_udp(d));
+	err = tap_open(&d->front, name, d->queue_room, carries_udp(d), d->config.gro.max_bytes);
 	if (err == -EEXIST || err == -EBUSY)
 		log_error("TAP %s: the name is taken; give another with --tap", name);
 	else if (err == -ENOENT || err == -ENODEV)
@@ -143,7 +127,7 @@ static int open_frontend(struct daemon *d)
 	if (err)
 		return err;
 	if (!kept)
-		err = check_offloads(d->front, d->config.gro.merge);
+		err = offloads_settle(d);
 	if (!err && !kept)
 		err = dress_tap(d);
 	if (!err)

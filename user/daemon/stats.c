@@ -260,6 +260,29 @@ static json_t *offloads_json(uint32_t offloads)
 	return array;
 }
 
+static json_t *verdict_json(enum frontend_proof_verdict verdict)
+{
+	return verdict == FRONTEND_UNASKED ? json_null() : json_string(frontend_verdict_name(verdict));
+}
+
+/* Only of what is claimed. */
+static json_t *proofs_json(const struct frontend_proof *proofs)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; proofs && i < FRONTEND_PROOF_CNT; i++) {
+		json_t *one;
+
+		if (proofs[i].in == FRONTEND_UNASKED)
+			continue;
+		one = json_object();
+		json_object_set_new(one, "in", verdict_json(proofs[i].in));
+		json_object_set_new(one, "out", verdict_json(proofs[i].out));
+		json_object_set_new(object, frontend_proof_names[i], one);
+	}
+	return object;
+}
+
 static void set_identity(json_t *object, const struct stats_daemon *daemon)
 {
 	json_t *xdp = json_object();
@@ -282,6 +305,8 @@ static void set_identity(json_t *object, const struct stats_daemon *daemon)
 	json_object_set_new(object, "xdp", xdp);
 	set_string(object, "ip_id", daemon->shared_id ? "shared" : "increment");
 	json_object_set_new(object, "tap_offloads", offloads_json(daemon->offloads));
+	json_object_set_new(object, "tap_proved", proofs_json(daemon->proofs));
+	json_object_set_new(object, "tap_unproved", daemon->unproved ? json_string(daemon->unproved) : json_null());
 }
 
 /* What is merged, and what ends a superpacket or keeps a packet out of one. */

@@ -51,6 +51,8 @@ struct stats_daemon {
 	const struct gro_config *gro; /* what is merged, and the conditions of flushing */
 	bool shared_id;               /* segments of a superpacket share an IPv4 ID */
 	uint32_t offloads;            /* of the front end, FRONTEND_ bits in force */
+	const struct frontend_proof *proofs; /* of them, FRONTEND_PROOF_CNT; NULL: none */
+	const char *unproved;         /* why none was proved; NULL: they were */
 	uint64_t steer[STEER_COUNTER_CNT];
 	bool has_inline;              /* the tc programs of inline mode are there */
 	uint64_t inline_tc[INLINE_COUNTER_CNT];

@@ -80,6 +80,33 @@ enum frontend_offload {
 	FRONTEND_UDP_TUNNEL_GSO_CSUM = 64, /* with a checksum of the outer UDP header */
 };
 
+/* What a packet each way has shown of an offload that was claimed. */
+enum frontend_proof_verdict {
+	FRONTEND_UNASKED,  /* it is not claimed, or of no use in this direction */
+	FRONTEND_KEPT,     /* the packet was carried as it is */
+	FRONTEND_REFUSED,
+	FRONTEND_CHANGED,  /* cut, shortened, or not as it was described */
+	FRONTEND_LOST,
+	FRONTEND_BELIEVED, /* there is no packet that could prove it */
+};
+
+struct frontend_proof {
+	enum frontend_proof_verdict in, out; /* in: of what we write; out: of what we read */
+};
+
+enum frontend_proved {
+	FRONTEND_PROOF_CSUM,
+	FRONTEND_PROOF_TSO4,
+	FRONTEND_PROOF_TSO6,
+	FRONTEND_PROOF_ECN,
+	FRONTEND_PROOF_USO4,
+	FRONTEND_PROOF_USO6,
+	FRONTEND_PROOF_TUNNEL,
+	FRONTEND_PROOF_TUNNEL_CSUM,
+	FRONTEND_PROOF_BIG, /* superpackets of more than 65535 bytes */
+	FRONTEND_PROOF_CNT,
+};
+
 struct frontend;
 
 /* Called while workers read and write. What returns int returns 0 or -errno. */
@@ -109,7 +136,19 @@ struct frontend {
 	char name[IFNAMSIZ];   /* of its interface, or for messages */
 	uint32_t ifindex;      /* of its interface */
 	uint32_t queue_cnt;
-	uint32_t offloads;     /* FRONTEND_ bits in force */
+	uint32_t offloads;     /* FRONTEND_ bits in force, without those not kept on their way to us */
+	struct frontend_proof proofs[FRONTEND_PROOF_CNT];
+	int unproved;          /* 0, or why nothing was proved (-errno): what is claimed is believed */
 };
+
+/* For messages: by the names that ethtool shows them by on the TAP, where it has one. */
+extern const char *const frontend_proof_names[FRONTEND_PROOF_CNT];
+const char *frontend_verdict_name(enum frontend_proof_verdict verdict);
+
+/* Claimed, but not kept: it must not be used. */
+static inline bool frontend_is_broken(enum frontend_proof_verdict verdict)
+{
+	return verdict == FRONTEND_REFUSED || verdict == FRONTEND_CHANGED || verdict == FRONTEND_LOST;
+}
 
 #endif

@@ -38,6 +38,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "frontend/tap_prove.h"
+
 /* Younger than the headers of Debian 12 (6.1). */
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20 /* 6.2 */
@@ -131,13 +133,17 @@ static int set_header_form(int fd)
 	return 0;
 }
 
+/* Offloads of UDP, too, where udp. */
+#define OFFLOADS_TCP (FRONTEND_CSUM | FRONTEND_TSO4 | FRONTEND_TSO6 | FRONTEND_ECN)
+#define OFFLOADS_UDP (FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM)
+
 /* Each builds on those before it (all on checksums, ECN on TSO, tunnels' checksums on tunnels); one
- * refused is left out. USO is both or none. Returns what is in force, in FRONTEND_ bits. */
-static uint32_t set_offloads(int fd, bool udp)
+ * refused is left out. USO is both or none. Takes and returns FRONTEND_ bits: wanted, and in force. */
+static uint32_t set_offloads(int fd, uint32_t wanted)
 {
 	static const struct {
 		uint32_t tun, bit;
-	} wanted[] = {
+	} known[] = {
 		{ TUN_F_CSUM, FRONTEND_CSUM },
 		{ TUN_F_TSO4, FRONTEND_TSO4 },
 		{ TUN_F_TSO6, FRONTEND_TSO6 },
@@ -146,16 +152,38 @@ static uint32_t set_offloads(int fd, bool udp)
 		{ TUN_F_UDP_TUNNEL_GSO, FRONTEND_UDP_TUNNEL_GSO },
 		{ TUN_F_UDP_TUNNEL_GSO_CSUM, FRONTEND_UDP_TUNNEL_GSO_CSUM },
 	};
-	const size_t cnt = udp ? ARRAY_SIZE(wanted) : 4;
 	uint32_t on = 0, offloads = 0;
 
-	for (size_t i = 0; i < cnt; i++) {
-		if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(on | wanted[i].tun)) < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!(wanted & known[i].bit) ||
+		    ioctl(fd, TUNSETOFFLOAD, (unsigned long)(on | known[i].tun)) < 0)
 			continue;
-		on |= wanted[i].tun;
-		offloads |= wanted[i].bit;
+		on |= known[i].tun;
+		offloads |= known[i].bit;
 	}
 	return offloads;
+}
+
+/* What is claimed and kept of what is wanted. The packets go through a TAP of their own, which lives for
+ * some milliseconds: ours is to begin with counters of zero, and as nobody has set it up before. */
+static uint32_t prove_offloads(struct frontend *front, uint32_t wanted, uint32_t big_len)
+{
+	static const uint32_t bits[FRONTEND_PROOF_CNT] = {
+		FRONTEND_CSUM, FRONTEND_TSO4, FRONTEND_TSO6, FRONTEND_ECN, FRONTEND_USO, FRONTEND_USO,
+		FRONTEND_UDP_TUNNEL_GSO, FRONTEND_UDP_TUNNEL_GSO_CSUM, 0,
+	};
+	struct ifreq ifr = { .ifr_name = "sp-proof%d" };
+	const int fd = open_queue(&ifr, true);
+
+	front->unproved = fd < 0 ? fd : set_header_form(fd);
+	if (!front->unproved)
+		front->unproved = tap_prove(fd, ifr.ifr_name, set_offloads(fd, wanted), big_len, front->proofs);
+	if (fd >= 0)
+		close(fd);
+	for (int i = 0; i < FRONTEND_PROOF_CNT; i++)
+		if (frontend_is_broken(front->proofs[i].out))
+			wanted &= ~bits[i];
+	return wanted;
 }
 
 /* One of those that take the name of an interface in our namespace: answer and question are in *ifr. */
@@ -284,11 +312,12 @@ static const struct frontend_ops tap_ops = {
 	.close = tap_close,
 };
 
-int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, bool udp)
+int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, bool udp, uint32_t big_len)
 {
 	struct ifreq ifr = { 0 };
 	struct frontend *front;
 	struct tap *tap;
+	uint32_t wanted;
 	int err;
 
 	if (queue_cnt == 0 || queue_cnt > TAP_QUEUES_MAX || strlen(name) >= sizeof(ifr.ifr_name))
@@ -304,7 +333,8 @@ int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, boo
 		goto fail;
 	memcpy(front->name, ifr.ifr_name, sizeof(front->name));
 	tap->used_cnt = front->queue_cnt;
-	front->offloads = set_offloads(any_fd(front), udp);
+	wanted = prove_offloads(front, OFFLOADS_TCP | (udp ? OFFLOADS_UDP : 0), big_len);
+	front->offloads = set_offloads(any_fd(front), wanted);
 	err = netdev_ioctl(SIOCGIFINDEX, &ifr);
 	if (err)
 		goto fail;

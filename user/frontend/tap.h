@@ -17,9 +17,10 @@
 #define TAP_MTU_MAX (65535u - 14u) /* drivers/net/tun.c MAX_MTU less the Ethernet header */
 
 /* Creates the TAP with queue_cnt queues; name may hold a %d. Offloads are asked one by one, those refused
- * stay off; those of UDP (USO, tunnels) only with udp. Not up yet: see netdev_set(). Returns 0, -EEXIST
- * when the name is taken (by any interface), -ENOENT without /dev/net/tun, -EPERM, -EINVAL for what cannot
- * be a name, or -errno; nothing is left behind then. */
-int tap_open(struct frontend **front, const char *name, uint32_t queue_cnt, bool udp);
+ * stay off; those of UDP (USO, tunnels) only with udp. What is claimed is proved (tap_prove.h), with a
+ * superpacket of big_len bytes, too, if that is more than 65535. Not up yet: see netdev_set(). Returns 0,
+ * -EEXIST when the name is taken (by any interface), -ENOENT without /dev/net/tun, -EPERM, -EINVAL for what
+ * cannot be a name, or -errno; nothing is left behind then. */
+int tap_open(struct frontend **front, const char *name, uint32_t queue_cnt, bool udp, uint32_t big_len);
 
 #endif
