@@ -18,7 +18,7 @@ enum fault {
 	FAULT_WAKE,       /* "wake": the kernel is not told to transmit, so it takes nothing */
 	FAULT_FILL,       /* "fill": a frame given to the kernel never comes back */
 	FAULT_TAP_WRITE,  /* "tap-write": the TAP has no room */
-	FAULT_BIND,       /* "bind": a socket cannot be bound again */
+	FAULT_BIND,       /* "bind": a socket cannot be bound, at first or again */
 	FAULT_FRAME,      /* "frame": a free frame is forgotten */
 	FAULT_STOP,       /* "stop": SIGSTOP, just when a worker has seen that it is not late */
 	FAULT_CNT,

@@ -12,6 +12,7 @@ from harness import test
 from lab import BUILD, RUNTIME, expect, wait_until
 from sequence import Sequence
 from test_bulk import servers, transfer
+from test_queues import channels
 from wire import Transfer, Wire
 
 FAULTY = os.path.join(BUILD, "faults", "superpacketd")
@@ -230,6 +231,27 @@ def not_bound(lab, data):
     expect_one_line(daemon, "no new socket yet")
     fault(daemon, "bind", 0)
     wait_state(lab, daemon, "ok")
+    still_right(lab, wire, daemon, data)
+
+
+@test("inline: a queue that is added cannot be opened: it is tried again, and said once", seconds=60)
+def not_added(lab, data):
+    wire = Wire(lab, queues=2)
+    channels(wire, 1)
+    daemon = faulty(lab, wire)
+    servers(lab, wire, data)
+    fault(daemon, "bind", 3)
+    stream = transfer(lab, wire, data, "in", 4, length=32 << 20)
+    channels(wire, 2)
+    wait_until(lambda: lines(daemon, "of 2 queues only 1"), 5, "it is said")
+    expect(len(daemon.status()["queues"]) == 1, "served all the same")
+    wait_until(lambda: len(daemon.status()["queues"]) == 2, 10, "both queues are served")
+    stream.finish()
+    for text in ("queue 1: the interface is down", "of 2 queues only 1", "2 queues are served now"):
+        expect_one_line(daemon, text)
+    for number in range(8):
+        transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=1 << 20).finish()
+    expect(all(queue["rx_packets"] for queue in daemon.status()["queues"]), "a queue carries nothing")
     still_right(lab, wire, daemon, data)
 
 

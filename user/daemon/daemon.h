@@ -87,6 +87,10 @@ struct daemon {
 		uint64_t next_ns;     /* not before: the last attempt failed */
 		uint64_t pause_ns;
 	} look;
+	struct {
+		uint32_t want;        /* queues; those beyond queue_cnt could not be opened yet */
+		uint64_t next_ns, pause_ns;
+	} more;
 	const char *degraded; /* why, NULL: it is not, but for what the guard says */
 	struct guard guard;
 	sigset_t signals;
@@ -160,8 +164,9 @@ int open_nic(struct daemon *d);
  * addresses and connections that the interface, once it is back, shall find again. */
 void open_close_nic(struct daemon *d, bool gone);
 
-/* One more queue, or one less, while the others go on. */
-int open_add_queue(struct daemon *d);
+/* One more queue, or one less, while the others go on. again: it was tried before, so nothing is said of a
+ * failure any more, nor waited for a socket that is busy. */
+int open_add_queue(struct daemon *d, bool again);
 void open_remove_queue(struct daemon *d);
 
 /* After some were added: has the XDP program run on them, too. */

@@ -17,7 +17,7 @@
 #include "daemon/daemon.h"
 #include "log.h"
 
-/* Between attempts to open a NIC that is there, but cannot be opened. */
+/* Between attempts to open a NIC, or a queue of it, that is there, but cannot be opened. */
 #define PAUSE_FIRST_NS 500000000ull
 #define PAUSE_MAX_NS 32000000000ull
 
@@ -99,6 +99,24 @@ static void say_queues(struct daemon *d, uint32_t before)
 	say_state(d);
 }
 
+/* One that cannot be opened may be another program's, or want memory: it is tried again, without a word. */
+static void add_queues(struct daemon *d, bool again)
+{
+	const uint32_t before = d->queue_cnt;
+
+	while (d->queue_cnt < d->more.want && !open_add_queue(d, again))
+		beat_show(d);
+	if (d->queue_cnt > before)
+		open_renew_steer(d);
+	if (d->queue_cnt == d->more.want)
+		return;
+	if (!again)
+		d->more.pause_ns = PAUSE_FIRST_NS;
+	else if (d->more.pause_ns < PAUSE_MAX_NS)
+		d->more.pause_ns *= 2;
+	d->more.next_ns = daemon_now_ns() + d->more.pause_ns;
+}
+
 static void follow_queues(struct daemon *d)
 {
 	uint32_t want = check_queues(d, &d->dev), before = d->queue_cnt;
@@ -108,18 +126,27 @@ static void follow_queues(struct daemon *d)
 			    want, d->queue_room);
 		want = d->queue_room;
 	}
+	d->more.want = want;
 	while (d->queue_cnt > want) {
 		open_remove_queue(d);
 		beat_show(d);
 	}
-	while (d->queue_cnt < want && !open_add_queue(d))
-		beat_show(d);
+	add_queues(d, false);
 	if (d->queue_cnt < want)
-		log_error("%s: of %u queues only %u are served%s", d->dev.name, want, d->queue_cnt,
+		log_error("%s: of %u queues only %u are served for now%s", d->dev.name, want, d->queue_cnt,
 			  d->config.mode == CONFIG_INLINE ? ", the kernel carries the rest" : "");
-	if (d->queue_cnt > before)
-		open_renew_steer(d);
 	if (d->queue_cnt != before)
+		say_queues(d, before);
+}
+
+static void retry_queues(struct daemon *d)
+{
+	const uint32_t before = d->queue_cnt;
+
+	if (d->queue_cnt >= d->more.want || daemon_now_ns() < d->more.next_ns)
+		return;
+	add_queues(d, true);
+	if (d->queue_cnt > before)
 		say_queues(d, before);
 }
 
@@ -130,6 +157,7 @@ static void leave(struct daemon *d, bool moved)
 		    moved ? " (or start a superpacketd there)" : "");
 	open_close_nic(d, true);
 	d->dev.ifindex = 0;
+	d->more.want = 0;
 	d->degraded = NULL;
 	d->waiting = moved ? "the interface is in another network namespace; waiting for its return" :
 			     "the interface is gone; waiting for its return";
@@ -215,4 +243,6 @@ void follow_news(struct daemon *d)
 	} else if (news.changed) {
 		compare(d);
 	}
+	if (!d->waiting)
+		retry_queues(d);
 }

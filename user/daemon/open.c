@@ -216,13 +216,19 @@ static int open_alive(struct daemon *d, struct opening *opening)
 	return opening->err;
 }
 
-static int open_worker(struct daemon *d, uint32_t queue)
+static int open_worker(struct daemon *d, uint32_t queue, bool again)
 {
 	struct opening opening = { .worker = &d->workers[queue], .config = worker_config(d, queue) };
-	int err = open_alive(d, &opening);
+	int err;
 
+	if (again) {
+		opening.config.quiet = true;
+		opening.config.xsk.bind_timeout_ms = 0;
+	}
+	err = open_alive(d, &opening);
 	if (err) {
-		plan_explain_failure(d, &d->workers[queue].xsk, err);
+		if (!again)
+			plan_explain_failure(d, &d->workers[queue].xsk, err);
 		return err;
 	}
 	plan_say_unproved(d, queue);
@@ -283,7 +289,7 @@ static int open_workers(struct daemon *d)
 		err = -ENOMEM;
 	}
 	for (uint32_t q = 0; !err && q < d->queue_cnt; q++)
-		err = open_worker(d, q);
+		err = open_worker(d, q, false);
 	if (!err)
 		err = check_mtu(d);
 	if (err)
@@ -403,14 +409,14 @@ void open_close_nic(struct daemon *d, bool gone)
 	settings_close(d);
 }
 
-int open_add_queue(struct daemon *d)
+int open_add_queue(struct daemon *d, bool again)
 {
 	const uint32_t q = d->queue_cnt;
-	int err = use_queues(d, q + 1);
+	int err = open_worker(d, q, again);
 
-	if (err)
-		return err;
-	err = open_worker(d, q);
+	/* Not before: a front end's queue that goes again loses what was spread to it meanwhile. */
+	if (!err)
+		err = use_queues(d, q + 1);
 	if (!err)
 		err = start_worker(d, q);
 	if (!err) {

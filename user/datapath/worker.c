@@ -508,6 +508,8 @@ static int open_memory(struct worker *worker)
 		.buffers_len = BUFFERS_LEN,
 	};
 
+	if (fault_strikes(FAULT_BIND)) /* here already, where it costs nothing to try again */
+		return -ENETDOWN;
 	return umem_open(&worker->umem, &config);
 }
 
@@ -585,7 +587,7 @@ static int open_socket(struct worker *worker)
 static int reopen(struct worker *worker)
 {
 	struct xsk_config *config = &worker->config.xsk;
-	int err = fault_strikes(FAULT_BIND) ? -ENETDOWN : open_memory(worker);
+	int err = open_memory(worker);
 
 	if (err)
 		return err;
@@ -652,7 +654,8 @@ fail_engine:
 fail_umem:
 	umem_close(&worker->umem);
 fail:
-	log_error("%s queue %u: %s", config->interface, config->queue, advice(err));
+	if (!config->quiet)
+		log_error("%s queue %u: %s", config->interface, config->queue, advice(err));
 	return err;
 }
 

@@ -35,6 +35,7 @@ struct worker_config {
 	bool shared_id;              /* see transmit.h */
 	struct gro_config gro;       /* the worker adds packets, headroom and secret */
 	struct xsk_config xsk;
+	bool quiet;                  /* worker_open() does not say why it fails */
 	uint64_t spin_ns;            /* looks on for so long before it sleeps; UINT64_MAX: never sleeps */
 };
 
@@ -73,7 +74,7 @@ struct worker {
 	bool running;
 };
 
-/* Opens memory, socket and engine of a queue. Logs and returns -errno; nothing is left behind. */
+/* Opens memory, socket and engine of a queue. Logs (unless quiet) and returns -errno; nothing is left behind. */
 int worker_open(struct worker *worker, const struct worker_config *config);
 
 /* A thread that runs on one CPU (-1: any) from its first instruction on, so that what it touches first is
