@@ -12,14 +12,20 @@ CHUNK = 1 << 20
 
 
 class Data:
-    """A file of random bytes in a directory of its own (no repetition that could hide a byte
-    in the wrong place)."""
+    """A file of random bytes in a directory of its own, or in memory where no disk has room (no repetition that
+    could hide a byte in the wrong place)."""
 
     def __init__(self, length, progress=lambda done: None):
         self.length = length
-        self.directory = tempfile.mkdtemp(prefix=temporary_prefix(), dir=roomy_directory(length))
-        os.chmod(self.directory, 0o755)
-        self.path = os.path.join(self.directory, "data")
+        self.directory = self.memory = None
+        place = roomy_directory(length)
+        if place:
+            self.directory = tempfile.mkdtemp(prefix=temporary_prefix(), dir=place)
+            os.chmod(self.directory, 0o755)
+            self.path = os.path.join(self.directory, "data")
+        else:
+            self.memory = os.memfd_create("data")
+            self.path = f"/proc/{os.getpid()}/fd/{self.memory}"
         self._digests = {}
         try:
             self._write(progress)
@@ -49,7 +55,11 @@ class Data:
         return self._digests[length]
 
     def close(self):
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        if self.memory is not None:
+            os.close(self.memory)
+            self.memory = None
 
     def __enter__(self):
         return self
@@ -59,10 +69,20 @@ class Data:
 
 
 def roomy_directory(length):
-    """The first usual place for temporary files with room for the file and some more."""
+    """The first usual place for temporary files with room for the file and some more; None: it fits into memory."""
     places = temporary_directories()
     for place in places:
-        if shutil.disk_usage(place).free > length + (256 << 20):
+        if shutil.disk_usage(place).free > length + (64 << 20):
             return place
+    if available_memory() > 4 * length:
+        return None
     raise Failed(f"no room for {length >> 20} MiB of test data in {', '.join(places)}; "
                  "set TMPDIR to a directory with room")
+
+
+def available_memory():
+    with open("/proc/meminfo") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    return 0

@@ -25,7 +25,8 @@ class Starvation:
         self.longest = 0.0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
+        if not emulated:
+            self._thread.start()
 
     def _waits(self):
         """{thread: seconds that it has waited so far}; a wait is in it once it is over."""
@@ -50,4 +51,5 @@ class Starvation:
 
     def end(self):
         self._ending.set()
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._thread.join(10)
