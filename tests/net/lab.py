@@ -318,6 +318,10 @@ class Lab:
         # IPv6 addresses are usable at once, and nothing changes a second later
         for key in ("all", "default"):
             ns.sysctl(f"net.ipv6.conf.{key}.accept_dad", 0)
+        # Senders make superpackets as large as they may be: not smaller because a busy machine, and a congestion
+        # control that is not ours to choose, make for a long way and a low rate.
+        if os.path.exists("/proc/sys/net/ipv4/tcp_tso_rtt_log"):  # since Linux 5.18
+            ns.sysctl("net.ipv4.tcp_tso_rtt_log", 30)
         ns.up("lo")
         return ns
 
