@@ -42,10 +42,12 @@ def take(lab, ns, nic):
 
 
 def zero_copy(daemon, queues=1):
-    """The daemon; XDP_OPTIONS, which is what its status shows, says zero copy."""
+    """The daemon; XDP_OPTIONS, which is what its status shows, says zero copy, and a packet has proved it."""
     status = daemon.status()
     modes = [queue["xsk"]["mode"] for queue in status["queues"]]
     expect(modes == [ZERO_COPY] * queues, f"the sockets are {modes}; xdp: {status['xdp']}")
+    unproved = [queue["xsk"]["unproved"] for queue in status["queues"] if not queue["xsk"]["proved"]]
+    expect(not unproved, f"zero copy, unproved: {unproved}")
     return daemon
 
 
