@@ -81,7 +81,7 @@ def next_one(lab, data):
     stream = transfer(lab, wire, data, "out", 4)
     stream.wait_received(stream.length // 16)
     fault(daemon, "completion", 1)
-    wait_counter(daemon, "rebuilds", 1, 5)
+    wait_counter(lab, daemon, "rebuilds", 1, 5)
     expect(xsk(daemon)["tried"] == tried, f"before {tried}, now {xsk(daemon)['tried']}")
     expect(xsk(daemon)["proved"], "it was proved at start")
     stream.finish()
