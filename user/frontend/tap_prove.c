@@ -14,7 +14,7 @@
 
 #include "engine/bytes.h"
 
-/* The longest superpacket, and as many bytes of a segment: three of them. */
+/* Payload of a segment; a superpacket has three of them, one of BIG TCP more. */
 #define SEGMENT_LEN 500u
 #define PAYLOAD_LEN (3 * SEGMENT_LEN)
 
@@ -23,7 +23,7 @@
 
 /* In one thread both ways are done when a system call returns, unless the kernel hands the packet to another
  * processor (RPS). */
-#define LIMIT_MS 100
+#define LIMIT_MS 250
 
 #define TUNNEL VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
 #define VXLAN_PORT 4789u
