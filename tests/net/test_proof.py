@@ -8,7 +8,7 @@ import socket
 
 from daemon import COMMAND, EXIT_NOT_SUPPORTED, Daemon
 from harness import test
-from lab import BUILD, expect, wait_until
+from lab import BUILD, ROOT, expect, wait_until
 from test_bulk import servers, transfer
 from test_errors import without
 from test_pressure import ALWAYS, FAULTY, fault, wait_counter
@@ -246,3 +246,20 @@ def unproved(lab):
     said = [line for line in daemon.process.stderr().splitlines() if "could not be proved" in line]
     expect(len(said) == 1, f"said: {said}")
     daemon.stop()
+
+
+@test("as the service it may open the sockets that it needs, also in port mode", seconds=60)
+def service(lab):
+    wire = Wire(lab)
+    with open(os.path.join(ROOT, "tools", "superpacketd@.service")) as file:
+        allowed = next(line for line in file if line.startswith("RestrictAddressFamilies="))
+    allowed = allowed.strip().split("=")[1].split()
+    families = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16, "AF_PACKET": 17, "AF_XDP": 44}
+    expect(set(allowed) <= set(families), f"allowed: {allowed}")
+    wrapper = [word for name, number in families.items() if name not in allowed
+               for word in without(wire, "socket", errno.EAFNOSUPPORT, [0, "is", number])]
+    for mode in ("inline", "port"):
+        daemon = Daemon(lab, wire.host, wire.nic, "--mode", mode, wrapper=wrapper)
+        status = daemon.status()
+        expect(status["tap_unproved"] is None and xsk(daemon)["proved"], f"{mode}: {status['tap_unproved']}")
+        daemon.stop()
