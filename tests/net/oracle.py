@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from capture import NEEDS_CSUM
 from lab import BUILD, Failed, expect
-from oracle_packets import INNER_B, MAC_B, VNI, VXLAN_PORT, stream
+from oracle_packets import GENEVE_PORT, INNER_B, MAC_B, VNI, VXLAN_PORT, stream, with_outer_checksum
 from oracle_path import Path
-from packets import PROTOCOL_UDP, checksum, pseudo_header
+from packets import checksum
 
 SUPERPACKET = os.path.join(BUILD, "superpacket")
 TICK_NS = 5_000_000  # longer than a jiffy of 250 Hz: nothing is held beyond the second tick
@@ -45,20 +45,27 @@ class Output:
 
 
 class KernelGro(Path):
-    def __init__(self, lab):
+    """kind: of the tunnels that it has to look into, as Outer names them."""
+
+    def __init__(self, lab, kind):
         super().__init__(lab)
         self.receiver.run("ethtool", "-K", "in", "gro", "on", "rx-udp-gro-forwarding", "on")
-        self.tunnels = self._vxlan()
+        self.tunnels = self._tunnels(kind)
         self._poll_on_a_timer()
 
-    def _vxlan(self):
-        """The kernel looks into a tunnel only where one of its own ends."""
+    def _tunnels(self, kind):
+        """Into a tunnel over UDP the kernel looks only where one of its own ends; into the others always.
+        Returns whether it can."""
         ns = self.receiver
         ns.ip("link", "set", "dev", "in", "address", MAC_B.hex(":"))
+        ports = {"vxlan": VXLAN_PORT, "geneve": GENEVE_PORT}
+        if kind not in ports:
+            return True
+        end = "local" if kind == "vxlan" else "remote"
         for version, address in ((4, "192.0.2.2"), (6, "2001:db8:ffff::2")):
             added = ns.ip("link", "add", "name", f"tunnel{version}", "address", INNER_B.hex(":"),
-                          "type", "vxlan", "id", str(VNI + version), "dstport", str(VXLAN_PORT),
-                          "local", address, check=False)
+                          "type", kind, "id", str(VNI + version), "dstport", str(ports[kind]),
+                          end, address, check=False)
             if added.returncode != 0:
                 return False
             ns.up(f"tunnel{version}")
@@ -128,11 +135,9 @@ def finished(got, outer):
     frame, field = bytearray(got.frame), got.csum_start + got.csum_offset
     total = checksum(got.frame[got.csum_start:])
     struct.pack_into("!H", frame, field, total or (0xFFFF if got.gso_type == GSO_UDP else 0))
-    if outer and outer.csum != "zero":
+    if outer:
         at = 14 + outer.ip_length
-        struct.pack_into("!H", frame, at + 6, 0)
-        pseudo = pseudo_header(*outer.addresses, PROTOCOL_UDP, len(frame) - at)
-        struct.pack_into("!H", frame, at + 6, checksum(pseudo + bytes(frame[at:])) or 0xFFFF)
+        frame[at:] = with_outer_checksum(outer, bytes(frame[at:]))
     return bytes(frame)
 
 

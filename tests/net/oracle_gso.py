@@ -18,7 +18,6 @@ from packets import PROTOCOL_TCP, PROTOCOL_UDP, internet_sum, pseudo_header
 GSO_TCPV4, GSO_TCPV6, GSO_UDP, GSO_ECN = 1, 4, 5, 0x80
 GSO_TUNNEL = {4: 0x20, 6: 0x40}
 TUNNEL_CSUM = 8  # of the flags: the outer UDP checksum is there
-VXLAN_HEADERS = 8 + 8 + 14  # UDP, VXLAN, the inner Ethernet header
 CWR = 0x80
 
 
@@ -39,7 +38,7 @@ def unfinished(packet):
     frame = bytearray(packet.whole(0))
     l3 = 14 + 4 * len(packet.vlan)
     if packet.outer:
-        l3 += packet.outer.ip_length + VXLAN_HEADERS
+        l3 += packet.outer.ip_length + packet.outer.header_length(packet.version)
     l4 = l3 + 20 + len(packet.ip_options) if packet.version == 4 else l3 + 40 + sum(
         2 + len(data) for _, data in packet.extensions)
     addresses = bytes(frame[l3 + 12:l3 + 20] if packet.version == 4 else frame[l3 + 8:l3 + 40])

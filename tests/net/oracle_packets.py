@@ -13,7 +13,9 @@ from packets import (ETH_IPV4, ETH_IPV6, PROTOCOL_TCP, PROTOCOL_UDP, checksum,
                      pseudo_header)
 
 FRAGMENT, HOP_BY_HOP, ROUTING, DESTINATION = 44, 0, 43, 60
-VXLAN_PORT, VNI = 4789, 42
+VXLAN_PORT, GENEVE_PORT, VNI = 4789, 6081, 42
+PROTOCOL_GRE, ETH_BRIDGED = 47, 0x6558
+GRE_C, GRE_K, GRE_S = 0x8000, 0x2000, 0x1000
 MAC_A, MAC_B = bytes.fromhex("02000000aa01"), bytes.fromhex("02000000bb01")
 INNER_A, INNER_B = bytes.fromhex("02000000aa02"), bytes.fromhex("02000000bb02")
 SHORTEST_FRAME = 60
@@ -21,15 +23,46 @@ SHORTEST_FRAME = 60
 
 @dataclass(frozen=True)
 class Outer:
-    """A VXLAN tunnel's headers around a packet (RFC 7348)."""
+    """A tunnel's headers around a packet (RFC 7348, 8926, 2784 and 2890, 2003)."""
+    kind: str = "vxlan"    # or geneve, gre, ipip
+    ethernet: bool = True  # a frame is inside, else an IP packet
     version: int = 4
-    vni: int = VNI
+    vni: int = VNI         # GRE: the key, 0 for none
+    options: bytes = b""   # GENEVE's; GRE: the sequence number
     sport: int = 50000
     ttl: int = 64
     tos: int = 0
     df: bool = False
     ip_id: int = 1
-    csum: str = "zero"  # or right, wrong
+    csum: str = "zero"     # or right, wrong: of UDP, or GRE's own
+
+    @property
+    def over_udp(self):
+        return self.kind in ("vxlan", "geneve")
+
+    @property
+    def label(self):
+        """R10: what of the headers tells one tunnel from another. Of GRE all that its flags say, too."""
+        numbers = self.kind, self.vni, self.options
+        return (*numbers, self.csum != "zero") if self.kind == "gre" else (*numbers, self.sport)
+
+    def header(self, version):
+        """Between UDP or IP and what is inside, GRE's checksum 0."""
+        inside = ETH_BRIDGED if self.ethernet else ETH_IPV4 if version == 4 else ETH_IPV6
+        if self.kind == "vxlan":
+            return struct.pack("!II", 0x08000000, self.vni << 8)
+        if self.kind == "geneve":
+            return struct.pack("!BBHI", len(self.options) // 4, 0, inside, self.vni << 8) + self.options
+        if self.kind == "ipip":
+            return b""
+        csum = self.csum != "zero"
+        flags = GRE_C * csum | GRE_K * (self.vni > 0) | GRE_S * bool(self.options)
+        return (struct.pack("!HH", flags, inside) + bytes(4 * csum)
+                + (struct.pack("!I", self.vni) if self.vni else b"") + self.options)
+
+    def header_length(self, version):
+        """From the end of the outer IP header to the IP header inside."""
+        return 8 * self.over_udp + len(self.header(version)) + 14 * self.ethernet
 
     @property
     def ip_length(self):
@@ -42,13 +75,17 @@ class Outer:
         prefix = bytes.fromhex("20010db8ffff") + bytes(9)
         return prefix + b"\1", prefix + b"\2"
 
-    def ip(self, length):
+    def protocol(self, version):
+        if self.kind == "ipip":
+            return 4 if version == 4 else 41
+        return PROTOCOL_UDP if self.over_udp else PROTOCOL_GRE
+
+    def ip(self, length, protocol):
         addresses = b"".join(self.addresses)
         if self.version == 6:
-            return struct.pack("!IHBB", 6 << 28 | self.tos << 20, length, PROTOCOL_UDP,
-                               self.ttl) + addresses
+            return struct.pack("!IHBB", 6 << 28 | self.tos << 20, length, protocol, self.ttl) + addresses
         header = struct.pack("!BBHHHBBH", 0x45, self.tos, 20 + length, self.ip_id % 2**16, self.df << 14,
-                             self.ttl, PROTOCOL_UDP, 0) + addresses
+                             self.ttl, protocol, 0) + addresses
         return header[:10] + struct.pack("!H", checksum(header)) + header[12:]
 
 
@@ -103,7 +140,7 @@ class Packet:
     def flow(self):
         """R10: what must be equal in all packets of a superpacket."""
         return (self.source, self.vlan, self.label if self.version == 6 else 0, self.ports,
-                self.outer and (self.outer.vni, self.outer.sport))
+                self.outer and self.outer.label)
 
     @property
     def ports(self):
@@ -198,14 +235,29 @@ class Packet:
 
     def _tunnel(self, inner):
         outer = self.outer
-        body = struct.pack("!II", 0x08000000, outer.vni << 8) + inner
-        length = 8 + len(body)
-        udp = struct.pack("!HHHH", outer.sport, VXLAN_PORT, length, 0) + body
-        if outer.csum != "zero":
-            total = checksum(pseudo_header(*outer.addresses, PROTOCOL_UDP, length) + udp) or 0xFFFF
-            udp = udp[:6] + struct.pack("!H", total ^ (outer.csum == "wrong")) + udp[8:]
+        body = outer.header(self.version) + (inner if outer.ethernet else inner[14 + 4 * len(self.vlan):])
+        if outer.over_udp:
+            port = VXLAN_PORT if outer.kind == "vxlan" else GENEVE_PORT
+            body = struct.pack("!HHHH", outer.sport, port, 8 + len(body), 0) + body
+        body = with_outer_checksum(outer, body, outer.csum == "wrong")
         kind = ETH_IPV4 if outer.version == 4 else ETH_IPV6
-        return MAC_B + self.source + struct.pack("!H", kind) + outer.ip(length) + udp
+        return (MAC_B + self.source + struct.pack("!H", kind)
+                + outer.ip(len(body), outer.protocol(self.version)) + body)
+
+
+def with_outer_checksum(outer, body, wrong=False):
+    """What is behind the outer IP header, with its UDP or GRE checksum, if it has one."""
+    if outer.csum == "zero":
+        return body
+    if outer.over_udp:
+        at, pseudo = 6, pseudo_header(*outer.addresses, PROTOCOL_UDP, len(body))
+    else:
+        at, pseudo = 4, b""
+    body = body[:at] + bytes(2) + body[at + 2:]
+    total = checksum(pseudo + body)
+    if outer.over_udp:
+        total = total or 0xFFFF
+    return body[:at] + struct.pack("!H", total ^ wrong) + body[at + 2:]
 
 
 def stream(count=4, lengths=None, **fields):

@@ -172,43 +172,74 @@ def outer_change(**fields):
     return lambda p: replace(p.outer, **fields)
 
 
-def tunnels(table):
-    for csum in ("zero", "right", "wrong"):
-        outer = Outer(csum=csum)
-        table.stream(f"R19 VXLAN, outer checksum {csum}", outer=outer)
-        table.stream(f"R19 VXLAN, outer checksum {csum}, DF outside", outer=replace(outer, df=True))
-        table.stream(f"R19 VXLAN in IPv6, outer checksum {csum}", outer=replace(outer, version=6))
-        table.stream(f"R18 R19 UDP in VXLAN, outer checksum {csum}", outer=outer, udp=True)
-    base = {"base": {"outer": Outer()}}
-    table.change("R10 VNI", outer=outer_change(vni=43), **base)
-    table.change("R10 outer source port", outer=outer_change(sport=50001), **base)
-    table.change("R11 outer TTL", outer=outer_change(ttl=63), **base)
-    table.change("R11 outer TOS", outer=outer_change(tos=3), **base)
-    inside6 = {"base": {"outer": Outer(version=6)}}
-    table.change("R11 outer hop limit", outer=outer_change(ttl=63), **inside6)
-    table.change("R11 outer traffic class", outer=outer_change(tos=3), **inside6)
-    table.change("R11 outer DF", outer=outer_change(df=True), **base)
-    table.change("R12 outer ID stands still", outer=outer_change(ip_id=2), **base)
-    every = {"which": (0, 1, 2, 3), **base}
-    table.change("R12 outer IDs fixed, DF clear", outer=outer_change(ip_id=7), **every)
-    table.change("R12 outer IDs fixed, DF set", outer=outer_change(ip_id=7, df=True), **every)
-    table.change("R12 outer IDs at random, DF set",
-                 outer=lambda p: replace(p.outer, ip_id=p.outer.ip_id * 77, df=True), **every)
+def tunnels(table, plain=Outer()):
+    """Around the same streams; plain: the kind of tunnel, without a checksum."""
+    csums = ("zero",) if plain.kind == "ipip" else ("zero", "right", "wrong")
+    word = f"{plain.kind.upper()}{'' if plain.ethernet else ', IP'} in IPv{plain.version}"
+    for csum in csums:
+        outer = replace(plain, csum=csum)
+        table.stream(f"R19 {word}, outer checksum {csum}", outer=outer)
+        if plain.version == 4:
+            table.stream(f"R19 {word}, outer checksum {csum}, DF outside", outer=replace(outer, df=True))
+        table.stream(f"R18 R19 UDP in {word}, outer checksum {csum}", outer=outer, udp=True)
+    base = {"base": {"outer": plain}}
+    table.change(f"R11 outer TTL, {word}", outer=outer_change(ttl=63), **base)
+    table.change(f"R11 outer TOS, {word}", outer=outer_change(tos=3), **base)
+    if len(csums) > 1:
+        tunnel_headers(table, plain, word)
+        tunnel_checksums(table, plain, word)
+    if plain.version == 4:
+        outer_identifiers(table, base, word)
+    table.change(f"R13 window, inside {word}", window=7, **base)
+    table.change(f"R11 TTL, inside {word}", ttl=7, **base)
+    table.change(f"R12 ID, inside {word}", ip_id=7, **base, versions=(4,))
+    table.change(f"R14 a gap, inside {word}", seq=lambda p: p.seq + 1, **base)
+    table.change(f"R8 wrong checksum, inside {word}", l4_wrong=True, **base)
+    table.change(f"R5 a fragment, inside {word}", mf=True, **base, versions=(4,))
+
+
+def tunnel_headers(table, plain, word):
+    base = {"base": {"outer": plain}}
+    table.change(f"R10 VNI or key, {word}", outer=outer_change(vni=43), **base)
+    if plain.over_udp:
+        table.change(f"R10 outer source port, {word}", outer=outer_change(sport=50001), **base)
+    if plain.kind == "geneve":
+        options = bytes.fromhex("0102030100000001")
+        table.change(f"R10 options in one, {word}", outer=outer_change(options=options), **base)
+        table.stream(f"R10 options, {word}", outer=replace(plain, options=options))
+        table.change(f"R10 other options, {word}", outer=outer_change(options=options[:-1] + b"\2"),
+                     base={"outer": replace(plain, options=options)})
+    if plain.kind == "gre":
+        table.change(f"R19 a sequence number in one, {word}", outer=outer_change(options=bytes(4)), **base)
+        table.stream(f"R19 sequence numbers, {word}", outer=replace(plain, options=bytes(4)))
+        table.change(f"R10 no key in one, {word}", outer=outer_change(vni=0), **base)
+        for csum in ("zero", "right"):
+            table.stream(f"R19 no key, {word}, checksum {csum}", outer=replace(plain, vni=0, csum=csum))
+        # GRE sums of packets with right checksums differ only with their lengths
+        table.stream(f"R18 R19 a shorter one, key and checksum, {word}", lengths=[1000, 1000, 600, 1000],
+                     outer=replace(plain, csum="right"))
+
+
+def tunnel_checksums(table, plain, word):
     for udp in (False, True):
-        table.change(f"R19 outer checksum in one only, udp {udp}", outer=outer_change(csum="right"),
-                     base={"outer": Outer(), "udp": udp})
+        table.change(f"R19 outer checksum in one only, udp {udp}, {word}", outer=outer_change(csum="right"),
+                     base={"outer": plain, "udp": udp})
     for version in (4, 6):
-        packets = stream(version=version, outer=Outer())
-        table.add(f"D1 R19 outer checksum in one only, PSH behind it, IPv{version}", packets[:2] + [
+        packets = stream(version=version, outer=plain)
+        table.add(f"D1 R19 outer checksum in one only, PSH behind it, IPv{version}, {word}", packets[:2] + [
             packets[2].but(outer=replace(packets[2].outer, csum="right")), packets[3].but(flags=ACK | PSH)])
-    table.change("R19 outer checksum wrong", outer=outer_change(csum="wrong"),
-                 base={"outer": Outer(csum="right")})
-    table.change("R13 window, inside", window=7, **base)
-    table.change("R11 TTL, inside", ttl=7, **base)
-    table.change("R12 ID, inside", ip_id=7, **base, versions=(4,))
-    table.change("R14 a gap, inside", seq=lambda p: p.seq + 1, **base)
-    table.change("R8 wrong checksum, inside", l4_wrong=True, **base)
-    table.change("R5 a fragment, inside", mf=True, **base, versions=(4,))
+    table.change(f"R19 outer checksum wrong, {word}", outer=outer_change(csum="wrong"),
+                 base={"outer": replace(plain, csum="right")})
+
+
+def outer_identifiers(table, base, word):
+    table.change(f"R11 outer DF, {word}", outer=outer_change(df=True), **base)
+    table.change(f"R12 outer ID stands still, {word}", outer=outer_change(ip_id=2), **base)
+    every = {"which": (0, 1, 2, 3), **base}
+    table.change(f"R12 outer IDs fixed, DF clear, {word}", outer=outer_change(ip_id=7), **every)
+    table.change(f"R12 outer IDs fixed, DF set, {word}", outer=outer_change(ip_id=7, df=True), **every)
+    table.change(f"R12 outer IDs at random, DF set, {word}",
+                 outer=lambda p: replace(p.outer, ip_id=p.outer.ip_id * 77, df=True), **every)
 
 
 def order(table):
@@ -228,6 +259,16 @@ def rules():
     table = Table()
     for add in (good, link, ip, tcp, zeros, udp, tunnels, order):
         add(table)
+    tunnels(table, Outer(version=6))
+    return table.sequences
+
+
+def tunnel_rules(kind):
+    """Every rule of a tunnel by itself."""
+    table = Table()
+    for version, ethernet in {"geneve": ((4, True), (6, True), (4, False)), "ipip": ((4, False), (6, False)),
+                              "gre": ((4, False), (6, False), (4, True))}[kind]:
+        tunnels(table, Outer(kind, ethernet, version))
     return table.sequences
 
 

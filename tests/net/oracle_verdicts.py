@@ -102,6 +102,7 @@ class Difference:
     applies: Callable  # of the packets and the two numbers: whether this is the cause
     why: str
     certain: bool = True  # seen with every kernel
+    tunnel: str = ""      # seen with this kind alone
 
 
 def either(test):
@@ -166,6 +167,9 @@ DIFFERENCES = [
                "Linux lets a tunnel's wrong checksum overtake"),
     Difference("D1, R19", ORDER, lambda packets, a, b: one_tunnel_checksum(packets[a], packets[b]),
                "to Linux packets with and without a tunnel checksum are two flows, whatever is inside"),
+    Difference("R10, R19", OURS, either(lambda p: p.outer and p.outer.kind == "gre" and p.outer.vni
+                                        and p.outer.csum != "zero"),
+               "Linux takes a GRE checksum for the key behind it, and so for another flow", tunnel="gre"),
     Difference("D2", ORDER, overtaker(lambda p: p.evil), "Linux lets the reserved bit overtake"),
     Difference("D1", ORDER, lambda packets, a, b: packets[a].extensions != packets[b].extensions,
                "to Linux other extension headers are another flow, even when the ports are the same"),
