@@ -106,6 +106,19 @@ def tunnels(table):
     table.add("S6 S7 UDP inside, no outer checksum", udp=True, outer=Outer())
 
 
+def geneve(table):
+    """A virtio header says that there is a tunnel over UDP, not which: what is in front of the packet inside
+    is copied as it is."""
+    for csum in ("zero", "right"):
+        for version in (4, 6):
+            outer = Outer("geneve", csum=csum, version=version)
+            table.add(f"S7 GENEVE in IPv{version}, outer checksum {csum}", outer=outer)
+            table.add(f"S7 GENEVE, options, in IPv{version}, outer checksum {csum}",
+                      outer=replace(outer, options=bytes.fromhex("0102030100000001")))
+            table.add(f"S6 S7 UDP in GENEVE in IPv{version}, outer checksum {csum}", udp=True, outer=outer)
+        lengths(table, outer=Outer("geneve", csum=csum))
+
+
 def at_random(table, count):
     rng = random.Random(SEED)
     sizes = [rng.randint(*rng.choice(((1, 60), (61, 1460), (1461, 8000)))) for _ in range(RANDOM_SIZES)]
@@ -213,9 +226,9 @@ def cut_udp(lab):
     compare(lab, udp, offloads=TUN_F_USO, what="UDP superpackets")
 
 
-@test("VXLAN is cut as Linux cuts it, byte for byte: S7", seconds=60)
+@test("VXLAN and GENEVE are cut as Linux cuts them, byte for byte: S7", seconds=60)
 def cut_tunnels(lab):
-    compare(lab, tunnels, offloads=TUN_F_TUNNEL, what="superpackets within UDP tunnels")
+    compare(lab, tunnels, geneve, offloads=TUN_F_TUNNEL, what="superpackets within UDP tunnels")
 
 
 @test(f"{RANDOM_SUPERPACKETS} random superpackets are cut as Linux cuts them", seconds=60)
