@@ -34,7 +34,7 @@ class Report:
 def chosen(modules, without):
     """Not all that are there: those of tests/net come in with their helpers."""
     return [test for test in harness.TESTS
-            if test.module in modules and test.function.__name__ not in without]
+            if test.module in modules and test.name not in without]
 
 
 def run(modules, without, path):

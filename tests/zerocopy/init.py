@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The first process of the guest: mounts, modules, then the tests that the kernel's command line
-names (zerocopy=MODULE,MODULE, without=FUNCTION,FUNCTION). Their results go to the second serial line,
+names (zerocopy=MODULE,MODULE, without=MODULE/TEST,MODULE/TEST). Their results go to the second serial line,
 a JSON object each; this console gets everything else. The machine is off at the end, however that came.
 """
 

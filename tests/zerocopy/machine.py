@@ -52,7 +52,7 @@ class Setup:
     modules: tuple          # of the tests: test_MODULE.py
     sentence: str
     wire: str = "hub"
-    without: tuple = ()     # functions of those modules that are not run: too slow here
+    without: tuple = ()     # tests of those modules, MODULE/TEST, that are not run: too slow here
     queues: int = 1
     late_us: int = 0        # the device reads its transmit ring so long after it was told to
     deadline: int = 2400    # seconds, for all of its tests, on a machine that is busy with others
