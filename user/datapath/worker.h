@@ -36,7 +36,11 @@ struct worker_config {
 	struct gro_config gro;       /* the worker adds packets, headroom and secret */
 	struct xsk_config xsk;
 	bool quiet;                  /* worker_open() does not say why it fails */
-	uint64_t spin_ns;            /* looks on for so long before it sleeps; UINT64_MAX: never sleeps */
+	/* Looks on for so long before it sleeps; UINT64_MAX: never sleeps. It looks at rings alone, and leaves the
+	 * queue to interrupts: with SO_PREFER_BUSY_POLL the kernel would leave out each wake-up in zero copy and
+	 * poll the receiving NAPI instead (net/xdp/xsk.c xsk_no_wakeup()), so that a driver which sends from
+	 * another one (virtio_net) would never send. */
+	uint64_t spin_ns;
 };
 
 struct worker {
