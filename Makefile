@@ -60,7 +60,7 @@ nic_tests  := $(patsubst tests/nic/test_%.c,$(B)/tests/nic_%,$(wildcard tests/ni
 prop_tests := $(B)/tests/prop_engine
 fuzz_tests := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 # For the guest that has a zero-copy NIC (tests/zerocopy).
-zerocopy_tests := $(B)/fault/superpacketd $(B)/tests/zerocopy/beside.bpf.o
+zerocopy_tests := $(B)/fault/superpacketd $(B)/faults/superpacketd $(B)/tests/zerocopy/beside.bpf.o
 
 programs := $(B)/superpacketd $(B)/superpacket
 libraries := $(B)/libsuperpacket.so $(B)/static/libsuperpacket.a
@@ -130,7 +130,7 @@ bench-latency: deps                         ## request/response of the kernel an
 deps:                                       ## install what is needed (Debian packages)
 	@tools/deps.sh
 
-tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/faults/superpacketd $(B)/mangler $(B)/latency $(B)/fewer_channels.so $(B)/broken_tap.so $(examples) ## build all tests; tests/run runs what is built
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(zerocopy_tests) $(B)/mangler $(B)/latency $(B)/fewer_channels.so $(B)/broken_tap.so $(examples) ## build all tests; tests/run runs what is built
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 
 fuzz-tests: $(fuzz_tests)

@@ -290,10 +290,10 @@ def no_faults(lab):
     daemon.stop()
 
 
-def stop_and_go(lab, wire, daemon, stop):
+def stop_and_go(lab, wire, daemon, stop, check=lambda: None):
     """Five times, a flow each way: what the kernel carries meanwhile is not overtaken by what the daemon has still.
     Returns what was overtaken all the same of what had been sent when it stopped: what it may have had in its
-    hands just then."""
+    hands just then. check(): of the daemon, at the end."""
     flows = {"in": Sequence(wire.peer, wire.host, wire.HOST4),
              "out": Sequence(wire.host, wire.peer, wire.PEER6)}
     outages, stops = [], []
@@ -335,6 +335,7 @@ def stop_and_go(lab, wire, daemon, stop):
                f"{late[:3]} s after a stop")
     stale = daemon.total()["drops"]
     expect(stale["rx_stale"] > 0 and stale["tx_stale"] > 0, f"nothing was stale: {stale}")
+    check()
     daemon.stop()
     return in_hand
 
