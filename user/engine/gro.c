@@ -577,10 +577,11 @@ static ALWAYS_INLINE enum gro_reason append_obstacle(const struct gro *gro, cons
 	return sequel_obstacle(reach, super->size, arrival, limits_of(gro, &arrival->view), marks);
 }
 
-/* The long way. */
-static ALWAYS_INLINE void offer_flow(struct gro *gro, const struct arrival *arrival, uint64_t now_ns)
+/* The long way. known: the key, where somebody has made it. */
+static ALWAYS_INLINE void offer_flow(struct gro *gro, const struct arrival *arrival, const struct flow_key *known,
+				     uint64_t now_ns)
 {
-	struct flow_key key = key_of(gro, arrival->packet->data, &arrival->view);
+	struct flow_key key = known ? *known : key_of(gro, arrival->packet->data, &arrival->view);
 	uint32_t entry = find_held(gro, arrival, key.hash);
 	enum gro_reason reason = no_candidate(gro, arrival);
 
@@ -684,7 +685,7 @@ static __attribute__((noinline)) void offer_any(struct gro *gro, const struct gr
 		pass_foreign(gro, arrival);
 	} else if (verify(gro, &arrival)) {
 		if (view->payload_off <= HEADER_SLOT_LEN) {
-			offer_flow(gro, &arrival, now_ns);
+			offer_flow(gro, &arrival, NULL, now_ns);
 		} else { /* Headers that gso.c would not cut behind must not be merged under. */
 			flush_pair(gro, arrival, GRO_NOT_SERVED);
 			pass(gro, arrival, GRO_NOT_SERVED);
@@ -693,8 +694,8 @@ static __attribute__((noinline)) void offer_any(struct gro *gro, const struct gr
 }
 
 /* One in one fragment, if it is plain TCP over this version of IP: made for each, of constants mostly. */
-static ALWAYS_INLINE bool offer_plain(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns,
-				      unsigned int version)
+static ALWAYS_INLINE bool offer_plain(struct gro *gro, const struct gro_packet *packet, const struct flow_key *known,
+				      uint64_t now_ns, unsigned int version)
 {
 	struct arrival arrival = { .packet = packet, .fragment_cnt = 1, .len = packet->len,
 				   .outer_protocol = TCP_PROTOCOL };
@@ -703,20 +704,21 @@ static ALWAYS_INLINE bool offer_plain(struct gro *gro, const struct gro_packet *
 			     parse_plain_ipv6(packet->data, packet->len, &arrival.view)))
 		return false;
 	if (verify(gro, &arrival))
-		offer_flow(gro, &arrival, now_ns);
+		offer_flow(gro, &arrival, known, now_ns);
 	return true;
 }
 
 static __attribute__((noinline)) void offer_other(struct gro *gro, const struct gro_packet *packet,
 						  uint64_t now_ns)
 {
-	if (!(gro->config.merge & GRO_MERGE_TCP) || !offer_plain(gro, packet, now_ns, 6))
+	if (!(gro->config.merge & GRO_MERGE_TCP) || !offer_plain(gro, packet, NULL, now_ns, 6))
 		offer_any(gro, packet, 1, now_ns);
 }
 
-static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns)
+static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet, const struct flow_key *known,
+				uint64_t now_ns)
 {
-	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP)) || !offer_plain(gro, packet, now_ns, 4))
+	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP)) || !offer_plain(gro, packet, known, now_ns, 4))
 		offer_other(gro, packet, now_ns);
 }
 
@@ -726,44 +728,68 @@ static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet
 #define LOOK_AHEAD 16u
 #define LOOK_AHEAD_FLOWS 512u
 
+/* What is known of packets from..end of a burst. */
+struct ahead {
+	uint32_t from, end;
+	struct flow_key keys[LOOK_AHEAD]; /* of those that are plain TCP over IPv4 */
+};
+
+/* The two lines that an append needs, and what else is written when a packet is held. */
 static inline void look_at(const struct gro_super *super)
 {
 	__builtin_prefetch(super, 1);
-	__builtin_prefetch((const uint8_t *)super + 64);
+	__builtin_prefetch((const uint8_t *)super + 64, 1);
 }
 
-/* Asks only, and decides nothing. Returns for how many packets. */
-static __attribute__((noinline)) uint32_t look_ahead(const struct gro *gro,
-						    const struct gro_packet *packets, uint32_t cnt)
+/* Where each will be put: behind others in a block, into a new block, or into a new entry. */
+static inline void look_at_places(const struct gro *gro, const uint32_t *entries, uint32_t cnt)
+{
+	uint32_t next_entry = gro->table.free_head, block_cnt = gro->free_block_cnt;
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct gro_super *super = &gro->supers[entries[i]];
+
+		if (entries[i] == FLOW_NONE) {
+			if (next_entry == FLOW_NONE)
+				continue;
+			super = &gro->supers[next_entry];
+			look_at(super);
+			__builtin_prefetch(&super->first, 1);
+			next_entry = gro->table.links[next_entry].next;
+		} else if (super->fill < GRO_BLOCK_SEGMENTS) {
+			__builtin_prefetch(&gro->blocks[super->last_block].segments[super->fill], 1);
+		} else if (block_cnt) {
+			__builtin_prefetch(&gro->blocks[gro->free_blocks[--block_cnt]], 1);
+		}
+	}
+}
+
+/* Asks only, and decides nothing. */
+static __attribute__((noinline)) void look_ahead(const struct gro *gro, const struct gro_packet *packets,
+						 uint32_t from, uint32_t end, struct ahead *ahead)
 {
 	const struct flow_table *table = &gro->table;
-	struct flow_key keys[LOOK_AHEAD];
-	uint32_t entries[LOOK_AHEAD];
+	uint32_t entries[LOOK_AHEAD], cnt = end - from < LOOK_AHEAD ? end - from : LOOK_AHEAD;
 
-	if (cnt > LOOK_AHEAD)
-		cnt = LOOK_AHEAD;
+	packets += from;
+	ahead->from = from;
+	ahead->end = from + cnt;
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct packet_view view;
 
-		keys[i] = (struct flow_key){ 0, 0 };
+		ahead->keys[i] = (struct flow_key){ 0, 0 };
 		if (parse_plain(packets[i].data, packets[i].len, &view))
-			keys[i] = key_of(gro, packets[i].data, &view);
-		__builtin_prefetch(&table->heads[keys[i].hash & table->mask]);
+			ahead->keys[i] = key_of(gro, packets[i].data, &view);
+		__builtin_prefetch(&table->heads[ahead->keys[i].hash & table->mask], 1);
 	}
 	for (uint32_t i = 0; i < cnt; i++) {
-		entries[i] = flow_find(table, keys[i].hash);
+		entries[i] = flow_find(table, ahead->keys[i].hash);
 		if (entries[i] != FLOW_NONE)
 			look_at(&gro->supers[entries[i]]);
 	}
 	/* To the compiler all this has no effect, and so it would not do it. */
 	__asm__ volatile("" ::: "memory");
-	for (uint32_t i = 0; i < cnt; i++) {
-		const struct gro_super *super = &gro->supers[entries[i]];
-
-		if (entries[i] != FLOW_NONE && super->packet_cnt > 1)
-			__builtin_prefetch(&gro->blocks[super->last_block], 1);
-	}
-	return cnt;
+	look_at_places(gro, entries, cnt);
 }
 
 /* How many fragments there is room for, each of which may take an entry. When there is less than is
@@ -803,14 +829,16 @@ static __attribute__((noinline)) uint32_t offer_fragments(struct gro *gro,
 
 uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns)
 {
-	uint32_t i = 0, end, ahead = 0, taken;
+	uint32_t i = 0, end, taken;
+	struct ahead ahead;
 
 	if (cnt) /* who offers what he has, round by round, offers nothing at times: that is idleness */
 		gro->last_ns = now_ns;
+	ahead.from = ahead.end = 0;
 	while ((end = i + room_for(gro, cnt - i, cnt > i)) > i) {
 		while (i < end) {
-			if (unlikely(gro->table.held_cnt >= LOOK_AHEAD_FLOWS) && i >= ahead)
-				ahead = i + look_ahead(gro, packets + i, end - i);
+			if (unlikely(gro->table.held_cnt >= LOOK_AHEAD_FLOWS) && i >= ahead.end)
+				look_ahead(gro, packets, i, end, &ahead);
 			if (i + 2 < end)
 				__builtin_prefetch(packets[i + 2].data);
 			i += append_recent(gro, packets + i, end - i);
@@ -822,7 +850,8 @@ uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t c
 					return i;
 				i += taken;
 			} else {
-				offer(gro, &packets[i++], now_ns);
+				offer(gro, &packets[i], i < ahead.end ? &ahead.keys[i - ahead.from] : NULL, now_ns);
+				i++;
 			}
 		}
 	}

@@ -27,18 +27,26 @@ static inline const struct gro_segment *next_fragment(struct fragment_walk *walk
 	return &walk->gro->blocks[walk->block].segments[place];
 }
 
-/* The one that has its turn some deliveries later: what is read, and the header that is amended. */
+static inline void ask_for_lines(const void *p, uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		__builtin_prefetch((const uint8_t *)p + i * 64, 1);
+}
+
+/* Of the one that has its turn some deliveries later: the header that is amended, and its first and last
+ * blocks; its own lines were asked for one delivery ago. */
 void gro_ask_ahead(struct gro *gro)
 {
 	const struct gro_super *super = &gro->supers[gro->ready_ahead];
 
-	gro->ready_ahead = gro->table.links[gro->ready_ahead].age_next;
 	__builtin_prefetch(super->first.data, 1);
-	if (gro->ready_ahead == FLOW_NONE)
-		return;
-	super = &gro->supers[gro->ready_ahead];
-	for (uint32_t line = 0; line < 4; line++)
-		__builtin_prefetch((const uint8_t *)super + line * 64, 1);
+	if (super->fragment_cnt > 1) {
+		ask_for_lines(&gro->blocks[super->first_block], sizeof(struct gro_block) / 64);
+		ask_for_lines(&gro->blocks[super->last_block], sizeof(struct gro_block) / 64);
+	}
+	gro->ready_ahead = gro->table.links[gro->ready_ahead].age_next;
+	if (gro->ready_ahead != FLOW_NONE)
+		ask_for_lines(&gro->supers[gro->ready_ahead], sizeof(*super) / 64);
 }
 
 /* D5: as it came, with its padding. */
