@@ -129,7 +129,7 @@ struct sp_fragment {
  *
  * Ownership: the memory of packets taken is the engine's until sp_gro_release() gives back their cookies;
  * the array of fragments is not needed after the call. Packet memory is written at one moment only:
- * when a superpacket of two or more packets is completed, its first header is amended (and, for BIG TCP,
+ * when a superpacket of two or more packets is taken (sp_gro_next()), its first header is amended (and, for BIG TCP,
  * moved down by 8 bytes into the headroom).
  *
  * Rules: Linux net/core/gro.c and net/ipv4/tcp_offload.c, and where those would lose something, stricter:
@@ -215,7 +215,7 @@ struct sp_gro_counters {
 /* Fills in *counters. */
 void sp_gro_counters(const struct sp_gro *gro, struct sp_gro_counters *counters);
 
-/* Deliveries so far for this reason: superpackets of two or more packets; packets that went alone.
+/* Deliveries taken so far for this reason: superpackets of two or more packets; packets that went alone.
  * 0 for a reason that there is not. */
 uint64_t sp_gro_flushes(const struct sp_gro *gro, unsigned int reason);
 uint64_t sp_gro_singles(const struct sp_gro *gro, unsigned int reason);

@@ -748,12 +748,13 @@ static inline void look_at_places(const struct gro *gro, const uint32_t *entries
 	uint32_t next_entry = gro->table.free_head, block_cnt = gro->free_block_cnt;
 
 	for (uint32_t i = 0; i < cnt; i++) {
-		const struct gro_super *super = &gro->supers[entries[i]];
+		uint32_t entry = entries[i] != FLOW_NONE ? entries[i] : next_entry;
+		const struct gro_super *super;
 
+		if (entry == FLOW_NONE)
+			continue;
+		super = &gro->supers[entry];
 		if (entries[i] == FLOW_NONE) {
-			if (next_entry == FLOW_NONE)
-				continue;
-			super = &gro->supers[next_entry];
 			look_at(super);
 			__builtin_prefetch(&super->first, 1);
 			next_entry = gro->table.links[next_entry].next;

@@ -10,7 +10,7 @@
  *
  * Ownership: an offered packet belongs to the engine until gro_release() gives back its
  * cookie. Packet memory is written at one moment only: when a superpacket of two or more
- * packets is completed, some fields of its first header are rewritten (D7), and
+ * packets is completed, in gro_next(), some fields of its first header are rewritten (D7), and
  * gro_unmerge() can write the original ones back.
  *
  * No syscall, no clock (time is an argument), no allocation after gro_init().
@@ -265,15 +265,15 @@ void gro_ask_ahead(struct gro *gro);
 uint32_t gro_iovecs_many(const struct gro *gro, const struct gro_super *super, struct iovec *iov);
 void gro_release_many(struct gro *gro, const struct gro_super *super, uint64_t *cookies);
 
-/* The next delivery, NULL when there is none; valid until it is released. Here superpackets are completed and
- * counted: what their flow holds next may have joined the table since. */
+/* The next delivery, NULL when there is none; valid until it is released. Here it is completed and counted. */
 static inline struct gro_super *gro_next(struct gro *gro)
 {
 	uint32_t entry = gro->ready_head;
-	struct gro_super *super = &gro->supers[entry];
+	struct gro_super *super;
 
 	if (entry == FLOW_NONE)
 		return NULL;
+	super = &gro->supers[entry];
 	gro->ready_head = gro->table.links[entry].age_next;
 	if (unlikely(gro->ready_ahead != FLOW_NONE))
 		gro_ask_ahead(gro);
