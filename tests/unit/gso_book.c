@@ -270,10 +270,43 @@ void same(const uint8_t *got, const uint8_t *want, uint32_t len, const char *wha
 		     k, got[k], want[k]);
 }
 
+/* What a NIC does with what is left to it. */
+static void finish(uint8_t *frame, uint32_t len, struct gso_left left)
+{
+	uint16_t csum = (uint16_t)~packet_fold(packet_sum(frame + left.start, len - left.start, 0));
+
+	if (left.offset == UDP_CSUM_OFFSET && !csum)
+		csum = 0xffff;
+	store_be16(frame + left.start + left.offset, csum);
+}
+
+/* What is left to the NIC of a segment is unfinished, and right once the NIC has done it. */
+static void check_left(const struct super *s, uint32_t i, struct gso_left left, uint8_t *frame, uint32_t len,
+		       const char *what)
+{
+	uint8_t *want = malloc(len);
+
+	cr_assert_eq(book_segment(s, i, false, want), len);
+	cr_assert_eq(left.start, s->at.l4_off, "%s", what);
+	finish(frame, len, left);
+	same(frame, want, len, what, i);
+	free(want);
+}
+
+/* Plain TCP and UDP only are left to any NIC. */
+static bool left_partial(const struct super *s, enum header_checksum mode)
+{
+	const bool plain = !s->at.outer_l3_off &&
+			   s->at.l4_off - s->at.l3_off == (s->p.l3 == PACKET_L3_IPV4 ? 20 : 40);
+
+	return mode == HEADER_CSUM_PARTIAL || (mode == HEADER_CSUM_NIC && plain);
+}
+
 void check_mode(const struct super *s, enum header_checksum mode, const char *what)
 {
 	uint32_t cnt = book_count(s), frame_max = (uint32_t)s->at.payload_off + s->request.size, i;
 	uint8_t *want = malloc(frame_max), *built = malloc(frame_max);
+	const bool partial = left_partial(s, mode);
 	struct gso gso, whole;
 	struct slot slot;
 
@@ -284,8 +317,9 @@ void check_mode(const struct super *s, enum header_checksum mode, const char *wh
 	cr_assert_eq(gso_open(&whole, &s->request, s->data, s->len, frame_max, mode), GSO_CUT);
 	cr_assert_eq(gso.seg_cnt, cnt, "%s: %u segments, not %u", what, gso.seg_cnt, cnt);
 	cr_assert_eq(gso.hdr_len, s->at.payload_off);
+	cr_assert_eq(gso_left(&gso).start != 0, partial, "%s: left to the NIC, or not", what);
 	for (i = 0; i < cnt; i++) {
-		uint32_t len = book_segment(s, i, mode == HEADER_CSUM_PARTIAL, want);
+		uint32_t len = book_segment(s, i, partial, want);
 		struct gso_slice slice;
 
 		cr_assert_not(gso_done(&gso));
@@ -300,7 +334,9 @@ void check_mode(const struct super *s, enum header_checksum mode, const char *wh
 		memset(built, 0x5a, frame_max);
 		cr_assert_eq(gso_next_built(&whole, built), len);
 		same(built, want, len, what, i);
-		if (mode == HEADER_CSUM_FULL)
+		if (partial)
+			check_left(s, i, gso_left(&whole), built, len, what);
+		else if (mode == HEADER_CSUM_FULL)
 			cr_assert(packet_csums_ok(built, len), "%s: segment %u", what, i);
 		for (; len < frame_max; len++)
 			cr_assert_eq(built[len], 0x5a, "%s: wrote behind segment %u", what, i);
@@ -318,6 +354,7 @@ void check_super(const struct super *s, const char *what)
 	memcpy(before, s->data, s->len);
 	check_mode(s, HEADER_CSUM_FULL, what);
 	check_mode(s, HEADER_CSUM_PARTIAL, what);
+	check_mode(s, HEADER_CSUM_NIC, what);
 	cr_assert_arr_eq(s->data, before, s->len, "%s: the superpacket was written to", what);
 	free(before);
 }

@@ -87,6 +87,7 @@ Test(gso_udp, zero_becomes_ones, .description = "S6, RFC 768: of all sums that s
 		put(payload + 4, 2, word);
 		super_build(&s, &p, 4, true);
 		check_mode(&s, HEADER_CSUM_FULL, "corner");
+		check_mode(&s, HEADER_CSUM_NIC, "corner");
 		for (i = 0; i < 2 && s.len <= sizeof segment; i++) {
 			book_segment(&s, i, false, segment);
 			cr_assert_neq(get(segment + s.at.l4_off + 6, 2), 0);

@@ -181,3 +181,24 @@ void gso_complete(const struct gso_request *request, uint8_t *data, uint32_t len
 	if (request->inner_l3_off && (request->needs_csum || request->type != GSO_NONE))
 		complete_outer(request, data, len);
 }
+
+/* The request and the headers agree about what is to be summed. */
+static bool any_nic_can(const struct gso_request *request, const uint8_t *data, uint32_t len)
+{
+	struct packet_view view;
+
+	if (!request->needs_csum || request->inner_l3_off)
+		return false;
+	if (!parse_plain(data, len, &view))
+		parse_packet(data, len, len, &view);
+	return header_plain(&view) && request->csum_start == view.l4_off &&
+	       request->csum_offset == header_csum_offset(view.protocol);
+}
+
+struct gso_left gso_complete_rest(const struct gso_request *request, uint8_t *data, uint32_t len)
+{
+	if (any_nic_can(request, data, len))
+		return (struct gso_left){ request->csum_start, request->csum_offset };
+	gso_complete(request, data, len);
+	return (struct gso_left){ 0 };
+}

@@ -128,6 +128,26 @@ struct gso_slice gso_next(struct gso *gso, uint8_t *slot);
 uint32_t gso_next_built(struct gso *gso, uint8_t *frame);
 
 /*
+ * What is left to the NIC of a packet: all bytes from start on are to be summed, with the partial sum that
+ * is in the field at start + offset, and the checksum to be put there (S5; and S6: a NIC does not
+ * send 0 for UDP either). start 0: nothing is left, the checksum is finished.
+ */
+struct gso_left {
+	uint16_t start;
+	uint16_t offset;
+};
+
+/* Of each segment that is taken from gso. */
+static inline struct gso_left gso_left(const struct gso *gso)
+{
+	const struct header_template *t = &gso->header;
+
+	if (t->checksum != HEADER_CSUM_PARTIAL)
+		return (struct gso_left){ 0 };
+	return (struct gso_left){ t->l4_off, header_csum_offset(t->protocol) };
+}
+
+/*
  * Finishes an ordinary packet in place: where the request says that the checksum is unfinished,
  * sums and stores it (a UDP sum of 0 becomes 0xffff). In a tunnel (inner_l3_off) that is the inner
  * checksum, and those of an outer UDP header, unless 0, and of a GRE header that has one, are made anew:
@@ -135,5 +155,8 @@ uint32_t gso_next_built(struct gso *gso, uint8_t *frame);
  * accepted by gso_open().
  */
 void gso_complete(const struct gso_request *request, uint8_t *data, uint32_t len);
+
+/* The same, but what any NIC can do is left to it (HEADER_CSUM_NIC): then the packet is as it was. */
+struct gso_left gso_complete_rest(const struct gso_request *request, uint8_t *data, uint32_t len);
 
 #endif

@@ -64,7 +64,7 @@ static uint16_t pseudo_len(const struct header_template *t, uint32_t len)
 
 static uint32_t csum_off(const struct header_template *t)
 {
-	return t->l4_off + (t->protocol == TCP_PROTOCOL ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET);
+	return t->l4_off + header_csum_offset(t->protocol);
 }
 
 /* S5: the pseudo-header but for the length. The field of the superpacket is right even where the
@@ -172,6 +172,8 @@ void header_prepare(struct header_template *t, const uint8_t *data, const struct
 	t->len = view->payload_off;
 	t->l4_off = view->l4_off;
 	t->checksum = job->checksum;
+	if (t->checksum == HEADER_CSUM_NIC)
+		t->checksum = header_plain(view) ? HEADER_CSUM_PARTIAL : HEADER_CSUM_FULL;
 	t->size = job->size;
 	t->accecn = job->accecn;
 	t->protocol = view->protocol;

@@ -46,7 +46,19 @@
 enum header_checksum {
 	HEADER_CSUM_FULL,    /* L4 checksum over header and payload, in software */
 	HEADER_CSUM_PARTIAL, /* the field holds the pseudo-header sum; the NIC does the rest */
+	HEADER_CSUM_NIC,     /* PARTIAL where any NIC can do the rest (header_plain()), else FULL */
 };
+
+/*
+ * Whether TCP or UDP comes right behind an IPv4 header without options or an IPv6 header without extensions,
+ * in no tunnel. Every NIC that sums at all sums that, though some go by the headers instead of
+ * by where they are told to begin. What else there is, is rare: it is summed here.
+ */
+static inline bool header_plain(const struct packet_view *view)
+{
+	return (view->class == PARSE_TCP || view->class == PARSE_UDP) && view->tunnel == PARSE_NO_TUNNEL &&
+	       view->l4_off - view->l3_off == (view->ip_version == 4 ? 20 : 40);
+}
 
 /* How the segments of one superpacket are to be headed. */
 struct header_job {
@@ -76,7 +88,7 @@ struct header_template {
 	uint16_t size;     /* payload bytes of a full segment */
 	uint16_t len;      /* bytes of header in all */
 	uint16_t l4_off;
-	uint8_t checksum;  /* enum header_checksum */
+	uint8_t checksum;  /* HEADER_CSUM_FULL or HEADER_CSUM_PARTIAL */
 	uint8_t flags;     /* TCP flags of the superpacket */
 	bool accecn;
 	bool other;        /* UDP or a tunnel: header_patch_other() */
@@ -95,6 +107,12 @@ struct header_template {
  * looked at, but that a UDP checksum of 0 is none (RFC 768, RFC 6935).
  */
 uint16_t header_outer_csum_off(const uint8_t *data, const struct packet_view *view);
+
+/* Where the checksum is in a TCP or UDP header. */
+static inline uint16_t header_csum_offset(uint8_t protocol)
+{
+	return protocol == TCP_PROTOCOL ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET;
+}
 
 /* A UDP checksum: one that comes out as 0 is sent as 0xffff (RFC 768, S6). */
 static inline uint16_t header_udp_csum(uint32_t sum)
