@@ -298,6 +298,8 @@ $(B)/bench-engine: $(patsubst %.c,$(B)/%.o,$(wildcard tools/bench_*.c)) $(B)/lib
 $(B)/tests/unit_adjust: $(B)/user/nic/adjust.o $(B)/user/nic/features.o
 $(B)/tests/unit_restore: $(B)/user/nic/restore.o $(B)/user/nic/features.o
 $(B)/tests/unit_modes: $(B)/user/nic/modes.o
+$(B)/tests/unit_tx_checksum: $(B)/user/nic/tx_checksum.o $(B)/user/nic/tx_checksum_prove.o $(B)/user/nic/umem.o \
+                             $(B)/user/log.o
 $(B)/tests/unit_umem: $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_transmit: $(B)/user/datapath/transmit.o $(B)/user/nic/umem.o $(B)/user/log.o
 $(B)/tests/unit_receive: $(B)/user/datapath/receive.o $(B)/user/nic/umem.o $(B)/user/log.o

@@ -346,8 +346,13 @@ static void show_sockets(const struct table_style *style, const json_t *queues)
 		if (strcmp(answer_text(queue, "state"), "ok"))
 			line_printf(&line, "- %s", answer_text(queue, "state"));
 		line_end();
-		if (style->verbose)
+		if (style->verbose) {
 			show_tried(xsk);
+			line = line_begin("checksums");
+			line_printf(&line, "%s (%s)", answer_text(xsk, "tx_checksum"),
+				    answer_text(xsk, "tx_checksum_why"));
+			line_end();
+		}
 	}
 }
 

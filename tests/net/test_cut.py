@@ -148,23 +148,35 @@ def check(case, frames):
                          f"{describe(wanted)}; seen {describe(seen)}; {difference(wanted, seen)}")
 
 
-def run(lab, *options, shared_id=False):
+def finish(packet):
+    """What the NIC is asked to do with a packet (S6: no 0 in UDP)."""
+    frame, start = bytearray(packet.frame), packet.csum_start
+    total = internet_sum(bytes(frame[start:])) ^ 0xFFFF
+    if packet.csum_offset == 6:
+        total = total or 0xFFFF
+    struct.pack_into("!H", frame, start + packet.csum_offset, total)
+    return bytes(frame)
+
+
+def run(lab, *options, shared_id=False, nic_sums=False):
     need_scapy()
     table = Table(shared_id)
     superpackets(table)
     ordinary_packets(table)
-    wire, tap, daemon = port_mode(lab, *options)
+    wire, tap, daemon = port_mode(lab, *options, nic_sums=nic_sums)
     # superpackets of the peer's own making are not what we want to see
     wire.peer.ethtool_off(wire.wire, "gro")
     seen = [[] for _ in table.cases]
-    strange = []
+    strange, left = [], []
 
     def see(packet):
         number = case_number(packet.frame)
-        if packet.gso_type != GSO_NONE or packet.flags & NEEDS_CSUM:
+        unfinished = packet.flags & NEEDS_CSUM
+        if packet.gso_type != GSO_NONE or (unfinished and not nic_sums):
             strange.append(describe(packet.frame))
         elif number is not None and number < len(seen):
-            seen[number].append(packet.frame)
+            seen[number].append(finish(packet) if unfinished else packet.frame)
+            left.extend([number] * bool(unfinished))
 
     before = daemon.total()
     with Capture(wire.peer, wire.wire, see):
@@ -177,6 +189,7 @@ def run(lab, *options, shared_id=False):
         sock.close()
         wait_until(lambda: daemon.total()["slots_used"] == 0, 5, "everything is sent")
     expect(not strange, f"offloaded packets on the wire: {strange[:3]}")
+    expect(bool(left) == nic_sums, f"{len(left)} checksums were left to the NIC")
     failures = []
     for case, frames in zip(table.cases, seen):
         try:
@@ -209,3 +222,13 @@ def shared_id(lab):
 @test("the same, as slices")
 def shared_id_slices(lab):
     run(lab, "--ip-id", "shared", "--transmit", "slices", shared_id=True)
+
+
+@test("built whole, with checksums left to the NIC: the same bytes once it has finished them")
+def built_nic_sums(lab):
+    run(lab, "--transmit", "built", "--tx-checksum", "nic", nic_sums=True)
+
+
+@test("slices with checksums left to the NIC")
+def slices_nic_sums(lab):
+    run(lab, "--transmit", "slices", "--tx-checksum", "nic", nic_sums=True)

@@ -138,9 +138,11 @@ def storm(lab, ns, address, data, connections, at_once, shortest, longest, secon
     return result
 
 
-def port_mode(lab, *options):
-    """A daemon in port mode on a silent wire: nobody but us sends."""
+def port_mode(lab, *options, nic_sums=False):
+    """A daemon in port mode on a silent wire: nobody but us sends. nic_sums: the NIC is one that finishes
+    checksums, which on a veth comes to nobody doing it; else they are finished when they come to it."""
     wire = Wire(lab, host_addresses=False)
+    wire.host.run("ethtool", "-K", wire.nic, "tx", "on" if nic_sums else "off")
     for ns in (wire.host, wire.peer):
         for key in ("all", "default"):
             ns.sysctl(f"net.ipv6.conf.{key}.disable_ipv6", 1)

@@ -10,6 +10,7 @@
 
 #include "nic/uapi_compat.h"
 #include "nic_bed.h"
+#include "packet_builder.h"
 
 /* ---- netdev -------------------------------------------------------------------------- */
 
@@ -346,7 +347,7 @@ Test(xsk, what_cannot_be_bound_is_an_error)
 static void xsk_send_chain(struct xsk *xsk, const struct xdp_desc *chain, uint32_t cnt)
 {
 	const uint64_t deadline = now_ms() + DEADLINE_MS;
-	uint32_t idx, done = 0;
+	uint32_t idx = 0, done = 0;
 
 	cr_assert_eq(xsk_ring_prod__reserve(&xsk->tx, cnt, &idx), cnt);
 	for (uint32_t i = 0; i < cnt; i++)
@@ -391,4 +392,199 @@ Test(xsk, header_slot_and_slices_leave_as_one_packet)
 	xsk_send_chain(&xsk, chain, ARRAY_SIZE(chain));
 	cr_expect(raw_sees(raw, frame, len, DEADLINE_MS));
 	close_xsk(&xsk, &umem);
+}
+
+/* ---- checksums by the NIC ------------------------------------------------------------ */
+
+static const struct tx_checksum_facts by_nic = { .offload = true };
+
+static struct xsk_config asking_config(void)
+{
+	struct xsk_config config = xsk_config;
+
+	config.tx_checksum = &by_nic;
+	config.prove = true;
+	return config;
+}
+
+/* A packet with a request, in the first slot; what it is to be on the wire is in frame. */
+static struct xdp_desc unfinished(struct xsk *xsk, struct umem *umem, uint8_t *frame, size_t len)
+{
+	const uint64_t addr = umem_slot_addr(umem, 0) + xsk->tx_headroom;
+	struct compat_xsk_tx_metadata *request = (void *)(umem_data(umem, addr) - sizeof(*request));
+	uint8_t *at = umem_data(umem, addr);
+
+	memcpy(at, frame, len);
+	memset(at + 34 + 16, 0, 2);
+	store_be16(at + 34 + 16, packet_fold(packet_sum(at + 26, 8, 6 + len - 34)));
+	*request = (struct compat_xsk_tx_metadata){ .flags = XDP_TXMD_FLAGS_CHECKSUM,
+						    .request = { .csum_start = 34, .csum_offset = 16 } };
+	return (struct xdp_desc){ addr, len, XDP_TX_METADATA };
+}
+
+/* Proved by the test packet. Then the offload goes off: the kernel does it, and the sum can be seen. */
+Test(xsk, the_nic_finishes_checksums_once_it_is_proved)
+{
+	const struct xsk_config config = asking_config();
+	const int raw = raw_open("wire");
+	uint8_t frame[1514];
+	const size_t len = tcp_frame(frame, sizeof(frame), 1001);
+	struct umem umem;
+	struct xsk xsk;
+
+	open_xsk(&xsk, &umem, &config);
+	if (!xsk.tx_headroom)
+		cr_skip_test("%s", xsk.choice.tx_checksum_why);
+	cr_assert(xsk.choice.tx_checksum, "%s", xsk.choice.tx_checksum_why);
+	cr_expect(strstr(xsk.choice.tx_checksum_why, "test packet"), "%s", xsk.choice.tx_checksum_why);
+	umem_set_slots(&umem, UMEM_CHUNK_LEN, UINT32_MAX);
+	run("ethtool -K nic tx off >/dev/null");
+	const struct xdp_desc desc = unfinished(&xsk, &umem, frame, len);
+	xsk_send_chain(&xsk, &desc, 1);
+	cr_expect(raw_sees(raw, frame, len, DEADLINE_MS));
+	close_xsk(&xsk, &umem);
+}
+
+/* The test packet with a request reaches beyond the memory that the kernel has of us, a short test frame, which
+ * lies where it would be, does not. The socket that is open then has no room for requests, and works. */
+Test(xsk, without_the_proof_there_is_no_request)
+{
+	const struct xsk_config config = asking_config();
+	const uint32_t reach = 100;
+	const int raw = raw_open("wire");
+	uint8_t frame[100];
+	const size_t len = tcp_frame(frame, sizeof(frame), 10);
+	struct umem umem;
+	struct xsk xsk;
+	uint64_t whole;
+
+	run("ip link set nic mtu 68");
+	cr_assert_eq(umem_open(&umem, &umem_config), 0);
+	whole = umem.area_len;
+	umem.area_len = umem.slots_off + reach;
+	cr_assert_eq(xsk_open(&xsk, &config, &umem), 0);
+	cr_expect_not(xsk.choice.tx_checksum);
+	cr_expect_eq(xsk.tx_headroom, 0);
+	if (!xsk.choice.tx_checksum_unproved)
+		cr_skip_test("%s", xsk.choice.tx_checksum_why);
+	cr_expect(strstr(xsk.choice.tx_checksum_why, "refused"), "%s", xsk.choice.tx_checksum_why);
+	cr_expect_null(xsk.choice.unproved, "the way of binding is proved all the same");
+	memcpy(umem_data(&umem, 0), frame, len);
+	const struct xdp_desc desc = { 0, len, 0 };
+	xsk_send_chain(&xsk, &desc, 1);
+	cr_expect(raw_sees(raw, frame, len, DEADLINE_MS));
+	umem.area_len = whole;
+	close_xsk(&xsk, &umem);
+}
+
+/* A socket that is made anew is what the first one was, without a packet. */
+Test(xsk, what_was_proved_holds_for_the_next_socket)
+{
+	struct xsk_config config = asking_config();
+	struct xsk_choice chosen;
+	struct umem umem;
+	struct xsk xsk;
+
+	open_xsk(&xsk, &umem, &config);
+	chosen = xsk.choice;
+	close_xsk(&xsk, &umem);
+	config.prove = false;
+	config.again = &chosen;
+	open_xsk(&xsk, &umem, &config);
+	cr_expect_eq(xsk.choice.tx_checksum, chosen.tx_checksum);
+	cr_expect_eq(xsk.tx_headroom > 0, chosen.tx_checksum);
+	cr_expect_str_eq(xsk.choice.tx_checksum_why, chosen.tx_checksum_why);
+	close_xsk(&xsk, &umem);
+
+	chosen.tx_checksum = false;
+	open_xsk(&xsk, &umem, &config);
+	cr_expect_not(xsk.choice.tx_checksum);
+	cr_expect_eq(xsk.tx_headroom, 0, "what was refused is not tried again");
+	close_xsk(&xsk, &umem);
+}
+
+/* Offered, but nobody has proved it. */
+Test(xsk, unproved_the_nic_is_not_asked)
+{
+	struct xsk_config config = asking_config();
+	struct umem umem;
+	struct xsk xsk;
+
+	config.prove = false;
+	open_xsk(&xsk, &umem, &config);
+	cr_expect_not(xsk.choice.tx_checksum);
+	cr_expect(!xsk.tx_headroom || strstr(xsk.choice.tx_checksum_why, "not proved"));
+	close_xsk(&xsk, &umem);
+}
+
+Test(xsk, no_room_for_requests_that_nobody_wants)
+{
+	static const struct tx_checksum_facts software = { .offload = true, .ask = TX_CHECKSUM_SOFTWARE };
+	struct xsk_config config = asking_config();
+	struct umem umem;
+	struct xsk xsk;
+
+	config.tx_checksum = &software;
+	open_xsk(&xsk, &umem, &config);
+	cr_expect_not(xsk.choice.tx_checksum);
+	cr_expect_eq(xsk.tx_headroom, 0);
+	cr_expect_not(xsk.choice.tx_checksum_unproved);
+	close_xsk(&xsk, &umem);
+}
+
+/* ---- rings --------------------------------------------------------------------------- */
+
+/* How many lines of this file of ours name AF_XDP. */
+static unsigned int lines_with(const char *path, const char *word)
+{
+	FILE *file = fopen(path, "r");
+	unsigned int cnt = 0;
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file))
+		cnt += strstr(line, word) != NULL;
+	if (file)
+		fclose(file);
+	return cnt;
+}
+
+static int open_rings(struct xsk_rings *rings, struct umem *umem, uint32_t ring_size, uint32_t metadata_len,
+		      uint32_t queue)
+{
+	static struct xsk_ring_prod fill, tx;
+	static struct xsk_ring_cons completion, rx;
+	const struct xsk_rings_config config = {
+		.area = umem->area, .area_len = umem->area_len, .chunk_len = UMEM_CHUNK_LEN,
+		.tx_metadata_len = metadata_len, .ring_size = ring_size, .ifindex = device("nic").ifindex,
+		.queue = queue, .bind_flags = XDP_COPY, .fill = &fill, .tx = &tx, .completion = &completion,
+		.rx = &rx,
+	};
+	const int err = xsk_rings_open(rings, &config);
+
+	if (!err) {
+		cr_expect_eq(xsk_prod_nb_free(&tx, 1), ring_size);
+		cr_expect_eq(xsk_prod_nb_free(&fill, 1), ring_size);
+		cr_expect_eq(xsk_cons_nb_avail(&rx, ring_size), 0);
+		cr_expect_eq(xsk_cons_nb_avail(&completion, ring_size), 0);
+	}
+	return err;
+}
+
+/* Whatever fails, at whichever call: neither a mapping nor a descriptor is left. */
+Test(xsk, rings_leave_nothing_behind)
+{
+	struct xsk_rings rings;
+	struct umem umem;
+
+	cr_assert_eq(umem_open(&umem, &umem_config), 0);
+	cr_expect_eq(open_rings(&rings, &umem, RING, 0, 7), -EINVAL, "bind: no such queue");
+	cr_expect_eq(open_rings(&rings, &umem, 100, 0, 0), -EINVAL, "no power of two");
+	cr_expect_eq(open_rings(&rings, &umem, RING, 7, 0), -EINVAL, "no multiple of 8");
+	cr_expect_eq(lines_with("/proc/self/maps", "AF_XDP") + lines_with("/proc/self/maps", "socket:"), 0);
+	cr_assert_eq(open_rings(&rings, &umem, RING, 0, 0), 0);
+	cr_expect_eq(lines_with("/proc/self/maps", "socket:"), 4);
+	xsk_rings_close(&rings);
+	cr_expect_eq(rings.fd, -1);
+	cr_expect_eq(lines_with("/proc/self/maps", "socket:"), 0);
+	umem_close(&umem);
 }

@@ -133,6 +133,8 @@ static const struct line lines[] = {
 	{ "TAP name with a blank", { "--interface=eth0", "--tap=a b" }, CONFIG_USAGE, "'a b'" },
 	{ "TAP name that is a template", { "--interface=eth0", "--tap=tap%d" }, CONFIG_USAGE, "'tap%d'" },
 	{ "empty pin directory", { "--interface=eth0", "--pinned=" }, CONFIG_USAGE, "--pinned: ''" },
+	{ "unknown checksummer", { "--interface=eth0", "--tx-checksum=hardware" }, CONFIG_USAGE,
+	  "--tx-checksum: 'hardware' is not accepted; give auto, nic or software" },
 	{ "unknown transmit", { "--interface=eth0", "--transmit=fast" }, CONFIG_USAGE,
 	  "--transmit: 'fast' is not accepted; give auto, slices or built" },
 };
@@ -181,6 +183,7 @@ Test(config, defaults)
 	cr_expect_not(config.gro.adaptive);
 	cr_expect_not(config.shared_id);
 	cr_expect_eq(config.transmit, MODES_TRANSMIT_AUTO);
+	cr_expect_eq(config.tx_checksum, TX_CHECKSUM_AUTO);
 	cr_expect_eq(config.spin_ns, 0, "event");
 	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
 }
@@ -191,7 +194,7 @@ Test(config, values)
 
 	cr_assert_eq(parse(&config, (const char *[ARGS_MAX]){
 		"--interface=veth0", "--mode=port", "--tap=tap0", "--pinned=/sys/fs/bpf/x", "--xdp-mode",
-		"generic", "--queues=3", "--merge=none", "--hold=250", "--transmit=slices", "-q" }),
+		"generic", "--queues=3", "--merge=none", "--hold=250", "--transmit=slices", "--tx-checksum=nic", "-q" }),
 		CONFIG_RUN, "%s", config.error);
 	cr_expect_eq(config.mode, CONFIG_PORT);
 	cr_expect(config.mode_asked);
@@ -202,6 +205,7 @@ Test(config, values)
 	cr_expect_eq(config.gro.merge, 0);
 	cr_expect_eq(config.gro.hold_ns, 250000);
 	cr_expect_eq(config.transmit, MODES_TRANSMIT_SLICES);
+	cr_expect_eq(config.tx_checksum, TX_CHECKSUM_NIC);
 	cr_expect_eq(config.log_level, LOG_LEVEL_WARNING);
 }
 

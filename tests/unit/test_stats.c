@@ -82,7 +82,8 @@ static json_t *render_with(bool hung, bool away)
 		queues[q] = (struct stats_queue){ .queue = q, .cpu = q ? -1 : 5, .mode = "native", .why = "no zero-copy",
 						  .transmit = "slices", .unaligned = true,
 						  .unproved = q == 1 ? "no carrier" : NULL,
-						  .tx_budget = 2048, .hung = hung && q == 1,
+						  .tx_budget = 2048, .tx_checksum = "nic",
+						  .tx_checksum_why = "offload is on", .hung = hung && q == 1,
 						  .away = away && q == 1 };
 		fill(&queues[q].counters, 1000 * (q + 1));
 		queues[q].kernel = (struct xdp_statistics){
@@ -177,6 +178,8 @@ Test(stats, the_schema_of_a_queue)
 			cr_expect(json_is_null(json_object_get(xsk, "unproved")));
 		cr_expect(json_is_false(json_object_get(xsk, "huge_pages")));
 		cr_expect_eq(number(xsk, "tx_budget"), 2048);
+		cr_expect_str_eq(json_string_value(json_object_get(xsk, "tx_checksum")), "nic");
+		cr_expect_str_eq(json_string_value(json_object_get(xsk, "tx_checksum_why")), "offload is on");
 		expect_counters(queue, words_sum(1000 * (q + 1)));
 	}
 	json_decref(daemon);

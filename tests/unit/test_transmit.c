@@ -64,21 +64,30 @@ static struct xsk plain_xsk(struct umem *umem, bool slices, bool unaligned)
 	return xsk;
 }
 
-static struct bed *make_bed(bool slices, bool unaligned, uint32_t slots)
+/* nic: it finishes checksums, for there is room for requests. */
+static struct bed *make_bed_for(bool slices, bool unaligned, uint32_t slots, bool nic)
 {
 	struct bed *bed = calloc(1, sizeof *bed);
 	const struct umem_config config = {
 		.rx_frames = 1,
 		.slots = slots,
-		.slot_len = slices ? HEADER_SLOT_LEN : UMEM_CHUNK_LEN,
+		.slot_len = slices ? HEADER_SLOT_LEN + nic * TX_CHECKSUM_HEADROOM : UMEM_CHUNK_LEN,
 		.buffers_len = 4 * UMEM_SUPERPACKET_ROOM,
 	};
 
 	cr_assert_not_null(bed);
 	cr_assert_eq(umem_open(&bed->umem, &config), 0);
 	bed->xsk = plain_xsk(&bed->umem, slices, unaligned);
+	bed->xsk.tx_headroom = nic ? TX_CHECKSUM_HEADROOM : 0;
+	bed->xsk.choice.tx_checksum = nic;
+	cr_assert_eq(transmit_slot_len(&bed->xsk), config.slot_len);
 	cr_assert_eq(transmit_init(&bed->transmit, &bed->xsk, &bed->umem, MTU, &bed->stats), 0);
 	return bed;
+}
+
+static struct bed *make_bed(bool slices, bool unaligned, uint32_t slots)
+{
+	return make_bed_for(slices, unaligned, slots, false);
 }
 
 static void free_bed(struct bed *bed)
@@ -95,6 +104,10 @@ struct wire {
 	uint32_t held_cnt;
 	uint8_t *bytes;             /* packets as the NIC has read them, one behind the other */
 	uint32_t len, packets;
+	bool within;                /* a packet, of which descriptors are still to come */
+	uint32_t begin;             /* of the packet that is being read */
+	struct gso_left left;       /* of it to the NIC */
+	uint32_t asked;             /* packets with something left */
 };
 
 static void wire_take(struct wire *wire)
@@ -107,6 +120,54 @@ static void complete_addr(uint64_t addr)
 {
 	completion_addrs[completion_producer & (RING - 1)] = addr;
 	__atomic_store_n(&completion_producer, completion_producer + 1, __ATOMIC_RELEASE);
+}
+
+/* The kernel's conditions where there is room for requests: every descriptor counts as if it had one in front
+ * of it, though only a packet's first has (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()). */
+static void wire_check_room(const struct bed *bed, const struct xdp_desc *desc)
+{
+	const uint64_t from = desc->addr - TX_CHECKSUM_METADATA_LEN, len = desc->len + TX_CHECKSUM_METADATA_LEN;
+
+	cr_assert_geq(desc->addr, TX_CHECKSUM_METADATA_LEN);
+	if (bed->xsk.unaligned)
+		cr_assert_leq(len, UMEM_CHUNK_LEN, "a descriptor and room for a request exceed a chunk");
+	else
+		cr_assert_leq(from % UMEM_CHUNK_LEN + len, UMEM_CHUNK_LEN, "no room in the chunk for a request");
+}
+
+/* What is asked of the NIC, read as late as the packet. A driver may read it without the descriptor's option. */
+static void wire_read_request(struct bed *bed, struct wire *wire, const struct xdp_desc *desc, bool first)
+{
+	const struct compat_xsk_tx_metadata *request;
+	const bool option = desc->options & XDP_TX_METADATA;
+
+	if (!bed->xsk.tx_headroom) {
+		cr_assert_not(option, "the ring is wedged for ever");
+		return;
+	}
+	wire_check_room(bed, desc);
+	if (!first) {
+		cr_assert_not(option);
+		return;
+	}
+	request = (const void *)umem_data(&bed->umem, desc->addr - sizeof *request);
+	cr_assert_eq(request->flags, option ? XDP_TXMD_FLAGS_CHECKSUM : 0);
+	wire->begin = wire->len;
+	wire->left = (struct gso_left){ request->request.csum_start, request->request.csum_offset };
+	cr_assert_eq(wire->left.start != 0, option);
+	if (option)
+		cr_assert_leq(wire->left.start + wire->left.offset + 2, desc->len);
+	wire->asked += option;
+}
+
+static void wire_finish(struct wire *wire)
+{
+	uint8_t *from = wire->bytes + wire->begin + wire->left.start;
+	const uint32_t len = wire->len - wire->begin - wire->left.start;
+
+	if (wire->left.start)
+		store_be16(from + wire->left.offset, (uint16_t)~packet_fold(packet_sum(from, len, 0)));
+	wire->left.start = 0;
 }
 
 /* Reads the oldest cnt descriptors late, then completes them; in reverse where asked. */
@@ -126,9 +187,13 @@ static void wire_send(struct bed *bed, struct wire *wire, uint32_t cnt, bool rev
 		if (!bed->xsk.unaligned)
 			cr_assert_eq((desc->addr + desc->len - 1) / UMEM_CHUNK_LEN, border,
 				     "a descriptor crosses a chunk border in aligned mode");
+		wire_read_request(bed, wire, desc, !wire->within);
 		memcpy(wire->bytes + wire->len, umem_data(&bed->umem, desc->addr), desc->len);
 		wire->len += desc->len;
-		wire->packets += !(desc->options & XDP_PKT_CONTD);
+		wire->within = desc->options & XDP_PKT_CONTD;
+		wire->packets += !wire->within;
+		if (!wire->within)
+			wire_finish(wire);
 	}
 	for (uint32_t i = 0; i < cnt; i++)
 		complete_addr(wire->held[reverse ? cnt - 1 - i : i].addr);
@@ -229,6 +294,7 @@ static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, b
 	cr_assert_eq(bed->umem.buffers.used, 0);
 	cr_assert_eq(bed->stats.tx_segments + bed->stats.tx_ordinary, wire.packets);
 	cr_assert_eq(bed->stats.tx_bytes, wire.len);
+	cr_assert_eq(wire.asked, bed->xsk.choice.tx_checksum ? wire.packets : 0);
 	free(wire.bytes);
 	free(expected);
 }
@@ -258,6 +324,38 @@ Test(transmit, built_frames)
 {
 	struct bed *bed = make_bed(false, false, 128);
 
+	carry(bed, mixed, ARRAY_SIZE(mixed), false);
+	free_bed(bed);
+}
+
+/* The NIC finishes what we leave to it: the same bytes in the end, whatever it reads late. */
+Test(transmit, checksums_by_the_nic)
+{
+	for (int slices = 0; slices <= 1; slices++) {
+		struct bed *bed = make_bed_for(slices, true, slices ? 1024 : 128, true);
+
+		carry(bed, mixed, ARRAY_SIZE(mixed), false);
+		free_bed(bed);
+	}
+}
+
+/* Zero copy by one descriptor a packet may be aligned. */
+Test(transmit, checksums_by_the_nic_in_aligned_chunks)
+{
+	struct bed *bed = make_bed_for(false, false, 128, true);
+
+	carry(bed, mixed, ARRAY_SIZE(mixed), true);
+	free_bed(bed);
+}
+
+/* The test packet has failed, or a packet's checksum is nothing for the NIC: what may be read there
+ * says so, even where something else was asked in the same slot before. */
+Test(transmit, nothing_is_asked_of_a_nic_that_is_not_to_do_it)
+{
+	struct bed *bed = make_bed_for(false, true, 128, true);
+
+	memset(bed->umem.area, 0xff, bed->umem.area_len);
+	bed->xsk.choice.tx_checksum = false;
 	carry(bed, mixed, ARRAY_SIZE(mixed), false);
 	free_bed(bed);
 }
@@ -295,9 +393,9 @@ Test(transmit, shared_id_with_df_only)
 /* Jumbo segments and packets do not fit a frame: they go as slices through a socket for built ones. */
 static const uint32_t jumbo[] = { 64000, 0, 8948, 8949, 4030, 4031, 4100, 3000, 65000, 8948, 100, 20000 };
 
-static void carry_jumbo(bool slices, bool unaligned)
+static void carry_jumbo(bool slices, bool unaligned, bool nic)
 {
-	struct bed *bed = make_bed(slices, unaligned, slices ? 1024 : 128);
+	struct bed *bed = make_bed_for(slices, unaligned, slices ? 1024 : 128, nic);
 
 	transmit_set_mtu(&bed->transmit, JUMBO_MTU);
 	carry(bed, jumbo, ARRAY_SIZE(jumbo), false);
@@ -306,14 +404,16 @@ static void carry_jumbo(bool slices, bool unaligned)
 
 Test(transmit, jumbo_between_built_frames)
 {
-	carry_jumbo(false, true);
-	carry_jumbo(false, false);
+	carry_jumbo(false, true, false);
+	carry_jumbo(false, false, false);
+	carry_jumbo(false, true, true);
 }
 
 Test(transmit, jumbo_between_slices)
 {
-	carry_jumbo(true, true);
-	carry_jumbo(true, false);
+	carry_jumbo(true, true, false);
+	carry_jumbo(true, false, false);
+	carry_jumbo(true, true, true);
 }
 
 /* The longest MTU of all, at every place within a chunk: never more descriptors than a packet may have. */
@@ -322,8 +422,8 @@ Test(transmit, longest_packets_keep_to_the_longest_chain)
 	static const uint32_t longest[] = { 65400, 100, 65400, 1, 65400, 2000, 65400, 3000, 65400, 65400 };
 
 	for (int slices = 0; slices <= 1; slices++)
-		for (int unaligned = 0; unaligned <= 1; unaligned++) {
-			struct bed *bed = make_bed(slices, unaligned, 128);
+		for (int layout = 0; layout <= 2; layout++) {
+			struct bed *bed = make_bed_for(slices, layout, 128, layout == 2);
 
 			transmit_set_mtu(&bed->transmit, 65521);
 			carry(bed, longest, ARRAY_SIZE(longest), false);

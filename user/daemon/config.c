@@ -48,6 +48,8 @@ const char config_help[] =
 	"                         all of a superpacket have one, where DF is set\n"
 	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
 	"                         segments copied together; auto: the faster (default)\n"
+	"      --tx-checksum WHO  nic: the NIC finishes checksums; software: we do;\n"
+	"                         auto: the NIC, where a test packet proves it (default)\n"
 	"      --wait HOW         event: sleep when there is nothing to do (default);\n"
 	"                         spin:TIME: look on for that long before;\n"
 	"                         poll: never sleep, which takes a CPU for each queue\n"
@@ -64,7 +66,7 @@ const char config_help[] =
 
 enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_CPUS, OPT_MERGE,
        OPT_HOLD, OPT_IDLE, OPT_MAX_PACKETS, OPT_MAX_BYTES, OPT_MAX_FLOWS, OPT_MIN_PAYLOAD,
-       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_IP_ID, OPT_TRANSMIT, OPT_WAIT };
+       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_IP_ID, OPT_TRANSMIT, OPT_TX_CHECKSUM, OPT_WAIT };
 
 static const struct option options[] = {
 	{ "interface", required_argument, NULL, OPT_INTERFACE },
@@ -85,6 +87,7 @@ static const struct option options[] = {
 	{ "adaptive", required_argument, NULL, OPT_ADAPTIVE },
 	{ "ip-id", required_argument, NULL, OPT_IP_ID },
 	{ "transmit", required_argument, NULL, OPT_TRANSMIT },
+	{ "tx-checksum", required_argument, NULL, OPT_TX_CHECKSUM },
 	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -386,6 +389,19 @@ static bool parse_transmit(struct config *config, const char *value)
 	return true;
 }
 
+static bool parse_tx_checksum(struct config *config, const char *value)
+{
+	static const char *const words[] = { [TX_CHECKSUM_AUTO] = "auto",
+					     [TX_CHECKSUM_NIC] = "nic",
+					     [TX_CHECKSUM_SOFTWARE] = "software", NULL };
+	int who = word_index(value, words);
+
+	if (who < 0)
+		return refuse(config, "tx-checksum", value, "auto, nic or software");
+	config->tx_checksum = (enum tx_checksum_ask)who;
+	return true;
+}
+
 static bool parse_wait(struct config *config, const char *value)
 {
 	uint64_t us = 0;
@@ -439,6 +455,8 @@ static bool parse_option(struct config *config, int option, const char *value)
 		return parse_ip_id(config, value);
 	case OPT_TRANSMIT:
 		return parse_transmit(config, value);
+	case OPT_TX_CHECKSUM:
+		return parse_tx_checksum(config, value);
 	case OPT_WAIT:
 		return parse_wait(config, value);
 	case 'v':

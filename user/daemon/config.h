@@ -13,6 +13,7 @@
 #include "log.h"
 #include "nic/steer.h"
 #include "nic/modes.h"
+#include "nic/tx_checksum.h"
 
 /* Longest --hold: beyond a second a held packet has been sent again by its sender long since. */
 #define CONFIG_HOLD_MAX_US 1000000u
@@ -43,6 +44,7 @@ struct config {
 	struct gro_config gro;         /* what is merged, and when it is flushed; the rest is 0 */
 	bool shared_id;                /* S4: the segments of a superpacket share an IPv4 ID */
 	enum modes_transmit transmit;
+	enum tx_checksum_ask tx_checksum; /* who finishes checksums */
 	uint64_t spin_ns;              /* see worker.h */
 	enum log_level log_level;
 	char error[512];               /* what is wrong, for CONFIG_USAGE: one line */

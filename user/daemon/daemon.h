@@ -67,6 +67,7 @@ struct daemon {
 	struct config config;
 	struct netdev dev;
 	struct modes_plan plan;
+	struct tx_checksum_facts tx_checksum;
 	struct control control;
 	struct settings settings;
 	struct frontend *front;      /* NULL: not open */
@@ -125,8 +126,12 @@ uint32_t check_queues(const struct daemon *d, const struct netdev *dev);
 
 /* ---- plan.c ---- */
 
-/* Fills in plan, for a program in generic mode or not. */
+/* Fills in plan and tx_checksum, for a program in generic mode or not. */
 void plan_make(struct daemon *d, bool generic);
+
+/* Refuses, with -EOPNOTSUPP, sockets whose NIC does not finish checksums where that was asked for. Where it
+ * was offered and has not been proved, says so. */
+int plan_check_checksums(const struct daemon *d, const struct xsk *xsk);
 
 /* Refuses a command line that leaves nothing to try on this device, before anything is touched. */
 int plan_check(struct daemon *d);

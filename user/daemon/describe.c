@@ -62,9 +62,11 @@ static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *que
 		.unaligned = worker->xsk.unaligned,
 		.huge_pages = worker->umem.huge_pages,
 		.tx_budget = worker->xsk.tx_budget,
+		.tx_checksum = worker->xsk.choice.tx_checksum ? "nic" : "software",
 		.hung = d->pulses[q].hung,
 		.away = __atomic_load_n(&worker->away, __ATOMIC_RELAXED),
 	};
+	snprintf(queue->tx_checksum_why, sizeof queue->tx_checksum_why, "%s", worker->xsk.choice.tx_checksum_why);
 	describe_tried(d, &worker->xsk, queue);
 	stats_read(&worker->published, &queue->counters);
 	xsk_statistics(&worker->xsk, &queue->kernel); /* zeros when it fails */

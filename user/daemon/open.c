@@ -170,7 +170,8 @@ static struct worker_config worker_config(const struct daemon *d, uint32_t queue
 		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
 		.spin_ns = d->config.spin_ns,
-		.xsk = { .plan = &d->plan, .bind_timeout_ms = BIND_TIMEOUT_MS,
+		.xsk = { .plan = &d->plan, .tx_checksum = &d->tx_checksum,
+			 .bind_timeout_ms = BIND_TIMEOUT_MS,
 			 .carrier_ms = d->dev.carrier ? CARRIER_MS : 0 },
 	};
 
@@ -292,6 +293,8 @@ static int open_workers(struct daemon *d)
 		err = open_worker(d, q, false);
 	if (!err)
 		err = check_mtu(d);
+	if (!err)
+		err = plan_check_checksums(d, &d->workers[0].xsk);
 	if (err)
 		close_workers(d);
 	return err;

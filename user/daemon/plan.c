@@ -36,6 +36,27 @@ void plan_make(struct daemon *d, bool generic)
 	};
 
 	modes_decide(&d->plan, &facts);
+	d->tx_checksum = (struct tx_checksum_facts){
+		.ask = d->config.tx_checksum,
+		.zerocopy = xdp->xsk_features & COMPAT_NETDEV_XSK_TX_CHECKSUM,
+		.offload = d->dev.features.on & 1u << FEATURE_TX_CHECKSUM,
+	};
+}
+
+int plan_check_checksums(const struct daemon *d, const struct xsk *xsk)
+{
+	const struct xsk_choice *choice = &xsk->choice;
+
+	if (choice->tx_checksum)
+		return 0;
+	if (d->config.tx_checksum == TX_CHECKSUM_NIC) {
+		log_error("%s: --tx-checksum nic cannot be had: %s; use --tx-checksum auto", d->dev.name,
+			  choice->tx_checksum_why);
+		return -EOPNOTSUPP;
+	}
+	if (choice->tx_checksum_unproved)
+		log_warning("%s: checksums are made in software: %s", d->dev.name, choice->tx_checksum_why);
+	return 0;
 }
 
 static void say_impossible(const struct daemon *d, const int outcomes[MODES_CNT])

@@ -180,6 +180,8 @@ static json_t *xsk_json(const struct stats_queue *queue)
 	set_bool(xsk, "unaligned", queue->unaligned);
 	set_bool(xsk, "huge_pages", queue->huge_pages);
 	set_number(xsk, "tx_budget", queue->tx_budget);
+	set_string(xsk, "tx_checksum", queue->tx_checksum);
+	set_string(xsk, "tx_checksum_why", queue->tx_checksum_why);
 	json_object_set_new(xsk, "tried", tried_json(queue->tried));
 	return xsk;
 }

@@ -13,6 +13,7 @@
 
 #include "datapath/counters.h"
 #include "nic/modes.h"
+#include "nic/tx_checksum.h"
 #include "steer_abi.h"
 
 /* One queue, as it was at one moment. */
@@ -30,6 +31,8 @@ struct stats_queue {
 	const char *unproved;         /* why; NULL: that it sends is proved with a packet */
 	bool unaligned, huge_pages;
 	uint32_t tx_budget;
+	const char *tx_checksum;      /* "nic", "software" */
+	char tx_checksum_why[TX_CHECKSUM_WHY_LEN];
 	bool hung;                    /* its worker shows no life */
 	bool away;                    /* its worker cannot carry now */
 	struct worker_stats counters;

@@ -5,6 +5,11 @@
  *   slices   | header slot | CONTD  +  | slice of the buffer | [ + | rest behind a chunk border | ]
  *   built    | header and payload, copied and summed in one pass |
  *
+ * Where the NIC finishes checksums, each packet's first descriptor has a request in front of it, in the slot
+ * or in the buffer: it belongs to the unit, and is free again with what follows it. It is written for every
+ * packet, even if there is nothing to ask, for a driver in zero copy may read it whatever the descriptor
+ * says.
+ *
  * Built is what fits a chunk, unless the socket is for slices; jumbo segments and jumbo packets go as
  * slices through any socket that takes several descriptors.
  *
@@ -56,12 +61,23 @@ void transmit_reset(struct transmit *transmit)
 	transmit->state = TRANSMIT_IDLE;
 }
 
+static uint32_t room_for_packet(const struct transmit *transmit)
+{
+	return transmit->xsk->tx_headroom + UMEM_SUPERPACKET_ROOM;
+}
+
+/* Where the packet in work begins. */
+static uint64_t packet_addr(const struct transmit *transmit)
+{
+	return umem_buffer_addr(transmit->umem, transmit->buffer.off) + transmit->xsk->tx_headroom;
+}
+
 bool transmit_can_take(const struct transmit *transmit)
 {
 	struct span span;
 
 	return !transmit_paused(transmit) &&
-	       span_reserve(&transmit->umem->buffers, UMEM_SUPERPACKET_ROOM, &span);
+	       span_reserve(&transmit->umem->buffers, room_for_packet(transmit), &span);
 }
 
 uint8_t *transmit_buffer(struct transmit *transmit)
@@ -69,9 +85,9 @@ uint8_t *transmit_buffer(struct transmit *transmit)
 	struct umem *umem = transmit->umem;
 
 	if (transmit_paused(transmit) ||
-	    !span_reserve(&umem->buffers, UMEM_SUPERPACKET_ROOM, &transmit->buffer))
+	    !span_reserve(&umem->buffers, room_for_packet(transmit), &transmit->buffer))
 		return NULL;
-	return umem_data(umem, umem_buffer_addr(umem, transmit->buffer.off));
+	return umem_data(umem, packet_addr(transmit));
 }
 
 /* ---- descriptors ---- */
@@ -83,16 +99,40 @@ static uint32_t free_descriptors(const struct transmit *transmit)
 	return transmit->xsk->ring_size - transmit->outstanding;
 }
 
+/* What one descriptor can describe, where it may cross chunk borders: every one counts as if it had
+ * a request in front of it (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()). */
+static uint32_t unaligned_max(const struct transmit *transmit)
+{
+	return UMEM_CHUNK_LEN - transmit->xsk->tx_headroom;
+}
+
 /* The most descriptors that len bytes behind addr can take, whatever addr. */
 static uint32_t descriptors_for(const struct transmit *transmit, uint32_t len)
 {
-	return transmit->xsk->unaligned ? (len + UMEM_CHUNK_LEN - 1) / UMEM_CHUNK_LEN :
-					  len / UMEM_CHUNK_LEN + 2;
+	const uint32_t most = unaligned_max(transmit);
+
+	return transmit->xsk->unaligned ? (len + most - 1) / most : len / UMEM_CHUNK_LEN + 2;
 }
 
 static bool by_slices(const struct transmit *transmit, uint32_t frame_len)
 {
-	return transmit->xsk->slices || frame_len > UMEM_CHUNK_LEN;
+	return transmit->xsk->slices || transmit->xsk->tx_headroom + frame_len > UMEM_CHUNK_LEN;
+}
+
+/* What is asked of the NIC about the packet that begins at addr; returns the option of its descriptor. */
+static uint32_t put_request(struct transmit *transmit, uint64_t addr)
+{
+	const struct gso_left *left = &transmit->left;
+	struct compat_xsk_tx_metadata *request;
+
+	if (!transmit->xsk->tx_headroom)
+		return 0;
+	request = (void *)umem_data(transmit->umem, addr - sizeof(*request));
+	*request = (struct compat_xsk_tx_metadata){
+		.flags = left->start ? XDP_TXMD_FLAGS_CHECKSUM : 0,
+		.request = { .csum_start = left->start, .csum_offset = left->offset },
+	};
+	return left->start ? XDP_TX_METADATA : 0;
 }
 
 static void put_descriptor(struct transmit *transmit, uint64_t addr, uint32_t len, uint32_t options)
@@ -109,21 +149,23 @@ static void put_descriptor(struct transmit *transmit, uint64_t addr, uint32_t le
 }
 
 /* Describes len bytes at addr, the last of a packet; split where a descriptor may not cross a
- * chunk border (aligned chunks) or be longer than a chunk. Returns how many it took. */
-static uint32_t put_slices(struct transmit *transmit, uint64_t addr, uint32_t len)
+ * chunk border (aligned chunks) or be longer than a chunk. options are the first one's. Returns
+ * how many it took. */
+static uint32_t put_slices(struct transmit *transmit, uint64_t addr, uint32_t len, uint32_t options)
 {
 	uint32_t cnt = 0;
 
 	for (;;) {
-		uint32_t room = transmit->xsk->unaligned ? UMEM_CHUNK_LEN :
+		uint32_t room = transmit->xsk->unaligned ? unaligned_max(transmit) :
 							   UMEM_CHUNK_LEN - addr % UMEM_CHUNK_LEN;
 
 		cnt++;
 		if (len <= room) {
-			put_descriptor(transmit, addr, len, 0);
+			put_descriptor(transmit, addr, len, options);
 			return cnt;
 		}
-		put_descriptor(transmit, addr, room, XDP_PKT_CONTD);
+		put_descriptor(transmit, addr, room, options | XDP_PKT_CONTD);
+		options = 0;
 		addr += room;
 		len -= room;
 	}
@@ -189,12 +231,12 @@ static void segment_slices(struct transmit *transmit, struct transmit_unit *unit
 {
 	struct umem *umem = transmit->umem;
 	struct gso *gso = &transmit->gso;
-	uint64_t header = umem_slot_addr(umem, slot);
+	uint64_t header = umem_slot_addr(umem, slot) + transmit->xsk->tx_headroom;
 	struct gso_slice slice = gso_next(gso, umem_data(umem, header));
-	uint64_t addr = umem_buffer_addr(umem, transmit->buffer.off) + slice.off;
+	uint64_t addr = packet_addr(transmit) + slice.off;
 
-	put_descriptor(transmit, header, gso->hdr_len, XDP_PKT_CONTD);
-	unit->outstanding += 1 + put_slices(transmit, addr, slice.len);
+	put_descriptor(transmit, header, gso->hdr_len, XDP_PKT_CONTD | put_request(transmit, header));
+	unit->outstanding += 1 + put_slices(transmit, addr, slice.len, 0);
 	if (!unit->slices_len)
 		unit->slices_addr = addr;
 	unit->slices_len += slice.len;
@@ -204,10 +246,10 @@ static void segment_slices(struct transmit *transmit, struct transmit_unit *unit
 static void segment_built(struct transmit *transmit, struct transmit_unit *unit, uint32_t slot)
 {
 	struct umem *umem = transmit->umem;
-	uint64_t frame = umem_slot_addr(umem, slot);
+	uint64_t frame = umem_slot_addr(umem, slot) + transmit->xsk->tx_headroom;
 	uint32_t len = gso_next_built(&transmit->gso, umem_data(umem, frame));
 
-	put_descriptor(transmit, frame, len, 0);
+	put_descriptor(transmit, frame, len, put_request(transmit, frame));
 	unit->outstanding++;
 	transmit->stats->tx_bytes += len;
 }
@@ -271,10 +313,22 @@ static bool room_for_ordinary(const struct transmit *transmit, struct span *slot
 	       span_reserve(&transmit->umem->slots, 1, slot);
 }
 
-static bool send_ordinary(struct transmit *transmit)
+/* In a slot: one descriptor does, within one chunk. */
+static void ordinary_built(struct transmit *transmit, struct transmit_unit *unit, struct span *slot)
 {
 	struct umem *umem = transmit->umem;
-	uint64_t addr = umem_buffer_addr(umem, transmit->buffer.off);
+	uint64_t frame = umem_slot_addr(umem, slot->off) + transmit->xsk->tx_headroom;
+
+	span_take(&umem->slots, slot, 1);
+	unit->slots = *slot;
+	unit->outstanding = 1;
+	memcpy(umem_data(umem, frame), umem_data(umem, packet_addr(transmit)), transmit->packet_len);
+	put_descriptor(transmit, frame, transmit->packet_len, put_request(transmit, frame));
+}
+
+static bool send_ordinary(struct transmit *transmit)
+{
+	uint64_t addr = packet_addr(transmit);
 	struct transmit_unit *unit;
 	struct span slot;
 
@@ -286,15 +340,10 @@ static bool send_ordinary(struct transmit *transmit)
 	if (by_slices(transmit, transmit->packet_len)) {
 		unit->slices_addr = addr;
 		unit->slices_len = transmit->packet_len;
-		unit->outstanding = put_slices(transmit, addr, transmit->packet_len);
+		unit->outstanding = put_slices(transmit, addr, transmit->packet_len,
+					       put_request(transmit, addr));
 	} else {
-		/* One descriptor does, within one chunk. */
-		span_take(&umem->slots, &slot, 1);
-		unit->slots = slot;
-		unit->outstanding = 1;
-		memcpy(umem_data(umem, umem_slot_addr(umem, slot.off)), umem_data(umem, addr),
-		       transmit->packet_len);
-		put_descriptor(transmit, umem_slot_addr(umem, slot.off), transmit->packet_len, 0);
+		ordinary_built(transmit, unit, &slot);
 	}
 	submit_unit(transmit, unit, true);
 	transmit->stats->tx_ordinary++;
@@ -323,18 +372,27 @@ static bool may_share_id(const struct gso_request *request, const uint8_t *data,
 	       data[l3_off] >> 4 == 4 && (load_be16(data + l3_off + 6) & 0x4000);
 }
 
+static struct gso_left complete(const struct gso_request *request, uint8_t *data, uint32_t len, bool nic)
+{
+	if (nic)
+		return gso_complete_rest(request, data, len);
+	gso_complete(request, data, len);
+	return (struct gso_left){ 0 };
+}
+
 /* A packet that is not sent has taken no buffer yet: the next one is read to the same place. */
 void transmit_packet(struct transmit *transmit, const struct gso_request *asked, uint32_t len)
 {
 	struct umem *umem = transmit->umem;
-	uint8_t *data = umem_data(umem, umem_buffer_addr(umem, transmit->buffer.off));
+	uint8_t *data = umem_data(umem, packet_addr(transmit));
 	struct gso_request *request = &transmit->request;
+	const bool nic = transmit->xsk->choice.tx_checksum;
 
 	*request = *asked;
 	if (transmit->shared_id)
 		request->fixed_id = may_share_id(request, data, len);
 	switch (gso_open(&transmit->gso, request, data, len, frame_max(transmit, data, len),
-			 HEADER_CSUM_FULL)) {
+			 nic ? HEADER_CSUM_NIC : HEADER_CSUM_FULL)) {
 	case GSO_MALFORMED:
 		transmit->stats->tx_drop_malformed++;
 		return;
@@ -342,15 +400,16 @@ void transmit_packet(struct transmit *transmit, const struct gso_request *asked,
 		transmit->stats->tx_drop_too_long++;
 		return;
 	case GSO_ORDINARY:
-		gso_complete(request, data, len);
+		transmit->left = complete(request, data, len, nic);
 		transmit->state = TRANSMIT_ORDINARY;
 		break;
 	case GSO_CUT:
+		transmit->left = gso_left(&transmit->gso);
 		transmit->state = TRANSMIT_CUTTING;
 		break;
 	}
 	transmit->packet_len = len;
-	span_take(&umem->buffers, &transmit->buffer, round_up(len, BUFFER_STEP));
+	span_take(&umem->buffers, &transmit->buffer, round_up(transmit->xsk->tx_headroom + len, BUFFER_STEP));
 	transmit_resume(transmit);
 }
 

@@ -46,9 +46,19 @@ struct transmit {
 	struct span buffer;           /* reserved by transmit_buffer(), taken by transmit_packet() */
 	struct gso gso;
 	struct gso_request request;
+	struct gso_left left;         /* of each of its packets, to the NIC */
 	uint32_t packet_len;
 	enum { TRANSMIT_IDLE, TRANSMIT_CUTTING, TRANSMIT_ORDINARY } state;
 };
+
+/*
+ * Bytes of a slot, for umem_set_slots(): a header or a whole frame, and in front of it what is asked of
+ * the NIC. (Where there is room for that, no header slot has to lie in one chunk: see tx_checksum.h.)
+ */
+static inline uint32_t transmit_slot_len(const struct xsk *xsk)
+{
+	return xsk->slices ? xsk->tx_headroom + HEADER_SLOT_LEN : UMEM_CHUNK_LEN;
+}
 
 /* VLAN tags of a frame beyond its MTU; more count as payload. */
 #define TRANSMIT_LINK_MAX (14u + 2 * 4u)

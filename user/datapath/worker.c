@@ -572,8 +572,7 @@ static int open_socket(struct worker *worker)
 
 	if (err)
 		return err;
-	umem_set_slots(&worker->umem, worker->xsk.slices ? HEADER_SLOT_LEN : UMEM_CHUNK_LEN,
-		       SLOTS_MAX);
+	umem_set_slots(&worker->umem, transmit_slot_len(&worker->xsk), SLOTS_MAX);
 	receive_init(&worker->receive, &worker->xsk, &worker->umem, &worker->stats);
 	return 0;
 }

@@ -23,6 +23,7 @@ static const struct {
 	[FEATURE_VLAN] = { "rx-vlan-offload", "rx-vlan-hw-parse" },
 	[FEATURE_VLAN_STAG] = { "rx-vlan-stag-hw-parse", "rx-vlan-stag-hw-parse" },
 	[FEATURE_GRO] = { "generic-receive-offload", "rx-gro" },
+	[FEATURE_TX_CHECKSUM] = { "tx-checksum-ip-generic", "tx-checksum-ip-generic" },
 	[FEATURE_UDP_GRO_FORWARDING] = { "rx-udp-gro-forwarding", "rx-udp-gro-forwarding" },
 };
 

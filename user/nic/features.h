@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Those features of a network interface that bear on what AF_XDP receives: read and switched by
+ * Those features of a network interface that bear on what AF_XDP receives and sends: read and switched by
  * ethtool's ioctl, which every kernel and driver knows, by the names that `ethtool -k` shows.
  */
 #ifndef SUPERPACKET_FEATURES_H
@@ -15,6 +15,7 @@ enum feature {
 	FEATURE_VLAN_STAG,          /* the same with 802.1ad tags */
 	FEATURE_GRO,                /* the kernel's own, in front of generic XDP */
 	FEATURE_UDP_GRO_FORWARDING, /* which GRO then also does to UDP that nobody here asked for */
+	FEATURE_TX_CHECKSUM,        /* finishes the checksum of any packet that is sent */
 	FEATURE_CNT
 };
 

@@ -104,9 +104,17 @@ static uint32_t frame_len(const struct xsk *xsk, const struct netdev *dev)
 	return len < most ? len : most;
 }
 
-static void write_header(uint8_t *data, const struct netdev *dev)
+/* In the first slot, behind the room for a request where there is some. */
+static uint64_t header_addr(const struct xsk *xsk)
 {
-	memset(data, 0, HEADER_LEN);
+	return umem_slot_addr(xsk->umem, 0) + xsk->tx_headroom;
+}
+
+static void write_header(const struct xsk *xsk, const struct netdev *dev)
+{
+	uint8_t *data = umem_data(xsk->umem, header_addr(xsk));
+
+	memset(data - xsk->tx_headroom, 0, xsk->tx_headroom + HEADER_LEN); /* nothing is requested */
 	memcpy(data, dev->mac, ETH_ALEN);
 	memcpy(data + ETH_ALEN, dev->mac, ETH_ALEN);
 	store_be16(data + 2 * ETH_ALEN, ETHERTYPE_LOCAL_EXPERIMENT);
@@ -117,14 +125,15 @@ static void write_header(uint8_t *data, const struct netdev *dev)
 static uint32_t describe_slices(const struct xsk *xsk, uint32_t len, struct xdp_desc *descs)
 {
 	const struct umem *umem = xsk->umem;
+	const uint32_t most = UMEM_CHUNK_LEN - xsk->tx_headroom; /* see transmit.c, unaligned_max() */
 	uint64_t addr = umem_buffer_addr(umem, UMEM_CHUNK_LEN - 1);
 	uint32_t cnt = 1;
 
 	memset(umem_data(umem, addr), 0, len);
-	descs[0] = (struct xdp_desc){ .addr = umem_slot_addr(umem, 0), .len = HEADER_LEN,
+	descs[0] = (struct xdp_desc){ .addr = header_addr(xsk), .len = HEADER_LEN,
 				      .options = XDP_PKT_CONTD };
 	while (len) {
-		uint32_t room = xsk->unaligned ? UMEM_CHUNK_LEN : UMEM_CHUNK_LEN - addr % UMEM_CHUNK_LEN;
+		uint32_t room = xsk->unaligned ? most : UMEM_CHUNK_LEN - addr % UMEM_CHUNK_LEN;
 		uint32_t piece = len < room ? len : room;
 
 		descs[cnt++] = (struct xdp_desc){ .addr = addr, .len = piece,
@@ -137,7 +146,7 @@ static uint32_t describe_slices(const struct xsk *xsk, uint32_t len, struct xdp_
 
 static uint32_t describe_built(const struct xsk *xsk, uint32_t len, struct xdp_desc *descs)
 {
-	const uint64_t addr = umem_slot_addr(xsk->umem, 0);
+	const uint64_t addr = header_addr(xsk);
 
 	memset(umem_data(xsk->umem, addr) + HEADER_LEN, 0, len - HEADER_LEN);
 	descs[0] = (struct xdp_desc){ .addr = addr, .len = len };
@@ -153,8 +162,8 @@ enum prove_verdict prove_transmit(struct xsk *xsk, const struct netdev *dev)
 	if (umem->slots.used || umem->buffers.used)
 		log_abort("prove: %u slots and %u bytes of buffers are out", umem->slots.used,
 			  umem->buffers.used);
-	write_header(umem_data(umem, umem_slot_addr(umem, 0)), dev);
-	if (xsk->slices || len > UMEM_CHUNK_LEN)
+	write_header(xsk, dev);
+	if (xsk->slices || xsk->tx_headroom + len > UMEM_CHUNK_LEN)
 		cnt = describe_slices(xsk, len - HEADER_LEN, descs);
 	else
 		cnt = describe_built(xsk, len, descs);

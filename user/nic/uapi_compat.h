@@ -18,6 +18,38 @@
 #define XDP_MAX_TX_SKB_BUDGET 9       /* socket option: descriptors a sendto() takes in copy mode */
 #endif
 
+/* What a sender asks of the NIC, in front of a packet's first byte (6.8; as it is here 6.11). */
+#ifndef XDP_TX_METADATA
+#define XDP_TX_METADATA (1 << 1)      /* descriptor option: it is there */
+#endif
+#ifndef XDP_UMEM_TX_METADATA_LEN
+#define XDP_UMEM_TX_METADATA_LEN (1 << 2) /* flag of XDP_UMEM_REG: its last field is meant */
+#endif
+#ifndef XDP_TXMD_FLAGS_CHECKSUM
+#define XDP_TXMD_FLAGS_TIMESTAMP (1 << 0) /* when it was sent is to be written there */
+#define XDP_TXMD_FLAGS_CHECKSUM (1 << 1)  /* sum from csum_start on, into csum_start + csum_offset */
+#endif
+
+/* struct xdp_umem_reg with its last field. */
+struct compat_xdp_umem_reg {
+	__u64 addr, len;
+	__u32 chunk_size, headroom, flags, tx_metadata_len;
+};
+_Static_assert(sizeof(struct compat_xdp_umem_reg) == 32, "xdp_umem_reg since 6.11");
+
+/* struct xsk_tx_metadata. */
+struct compat_xsk_tx_metadata {
+	__u64 flags;
+	union {
+		struct {
+			__u16 csum_start, csum_offset;
+			__u64 launch_time; /* 6.15; not used here */
+		} request;
+		__u64 tx_timestamp; /* on completion */
+	};
+};
+_Static_assert(sizeof(struct compat_xsk_tx_metadata) == 24, "xsk_tx_metadata since 6.15");
+
 /* The family "netdev" of generic netlink (6.3; xdp-zc-max-segs 6.6, the two below it 6.8), under names
  * of our own: the header that has them (linux/netdev.h) is missing altogether. */
 #define COMPAT_NETDEV_FAMILY "netdev"

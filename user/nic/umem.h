@@ -8,10 +8,16 @@
  *   region   unit                      where a unit can be, and how it leaves
  *   frames   chunk (4 KiB)             free stack -> fill ring -> kernel -> receive ring -> engine
  *                                      (held or delivered) -> free stack
- *   slots    256 B, or a whole frame   free -> written for a segment -> transmit ring -> kernel
+ *   slots    256 B, or a whole chunk   free -> written for a segment -> transmit ring -> kernel
  *            for built segments        -> last completion of its superpacket -> free
  *   buffers  bytes, 64-byte steps      free -> read into from the front end -> transmit ring ->
  *                                      kernel -> last completion of its superpacket -> free
+ *
+ * Where the NIC is asked to finish checksums (tx_checksum.h), a header slot is longer by the room in front
+ * of its header, a built frame begins behind that room, and so does a packet in the buffers:
+ *
+ *   | unused ..... request, 24 B | header, frame or superpacket .......... |
+ *    \_ xsk->tx_headroom, 64 B _/ ^ a packet's first descriptor points here
  *
  * Slots and buffers are taken and given back in the order of transmission, so each is a
  * ring with a head and a tail (struct span_ring), contiguous for any one superpacket: no
@@ -65,7 +71,7 @@ struct frame_stack {
 struct umem_config {
 	uint32_t rx_frames;    /* chunks */
 	uint32_t slots;        /* of slot_len bytes */
-	uint32_t slot_len;     /* HEADER_SLOT_LEN, or UMEM_CHUNK_LEN where segments are built whole */
+	uint32_t slot_len;     /* UMEM_CHUNK_LEN where segments are built whole, else that of headers */
 	uint32_t buffers_len;  /* bytes, a multiple of UMEM_CHUNK_LEN, ≥ 2 * UMEM_SUPERPACKET_ROOM */
 };
 

@@ -15,8 +15,9 @@
 #include "nic/xsk.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -46,30 +47,48 @@ static void raise_memlock_limit(void)
 	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
-static int register_umem(struct xsk *xsk, bool unaligned)
+static int open_rings(struct xsk *xsk, const struct xsk_config *config, uint16_t bind_flags)
 {
-	const struct xsk_umem_config config = {
-		.fill_size = xsk->ring_size,
-		.comp_size = xsk->ring_size,
-		.frame_size = UMEM_CHUNK_LEN,
-		.flags = unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0,
+	const struct xsk_rings_config rings = {
+		.area = xsk->umem->area,
+		.area_len = xsk->umem->area_len,
+		.chunk_len = UMEM_CHUNK_LEN,
+		.unaligned = xsk->unaligned,
+		.tx_metadata_len = xsk->tx_headroom ? TX_CHECKSUM_METADATA_LEN : 0,
+		.ring_size = xsk->ring_size,
+		.ifindex = if_nametoindex(config->interface),
+		.queue = config->queue,
+		.bind_flags = bind_flags | XDP_USE_NEED_WAKEUP,
+		.fill = &xsk->fill,
+		.completion = &xsk->completion,
+		.rx = &xsk->rx,
+		.tx = &xsk->tx,
 	};
+	const int err = rings.ifindex ? xsk_rings_open(&xsk->rings, &rings) : -ENODEV;
 
-	return xsk_umem__create(&xsk->umem_handle, xsk->umem->area, xsk->umem->area_len, &xsk->fill,
-				&xsk->completion, &config);
+	xsk->fd = err ? -1 : xsk->rings.fd;
+	return err;
 }
 
-static int bind_socket(struct xsk *xsk, const struct xsk_config *config, uint16_t bind_flags)
+/* Whether there is to be room for requests to the NIC; not where it was refused once. */
+static bool leave_room(struct xsk *xsk, const struct xsk_config *config, const struct modes_parts *parts)
 {
-	const struct xsk_socket_config socket = {
-		.rx_size = xsk->ring_size,
-		.tx_size = xsk->ring_size,
-		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = bind_flags | XDP_USE_NEED_WAKEUP,
-	};
+	return config->tx_checksum && !(config->again && !config->again->tx_checksum) &&
+	       tx_checksum_offered(config->tx_checksum, parts->zerocopy, parts->sg && !xsk->unaligned,
+				   xsk->choice.tx_checksum_why);
+}
 
-	return xsk_socket__create(&xsk->socket, config->interface, config->queue, xsk->umem_handle,
-				  &xsk->rx, &xsk->tx, &socket);
+/* -EINVAL has many reasons. What is left out cannot be it then, but is not missed either. */
+static int open_rings_anyhow(struct xsk *xsk, const struct xsk_config *config, uint16_t bind_flags)
+{
+	int err = open_rings(xsk, config, bind_flags);
+
+	if (err != -EINVAL || !xsk->tx_headroom)
+		return err;
+	xsk->tx_headroom = 0;
+	snprintf(xsk->choice.tx_checksum_why, TX_CHECKSUM_WHY_LEN,
+		 "this kernel takes no requests from AF_XDP (Linux 6.11 does)");
+	return open_rings(xsk, config, bind_flags);
 }
 
 static uint16_t bind_flags(const struct modes_parts *parts)
@@ -105,16 +124,11 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 								XSK_CHAIN_MAX,
 		.unaligned = unaligned,
 	};
-	err = register_umem(xsk, unaligned);
+	if (leave_room(xsk, config, parts))
+		xsk->tx_headroom = TX_CHECKSUM_HEADROOM;
+	err = open_rings_anyhow(xsk, config, bind_flags(parts));
 	if (err)
 		return err;
-	err = bind_socket(xsk, config, bind_flags(parts));
-	if (err) {
-		xsk_umem__delete(xsk->umem_handle);
-		return err;
-	}
-	xsk->fd = xsk_socket__fd(xsk->socket);
-	(void)fcntl(xsk->fd, F_SETFD, FD_CLOEXEC); /* a child would keep the queue bound */
 	err = read_mode(xsk);
 	if (err)
 		xsk_close(xsk);
@@ -155,6 +169,27 @@ static bool is_final(int err)
 	return false;
 }
 
+/* A test packet decides whether there stays room for requests. One that was not sent as it should leaves
+ * behind a socket of no more use. */
+static int prove_requests(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+			  const struct netdev *dev)
+{
+	struct xsk_config without = *config;
+	struct xsk_choice choice;
+	int err;
+
+	xsk->choice.tx_checksum = tx_checksum_prove(xsk, dev->mac, xsk->choice.tx_checksum_why);
+	if (xsk->choice.tx_checksum)
+		return 0;
+	choice = xsk->choice;
+	xsk_close(xsk);
+	without.tx_checksum = NULL;
+	err = try_open_until(xsk, &without, umem, choice.variant, choice.unaligned);
+	xsk->choice.tx_checksum_unproved = true;
+	memcpy(xsk->choice.tx_checksum_why, choice.tx_checksum_why, sizeof(choice.tx_checksum_why));
+	return err;
+}
+
 /* A socket whose carrier was lost while a test frame was under way has to be bound anew: completions may
  * still come that nobody waits for. */
 static int try_proved(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
@@ -172,6 +207,11 @@ static int try_proved(struct xsk *xsk, const struct xsk_config *config, struct u
 		xsk->choice.unproved = NO_CARRIER;
 		return 0;
 	}
+	if (xsk->tx_headroom) {
+		err = prove_requests(xsk, config, umem, &dev);
+		if (err)
+			return err;
+	}
 	verdict = prove_transmit(xsk, &dev);
 	if (verdict == PROVE_SENT)
 		return 0;
@@ -183,17 +223,41 @@ static int try_proved(struct xsk *xsk, const struct xsk_config *config, struct u
 	return err;
 }
 
+/* Bound as it was before: what was proved then holds. */
+static void take_over(struct xsk_choice *choice, const struct xsk_choice *again)
+{
+	choice->unproved = again->unproved;
+	choice->tx_checksum = again->tx_checksum;
+	choice->tx_checksum_unproved = again->tx_checksum_unproved;
+	memcpy(choice->tx_checksum_why, again->tx_checksum_why, sizeof(choice->tx_checksum_why));
+}
+
+static int try_unproved(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
+			enum modes_variant variant, bool unaligned)
+{
+	const struct xsk_choice *again = config->again;
+	int err = try_open_until(xsk, config, umem, variant, unaligned);
+
+	if (err)
+		return err;
+	if (again && variant == again->variant && unaligned == again->unaligned)
+		take_over(&xsk->choice, again);
+	else
+		xsk->choice.unproved = "not asked for";
+	return 0;
+}
+
 static int try_layout(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
 		      enum modes_variant variant, bool unaligned)
 {
-	const struct xsk_choice *again = config->again;
-	int err;
+	int err = config->prove ? try_proved(xsk, config, umem, variant, unaligned) :
+				  try_unproved(xsk, config, umem, variant, unaligned);
 
-	if (config->prove)
-		return try_proved(xsk, config, umem, variant, unaligned);
-	err = try_open_until(xsk, config, umem, variant, unaligned);
-	xsk->choice.unproved = again && variant == again->variant && unaligned == again->unaligned ?
-				       again->unproved : "not asked for";
+	if (err == 0 && xsk->tx_headroom && !xsk->choice.tx_checksum) {
+		xsk->choice.tx_checksum_unproved = true;
+		snprintf(xsk->choice.tx_checksum_why, TX_CHECKSUM_WHY_LEN, "not proved: %s",
+			 xsk->choice.unproved);
+	}
 	return err;
 }
 
@@ -276,9 +340,7 @@ int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 
 void xsk_close(struct xsk *xsk)
 {
-	/* This order: the socket's part unmaps all four rings through the umem's descriptor. */
-	xsk_socket__delete(xsk->socket);
-	xsk_umem__delete(xsk->umem_handle);
+	xsk_rings_close(&xsk->rings);
 	*xsk = (struct xsk){ .fd = -1 };
 }
 

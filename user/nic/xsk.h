@@ -3,8 +3,8 @@
  * The AF_XDP socket of one NIC queue: four rings over one umem, and the mode the kernel
  * granted. Knows descriptors and addresses, no packets.
  *
- * The rings are libxdp's; their verbs (reserve/submit, peek/release) are used directly by the
- * datapath on the public fields. A socket is opened in the first variant of a plan (modes.h) that
+ * The verbs of the rings (reserve/submit, peek/release) are libxdp's; the datapath uses them directly on
+ * the public fields. A socket is opened in the first variant of a plan (modes.h) that
  * the kernel accepts and that sends a test frame (prove.h); the mode in force is read back from
  * XDP_OPTIONS, never assumed.
  *
@@ -17,10 +17,10 @@
 #ifndef SUPERPACKET_XSK_H
 #define SUPERPACKET_XSK_H
 
-#include <xdp/xsk.h>
-
 #include "nic/modes.h"
+#include "nic/tx_checksum.h"
 #include "nic/umem.h"
+#include "nic/xsk_rings.h"
 
 /* Descriptors of one packet in copy mode: 1 + MAX_SKB_FRAGS (net/xdp/xsk.c xsk_build_skb). */
 #define XSK_CHAIN_MAX 18u
@@ -31,6 +31,9 @@ struct xsk_choice {
 	bool unaligned;
 	const char *unproved;    /* why; NULL: it was proved with a packet */
 	int outcomes[MODES_CNT]; /* of all variants, for modes_explain() */
+	bool tx_checksum;        /* the NIC may be asked to finish checksums: offered, and proved */
+	bool tx_checksum_unproved; /* it may not: offered, but a test packet has not proved it */
+	char tx_checksum_why[TX_CHECKSUM_WHY_LEN];
 };
 
 struct xsk_config {
@@ -38,6 +41,7 @@ struct xsk_config {
 	uint32_t queue;
 	uint32_t ring_size;       /* entries of each of the four rings, a power of two */
 	const struct modes_plan *plan; /* what is tried, in its order */
+	const struct tx_checksum_facts *tx_checksum; /* NULL: all checksums in software */
 	uint32_t bind_timeout_ms; /* how long to retry a queue that is busy */
 	bool prove;               /* a variant is taken only once a test frame was sent (prove.h) */
 	uint32_t carrier_ms;      /* how long to wait for a carrier, without which nothing is proved */
@@ -47,8 +51,7 @@ struct xsk_config {
 struct xsk {
 	struct xsk_ring_prod fill, tx;
 	struct xsk_ring_cons completion, rx;
-	struct xsk_umem *umem_handle;
-	struct xsk_socket *socket;
+	struct xsk_rings rings;
 	struct umem *umem;
 	uint32_t ring_size;
 	struct xsk_choice choice; /* its outcomes also when opening failed */
@@ -58,15 +61,16 @@ struct xsk {
 	uint32_t chain_max;  /* descriptors that a packet may have */
 	bool unaligned;      /* a slice may cross chunk borders */
 	uint32_t tx_budget;  /* descriptors that one wake-up takes (XDP_MAX_TX_SKB_BUDGET) */
+	uint32_t tx_headroom; /* in front of each packet sent, for what the NIC is asked; 0: nothing is */
 	int fd;
 };
 
 /*
  * Opens the socket over umem (already mapped), binds it in the best variant and stocks the fill
  * ring. Retries while the queue is busy, up to bind_timeout_ms. What was granted decides how the
- * slots region is used, so the caller follows up with umem_set_slots(umem, xsk->slices ?
- * HEADER_SLOT_LEN : UMEM_CHUNK_LEN). *xsk must stay where it is until xsk_close() (libxdp keeps
- * pointers to the rings). Logs nothing. Returns 0 or -errno, nothing is left behind then:
+ * slots region is used, so the caller follows up with umem_set_slots(). No slot may be out, for
+ * a test packet is sent from there (tx_checksum.h). Logs nothing. Returns 0 or -errno, nothing is left
+ * behind then:
  *
  *   -EBUSY         another socket owns the queue (or ours, dying: then a longer wait helps)
  *   -EPERM         no CAP_NET_RAW

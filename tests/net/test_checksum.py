@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Who finishes the checksums of what is sent: the NIC where its offload is on and a test packet has
+proved it, else the daemon. A veth does what it is asked to by doing nothing: its peer gets unfinished
+checksums, as from the kernel itself, and whoever sends them on to a wire finishes them (rule S5).
+
+    peer: wire == nic :host                                 the daemon runs on `nic`
+    outer: far == near :peer: wire == nic :host             the peer is a router
+    outer: far == near :peer: br0: wire == nic :host        or a bridge
+"""
+
+from capture import NEEDS_CSUM, Capture
+from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon, HostState
+from harness import test
+from lab import expect
+from packets import Tcp, internet_sum
+from test_pressure import FAULTY
+from test_proof import faults
+from wire import Server, Transfer, Wire
+
+LENGTH = 8 << 20  # of a transfer that is looked at packet by packet
+OUTER4, OUTER6 = "10.79.0.2", "fd79::2"
+ROUTER4, ROUTER6 = "10.79.0.1", "fd79::1"
+TCP_CSUM_OFFSET = 16
+
+
+class Sums:
+    """Segments that arrive, by what has become of their checksums. Answers without payload may be the kernel's
+    own, of connections that are gone: those it sums itself."""
+
+    def __init__(self):
+        self.unfinished = self.finished = 0
+        self.wrong = []
+
+    def see(self, packet):
+        tcp = Tcp.parse(packet.frame)
+        if tcp is None or not tcp.payload:
+            return
+        if packet.flags & NEEDS_CSUM:
+            self.unfinished += 1
+            field = int.from_bytes(packet.frame[tcp.l4 + 16:tcp.l4 + 18], "big")
+            right = (packet.csum_start == tcp.l4 and packet.csum_offset == TCP_CSUM_OFFSET and
+                     field == internet_sum(tcp.pseudo()))
+        else:
+            self.finished += 1
+            right = tcp.checksums_right()
+        if not right:
+            self.wrong.append(f"flags {packet.flags}, sum from {packet.csum_start}: {packet.frame[:80].hex()}")
+
+    def expect(self, unfinished):
+        """All of them were, or none; and each as it has to be."""
+        expect(not self.wrong, f"{len(self.wrong)} packets with a wrong checksum: {self.wrong[:2]}")
+        seen = f"{self.unfinished} segments had an unfinished checksum, {self.finished} a finished one"
+        expect(self.unfinished + self.finished >= LENGTH // 1448, f"too few: {seen}")
+        expect(not (self.finished if unfinished else self.unfinished), seen)
+
+
+def expect_state(daemon, who, why):
+    for queue in daemon.status()["queues"]:
+        xsk = queue["xsk"]
+        expect(xsk["tx_checksum"] == who and why in xsk["tx_checksum_why"],
+               f"checksums by {xsk['tx_checksum']} ({xsk['tx_checksum_why']}), not {who} ({why})")
+
+
+def expect_no_errors(*namespaces):
+    for ns in namespaces:
+        errors = ns.snmp()["TcpInCsumErrors"]
+        expect(errors == 0, f"{ns.name}: the kernel saw {errors} TCP checksum errors")
+
+
+def watched_out(lab, wire, data, unfinished):
+    """A stream from the host over IPv4 and IPv6, whose packets are looked at when they arrive."""
+    for family in (4, 6):
+        sums = Sums()
+        with Capture(wire.peer, wire.wire, sums.see) as capture:
+            Transfer(lab, wire.peer, wire.host_address(family), data, LENGTH).finish()
+        expect(not capture.dropped, f"the capture lost {capture.dropped} packets")
+        sums.expect(unfinished)
+
+
+def by_nic(lab, data, variant):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--transmit", variant)
+    expect_state(daemon, "nic", "a test packet was taken")
+    Server(lab, wire.host, data)
+    Server(lab, wire.peer, data)
+    watched_out(lab, wire, data, unfinished=True)
+    for family in (4, 6):
+        out = Transfer(lab, wire.peer, wire.host_address(family), data, 64 << 20)
+        Transfer(lab, wire.host, wire.peer_address(family), data, 64 << 20).finish()
+        out.finish()
+    expect_no_errors(wire.host, wire.peer)
+    total = daemon.total()
+    expect(total["kernel"]["tx_invalid"] == 0, f"{total['kernel']}")
+    expect(not any(total["drops"].values()), f"the daemon dropped packets: {total['drops']}")
+
+
+@test("built frames whose checksums are left to the NIC, a stream each way", seconds=120)
+def built_by_nic(lab, data):
+    by_nic(lab, data, "built")
+
+
+@test("slices whose checksums are left to the NIC, a stream each way", seconds=120)
+def slices_by_nic(lab, data):
+    by_nic(lab, data, "slices")
+
+
+@test("jumbo frames, built and in several descriptors, whose checksums are left to the NIC", seconds=120)
+def jumbo_by_nic(lab, data):
+    wire = Wire(lab, mtu=9000)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect_state(daemon, "nic", "")
+    Server(lab, wire.host, data)
+    for family in (4, 6):
+        Transfer(lab, wire.peer, wire.host_address(family), data, 64 << 20).finish()
+    expect_no_errors(wire.peer)
+    expect(daemon.total()["kernel"]["tx_invalid"] == 0, "the kernel has refused descriptors")
+
+
+def beyond(lab, wire):
+    """A third host behind the peer, at a device that has no checksum offload: what goes there is finished."""
+    outer = lab.namespace("outer")
+    lab.veth(wire.peer, "near", outer, "far")
+    wire.peer.ethtool_off("near", "tx")
+    outer.ethtool_off("far", "tx")
+    return outer
+
+
+def watched_beyond(lab, wire, outer, data):
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect_state(daemon, "nic", "a test packet was taken")
+    Server(lab, wire.host, data)
+    for family in (4, 6):
+        sums = Sums()
+        with Capture(outer, "far", sums.see):
+            Transfer(lab, outer, wire.host_address(family), data, LENGTH).finish()
+        sums.expect(unfinished=False)
+    expect_no_errors(outer)
+
+
+@test("a router behind a veth finishes what is left to the NIC", seconds=120)
+def through_router(lab, data):
+    wire = Wire(lab)
+    outer = beyond(lab, wire)
+    wire.peer.address("near", f"{ROUTER4}/24", f"{ROUTER6}/64")
+    outer.address("far", f"{OUTER4}/24", f"{OUTER6}/64")
+    wire.peer.sysctl("net.ipv4.ip_forward", 1)
+    wire.peer.sysctl("net.ipv6.conf.all.forwarding", 1)
+    for ns, via4, via6 in ((wire.host, wire.PEER4, wire.PEER6), (outer, ROUTER4, ROUTER6)):
+        ns.ip("route", "add", "default", "via", via4)
+        ns.ip("-6", "route", "add", "default", "via", via6)
+    watched_beyond(lab, wire, outer, data)
+
+
+@test("a bridge behind a veth finishes what is left to the NIC", seconds=120)
+def through_bridge(lab, data):
+    wire = Wire(lab)
+    outer = beyond(lab, wire)
+    wire.peer.ip("address", "flush", "dev", wire.wire)
+    wire.peer.ip("link", "add", "name", "br0", "type", "bridge")
+    for interface in (wire.wire, "near"):
+        wire.peer.ip("link", "set", "dev", interface, "master", "br0")
+    wire.peer.up("br0")
+    outer.address("far", f"{wire.PEER4}/24", f"{wire.PEER6}/64")
+    watched_beyond(lab, wire, outer, data)
+
+
+@test("a NIC whose offload is off is not asked: the kernel would sum in its place", seconds=60)
+def offload_off(lab, data):
+    wire = Wire(lab)
+    wire.host.ethtool_off(wire.nic, "tx")
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect_state(daemon, "software", "offload is off")
+    Server(lab, wire.host, data)
+    watched_out(lab, wire, data, unfinished=False)
+    expect("made in software" not in daemon.process.stderr(), "a warning of what is as it should be")
+
+
+@test("--tx-checksum software: the NIC could, and is not asked", seconds=60)
+def pinned_software(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--tx-checksum", "software")
+    expect_state(daemon, "software", "asked for with --tx-checksum")
+    Server(lab, wire.host, data)
+    watched_out(lab, wire, data, unfinished=False)
+
+
+@test("--tx-checksum nic: so, or an error that leaves nothing behind", seconds=60)
+def pinned_nic(lab):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--tx-checksum", "nic")
+    expect_state(daemon, "nic", "a test packet was taken")
+    daemon.stop()
+    wire.host.ethtool_off(wire.nic, "tx")
+    before = HostState(wire.host)
+    done = wire.host.run(DAEMON, "--interface", wire.nic, "--tx-checksum", "nic", check=False)
+    expect(done.returncode == EXIT_NOT_SUPPORTED, f"ended with {done.returncode}: {done.stderr}")
+    expect("--tx-checksum nic cannot be had" in done.stderr and "offload is off" in done.stderr,
+           f"it said {done.stderr!r}")
+    before.wait_restored()
+
+
+@test("a test packet that is not sent: checksums are ours, which is said once; pinned, an error", seconds=90)
+def unproved(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, program=FAULTY, wrapper=faults(completion=1))
+    expect_state(daemon, "software", "not sent in time")
+    xsk = daemon.status()["queues"][0]["xsk"]
+    expect(xsk["proved"] and xsk["unaligned"], f"the way of binding is no worse for it: {xsk}")
+    said = daemon.process.stderr().count("checksums are made in software")
+    expect(said == 1, f"it was said {said} times")
+    Server(lab, wire.host, data)
+    watched_out(lab, wire, data, unfinished=False)
+    daemon.stop()
+    before = HostState(wire.host)
+    done = wire.host.run(*faults(completion=1), FAULTY, "--interface", wire.nic, "--tx-checksum", "nic",
+                         check=False)
+    expect(done.returncode == EXIT_NOT_SUPPORTED and "not sent in time" in done.stderr,
+           f"ended with {done.returncode}: {done.stderr}")
+    before.wait_restored()
+
+
+@test("the NIC's offload goes off and on again while a stream flows: nobody notices", seconds=120)
+def offload_changes(lab, data):
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    Server(lab, wire.host, data)
+    stream = Transfer(lab, wire.peer, wire.host_address(4), data, data.length)
+    for n, state in enumerate(("off", "on", "off")):
+        stream.wait_received((n + 1) * (data.length >> 3))
+        wire.host.run("ethtool", "-K", wire.nic, "tx", state)
+    stream.finish()
+    watched_out(lab, wire, data, unfinished=False)  # by the kernel now
+    expect_state(daemon, "nic", "")
+    expect_no_errors(wire.peer)
