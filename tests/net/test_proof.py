@@ -22,7 +22,8 @@ def faults(**counts):
 
 def broken(lab, wire, *options, **counts):
     # faults are counted: no other test packet but that of each way of binding
-    return Daemon(lab, wire.host, wire.nic, "--tx-checksum", "software", *options, program=FAULTY, wrapper=faults(**counts))
+    return Daemon(lab, wire.host, wire.nic, "--tx-checksum", "software", *options, program=FAULTY,
+                  wrapper=faults(**counts))
 
 
 def xsk(daemon):

@@ -103,7 +103,9 @@ def unloaded(lab, data):
     pins = load(lab, wire, "native")
     daemon = Daemon(lab, wire.host, wire.nic, "--pinned", pins)
     servers(lab, wire, data)
-    for times, off in enumerate((("xdp-loader", "unload", "-a", wire.nic), ("ip", "link", "set", "dev", wire.nic, "xdp", "off")), 1):
+    unload = "xdp-loader", "unload", "-a", wire.nic
+    detach = "ip", "link", "set", "dev", wire.nic, "xdp", "off"
+    for times, off in enumerate((unload, detach), 1):
         stream = transfer(lab, wire, data, "in", 6)
         stream.wait_received(data.length // 10)
         wire.host.run("env", f"LIBXDP_BPFFS={root_of(pins)}", *off)

@@ -64,8 +64,9 @@ static void take(struct receive *receive, uint32_t idx, uint32_t cnt, struct gro
 }
 
 /*
- * What is missing of the last packet is behind what was peeked at, and is left for the next time. A packet with more descriptors than
- * are ever taken at once is dropped piece by piece (something has merged it: no wire has such frames).
+ * What is missing of the last packet is behind what was peeked at, and is left for the next time. A packet
+ * with more descriptors than are ever taken at once is dropped piece by piece (something has merged it: no
+ * wire has such frames).
  */
 uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIVE_BATCH], bool *more)
 {

@@ -11,8 +11,9 @@
  *                                      '------- transmit_complete <----------'
  *
  * Each time round, a worker carries a burst in and some packets out, and sleeps when there was
- * neither (or, where it is told to spin, looks on for a while). Superpackets of the flows are held while packets keep coming, at most BURST_PACKETS_MAX
- * of them, and go up when the receive ring is empty (or, with a hold time, when that is over).
+ * neither (or, where it is told to spin, looks on for a while). Superpackets of the flows are held while
+ * packets keep coming, at most BURST_PACKETS_MAX of them, and go up when the receive ring is empty (or,
+ * with a hold time, when that is over).
  * When the NIC takes nothing more, nothing more is read from the front end: back pressure, no loss.
  *
  * Every wait has a limit (watchdog.h). A completion that does not come, or frames that do not, mean that
