@@ -104,8 +104,10 @@ def next_layout(lab, data):
 @test("a mode that was asked for and does not send: exit code 6, and nothing stays behind", seconds=60)
 def pinned(lab):
     wire = Wire(lab)
-    for options in (["--transmit", "slices"], ["--xdp-mode", "native"], []):
-        for name in ("completion", "wake"):
+    each = ("completion",)
+    for options, names in ((["--transmit", "slices"], ("completion", "wake")), (["--xdp-mode", "native"], each),
+                           ([], each)):
+        for name in names:
             links = wire.host.links()
             done = wire.host.run(*faults(**{name: ALWAYS}), FAULTY, "--interface", wire.nic, *options,
                                  check=False)

@@ -34,7 +34,7 @@
 /* How long completions may take. On a NIC it is microseconds; a late one, which interrupts us seldom, some
  * milliseconds; on a busy host an emulated NIC may wait for its processor. Only what fails takes all of
  * it: each way of binding may, one after the other. */
-#define PROVE_LIMIT_MS 1000u
+#define PROVE_LIMIT_MS 500u
 
 enum prove_verdict {
 	PROVE_SENT,
