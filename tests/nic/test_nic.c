@@ -396,7 +396,7 @@ Test(xsk, header_slot_and_slices_leave_as_one_packet)
 
 /* ---- checksums by the NIC ------------------------------------------------------------ */
 
-static const struct tx_checksum_facts by_nic = { .offload = true };
+static const struct tx_checksum_facts by_nic = { .by_offset = true, .offload = true };
 
 static struct xsk_config asking_config(void)
 {
@@ -519,7 +519,8 @@ Test(xsk, unproved_the_nic_is_not_asked)
 
 Test(xsk, no_room_for_requests_that_nobody_wants)
 {
-	static const struct tx_checksum_facts software = { .offload = true, .ask = TX_CHECKSUM_SOFTWARE };
+	static const struct tx_checksum_facts software = { .by_offset = true, .offload = true,
+							   .ask = TX_CHECKSUM_SOFTWARE };
 	struct xsk_config config = asking_config();
 	struct umem umem;
 	struct xsk xsk;

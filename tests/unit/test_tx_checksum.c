@@ -16,17 +16,21 @@ static const struct offer_case {
 	bool offered;
 	const char *why;
 } cases[] = {
-	{ "copy, the NIC's offload on", { .offload = true }, false, false, true, "offered" },
+	{ "copy, the NIC's offload on", { .by_offset = true, .offload = true }, false, false, true, "offered" },
 	{ "copy, off: the kernel would sum", { .zerocopy = true }, false, false, false, "offload is off" },
 	{ "zero copy, the driver says so", { .zerocopy = true }, true, false, true, "offered" },
-	{ "zero copy, it does not, whatever the NIC does for the kernel", { .offload = true }, true, false,
-	  false, "takes no requests" },
+	{ "zero copy, it does not, whatever the NIC does for the kernel", { .by_offset = true, .offload = true }, true,
+	  false, false, "takes no requests" },
 	{ "zero copy by slices", { .zerocopy = true, .offload = true }, true, true, false, "leave no room" },
-	{ "copy, aligned chunks", { .offload = true }, false, true, false, "leave no room" },
+	{ "copy, aligned chunks", { .by_offset = true, .offload = true }, false, true, false, "leave no room" },
+	{ "copy, a driver that goes by the headers' places, of which the kernel does not tell it",
+	  { .offload = true }, false, false, false, "where the headers are" },
+	{ "the same, whatever was asked for", { .offload = true, .ask = TX_CHECKSUM_NIC }, false, false, false,
+	  "where the headers are" },
 	{ "software asked for", { .zerocopy = true, .offload = true, .ask = TX_CHECKSUM_SOFTWARE }, true, false,
 	  false, "--tx-checksum" },
 	{ "the NIC asked for, and off", { .ask = TX_CHECKSUM_NIC }, false, false, false, "offload is off" },
-	{ "the NIC asked for, and on", { .ask = TX_CHECKSUM_NIC, .offload = true }, false, false, true,
+	{ "the NIC asked for, and on", { .by_offset = true, .ask = TX_CHECKSUM_NIC, .offload = true }, false, false, true,
 	  "offered" },
 };
 
@@ -41,6 +45,15 @@ Test(tx_checksum, what_is_offered_and_why)
 		cr_expect(strstr(why, c->why), "%s: '%s'", c->what, why);
 		cr_expect_lt(strlen(why), sizeof why - 1, "%s: cut off", c->what);
 	}
+}
+
+Test(tx_checksum, of_few_drivers_it_is_known_that_they_go_by_the_offset)
+{
+	cr_expect(tx_checksum_by_offset("veth"));
+	cr_expect(tx_checksum_by_offset("tun"));
+	cr_expect_not(tx_checksum_by_offset("igb"));
+	cr_expect_not(tx_checksum_by_offset("virtio_net"));
+	cr_expect_not(tx_checksum_by_offset(""));
 }
 
 /* ---- the test packet ---- */

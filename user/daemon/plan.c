@@ -40,6 +40,7 @@ void plan_make(struct daemon *d, bool generic)
 		.ask = d->config.tx_checksum,
 		.zerocopy = xdp->xsk_features & COMPAT_NETDEV_XSK_TX_CHECKSUM,
 		.offload = d->dev.features.on & 1u << FEATURE_TX_CHECKSUM,
+		.by_offset = tx_checksum_by_offset(d->dev.driver),
 	};
 }
 

@@ -9,6 +9,18 @@ static bool say(char why[TX_CHECKSUM_WHY_LEN], bool offered, const char *text)
 	return offered;
 }
 
+/* Not virtio_net: where its offload is switched off later, the kernel cannot sum its packets, which have no linear
+ * part, and drops them (skb_checksum_help()). */
+bool tx_checksum_by_offset(const char *driver)
+{
+	static const char *const known[] = { "veth", "tun" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcmp(known[i], driver))
+			return true;
+	return false;
+}
+
 bool tx_checksum_offered(const struct tx_checksum_facts *facts, bool zerocopy, bool aligned_chains,
 			 char why[TX_CHECKSUM_WHY_LEN])
 {
@@ -19,6 +31,8 @@ bool tx_checksum_offered(const struct tx_checksum_facts *facts, bool zerocopy, b
 	if (!zerocopy && !facts->offload)
 		return say(why, false, "the NIC's own offload is off, so the kernel would sum "
 				       "(ethtool -k: tx-checksum-ip-generic)");
+	if (!zerocopy && !facts->by_offset)
+		return say(why, false, "in copy mode the kernel does not tell its driver where the headers are");
 	if (aligned_chains)
 		return say(why, false, "slices in aligned chunks leave no room for requests");
 	return say(why, true, "offered");

@@ -10,6 +10,10 @@
  *   copy        the NIC's own offload is on. Else the kernel would sum, after we have touched every byte
  *               already. On veth nobody sums then: its peer gets unfinished checksums, as it does from
  *               the kernel
+ *   driver      in copy mode, one that goes by csum_start and csum_offset alone. The kernel tells it neither
+ *               where the network header is nor which protocol it has (net/xdp/xsk.c, xsk_build_skb(), seen
+ *               up to 6.18), but most drivers program their NIC by those: igb, igc and ixgbe would
+ *               have it sum from somewhere else, which no test packet shows
  *   layout      not aligned chunks with several descriptors a packet: every descriptor of such a umem,
  *               and not the first alone, has to have the room in front of it in its own chunk
  *               (net/xdp/xsk_queue.h, xp_aligned_validate_desc()), which a slice that goes on behind a
@@ -41,7 +45,11 @@ struct tx_checksum_facts {
 	enum tx_checksum_ask ask;
 	bool zerocopy;   /* the driver takes requests in zero copy */
 	bool offload;    /* the NIC's own offload is on, for any protocol (tx-checksum-ip-generic) */
+	bool by_offset;  /* tx_checksum_by_offset() */
 };
+
+/* Whether the driver of this name (ethtool's) goes by csum_start and csum_offset alone. */
+bool tx_checksum_by_offset(const char *driver);
 
 /* Longest reason, its end included. */
 #define TX_CHECKSUM_WHY_LEN 128
