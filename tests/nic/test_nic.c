@@ -496,6 +496,15 @@ Test(xsk, what_was_proved_holds_for_the_next_socket)
 	cr_expect_str_eq(xsk.choice.tx_checksum_why, chosen.tx_checksum_why);
 	close_xsk(&xsk, &umem);
 
+	/* as when the room is refused the second time */
+	chosen.tx_checksum = true;
+	config.tx_checksum = NULL;
+	open_xsk(&xsk, &umem, &config);
+	cr_expect_eq(xsk.tx_headroom, 0);
+	cr_expect_not(xsk.choice.tx_checksum, "nothing is left to a NIC that cannot be asked");
+	close_xsk(&xsk, &umem);
+
+	config.tx_checksum = &by_nic;
 	chosen.tx_checksum = false;
 	open_xsk(&xsk, &umem, &config);
 	cr_expect_not(xsk.choice.tx_checksum);

@@ -223,10 +223,14 @@ static int try_proved(struct xsk *xsk, const struct xsk_config *config, struct u
 	return err;
 }
 
-/* Bound as it was before: what was proved then holds. */
-static void take_over(struct xsk_choice *choice, const struct xsk_choice *again)
+/* Bound as it was before: what was proved then holds; but without room for a request none can be made. */
+static void take_over(struct xsk *xsk, const struct xsk_choice *again)
 {
+	struct xsk_choice *choice = &xsk->choice;
+
 	choice->unproved = again->unproved;
+	if (again->tx_checksum && !xsk->tx_headroom)
+		return;
 	choice->tx_checksum = again->tx_checksum;
 	choice->tx_checksum_unproved = again->tx_checksum_unproved;
 	memcpy(choice->tx_checksum_why, again->tx_checksum_why, sizeof(choice->tx_checksum_why));
@@ -241,7 +245,7 @@ static int try_unproved(struct xsk *xsk, const struct xsk_config *config, struct
 	if (err)
 		return err;
 	if (again && variant == again->variant && unaligned == again->unaligned)
-		take_over(&xsk->choice, again);
+		take_over(xsk, again);
 	else
 		xsk->choice.unproved = "not asked for";
 	return 0;
