@@ -170,7 +170,7 @@ static struct worker_config worker_config(const struct daemon *d, uint32_t queue
 		.shared_id = d->config.shared_id,
 		.gro = d->config.gro,
 		.spin_ns = d->config.spin_ns,
-		.xsk = { .plan = &d->plan, .tx_checksum = &d->tx_checksum,
+		.xsk = { .ifindex = d->dev.ifindex, .plan = &d->plan, .tx_checksum = &d->tx_checksum,
 			 .bind_timeout_ms = BIND_TIMEOUT_MS,
 			 .carrier_ms = d->dev.carrier ? CARRIER_MS : 0 },
 	};

@@ -56,7 +56,7 @@ static int open_rings(struct xsk *xsk, const struct xsk_config *config, uint16_t
 		.unaligned = xsk->unaligned,
 		.tx_metadata_len = xsk->tx_headroom ? TX_CHECKSUM_METADATA_LEN : 0,
 		.ring_size = xsk->ring_size,
-		.ifindex = if_nametoindex(config->interface),
+		.ifindex = config->ifindex ? config->ifindex : if_nametoindex(config->interface),
 		.queue = config->queue,
 		.bind_flags = bind_flags | XDP_USE_NEED_WAKEUP,
 		.fill = &xsk->fill,

@@ -38,6 +38,7 @@ struct xsk_choice {
 
 struct xsk_config {
 	const char *interface;
+	uint32_t ifindex;         /* 0: of what is called so now. A name may be another's by the next socket */
 	uint32_t queue;
 	uint32_t ring_size;       /* entries of each of the four rings, a power of two */
 	const struct modes_plan *plan; /* what is tried, in its order */
