@@ -130,6 +130,29 @@ def no_carrier(lab):
     daemon.stop()
 
 
+@test("the carrier comes after the start: it is proved then, and the next way taken if it does not send", seconds=120)
+def carrier_comes(lab, data):
+    wire = Wire(lab)
+    servers(lab, wire, data)
+    # bind: and it cannot be opened anew at once
+    for mode, completion, bind in (("inline", 0, 0), ("inline", 2, 0), ("port", 0, 0), ("port", 0, 1), ("inline", 0, 1)):
+        wire.peer.ip("link", "set", "dev", wire.wire, "down")
+        wait_until(lambda: "LOWER_UP" not in wire.host.ip_json("link", "show", "dev", wire.nic)[0]["flags"],
+                   5, "no carrier")
+        daemon = broken(lab, wire, "--mode", mode, completion=completion)
+        expect(xsk(daemon)["unproved"] == "no carrier", f"{xsk(daemon)}")
+        tap = daemon.tap()
+        fault(daemon, "bind", bind)
+        wire.peer.ip("link", "set", "dev", wire.wire, "up")
+        wait_until(lambda d=daemon: d.status()["queues"] and xsk(d)["proved"], 15, "it is proved")
+        expect(daemon.tap() == tap and daemon.status()["state"] == "ok", f"{daemon.status()['state']}")
+        expect(in_force(daemon)["multibuffer"] == (not completion), f"in force: {in_force(daemon)}")
+        if mode == "inline":
+            wire.peer.wait_settled(wire.wire)
+            expect_works(lab, wire, daemon, data)
+        daemon.stop()
+
+
 BROKEN_TAP = os.path.join(BUILD, "broken_tap.so")
 TCPV4, TCPV6, UDP_L4, TUNNEL4 = 1, 4, 5, 0x20
 OFFLOADS = {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation"}

@@ -92,6 +92,7 @@ struct daemon {
 		uint32_t want;        /* queues; those beyond queue_cnt could not be opened yet */
 		uint64_t next_ns, pause_ns;
 	} more;
+	bool proved_late;     /* what could not be proved for want of a carrier has been, or not */
 	const char *degraded; /* why, NULL: it is not, but for what the guard says */
 	struct guard guard;
 	sigset_t signals;
@@ -168,6 +169,10 @@ int open_nic(struct daemon *d);
 /* The reverse. gone: there is nothing to drain any more; and in port mode the TAP stays, for it has
  * addresses and connections that the interface, once it is back, shall find again. */
 void open_close_nic(struct daemon *d, bool gone);
+
+/* All workers end and begin anew, with sockets that are proved; programs and front end stay, and meanwhile the kernel
+ * has the traffic. After a failure there is no worker left: open_close_nic() then. */
+int open_workers_anew(struct daemon *d);
 
 /* One more queue, or one less, while the others go on. again: it was tried before, so nothing is said of a
  * failure any more, nor waited for a socket that is busy. */

@@ -3,6 +3,7 @@
  * What happens to the NIC is followed, without a restart and without losing connections:
  *
  *      MTU, MAC, carrier   the front end's follow
+ *      the first carrier   what could not be proved without one is proved: sockets are opened anew
  *      queues              a new one gets a worker, a vanished one loses it, the others go on
  *      name                the control socket's file follows; either name may be asked for
  *      deleted, moved      everything of it is released, and opened anew when an interface of that
@@ -59,20 +60,56 @@ static void follow_mac(const struct daemon *d)
 		log_info("%s: another MAC address; so has %s", d->dev.name, d->front->name);
 }
 
-static void follow_carrier(const struct daemon *d)
+static void say_state(struct daemon *d)
+{
+	describe_ready(d);
+	if (!d->degraded)
+		service_status(d->ready);
+}
+
+/* All is released, and opened anew when the interface is there, and up. */
+static void wait_for(struct daemon *d, const char *why)
+{
+	open_close_nic(d, true);
+	d->dev.ifindex = 0;
+	d->more.want = 0;
+	d->degraded = NULL;
+	d->waiting = why;
+	d->look = (struct look){ .wanted = true, .pause_ns = PAUSE_FIRST_NS };
+	service_status(d->waiting);
+}
+
+static bool is_unproved(const struct daemon *d)
+{
+	for (uint32_t q = 0; q < d->queue_cnt; q++)
+		if (d->workers[q].chosen.unproved)
+			return true;
+	return false;
+}
+
+/* Once, for binding may cost the carrier again. */
+static void prove_late(struct daemon *d)
+{
+	int err;
+
+	if (!d->dev.carrier || d->proved_late || !is_unproved(d))
+		return;
+	d->proved_late = true;
+	err = open_workers_anew(d);
+	if (err)
+		wait_for(d, "its queues could not be opened anew when the carrier came; they will be tried again");
+	else
+		say_state(d);
+}
+
+static void follow_carrier(struct daemon *d)
 {
 	int err = d->front->ops->set_carrier(d->front, d->dev.carrier);
 
 	log_info("%s: %s", d->dev.name, d->dev.carrier ? "the carrier is back" : "no carrier");
 	if (err)
 		log_debug("%s: its carrier: %s", d->front->name, strerror(-err));
-}
-
-static void say_state(struct daemon *d)
-{
-	describe_ready(d);
-	if (!d->degraded)
-		service_status(d->ready);
+	prove_late(d);
 }
 
 static void rename_socket(struct daemon *d)
@@ -155,14 +192,9 @@ static void leave(struct daemon *d, bool moved)
 	log_warning("%s: the interface is %s; waiting for its return%s", d->dev.name,
 		    moved ? "in another network namespace" : "gone",
 		    moved ? " (or start a superpacketd there)" : "");
-	open_close_nic(d, true);
-	d->dev.ifindex = 0;
-	d->more.want = 0;
-	d->degraded = NULL;
-	d->waiting = moved ? "the interface is in another network namespace; waiting for its return" :
-			     "the interface is gone; waiting for its return";
-	d->look = (struct look){ .wanted = true, .pause_ns = PAUSE_FIRST_NS };
-	service_status(d->waiting);
+	d->proved_late = false;
+	wait_for(d, moved ? "the interface is in another network namespace; waiting for its return" :
+			    "the interface is gone; waiting for its return");
 }
 
 static void compare(struct daemon *d)
@@ -190,7 +222,7 @@ static void compare(struct daemon *d)
 		follow_mac(d);
 	if (was.carrier != now.carrier)
 		follow_carrier(d);
-	if (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues)
+	if (!d->waiting && (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues))
 		follow_queues(d);
 }
 

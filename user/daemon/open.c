@@ -399,6 +399,28 @@ err_settings:
 	return err;
 }
 
+int open_workers_anew(struct daemon *d)
+{
+	const uint32_t cnt = d->queue_cnt;
+	int err;
+
+	steer_serve(d->steer, false);
+	stop_workers(d, 0);
+	for (uint32_t q = 0; q < cnt; q++)
+		steer_remove_socket(d->steer, q);
+	close_workers(d);
+	d->queue_cnt = cnt;
+	err = open_workers(d);
+	if (err)
+		return err;
+	err = start_workers(d);
+	if (err)
+		close_workers(d);
+	else
+		steer_serve(d->steer, d->config.mode == CONFIG_PORT || !d->degraded);
+	return err;
+}
+
 void open_close_nic(struct daemon *d, bool gone)
 {
 	guard_close(d);
