@@ -88,7 +88,7 @@ static void check_cut(const struct run *r, uint32_t len, bool built, enum header
 			memcpy(segment_bytes + segment_len, super_bytes + slice.off, slice.len);
 			segment_len += slice.len;
 		}
-		if (mode == HEADER_CSUM_PARTIAL)
+		if (gso_left(&gso).start)
 			gso_complete(&ordinary, segment_bytes, segment_len);
 		check_segment(r, delivery.packets[i], segment_bytes, segment_len,
 			      mode == HEADER_CSUM_FULL ? "a segment is the packet that came" :
@@ -226,6 +226,7 @@ static void check_request(const struct run *r, uint32_t len)
 static void check_superpacket(struct run *r)
 {
 	uint32_t len = linearise(delivery.iov_cnt);
+	static const uint8_t modes[] = { HEADER_CSUM_PARTIAL, HEADER_CSUM_NIC, HEADER_CSUM_FULL, HEADER_CSUM_FULL };
 	uint64_t dice = random_mix(r->s->seed + r->s->steps[delivery.packets[0]].id);
 	const uint8_t *plain;
 
@@ -234,7 +235,7 @@ static void check_superpacket(struct run *r)
 	plain = without_jumbo(r, len);
 	check_request(r, len);
 	check_members(r);
-	check_cut(r, len, dice & 1, dice & 6 ? HEADER_CSUM_FULL : HEADER_CSUM_PARTIAL);
+	check_cut(r, len, dice & 1, modes[dice >> 1 & 3]);
 	check_naive_cut(r, plain, len - delivery.lead);
 	if (dice % 8 < 3)
 		check_stream(r, len, dice >> 3);
@@ -247,7 +248,7 @@ static void check_superpacket(struct run *r)
 /* D5, V9: what is delivered alone, or taken apart again, is as it came, where it came. */
 static void check_as_it_came(struct run *r, const struct gso_request *request)
 {
-	uint32_t f = 0;
+	uint32_t f = 0, len = 0;
 
 	holds(request->type == GSO_NONE && request->size == 0, "a packet is called one");
 	for (uint32_t i = 0; i < delivery.super.packet_cnt; i++) {
@@ -261,6 +262,7 @@ static void check_as_it_came(struct run *r, const struct gso_request *request)
 			      "a packet is delivered where it came (D5, V9)");
 			holds(!memcmp(fragment->data, came, fragment->len), "a packet is as it came (D5, V9)");
 			came += fragment->len;
+			len += fragment->len;
 		}
 		p->unfinished = request->needs_csum;
 		holds(!p->unfinished || (p->judged.unfinished && r->s->config.accept_unfinished),
@@ -269,6 +271,7 @@ static void check_as_it_came(struct run *r, const struct gso_request *request)
 					 request->csum_offset == (p->judged.level.protocol == WIRE_UDP ? 6 : 16)),
 		      "and with the place of its checksum");
 	}
+	holds(delivery.super.packet_cnt > 1 || delivery.super.len == len, "a packet is as long as it came (D5)");
 }
 
 /* Whole packets, their fragments in order, each once. */
@@ -343,12 +346,24 @@ void run_release(struct run *r, uint32_t place)
 	r->taken_position[place] = r->taken_position[r->taken_cnt];
 }
 
+/* Until it is taken: what else looks at this memory meanwhile sees packets. */
+static void check_unwritten(const struct run *r)
+{
+	const struct fragment *f;
+
+	if (r->gro.ready_head == FLOW_NONE)
+		return;
+	f = &r->fragments[r->gro.supers[r->gro.ready_head].first.cookie];
+	holds(!memcmp(f->data, original(r, f->packet), f->len), "nothing is written before it is taken");
+}
+
 bool run_take(struct run *r)
 {
 	struct gro_super *super;
 
 	if (r->taken_cnt == TAKEN_MAX)
 		run_release(r, (uint32_t)(random_mix(r->position) % TAKEN_MAX));
+	check_unwritten(r);
 	super = gro_next(&r->gro);
 	if (!super)
 		return false;

@@ -78,6 +78,8 @@ static struct step next_step(uint32_t len, bool right)
 			step.after |= AFTER_FLUSH;
 		if (rarely(2))
 			step.after |= AFTER_TAKE;
+		else if (rarely(2))
+			step.after |= AFTER_TAKE_SOME;
 	}
 	return step;
 }
@@ -479,12 +481,24 @@ static void disorder(struct scenario *s)
 	}
 }
 
-static void open_connections(uint32_t step_cnt)
+/* So many flows in a burst that most bursts hold CROWD_HELD. */
+#define CROWD_STEPS 16000u
+
+static void random_crowd(struct gro_config *config)
+{
+	config->flows = CROWD_HELD + pick(4 * CROWD_HELD);
+	config->packets = 8 * CROWD_HELD + pick(8 * CROWD_HELD);
+	if (config->hold_ns)
+		config->hold_ns = 100000 + pick(10000000);
+	config->idle_ns = 0;
+}
+
+static void open_connections(uint32_t step_cnt, bool crowd)
 {
 	uint32_t pairs = 1 + pick(5), most = step_cnt / 2 < FLOWS_MAX ? step_cnt / 2 + 1 : FLOWS_MAX;
 	bool tunnels = rarely(3);
 
-	g.connection_cnt = of_any_size(&g.random, most);
+	g.connection_cnt = crowd ? 2 * CROWD_HELD + pick(4 * CROWD_HELD) : of_any_size(&g.random, most);
 	if (g.connection_cnt > 300)
 		pairs = 250;
 	for (uint32_t i = 0; i < g.connection_cnt; i++)
@@ -494,7 +508,7 @@ static void open_connections(uint32_t step_cnt)
 void scenario_generate(struct scenario *s, uint64_t seed)
 {
 	uint32_t cnt, longest_train;
-	bool room = true;
+	bool room = true, crowd;
 
 	if (!g.connections) {
 		g.connections = malloc(FLOWS_MAX * sizeof *g.connections);
@@ -514,7 +528,14 @@ void scenario_generate(struct scenario *s, uint64_t seed)
 	g.burst_len = 1 + pick(rarely(8) ? 3000 : rarely(2) ? 300 : 20);
 	g.until_end = pick(g.burst_len);
 	g.step_ns = of_any_size(&g.random, 100000);
-	open_connections(cnt);
+	crowd = s->step_max >= CROWD_STEPS && rarely(30);
+	if (crowd) {
+		random_crowd(&s->config);
+		cnt = CROWD_STEPS / 4 + pick(CROWD_STEPS / 2);
+		longest_train = 1 + pick(4);
+		g.burst_len = 4 * CROWD_HELD + pick(4 * CROWD_HELD);
+	}
+	open_connections(cnt, crowd);
 	while (s->step_cnt < cnt && room) {
 		struct connection *c = &g.connections[pick(g.connection_cnt)];
 

@@ -273,6 +273,7 @@ static void offer(struct run *r, const struct gro_packet *packets, uint32_t cnt)
 	while (done < cnt) {
 		uint32_t taken = gro_offer(&r->gro, packets + done, cnt - done, r->now_ns);
 
+		r->totals->crowds += r->gro.table.held_cnt >= CROWD_HELD;
 		holds(taken <= cnt - done, "no more than was offered");
 		holds(gro_owned_packets(&r->gro) <= r->s->config.packets, "no more than there is room for");
 		holds(!taken || !packets[done + taken - 1].more, "whole packets only");
@@ -312,6 +313,9 @@ static void after_step(struct run *r, const struct step *step)
 	}
 	if (step->after & AFTER_FLUSH)
 		gro_flush(&r->gro, GRO_RECONFIGURE);
+	if (step->after & AFTER_TAKE_SOME)
+		for (uint32_t i = chance(r, step->id, 2 * TAKEN_MAX); i > 0 && run_take(r);)
+			i--;
 	if (!(step->after & AFTER_TAKE))
 		return;
 	run_take_all(r);

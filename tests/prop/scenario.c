@@ -101,6 +101,8 @@ static void print_packet(const struct scenario *s, uint32_t idx)
 		printf("    all is flushed\n");
 	if (step->after & AFTER_TAKE)
 		printf("    all deliveries are taken and given back\n");
+	else if (step->after & AFTER_TAKE_SOME)
+		printf("    some deliveries are taken, and some of these given back\n");
 	else if (step->after & AFTER_OFFER)
 		printf("    what came until here is offered in one call\n");
 }

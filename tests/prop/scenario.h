@@ -12,12 +12,16 @@
 /* What the proofs ask of the engine to merge: all it knows. */
 #define PROVEN_MERGE GRO_MERGE_ALL
 
+/* From so many held on, the engine looks ahead (gro.c, gro_flush.c). */
+#define CROWD_HELD 512u
+
 /* What the caller does after a packet. */
 enum after {
 	AFTER_OFFER = 1,     /* what was gathered until here is offered in one call */
 	AFTER_BURST_END = 2, /* gro_burst_end(), after the packet's step_ns */
 	AFTER_FLUSH = 4,     /* gro_flush() */
 	AFTER_TAKE = 8,      /* takes all, gives all back */
+	AFTER_TAKE_SOME = 16, /* takes some, of which some are kept */
 };
 
 struct step {
@@ -57,6 +61,7 @@ struct totals {
 	uint64_t types[4];       /* superpackets, by enum gso_type */
 	uint64_t tunnels[8];     /* superpackets, by enum parse_tunnel */
 	uint64_t big, streamed;
+	uint64_t crowds;         /* calls of gro_offer() with CROWD_HELD held */
 	uint64_t reasons[GRO_REASON_CNT];
 };
 

@@ -138,7 +138,7 @@ static void usual_steps(struct shrinking *k)
 	struct scenario *s = k->s;
 
 	for (uint32_t i = 0; i < s->step_cnt; i++) {
-		static const uint8_t afters[] = { AFTER_BURST_END, AFTER_FLUSH, AFTER_TAKE, AFTER_OFFER };
+		static const uint8_t afters[] = { AFTER_BURST_END, AFTER_FLUSH, AFTER_TAKE, AFTER_TAKE_SOME, AFTER_OFFER };
 
 		save_steps(k);
 		s->steps[i].first_len = s->steps[i].piece_len = 0;
