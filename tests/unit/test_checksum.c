@@ -154,8 +154,9 @@ static void check_long(const struct checksum_version *version)
 	static const size_t lens[] = {
 		(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (1 << 20) + 32, (1 << 20) + 33, (1 << 20) + 65,
 		(2 << 20) - 31, (2 << 20) + 32, (2 << 20) + 33, (3 << 20) + 127,
+		(8 << 20) + 127, /* twice what the widest vector's lanes hold */
 	};
-	size_t room = (3 << 20) + 128, i;
+	size_t room = (8 << 20) + 128, i;
 	uint8_t *p = aligned_bytes(room), *to = aligned_bytes(room);
 	uint32_t fill;
 

@@ -112,6 +112,23 @@ Test(gro, padding_of_the_first_packet_is_left_out)
 	bench_close(b);
 }
 
+/* D5: alone it keeps its padding, and says so. */
+Test(gro, packet_alone_is_as_long_as_it_came)
+{
+	struct packet p = packet_tcp4();
+	struct bench *b = bench_plain();
+	struct gro_super *super;
+
+	one_byte_and_padding(&p);
+	offer(b, &p);
+	gro_burst_end(&b->gro, b->now_ns);
+	super = gro_next(&b->gro);
+	cr_assert_eq(super->len, 60);
+	expect_bytes(b, super, b->frames[0].copy, 60);
+	take(b, super);
+	bench_close(b);
+}
+
 /* ---- checksums (R3, R8) ---- */
 
 static void offer_verified(struct bench *b, const struct packet *p)

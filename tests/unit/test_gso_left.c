@@ -132,6 +132,12 @@ Test(gso_left, what_not_every_nic_knows_is_done_here)
 	o = make(packet_udp4());
 	o.request.csum_offset = TCP_CSUM_OFFSET;
 	expect_done(&o, "a sum that goes elsewhere");
+	o = make(packet_udp4());
+	o.data[o.at.l4_off + 5] ^= 1;
+	expect_done(&o, "a UDP length that contradicts IP's");
+	o = make(packet_udp4());
+	o.data[o.at.l3_off + 6] |= 0x20;
+	expect_done(&o, "a fragment");
 	o = make(packet_tcp4());
 	o.request.needs_csum = false;
 	expect_done(&o, "nothing asked");
