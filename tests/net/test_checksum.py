@@ -11,7 +11,7 @@ checksums, as from the kernel itself, and whoever sends them on to a wire finish
 from capture import NEEDS_CSUM, Capture
 from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon, HostState
 from harness import test
-from lab import expect
+from lab import expect, wait_until
 from packets import Tcp, internet_sum
 from test_pressure import FAULTY
 from test_proof import faults
@@ -197,6 +197,20 @@ def pinned_nic(lab):
     expect("--tx-checksum nic cannot be had" in done.stderr and "offload is off" in done.stderr,
            f"it said {done.stderr!r}")
     before.wait_restored()
+
+
+@test("--tx-checksum nic without a carrier: software until it comes, which is no error", seconds=60)
+def pinned_before_carrier(lab):
+    wire = Wire(lab)
+    wire.peer.ip("link", "set", "dev", wire.wire, "down")
+    wait_until(lambda: "LOWER_UP" not in wire.host.ip_json("link", "show", "dev", wire.nic)[0]["flags"],
+               5, "no carrier")
+    daemon = Daemon(lab, wire.host, wire.nic, "--tx-checksum", "nic")
+    expect_state(daemon, "software", "no carrier")
+    wire.peer.ip("link", "set", "dev", wire.wire, "up")
+    wait_until(lambda: (daemon.status()["queues"] or [{}])[0].get("xsk", {}).get("tx_checksum") == "nic", 15,
+               "the NIC is asked")
+    daemon.stop()
 
 
 @test("a test packet that is not sent: checksums are ours, which is said once; pinned, an error", seconds=90)

@@ -50,6 +50,9 @@ int plan_check_checksums(const struct daemon *d, const struct xsk *xsk)
 
 	if (choice->tx_checksum)
 		return 0;
+	/* Nothing is proved yet; it will be when a carrier comes (follow.c). */
+	if (choice->tx_checksum_unproved && choice->unproved && !d->dev.carrier)
+		return 0;
 	if (d->config.tx_checksum == TX_CHECKSUM_NIC) {
 		log_error("%s: --tx-checksum nic cannot be had: %s; use --tx-checksum auto", d->dev.name,
 			  choice->tx_checksum_why);
