@@ -63,7 +63,7 @@ static bool all_caught_up(const struct daemon *d, uint64_t now)
 
 void beat_show(struct daemon *d)
 {
-	uint64_t now = daemon_now_ns();
+	uint64_t now = clock_ns();
 	bool alive = true, carrying = true;
 
 	forgive_absence(d, now);

@@ -21,8 +21,8 @@
 
 #include <jansson.h>
 #include <signal.h>
-#include <time.h>
 
+#include "clock.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/service.h"
@@ -99,14 +99,6 @@ struct daemon {
 	uint64_t netns, start_ns, beat_ns;
 	char ready[128];
 };
-
-static inline uint64_t daemon_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- beat.c ---- */
 

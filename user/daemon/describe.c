@@ -84,7 +84,7 @@ char *describe_status(struct daemon *d)
 		.netns = d->netns,
 		.pid = getpid(),
 		.version = SUPERPACKET_VERSION,
-		.uptime_s = (daemon_now_ns() - d->start_ns) / 1000000000u,
+		.uptime_s = (clock_ns() - d->start_ns) / 1000000000u,
 		.mode = describe_attachment(d),
 		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
 		.tap = front->name,

@@ -151,7 +151,7 @@ static void add_queues(struct daemon *d, bool again)
 		d->more.pause_ns = PAUSE_FIRST_NS;
 	else if (d->more.pause_ns < PAUSE_MAX_NS)
 		d->more.pause_ns *= 2;
-	d->more.next_ns = daemon_now_ns() + d->more.pause_ns;
+	d->more.next_ns = clock_ns() + d->more.pause_ns;
 }
 
 static void follow_queues(struct daemon *d)
@@ -180,7 +180,7 @@ static void retry_queues(struct daemon *d)
 {
 	const uint32_t before = d->queue_cnt;
 
-	if (d->queue_cnt >= d->more.want || daemon_now_ns() < d->more.next_ns)
+	if (d->queue_cnt >= d->more.want || clock_ns() < d->more.next_ns)
 		return;
 	add_queues(d, true);
 	if (d->queue_cnt > before)
@@ -251,7 +251,7 @@ static void look_again(struct daemon *d, uint64_t now_ns)
 		d->dev.ifindex = 0;
 		d->queue_cnt = 0;
 		d->look.wanted = true;
-		d->look.next_ns = daemon_now_ns() + d->look.pause_ns;
+		d->look.next_ns = clock_ns() + d->look.pause_ns;
 		if (d->look.pause_ns < PAUSE_MAX_NS)
 			d->look.pause_ns *= 2;
 		return;
@@ -269,7 +269,7 @@ void follow_news(struct daemon *d)
 
 	if (d->waiting) {
 		d->look.wanted |= news.others | news.changed;
-		look_again(d, daemon_now_ns());
+		look_again(d, clock_ns());
 	} else if (news.gone) {
 		leave(d, news.moved);
 	} else if (news.changed) {

@@ -80,7 +80,7 @@ static void serve_control(struct daemon *d)
 {
 	struct control_client *client;
 
-	while ((client = control_next(&d->control, daemon_now_ns()))) {
+	while ((client = control_next(&d->control, clock_ns()))) {
 		control_reply(&d->control, client, answer(d, client->request));
 		beat_show(d);
 	}
@@ -264,6 +264,6 @@ int main(int argc, char **argv)
 	log_set_level(daemon.config.log_level);
 	block_signals(&daemon);
 	service_init(&daemon.service);
-	daemon.start_ns = daemon_now_ns();
+	daemon.start_ns = clock_ns();
 	return (int)exit_code(run(&daemon));
 }

@@ -332,7 +332,7 @@ static void stop_workers(struct daemon *d, uint32_t drain_ms)
 
 static int start_worker(struct daemon *d, uint32_t q)
 {
-	d->pulses[q] = (struct pulse){ .moved_ns = daemon_now_ns() };
+	d->pulses[q] = (struct pulse){ .moved_ns = clock_ns() };
 	return worker_start(&d->workers[q]); /* it has said why */
 }
 

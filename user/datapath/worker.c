@@ -30,9 +30,9 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "engine/vnet.h"
 #include "fault.h"
 #include "log.h"
@@ -77,14 +77,6 @@
 
 /* While descriptors are out, completions may bring room without any event to wait for. */
 #define SLEEP_TRANSMITTING_NS 1000000ull
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
 
 static bool stopping(const struct worker *worker)
 {

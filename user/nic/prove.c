@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "nic/prove.h"
 
-#include <errno.h>
 #include <net/ethernet.h>
 #include <poll.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fault.h"
 #include "log.h"
 #include "nic/uapi_compat.h"
@@ -23,14 +22,6 @@
 #define LOOKS_MIN 10u
 
 #define CARRIER_PAUSE_MS 20
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- descriptors ---- */
 
@@ -66,7 +57,7 @@ static uint32_t take_completions(struct xsk *xsk, uint32_t cnt)
 /* There is no event to wait for: a completion makes no descriptor readable. */
 static bool wait_completions(struct xsk *xsk, uint32_t cnt)
 {
-	const uint64_t end_ms = now_ms() + PROVE_LIMIT_MS;
+	const uint64_t end_ms = clock_ms() + PROVE_LIMIT_MS;
 	uint32_t looks = 0;
 	int pause_ms = PAUSE_FIRST_MS;
 
@@ -76,7 +67,7 @@ static bool wait_completions(struct xsk *xsk, uint32_t cnt)
 		cnt -= take_completions(xsk, cnt);
 		if (!cnt)
 			return true;
-		if (++looks >= LOOKS_MIN && now_ms() >= end_ms)
+		if (++looks >= LOOKS_MIN && clock_ms() >= end_ms)
 			return false;
 		poll(NULL, 0, pause_ms);
 		pause_ms = 2 * pause_ms < PAUSE_MAX_MS ? 2 * pause_ms : PAUSE_MAX_MS;
@@ -172,12 +163,12 @@ enum prove_verdict prove_transmit(struct xsk *xsk, const struct netdev *dev)
 
 bool prove_can(struct netdev *dev, const char *interface, uint32_t limit_ms)
 {
-	const uint64_t end_ms = now_ms() + limit_ms;
+	const uint64_t end_ms = clock_ms() + limit_ms;
 
 	for (;;) {
 		if (netdev_open(dev, interface))
 			return false;
-		if (dev->carrier || now_ms() >= end_ms)
+		if (dev->carrier || clock_ms() >= end_ms)
 			return dev->carrier;
 		poll(NULL, 0, CARRIER_PAUSE_MS);
 	}

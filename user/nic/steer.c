@@ -20,10 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
+#include "clock.h"
 #include "log.h"
 #include "nic/steer_tc.h"
 #include "nic/steer_xdp.h"
@@ -116,7 +116,6 @@ void steer_remove_socket(struct steer *steer, uint32_t queue)
 
 int steer_start(struct steer *steer)
 {
-	struct timespec now;
 	int err;
 
 	if (steer->tc.object) {
@@ -124,8 +123,7 @@ int steer_start(struct steer *steer)
 		if (err)
 			return err;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	steer_heartbeat(steer, (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	steer_heartbeat(steer, clock_ns());
 	/* Not before the heartbeat: a program that sees it serve must see it live. */
 	steer_serve(steer, true);
 	return 0;

@@ -4,34 +4,27 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define MAPS_OF_A_PROGRAM_MAX 16
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 bool steer_look_is_alive(int state_fd)
 {
-	const uint64_t deadline_ns = now_ns() + STEER_HEARTBEAT_LIMIT_NS;
+	const uint64_t deadline_ns = clock_ns() + STEER_HEARTBEAT_LIMIT_NS;
 	struct steer_state first, state;
 	const uint32_t key = 0;
 
 	if (bpf_map_lookup_elem(state_fd, &key, &first) < 0 || first.serve == 0 ||
-	    first.heartbeat_ns + STEER_HEARTBEAT_LIMIT_NS < now_ns())
+	    first.heartbeat_ns + STEER_HEARTBEAT_LIMIT_NS < clock_ns())
 		return false;
 	do {
 		poll(NULL, 0, 5);
 		if (bpf_map_lookup_elem(state_fd, &key, &state) == 0 &&
 		    state.heartbeat_ns != first.heartbeat_ns)
 			return true;
-	} while (now_ns() < deadline_ns);
+	} while (clock_ns() < deadline_ns);
 	return false;
 }
 

@@ -20,20 +20,12 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "clock.h"
 #include "nic/prove.h"
 #include "nic/uapi_compat.h"
 
 #define NO_CARRIER "no carrier"
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* A umem counts as locked memory, unless we have CAP_IPC_LOCK. Failing to raise the limit need
  * not matter: registration tells (ENOBUFS). */
@@ -140,12 +132,12 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 static int try_open_until(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
 			  enum modes_variant variant, bool unaligned)
 {
-	const uint64_t deadline_ms = now_ms() + config->bind_timeout_ms;
+	const uint64_t deadline_ms = clock_ms() + config->bind_timeout_ms;
 	int err, wait_ms = 1;
 
 	for (;;) {
 		err = try_open(xsk, config, umem, variant, unaligned);
-		if (err != -EBUSY || now_ms() >= deadline_ms)
+		if (err != -EBUSY || clock_ms() >= deadline_ms)
 			return err;
 		poll(NULL, 0, wait_ms);
 		wait_ms = wait_ms < 32 ? 2 * wait_ms : 50;
