@@ -14,7 +14,8 @@
  *      follow.c     what changes under it
  *      main.c       signals, the loop, the end
  *
- * Only the main thread uses it. Functions that return int return 0 or -errno and have logged why.
+ * Only the main thread uses it; the guard's thread sees steer and guard, a worker's its own part alone. Functions that
+ * return int return 0 or -errno and have logged why.
  */
 #ifndef SUPERPACKET_DAEMON_H
 #define SUPERPACKET_DAEMON_H

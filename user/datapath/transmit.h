@@ -53,7 +53,8 @@ struct transmit {
 
 /*
  * Bytes of a slot, for umem_set_slots(): a header or a whole frame, and in front of it what is asked of
- * the NIC. (Where there is room for that, no header slot has to lie in one chunk: see tx_checksum.h.)
+ * the NIC. With that in front, headers may cross chunk borders: slices have room for requests in unaligned chunks
+ * alone (tx_checksum.h).
  */
 static inline uint32_t transmit_slot_len(const struct xsk *xsk)
 {

@@ -390,7 +390,7 @@ static void reopen_until(struct worker *worker)
 	set_away(worker, false);
 }
 
-/* why: of what the kernel owes us. */
+/* wait: for what the kernel owes us. */
 static void rebuild(struct worker *worker, enum watchdog_wait wait)
 {
 	uint64_t begin_ns = clock_ns();

@@ -169,8 +169,14 @@ static uint32_t set_offloads(int fd, uint32_t wanted)
 static uint32_t prove_offloads(struct frontend *front, uint32_t wanted, uint32_t big_len)
 {
 	static const uint32_t bits[FRONTEND_PROOF_CNT] = {
-		FRONTEND_CSUM, FRONTEND_TSO4, FRONTEND_TSO6, FRONTEND_ECN, FRONTEND_USO, FRONTEND_USO,
-		FRONTEND_UDP_TUNNEL_GSO, FRONTEND_UDP_TUNNEL_GSO_CSUM, 0,
+		[FRONTEND_PROOF_CSUM] = FRONTEND_CSUM,
+		[FRONTEND_PROOF_TSO4] = FRONTEND_TSO4,
+		[FRONTEND_PROOF_TSO6] = FRONTEND_TSO6,
+		[FRONTEND_PROOF_ECN] = FRONTEND_ECN,
+		[FRONTEND_PROOF_USO4] = FRONTEND_USO,
+		[FRONTEND_PROOF_USO6] = FRONTEND_USO,
+		[FRONTEND_PROOF_TUNNEL] = FRONTEND_UDP_TUNNEL_GSO,
+		[FRONTEND_PROOF_TUNNEL_CSUM] = FRONTEND_UDP_TUNNEL_GSO_CSUM,
 	};
 	struct ifreq ifr = { .ifr_name = "sp-proof%d" };
 	const int fd = open_queue(&ifr, true);
