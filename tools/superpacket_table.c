@@ -146,7 +146,8 @@ static const char *main_reason(const json_t *singles)
 
 static void show_way_in(const json_t *total)
 {
-	uint64_t packets = answer_number(total, "rx_delivered_packets"), merged = answer_number(total, "rx_segments");
+	uint64_t packets = answer_number(total, "rx_delivered_packets");
+	uint64_t merged = answer_number(total, "rx_segments");
 	uint64_t ups = packets - merged + answer_number(total, "rx_superpackets");
 	struct line line = line_begin("way in");
 
@@ -157,7 +158,8 @@ static void show_way_in(const json_t *total)
 			    (double)packets / (double)ups);
 		line_printf(&line, "%" PRIu64 " %% of them were merged", merged * 100 / packets);
 		if (packets >= MANY_PACKETS && merged * 100 / packets < MERGED_LITTLE_PERCENT)
-			line_printf(&line, "(most went alone due to %s)", main_reason(json_object_get(total, "singles")));
+			line_printf(&line, "(most went alone due to %s)",
+				    main_reason(json_object_get(total, "singles")));
 	}
 	line_end();
 }

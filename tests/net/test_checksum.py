@@ -37,7 +37,8 @@ class Sums:
             return
         if packet.flags & NEEDS_CSUM:
             self.unfinished += 1
-            field = int.from_bytes(packet.frame[tcp.l4 + 16:tcp.l4 + 18], "big")
+            at = tcp.l4 + TCP_CSUM_OFFSET
+            field = int.from_bytes(packet.frame[at:at + 2], "big")
             right = (packet.csum_start == tcp.l4 and packet.csum_offset == TCP_CSUM_OFFSET and
                      field == internet_sum(tcp.pseudo()))
         else:

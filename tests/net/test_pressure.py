@@ -13,7 +13,7 @@ from lab import BUILD, RUNTIME, expect, wait_until
 from sequence import Sequence
 from test_bulk import servers, transfer
 from test_queues import channels
-from wire import Transfer, Wire
+from wire import Wire
 
 FAULTY = os.path.join(BUILD, "faults", "superpacketd")
 ALWAYS = 1 << 30

@@ -104,8 +104,8 @@ def unloaded(lab, data):
     daemon = Daemon(lab, wire.host, wire.nic, "--pinned", pins)
     servers(lab, wire, data)
     unload = "xdp-loader", "unload", "-a", wire.nic
-    detach = "ip", "link", "set", "dev", wire.nic, "xdp", "off"
-    for times, off in enumerate((unload, detach), 1):
+    take_off = "ip", "link", "set", "dev", wire.nic, "xdp", "off"
+    for times, off in enumerate((unload, take_off), 1):
         stream = transfer(lab, wire, data, "in", 6)
         stream.wait_received(data.length // 10)
         wire.host.run("env", f"LIBXDP_BPFFS={root_of(pins)}", *off)

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>

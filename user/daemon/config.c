@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "daemon/config.h"
 #include "frontend/tap.h"

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include <time.h>
-
 #include "daemon/config.h"
 #include "daemon/stats.h"
 #include "frontend/frontend.h"
-
 
 enum group { FLAT, DROPS }; /* where a counter stands in the JSON of a queue */
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* What a device can do with XDP and AF_XDP, in its driver's own words. */
-#include <errno.h>
 #include <linux/genetlink.h>
 
 #include "nic/netdev_ask.h"
