@@ -91,7 +91,7 @@ static bool stopping(const struct worker *worker)
  * a packet on a wire that was cut, both ways. The heartbeat does not come back before (beat.c), so nothing
  * newer is dropped with it.
  *
- * Asked again before every packet, since we may be stopped between two of them: a write to the TAP wakes up who
+ * Asked again before every packet, since we may be stopped between two of them: a write upwards wakes up who
  * receives it, and on a busy machine that is when another takes our CPU. What is in our hands in that very moment
  * comes too late all the same: no more than that. Not at the end, when nobody shows the
  * heartbeat any more.
@@ -316,13 +316,13 @@ static uint32_t look_out(struct worker *worker, uint64_t now_ns)
 	const struct watchdog_sight sights[WATCHDOG_CNT] = {
 		[WATCHDOG_COMPLETION] = { worker->transmit.outstanding > 0, worker->transmit.finished },
 		[WATCHDOG_FILL] = { is_starved(worker), stats->rx_packets },
-		[WATCHDOG_TAP] = { worker->tap_unready != stats->rx_tap_unready,
+		[WATCHDOG_TAP] = { worker->front_unready != stats->rx_tap_unready,
 				   stats->rx_delivered_packets },
 	};
 
-	if (stats->rx_delivered_packets != worker->tap_taken || worker->away) {
-		worker->tap_taken = stats->rx_delivered_packets;
-		worker->tap_unready = stats->rx_tap_unready;
+	if (stats->rx_delivered_packets != worker->front_taken || worker->away) {
+		worker->front_taken = stats->rx_delivered_packets;
+		worker->front_unready = stats->rx_tap_unready;
 	}
 	return watchdog_look(&worker->watchdog, sights, now_ns);
 }

@@ -62,7 +62,8 @@ struct worker {
 	bool overtaken;              /* the kernel has the traffic; the main thread gives it back only then: */
 	bool caught_up;              /* nothing is left that is older than what the kernel has carried */
 	bool missing;                /* frames, slots or buffers: said once */
-	uint64_t tap_taken, tap_unready; /* packets it had taken, and writes it had not, at that time */
+	/* Of the front end, when it was seen to take something: packets it had taken, and writes it had not. */
+	uint64_t front_taken, front_unready;
 	uint64_t probed_ns;          /* when a front end that takes nothing was tried last */
 	bool away;                   /* cannot carry: the main thread leaves the traffic to the kernel */
 	bool closed;                 /* there is no socket: a new one could not be bound yet */

@@ -732,7 +732,7 @@ static ALWAYS_INLINE void offer(struct gro *gro, const struct gro_packet *packet
 /* What is known of packets from..end of a burst. */
 struct ahead {
 	uint32_t from, end;
-	struct flow_key keys[LOOK_AHEAD]; /* of those that are plain TCP over IPv4 */
+	struct flow_key keys[LOOK_AHEAD]; /* of plain TCP; only those over IPv4 are asked for again */
 };
 
 /* The two lines that an append needs, and what else is written when a packet is held. */
