@@ -78,7 +78,7 @@ static const struct kernel_counter {
 static const char *const steer_names[STEER_COUNTER_CNT] = STEER_COUNTER_NAMES;
 static const char *const inline_names[INLINE_COUNTER_CNT] = INLINE_COUNTER_NAMES;
 
-void stats_add(struct worker_stats *sum, const struct worker_stats *stats)
+static void counters_add(struct worker_stats *sum, const struct worker_stats *stats)
 {
 	const uint64_t *from = (const uint64_t *)stats;
 	uint64_t *to = (uint64_t *)sum;
@@ -223,7 +223,7 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 		const struct stats_queue *queue = &daemon->queues[i];
 
 		json_array_append_new(queues, queue_json(queue));
-		stats_add(&sum, &queue->counters);
+		counters_add(&sum, &queue->counters);
 		kernel_add(&kernel, &queue->kernel);
 		hung |= queue->hung;
 		away |= queue->away;

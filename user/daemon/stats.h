@@ -66,9 +66,6 @@ struct stats_daemon {
 	const char *degraded;         /* why, beside hung queues; NULL: it is not */
 };
 
-/* Adds one queue's counters to a sum. */
-void stats_add(struct worker_stats *sum, const struct worker_stats *stats);
-
 /* Renders everything; NULL without memory. The caller owns the object. */
 json_t *stats_json(const struct stats_daemon *daemon);
 

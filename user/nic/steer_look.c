@@ -71,7 +71,7 @@ int steer_look_state_map(const struct xdp_program *program)
 	return -ENOENT;
 }
 
-bool steer_look_uses(const struct xdp_program *program, uint32_t map_id)
+static bool uses(const struct xdp_program *program, uint32_t map_id)
 {
 	uint32_t ids[MAPS_OF_A_PROGRAM_MAX];
 	const int cnt = program_maps(program, ids);
@@ -88,10 +88,10 @@ bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id)
 
 	if (!steer_look_is_dispatcher(programs)) {
 		program = xdp_multiprog__main_prog(programs);
-		return program && steer_look_uses(program, map_id);
+		return program && uses(program, map_id);
 	}
 	while ((program = xdp_multiprog__next_prog(program, programs)))
-		if (steer_look_uses(program, map_id))
+		if (uses(program, map_id))
 			return true;
 	return false;
 }

@@ -23,8 +23,6 @@ bool steer_look_is_dispatcher(const struct xdp_multiprog *programs);
 /* The steer_state map of a program of ours, to be closed by the caller; -ENOENT: not ours. */
 int steer_look_state_map(const struct xdp_program *program);
 
-bool steer_look_uses(const struct xdp_program *program, uint32_t map_id);
-
 /* Whether the interface's program, or a member of its dispatcher, uses the map. */
 bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id);
 
