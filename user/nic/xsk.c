@@ -107,6 +107,8 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 	int err;
 
 	*xsk = (struct xsk){
+		.fd = -1,
+		.rings = { .fd = -1 }, /* until there are any: 0 is somebody's */
 		.umem = umem,
 		.ring_size = config->ring_size,
 		.choice = { .variant = variant, .unaligned = unaligned },
@@ -337,7 +339,7 @@ int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 void xsk_close(struct xsk *xsk)
 {
 	xsk_rings_close(&xsk->rings);
-	*xsk = (struct xsk){ .fd = -1 };
+	*xsk = (struct xsk){ .fd = -1, .rings = { .fd = -1 } };
 }
 
 int xsk_wake_tx(struct xsk *xsk)
