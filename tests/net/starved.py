@@ -12,7 +12,7 @@ import time
 PERIOD = 0.02
 # The heartbeat is believed for 100 ms and shown every 20 ms (steer_abi.h, daemon.h).
 LONG = 0.075
-# An emulated machine is starved as a whole, one processor now and then, and cannot see it.
+# An emulated machine is starved as a whole, one processor now and then, and does not see all of it.
 emulated = False
 
 
@@ -25,8 +25,7 @@ class Starvation:
         self.longest = 0.0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
-        if not emulated:
-            self._thread.start()
+        self._thread.start()
 
     def _waits(self):
         """{thread: seconds that it has waited so far}; a wait is in it once it is over."""
@@ -51,5 +50,4 @@ class Starvation:
 
     def end(self):
         self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(10)
+        self._thread.join(10)
