@@ -135,7 +135,8 @@ def carrier_comes(lab, data):
     wire = Wire(lab)
     servers(lab, wire, data)
     # bind: and it cannot be opened anew at once
-    for mode, completion, bind in (("inline", 0, 0), ("inline", 2, 0), ("port", 0, 0), ("port", 0, 1), ("inline", 0, 1)):
+    for mode, completion, bind in (("inline", 0, 0), ("inline", 2, 0), ("port", 0, 0), ("port", 0, 1),
+                                   ("inline", 0, 1)):
         wire.peer.ip("link", "set", "dev", wire.wire, "down")
         wait_until(lambda: "LOWER_UP" not in wire.host.ip_json("link", "show", "dev", wire.nic)[0]["flags"],
                    5, "no carrier")
