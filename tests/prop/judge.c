@@ -184,7 +184,8 @@ static struct inside inside_udp(const struct judged_level *o, const uint8_t *fra
 			return (struct inside){ PARSE_VXLAN, o->payload + 8u, 0 };
 	} else if (entered(config, GRO_MERGE_GENEVE) && port == port_or(config->geneve_port, 6081)) {
 		off = 8u + (len >= 8 ? (h[0] & 63u) * 4 : 0);
-		if (len >= 8 && off <= len && !(h[0] >> 6) && !(h[1] & 0x80))
+		/* What carries neither frames nor IP is a datagram like others, and may merge as such (parse.h). */
+		if (len >= 8 && off <= len && !(h[0] >> 6) && !(h[1] & 0x80) && carried(get16(h + 2)) >= 0)
 			return (struct inside){ PARSE_GENEVE, o->payload + off, carried(get16(h + 2)) };
 	}
 	return (struct inside){ PARSE_NO_TUNNEL, 0, -1 };
