@@ -123,9 +123,9 @@ uint32_t check_queues(const struct daemon *d, const struct netdev *dev);
 /* Fills in plan and tx_checksum, for a program in generic mode or not. */
 void plan_make(struct daemon *d, bool generic);
 
-/* Refuses, with -EOPNOTSUPP, sockets whose NIC does not finish checksums where that was asked for. Where it
- * was offered and has not been proved, says so. */
-int plan_check_checksums(const struct daemon *d, const struct xsk *xsk);
+/* Refuses, with -EOPNOTSUPP, sockets of which one's NIC does not finish checksums where that was asked for. Where
+ * it was offered and has not been proved, says so, once. */
+int plan_check_checksums(const struct daemon *d);
 
 /* Refuses a command line that leaves nothing to try on this device, before anything is touched. */
 int plan_check(struct daemon *d);

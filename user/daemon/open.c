@@ -294,7 +294,7 @@ static int open_workers(struct daemon *d)
 	if (!err)
 		err = check_mtu(d);
 	if (!err)
-		err = plan_check_checksums(d, &d->workers[0].xsk);
+		err = plan_check_checksums(d);
 	if (err)
 		close_workers(d);
 	return err;

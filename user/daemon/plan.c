@@ -44,10 +44,12 @@ void plan_make(struct daemon *d, bool generic)
 	};
 }
 
-int plan_check_checksums(const struct daemon *d, const struct xsk *xsk)
+int plan_check_checksums(const struct daemon *d)
 {
-	const struct xsk_choice *choice = &xsk->choice;
+	const struct xsk_choice *choice = &d->workers[0].xsk.choice;
 
+	for (uint32_t q = 1; choice->tx_checksum && q < d->queue_cnt; q++)
+		choice = &d->workers[q].xsk.choice;
 	if (choice->tx_checksum)
 		return 0;
 	/* Nothing is proved yet; it will be when a carrier comes (follow.c). */
