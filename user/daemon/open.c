@@ -67,7 +67,7 @@ static int dress_tap(struct daemon *d)
 	struct netdev_settings settings = {
 		.mac = d->dev.mac,
 		.mtu = d->dev.mtu,
-		.txqueuelen = carries_udp(d) ? TAP_QUEUE_LEN_UDP : TAP_QUEUE_LEN,
+		.txqueuelen = TAP_QUEUE_LEN,
 		.no_addresses = d->config.mode == CONFIG_INLINE,
 		.up = true,
 	};

@@ -2,23 +2,26 @@
 /*
  * Choices, and what they rest on:
  *
- * TAP_QUEUE_LEN 64: the TAP takes a packet off the sender's socket accounts as soon as it is
- * queued, so its queue is what holds a sender back, and full of superpackets it is 4 MiB long.
- * Measured beside the default of 1000: 2.6 times the throughput at 512 flows, 15 % more at 64;
- * 8 is too short. One flow never fills it; with 64 flows each step up costs every request behind it more:
+ * TAP_QUEUE_LEN 256: the TAP takes a packet off the sender's socket accounts as soon as it is
+ * queued, so its queue is what holds a sender back, and full of superpackets it is 16 MiB long.
+ * The default of 1000 has 1/2.6 of the throughput of 64 at 512 flows; 8 is too short for one. Out for
+ * 3 s on two quiet cores, in turns, medians:
  *
- *   queue  Gbit/s  request/response p50  segments sent again   64 flows out, 2 s, two busy cores,
- *      16    0.42                0.1 ms                16928   medians of 6 turns each
- *      64    0.59                 49 ms                 3468
- *     256    0.66                 82 ms                    5
- *    1000    0.63                177 ms                    7
+ *   flows   queue  Gbit/s  sent again  request/response beside them, p50
+ *       8      64    3.03           0      5 ms
+ *             256    2.78           0      6 ms
+ *      64      64    1.97       21636     16 ms
+ *             128    1.93       12645     23 ms
+ *             256    2.15        5286     13 ms
+ *     128      64    1.50       29869     47 ms
+ *             256    1.83       16042      0.1 ms
+ *
+ * UDP has no superpackets unless its sender makes them, and nothing holds it back: of 64 places some
+ * datagrams sent at once were lost, and so was one of 60,000 bytes in fragments. What veth, and most
+ * NICs, take is 256.
  *
  * The send buffer stays without a limit (TUNSETSNDBUF): a write goes up the stack at once and queues
  * nowhere, so a limit would only make it fail.
- *
- * TAP_QUEUE_LEN_UDP 256 where UDP comes our way: it has no superpackets unless its sender makes
- * them, and nothing holds it back. 64 datagrams sent at once lost some, and so did one of 60,000
- * bytes in fragments; what veth, and most NICs, take is 256.
  *
  * No IFF_NAPI: gains nothing. No IFF_NAPI_FRAGS: limits a write to 18 pieces.
  *

@@ -11,8 +11,7 @@
 #include "frontend/frontend.h"
 
 /* Longest TAP queue before the sender is told to wait: see tap.c for the measurement. */
-#define TAP_QUEUE_LEN 64u
-#define TAP_QUEUE_LEN_UDP 256u
+#define TAP_QUEUE_LEN 256u
 #define TAP_QUEUES_MAX 256u /* drivers/net/tun.c MAX_TAP_QUEUES */
 #define TAP_MTU_MAX (65535u - 14u) /* drivers/net/tun.c MAX_MTU less the Ethernet header */
 
