@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# Installs what building, testing and the demo need, as Debian packages.
+# Installs Debian packages.
 #
-#   tools/deps.sh          compiler, libraries, test tools
-#   tools/deps.sh bench    the same, and DPDK to compare with and gnuplot (optional: their absence is no
-#                          error)
+#   tools/deps.sh          what building and running need
+#   tools/deps.sh demo     the same, and what the demo needs
+#   tools/deps.sh tests    the same, and what the tests need
+#   tools/deps.sh bench    what building needs, and DPDK to compare with and gnuplot (optional: without
+#                          them our own figures are printed)
 #   tools/deps.sh zerocopy DIRECTORY
 #                          installs nothing: unpacks QEMU and a newer kernel into DIRECTORY, for the guest
 #                          of tests/zerocopy (which does this itself where it was not done before)
@@ -14,20 +16,30 @@
 set -eu
 
 # libc6-dev is only recommended by gcc, and we install without recommendations.
-# libclang-rt-dev: the sanitizers' run time for clang.
-packages="
-	gcc g++ libc6-dev make pkg-config clang llvm libclang-rt-dev bpftool
-	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libpcap-dev libcriterion-dev
-	xdp-tools iproute2 ethtool nftables iperf3 tcpdump python3 python3-scapy coreutils util-linux
-	mandoc man-db
+building="
+	gcc libc6-dev make pkg-config clang llvm bpftool
+	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libpcap-dev
+	xdp-tools iproute2 ethtool
 "
+demo="nftables iperf3 tcpdump python3 coreutils util-linux"
+# libclang-rt-dev: the sanitizers' run time for clang.
+tests="g++ libclang-rt-dev libcriterion-dev python3-scapy mandoc man-db"
+
+packages=$building
 optional=""
 if [ "${1:-}" = zerocopy ]; then
 	exec "$(dirname "$0")/../tests/zerocopy/packages.py" "${2:?a directory}"
 fi
-if [ "${1:-}" = bench ]; then
-	optional="libdpdk-dev gnuplot-nox"
-fi
+case "${1:-}" in
+"") ;;
+demo) packages="$building $demo" ;;
+tests) packages="$building $demo $tests" ;;
+bench) optional="libdpdk-dev gnuplot-nox" ;;
+*)
+	echo "deps: '$1' is none of demo, tests, bench, zerocopy" >&2
+	exit 2
+	;;
+esac
 
 die()
 {

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 #include "steer_abi.h"
 
 enum served_expect {

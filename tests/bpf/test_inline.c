@@ -27,7 +27,7 @@
 #include <sys/syscall.h>
 
 #include "inline.skel.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 #include "served_table.h"
 #include "steer.skel.h"
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <xdp/libxdp.h>
 
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 #include "served_table.h"
 #include "steer.skel.h"
 

@@ -10,7 +10,7 @@
  *      6    all is flushed      7    all is taken
  */
 #include "fuzz.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 #include "prop/scenario.h"
 
 #define CONNECTIONS 12u

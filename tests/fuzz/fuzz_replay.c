@@ -5,7 +5,7 @@
  *      input: the file
  */
 #include "fuzz.h"
-#include "../../tools/replay_capture.h"
+#include "replay/capture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "engine/vnet.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 #include "prop/wire.h"
 
 static const char *directory;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Every wait has a limit: what a kernel or a TAP may do to the daemon is done by a build of it that can
-break on command (user/fault.h), in the middle of a transfer whose every byte is checked."""
+break on command (user/base/fault.h), in the middle of a transfer whose every byte is checked."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from test_bulk import servers, transfer
 from test_queues import channels
 from wire import Wire
 
-FAULTY = os.path.join(BUILD, "faults", "superpacketd")
+FAULTY = os.path.join(BUILD, "faulty", "superpacketd")
 ALWAYS = 1 << 30
 RECOVERED = 2.0   # seconds from the fault until traffic flows again
 SLACK = 0.5       # for a transfer's progress, which is seen in steps of 4 MiB

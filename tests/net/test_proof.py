@@ -154,7 +154,7 @@ def carrier_comes(lab, data):
         daemon.stop()
 
 
-BROKEN_TAP = os.path.join(BUILD, "broken_tap.so")
+BROKEN_TAP = os.path.join(BUILD, "tests", "broken_tap.so")
 TCPV4, TCPV6, UDP_L4, TUNNEL4 = 1, 4, 5, 0x20
 OFFLOADS = {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation"}
 UDP_OFFLOADS = {"tx-udp-segmentation (IPv4)", "tx-udp-segmentation (IPv6)"}

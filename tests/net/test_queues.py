@@ -10,7 +10,7 @@ from lab import BUILD, Skip, expect, wait_until
 from test_bulk import expect_clean, servers, transfer
 from wire import Wire
 
-SHIM = os.path.join(BUILD, "fewer_channels.so")
+SHIM = os.path.join(BUILD, "tests", "fewer_channels.so")
 
 
 def channels(wire, cnt):

@@ -14,7 +14,7 @@ from lab import BUILD, Failed, expect, wait_until
 
 PYTHON = "/usr/bin/python3"
 TRAFFIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "traffic.py")
-MANGLER = os.path.join(BUILD, "mangler")
+MANGLER = os.path.join(BUILD, "tests", "mangler")
 PORT = 5001
 
 

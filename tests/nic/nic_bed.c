@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "nic_bed.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 void run(const char *command)
 {

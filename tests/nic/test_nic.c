@@ -10,7 +10,7 @@
 
 #include "nic/uapi_compat.h"
 #include "nic_bed.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 /* ---- netdev -------------------------------------------------------------------------- */
 

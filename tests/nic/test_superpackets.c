@@ -19,7 +19,7 @@
 #include "engine/parse.h"
 #include "nic/uapi_compat.h"
 #include "nic_bed.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define SIZE 400u
 #define CNT 3u

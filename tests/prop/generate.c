@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "naive.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 #include "random.h"
 #include "scenario.h"
 

@@ -19,7 +19,7 @@
 #define TESTS_GRO_BENCH_H
 
 #include "engine/gro.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define PACKETS_MAX 1600
 #define LINE_LEN 16384

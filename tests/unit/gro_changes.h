@@ -5,7 +5,7 @@
 #ifndef TESTS_GRO_CHANGES_H
 #define TESTS_GRO_CHANGES_H
 
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 static const uint8_t some_options[12] = { 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2 };
 static const uint8_t other_tsval[12] = { 1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 2 };

@@ -9,7 +9,7 @@
 #include <superpacket/gro.h>
 #include <superpacket/gso.h>
 
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define PACKETS_MAX 64u
 #define FRAME_MAX 2048u

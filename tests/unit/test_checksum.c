@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/checksum.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define MAX_LEN 2100u
 #define ALIGNMENTS 64u

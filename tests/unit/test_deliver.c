@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "datapath/deliver.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define PACKETS 5u
 #define PIECES_MAX 2u

@@ -7,7 +7,7 @@
  */
 #include <criterion/criterion.h>
 
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 #include "prop/judge.h"
 #include "prop/scenario.h"
 

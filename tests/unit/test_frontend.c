@@ -14,7 +14,7 @@
 
 #include "datapath/worker.h"
 #include "nic/uapi_compat.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define PACKETS 5u
 #define MSS 1000u

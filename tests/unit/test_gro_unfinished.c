@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "engine/gro.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 enum verdict { WRONG, UNFINISHED, RIGHT };
 

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "engine/header.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define SIZE 1448u
 

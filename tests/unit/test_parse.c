@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/parse.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define FRAME_MAX 4096u
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <criterion/criterion.h>
 
-#include "quantity.h"
+#include "base/quantity.h"
 
 typedef bool parser(const char *value, uint64_t min, uint64_t max, uint64_t *result);
 

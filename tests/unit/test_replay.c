@@ -7,8 +7,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "../../tools/replay_roundtrip.h"
-#include "packet_builder.h"
+#include "replay/roundtrip.h"
+#include "fixtures/packet_builder.h"
 
 #define PACKETS 5u
 #define PAYLOAD 100u

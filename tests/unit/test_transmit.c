@@ -11,7 +11,7 @@
 
 #include "datapath/transmit.h"
 #include "nic/uapi_compat.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define RING 256u
 #define MSS 1448u

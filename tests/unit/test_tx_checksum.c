@@ -7,7 +7,7 @@
 
 #include "nic/prove.h"
 #include "nic/uapi_compat.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 static const struct offer_case {
 	const char *what;

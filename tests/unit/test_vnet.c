@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "engine/vnet.h"
-#include "packet_builder.h"
+#include "fixtures/packet_builder.h"
 
 #define LEN 3054u /* of the packet behind the header: 14 + 20 + 20 + 3000 */
 #define NONE VIRTIO_NET_HDR_GSO_NONE

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "datapath/watchdog.h"
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 #define MS 1000000ull
 

@@ -195,7 +195,7 @@ def build(packages, root, build_directory, path):
     """The whole initramfs at `path`: the kernel unpacks archives one behind the other."""
     image = Image()
     programs = [os.path.join(build_directory, name)
-                for name in ("superpacketd", "superpacket", "fault/superpacketd", "faults/superpacketd")]
+                for name in ("superpacketd", "superpacket", "faulty/superpacketd")]
     for program in programs:
         image.file(program, os.path.join(GUEST_ROOT, "build", os.path.relpath(program, build_directory)))
     for library in libraries(programs):

@@ -3,23 +3,22 @@
 leaves with the wrong content. Segments are compared byte for byte with those of a model; TCP
 alone would send again and hide it.
 
-The same comparison has to find the fault in a daemon that was built with it (FAULT_EARLY_REUSE in
-transmit.c): else it would prove nothing.
+The same comparison has to find the fault in a daemon that is told to make it (early-reuse, user/base/fault.h):
+otherwise it would prove nothing.
 """
 
-import os
 import random
 import struct
 
 from capture import GSO_TCPV4, NEEDS_CSUM, Capture, open_socket, send
-from daemon import DAEMON, Daemon
+from daemon import Daemon
 from harness import test
-from lab import BUILD, expect, wait_until
+from lab import expect, wait_until
 from packets import ETH_IPV4, PROTOCOL_TCP, Tcp, cut, describe, internet_sum, with_ip_length
 from real_wire import RealWire, start, zero_copy
 from test_bulk import servers, transfer
+from test_pressure import ALWAYS, FAULTY, fault
 
-EARLY_REUSE = os.path.join(BUILD, "fault", "superpacketd")
 SUPERPACKETS = 24
 PAYLOAD = 16_000
 SIZE = 1_448
@@ -49,13 +48,15 @@ def send_all(ns, tap, frames):
     socket.close()
 
 
-def wrong_segments(lab, program):
+def wrong_segments(lab, early_reuse=False):
     """What of all that was sent through a daemon, in port mode, has not come as the model says:
     sentences, none when all is right; and how much that was."""
     wire = RealWire(lab, host_addresses=False, silent=True)
     wire.peer.ethtool_off(wire.wire, "gro")  # segments are to be seen as they come
     tap = lab.unique("tap")
-    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap, program=program)
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap, program=FAULTY)
+    if early_reuse:
+        fault(daemon, "early-reuse", ALWAYS)
     zero_copy(daemon)
     pick = random.Random(4)
     frames = [superpacket(number, pick) for number in range(SUPERPACKETS)]
@@ -87,14 +88,14 @@ def compare(expected, seen):
 
 @test("a device that reads late: every segment leaves as it was cut", seconds=60)
 def segments(lab):
-    wrong, cnt = wrong_segments(lab, DAEMON)
+    wrong, cnt = wrong_segments(lab)
     expect(not wrong, f"{len(wrong)} of {cnt}: " + "; ".join(wrong[:5]))
 
 
 @test("a daemon that reuses frames before their completion is found out by the same comparison",
       seconds=60)
 def early_reuse(lab):
-    wrong, cnt = wrong_segments(lab, EARLY_REUSE)
+    wrong, cnt = wrong_segments(lab, early_reuse=True)
     expect(wrong, f"{cnt} segments of a daemon that is broken on purpose have come as if it were not")
     print(f"      {len(wrong)} differences in {cnt} segments, as was to be: {wrong[0]}", flush=True)
 

@@ -5,7 +5,7 @@
  * (worker.c), this thread that hangs, or a program that is missing (guard.c) gives all traffic to the kernel.
  */
 #include "daemon/daemon.h"
-#include "log.h"
+#include "base/log.h"
 
 _Static_assert(DAEMON_HEARTBEAT_NS <= STEER_HEARTBEAT_LIMIT_NS / 4, "steer.h asks for this");
 

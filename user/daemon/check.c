@@ -10,7 +10,7 @@
 
 #include "daemon/daemon.h"
 #include "frontend/tap.h"
-#include "log.h"
+#include "base/log.h"
 
 static int find_netns(struct daemon *d)
 {

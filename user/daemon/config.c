@@ -5,7 +5,7 @@
 
 #include "daemon/config.h"
 #include "frontend/tap.h"
-#include "quantity.h"
+#include "base/quantity.h"
 
 /* Altnames are longer than names (ALTIFNAMSIZ of linux/if.h). */
 #define INTERFACE_LEN_MAX 127

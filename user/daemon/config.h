@@ -10,7 +10,7 @@
 
 #include "daemon/cpus.h"
 #include "engine/gro.h"
-#include "log.h"
+#include "base/log.h"
 #include "nic/steer.h"
 #include "nic/modes.h"
 #include "nic/tx_checksum.h"

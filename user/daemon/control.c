@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/control.h"
-#include "log.h"
+#include "base/log.h"
 
 /* How long another daemon or command may hold the directory's lock: it binds a socket under it. */
 #define LOCK_TRIES 200

@@ -23,7 +23,7 @@
 #include <jansson.h>
 #include <signal.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/service.h"

@@ -16,7 +16,7 @@
 #include <errno.h>
 
 #include "daemon/daemon.h"
-#include "log.h"
+#include "base/log.h"
 
 /* Between attempts to open a NIC, or a queue of it, that is there, but cannot be opened. */
 #define PAUSE_FIRST_NS 500000000ull

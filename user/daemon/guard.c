@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
-#include "log.h"
+#include "base/log.h"
 
 /* Twice this and a heartbeat until it is noticed: well below a second. */
 #define LOOK_MS 250

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "daemon/daemon.h"
-#include "log.h"
+#include "base/log.h"
 
 static bool claims(const struct frontend *front, uint32_t bit, enum frontend_proved offload)
 {

@@ -8,7 +8,7 @@
 
 #include "daemon/daemon.h"
 #include "frontend/tap.h"
-#include "log.h"
+#include "base/log.h"
 #include "nic/promisc.h"
 
 /* A queue may stay bound for some milliseconds after its last owner has gone (net/xdp/xsk.c frees

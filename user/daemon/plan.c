@@ -5,7 +5,7 @@
 #include <sys/utsname.h>
 
 #include "daemon/daemon.h"
-#include "log.h"
+#include "base/log.h"
 #include "nic/uapi_compat.h"
 
 static uint32_t kernel_version(void)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
-#include "log.h"
+#include "base/log.h"
 #include "nic/adjust.h"
 
 static struct adjust_facts facts_of(const struct daemon *d, bool generic)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "nic/netlink.h"
 
 /* A message of a link with many virtual functions is longer than libmnl's 8 KiB. */

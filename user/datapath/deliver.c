@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "fault.h"
+#include "base/fault.h"
 
 /* Longer than any IP packet that is none of BIG TCP, its link-layer header included. */
 #define BIG_TCP_LEN (65535u + 14u + 2 * 4u)

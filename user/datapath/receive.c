@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "datapath/receive.h"
 
-#include "fault.h"
+#include "base/fault.h"
 #include "nic/uapi_compat.h"
 
 void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,

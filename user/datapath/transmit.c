@@ -22,8 +22,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fault.h"
-#include "log.h"
+#include "base/fault.h"
+#include "base/log.h"
 #include "nic/uapi_compat.h"
 
 /* Buffers start on cache lines, so that two packets in flight never share one. */
@@ -190,18 +190,13 @@ static struct transmit_unit *begin_unit(struct transmit *transmit)
 	return unit;
 }
 
-/* Of the test that has to notice it (tests/zerocopy): what belongs to a unit is free with its submission
- * instead of its last completion. */
-#ifndef FAULT_EARLY_REUSE
-#define FAULT_EARLY_REUSE 0
-#endif
-
-static void give_back(struct transmit *transmit, const struct transmit_unit *unit)
+static void give_back(struct transmit *transmit, struct transmit_unit *unit)
 {
 	if (unit->slots.len)
 		span_give(&transmit->umem->slots, &unit->slots);
 	if (unit->buffer.len)
 		span_give(&transmit->umem->buffers, &unit->buffer);
+	unit->slots = unit->buffer = (struct span){ 0 };
 }
 
 /* One index publish for all descriptors of the unit: the kernel sees it whole. */
@@ -214,7 +209,7 @@ static void submit_unit(struct transmit *transmit, struct transmit_unit *unit, b
 	transmit->unit_head++;
 	xsk_ring_prod__submit(&transmit->xsk->tx, unit->outstanding);
 	transmit->stats->tx_descriptors += unit->outstanding;
-	if (FAULT_EARLY_REUSE)
+	if (fault_strikes(FAULT_EARLY_REUSE))
 		give_back(transmit, unit);
 }
 
@@ -494,8 +489,7 @@ static void free_finished_units(struct transmit *transmit)
 
 		if (unit->outstanding)
 			return;
-		if (!FAULT_EARLY_REUSE)
-			give_back(transmit, unit);
+		give_back(transmit, unit);
 		transmit->unit_tail++;
 		transmit->finished++;
 	}

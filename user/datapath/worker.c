@@ -32,10 +32,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "engine/vnet.h"
-#include "fault.h"
-#include "log.h"
+#include "base/fault.h"
+#include "base/log.h"
 #include "nic/uapi_compat.h"
 
 /* Entries of each ring. One TCP connection has up to 3 MB on its way (tcp_rmem), 2100 full-sized

@@ -19,7 +19,7 @@
 #ifndef SUPERPACKET_CHECKSUM_H
 #define SUPERPACKET_CHECKSUM_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 /* Sum of len bytes at data, any alignment and length, added to sum. An odd last byte counts
  * as if a zero byte followed. */

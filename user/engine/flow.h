@@ -24,7 +24,7 @@
 #ifndef SUPERPACKET_FLOW_H
 #define SUPERPACKET_FLOW_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 #define FLOW_NONE UINT32_MAX
 #define FLOW_UNPAIRED (FLOW_NONE - 1) /* as pair_prev: not in the index by pair yet */

@@ -28,7 +28,7 @@
 #ifndef SUPERPACKET_GSO_H
 #define SUPERPACKET_GSO_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "header.h"
 
 /* What the producer of a packet asks for; vnet.h makes one from a virtio header. */

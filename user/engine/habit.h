@@ -35,7 +35,7 @@
 #ifndef SUPERPACKET_HABIT_H
 #define SUPERPACKET_HABIT_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 /* Enough that 400 flows without gain at a time have nine chances in ten of a place of their own; 32 KiB,
  * which stays in the second-level cache. */

@@ -23,7 +23,7 @@
 #ifndef SUPERPACKET_PARSE_H
 #define SUPERPACKET_PARSE_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 /* How far the walk came. Later classes know more. */
 enum parse_class {

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 /* Payload of a segment; a superpacket has three of them, one of BIG TCP more. */
 #define SEGMENT_LEN 500u

@@ -6,7 +6,7 @@
 #ifndef SUPERPACKET_FEATURES_H
 #define SUPERPACKET_FEATURES_H
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 enum feature {
 	FEATURE_LRO,                /* the NIC joins TCP packets before anybody sees them */

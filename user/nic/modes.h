@@ -19,7 +19,7 @@
 #ifndef SUPERPACKET_MODES_H
 #define SUPERPACKET_MODES_H
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 enum modes_variant {
 	MODES_ZEROCOPY_SLICES,

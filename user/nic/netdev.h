@@ -8,7 +8,7 @@
 
 #include <net/if.h>
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 #include "nic/features.h"
 
 /* What the driver says of itself. A bit that is not in `told` was not answered: the kernel is too old

@@ -4,9 +4,9 @@
 #include <net/ethernet.h>
 #include <poll.h>
 
-#include "clock.h"
-#include "fault.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
 #include "nic/uapi_compat.h"
 
 #define ETHERTYPE_LOCAL_EXPERIMENT 0x88b5u /* IEEE 802, annex B of RFC 9542 */

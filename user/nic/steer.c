@@ -23,8 +23,8 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "nic/steer_tc.h"
 #include "nic/steer_xdp.h"
 

@@ -14,7 +14,7 @@
 #ifndef SUPERPACKET_STEER_H
 #define SUPERPACKET_STEER_H
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 #include "steer_abi.h"
 
 enum steer_xdp_mode {

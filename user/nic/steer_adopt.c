@@ -8,7 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "nic/steer_look.h"
 #include "nic/steer_xdp.h"
 

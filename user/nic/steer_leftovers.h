@@ -8,7 +8,7 @@
 
 #include <xdp/libxdp.h>
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 struct steer_leftovers {
 	uint32_t removed_cnt;

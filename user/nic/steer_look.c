@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 #define MAPS_OF_A_PROGRAM_MAX 16
 

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "inline.skel.h"
-#include "log.h"
+#include "base/log.h"
 #include "nic/netlink.h"
 #include "nic/steer_xdp.h"
 #include "nic/uapi_compat.h"

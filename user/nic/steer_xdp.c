@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "nic/steer_leftovers.h"
 #include "nic/steer_look.h"
 #include "steer.skel.h"

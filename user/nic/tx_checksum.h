@@ -26,7 +26,7 @@
 #ifndef SUPERPACKET_TX_CHECKSUM_H
 #define SUPERPACKET_TX_CHECKSUM_H
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 /* Bytes of a request: those of struct xsk_tx_metadata. */
 #define TX_CHECKSUM_METADATA_LEN 24u

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "log.h"
+#include "base/log.h"
 
 #define HUGE_PAGE_LEN (2u << 20)
 

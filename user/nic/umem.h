@@ -27,7 +27,7 @@
 #ifndef SUPERPACKET_UMEM_H
 #define SUPERPACKET_UMEM_H
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 #define UMEM_CHUNK_LEN 4096u
 

@@ -11,7 +11,7 @@
 
 #include <xdp/xsk.h>
 
-#include "engine/bytes.h"
+#include "base/bytes.h"
 
 /* What closing needs to know. */
 struct xsk_rings {

@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Request and response of one byte each over TCP, with and without the daemon: make bench-latency
+
+    tools/bench/latency.py [BUILD] [--rounds N] [--milliseconds N] [--json FILE]
+
+Each way has two namespaces joined by a veth pair, and a daemon, of its own; all are open at the same time,
+and idle but for the one that is measured. Rounds are short, and each measures all ways, in another order:
+what else the machine does meets all alike. What is compared are the ways of one round. Printed are medians
+over the rounds and their quartiles. Exit code 1 when merging costs more latency than its goal.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import statistics
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build"))
+    parser.add_argument("--rounds", metavar="N", type=int, default=40)
+    parser.add_argument("--milliseconds", metavar="N", type=int, default=300, help="of a measurement")
+    parser.add_argument("--json", metavar="FILE", help="every measurement of every round")
+    return parser.parse_args()
+
+
+OPTIONS = arguments()
+os.environ["SUPERPACKET_BUILD"] = OPTIONS.build
+sys.dont_write_bytecode = True  # the source tree stays as it was cloned
+sys.path.insert(0, os.path.join(ROOT, "tests", "net"))
+
+from daemon import Daemon  # noqa: E402
+from lab import (BUILD, Failed, Interrupted, Lab, catch_signals, expect, missing_support,  # noqa: E402
+                 remove_leftovers, wait_until)
+from wire import Wire  # noqa: E402
+
+LATENCY = os.path.join(BUILD, "tools", "latency")
+PORT = "5201"
+KERNEL = "kernel"
+MERGED, UNMERGED = "inline", "inline, --merge none"
+WAYS = {
+    KERNEL: None,
+    UNMERGED: ["--merge", "none"],
+    MERGED: [],
+    "port, --merge none": ["--mode", "port", "--merge", "none"],
+    "port": ["--mode", "port"],
+    "inline, --wait spin:50": ["--wait", "spin:50"],
+    "inline, --wait poll": ["--wait", "poll"],
+}
+GOAL = 1.05  # the median with merging, beside the same daemon without
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(daemon):
+    with open(f"/proc/{daemon.pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Way:
+    """Two hosts and the way between them, ready to be measured."""
+
+    def __init__(self, lab, options):
+        self.lab, self.daemon, self.options = lab, None, options or []
+        port = "port" in self.options
+        self.wire = Wire(lab, host_addresses=not port)
+        if options is not None:
+            tap = lab.unique("tap")
+            self.daemon = Daemon(lab, self.wire.host, self.wire.nic, "--tap", tap, *options)
+            if port:
+                self.wire.address_host(self.wire.host, tap)
+        server = lab.start([LATENCY, "serve", PORT], ns=self.wire.peer, name="serve")
+        wait_until(lambda: "serving" in server.stderr(), 5, "the server listens")
+
+    @contextlib.contextmanager
+    def awake(self):
+        """A daemon that polls would take a CPU from all others: it is stopped while they are measured."""
+        if "poll" not in self.options:
+            yield
+            return
+        self.daemon.process.signal(signal.SIGCONT)
+        try:
+            wait_until(self.carries, 5, "the daemon carries again what it has lost to the kernel")
+            yield
+        finally:
+            self.daemon.process.signal(signal.SIGSTOP)
+
+    def carries(self):
+        before = self.daemon.total()["rx_packets"]
+        return self.ask(10)["cnt"] and self.daemon.total()["rx_packets"] > before
+
+    def ask(self, milliseconds):
+        asked = self.wire.host.run(LATENCY, "ask", self.wire.PEER4, PORT, str(milliseconds),
+                                   seconds=milliseconds / 1000 + 15)
+        return json.loads(asked.stdout)
+
+    def measure(self):
+        with self.awake():
+            return self.measure_awake()
+
+    def measure_awake(self):
+        before = cpu_seconds(self.daemon) if self.daemon else 0.0
+        measured = self.ask(OPTIONS.milliseconds)
+        measured["cpu"] = (cpu_seconds(self.daemon) - before) * 1e6 / measured["cnt"] if self.daemon else 0.0
+        return measured
+
+    def check(self, cnt):
+        """The requests and their responses have come through the daemon."""
+        total = self.daemon.total()
+        for counter in ("rx_packets", "tap_packets"):
+            expect(total[counter] > cnt, f"{cnt} requests, but {counter} is {total[counter]}: "
+                                         "they went another way than through the daemon")
+
+
+def run_rounds(ways):
+    rounds = []
+    for number in range(OPTIONS.rounds):
+        order = random.Random(number).sample(list(ways), len(ways))
+        if sys.stderr.isatty():
+            print(f"\r  round {number + 1} of {OPTIONS.rounds} ...", end="", file=sys.stderr, flush=True)
+        rounds.append({name: ways[name].measure() for name in order})
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    for name, way in ways.items():
+        if way.daemon:
+            way.daemon.process.signal(signal.SIGCONT)
+            way.check(sum(one[name]["cnt"] for one in rounds))
+    return rounds
+
+
+def run():
+    with contextlib.ExitStack() as labs:
+        return run_rounds({name: Way(labs.enter_context(Lab()), options) for name, options in WAYS.items()})
+
+
+def spread(values, digits=2):
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def ratios(rounds, way, other, name):
+    return [one[way][name] / one[other][name] for one in rounds]
+
+
+def report(rounds):
+    print(f"  {'microseconds':<22}{'p50':>24}{'p99':>26}{'p50 / kernel':>22}{'CPU':>7}")
+    for way in WAYS:
+        cells = [spread([one[way][name] for one in rounds], 1) for name in ("p50", "p99")]
+        cells.append(spread(ratios(rounds, way, KERNEL, "p50")))
+        cpu = statistics.median(one[way]["cpu"] for one in rounds)
+        print(f"  {way:<22}{cells[0]:>24}{cells[1]:>26}{cells[2]:>22}" + (f"{cpu:>7.1f}" if cpu else ""))
+    print("  medians of the rounds (and quartiles); CPU: the daemon's, for a request and its response")
+    for name in ("p50", "p99"):
+        print(f"  merging costs, {name}: {spread(ratios(rounds, MERGED, UNMERGED, name), 3)} of --merge none")
+    added = statistics.median(one[MERGED]["p50"] - one[KERNEL]["p50"] for one in rounds)
+    print(f"  the daemon adds to the kernel's path: {added:.1f} microseconds a round trip")
+
+
+def main():
+    catch_signals()
+    missing = missing_support()
+    if missing:
+        print(f"skipped: {missing}")
+        return 0
+    remove_leftovers()
+    try:
+        rounds = run()
+    except Failed as failure:
+        print(f"bench-latency: {failure}", file=sys.stderr)
+        return 1
+    except Interrupted:
+        return 130
+    report(rounds)
+    if OPTIONS.json:
+        with open(OPTIONS.json, "w") as file:
+            json.dump(rounds, file, indent=1)
+    cost = statistics.median(ratios(rounds, MERGED, UNMERGED, "p50"))
+    print(f"  goal: at most {GOAL}: {'held' if cost <= GOAL else 'MISSED'}")
+    return 0 if cost <= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

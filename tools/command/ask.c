@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command/ask.h"
+
+#define SOCKET_DIR "/run/superpacket"
+
+/* A connection that was cut is tried again after this: a daemon that dies is gone by then. */
+#define RETRY_MS 50
+#define ANSWER_MAX (16u << 20) /* of a daemon with hundreds of queues: 1 MB */
+
+/* --- Finding daemons --- */
+
+uint64_t ask_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+char *ask_dir(void)
+{
+	const char *env = getenv("RUNTIME_DIRECTORY");
+
+	/* systemd names a list; ours is the first. */
+	return env && *env ? strndup(env, strcspn(env, ":")) : strdup(SOCKET_DIR);
+}
+
+/* Reads "IF@INODE.sock". */
+static bool parse_name(const char *name, struct instance *instance)
+{
+	const char *at = strrchr(name, '@');
+	char *end;
+
+	if (!at || at == name || !isdigit((unsigned char)at[1]))
+		return false;
+	instance->netns = strtoull(at + 1, &end, 10);
+	if (strcmp(end, ".sock"))
+		return false;
+	instance->interface = strndup(name, (size_t)(at - name));
+	return instance->interface;
+}
+
+static int compare_instances(const void *left, const void *right)
+{
+	const struct instance *a = left, *b = right;
+	uint64_t own = ask_netns();
+
+	if ((a->netns == own) != (b->netns == own))
+		return a->netns == own ? -1 : 1;
+	if (a->netns != b->netns)
+		return a->netns < b->netns ? -1 : 1;
+	return strverscmp(a->interface, b->interface);
+}
+
+void ask_free_list(struct instance *list, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		free(list[i].path);
+		free(list[i].interface);
+	}
+	free(list);
+}
+
+/* Adds what a directory entry stands for, unless it is no socket or another interface's. */
+static int add_instance(struct instance **list, size_t *cnt, const char *dir, const char *name,
+			const char *interface)
+{
+	struct instance found = { 0 }, *longer;
+
+	if (!parse_name(name, &found))
+		return 0;
+	if (interface && strcmp(interface, found.interface)) {
+		free(found.interface);
+		return 0;
+	}
+	longer = realloc(*list, (*cnt + 1) * sizeof **list);
+	if (longer)
+		*list = longer;
+	if (!longer || asprintf(&found.path, "%s/%s", dir, name) < 0) {
+		free(found.interface);
+		return -ENOMEM;
+	}
+	longer[(*cnt)++] = found;
+	return 0;
+}
+
+int ask_list(const char *dir, const char *interface, struct instance **list,
+			  size_t *cnt)
+{
+	DIR *stream = opendir(dir);
+	struct dirent *entry;
+	int err = 0;
+
+	*list = NULL;
+	*cnt = 0;
+	if (!stream)
+		return errno == ENOENT ? 0 : -errno;
+	while (!err && (entry = readdir(stream)))
+		err = add_instance(list, cnt, dir, entry->d_name, interface);
+	closedir(stream);
+	if (*cnt)
+		qsort(*list, *cnt, sizeof **list, compare_instances);
+	return err;
+}
+
+size_t ask_drop_foreign(struct instance *list, size_t cnt)
+{
+	uint64_t own = ask_netns();
+
+	if (!cnt || list[0].netns != own)
+		return cnt;
+	for (size_t i = 1; i < cnt; i++) {
+		free(list[i].path);
+		free(list[i].interface);
+	}
+	return 1;
+}
+
+/* --- Asking one --- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Waits for events; -ETIMEDOUT at the deadline. */
+static int wait_for(int fd, short events, int64_t deadline)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+	int64_t left = deadline - now_ms();
+	int cnt = left > 0 ? poll(&pfd, 1, (int)left) : 0;
+
+	if (cnt < 0)
+		return errno == EINTR ? 0 : -errno;
+	return cnt ? 0 : -ETIMEDOUT;
+}
+
+static int connect_to(const char *path, int64_t deadline)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if (strlen(path) >= sizeof addr.sun_path)
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	while (connect(fd, (struct sockaddr *)&addr, sizeof addr)) {
+		/* EAGAIN: its backlog is full, and there is no event to wait for. */
+		err = errno == EAGAIN && now_ms() >= deadline ? -ETIMEDOUT : -errno;
+		if (err != -EAGAIN) {
+			close(fd);
+			return err;
+		}
+		poll(NULL, 0, 10);
+	}
+	return fd;
+}
+
+static int send_request(int fd, const char *request, int64_t deadline)
+{
+	ssize_t len;
+	int err = wait_for(fd, POLLOUT, deadline);
+
+	if (err)
+		return err;
+	/* One short line: it fits the socket's buffer or something is very wrong. */
+	len = send(fd, request, strlen(request), MSG_NOSIGNAL);
+	if (len < 0)
+		return -errno;
+	return (size_t)len == strlen(request) ? 0 : -EIO;
+}
+
+/* Reads to the end of the connection into *text, malloc'ed. */
+static int read_answer(int fd, char **text, size_t *len, int64_t deadline)
+{
+	size_t room = 0;
+	ssize_t n = 0;
+	int err;
+
+	*text = NULL;
+	*len = 0;
+	do {
+		if (*len == room) {
+			char *longer = realloc(*text, room + 65536);
+
+			if (!longer || room > ANSWER_MAX)
+				return -ENOMEM;
+			*text = longer;
+			room += 65536;
+		}
+		err = wait_for(fd, POLLIN, deadline);
+		if (err)
+			return err;
+		n = recv(fd, *text + *len, room - *len, 0);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		*len += n > 0 ? (size_t)n : 0;
+	} while (n);
+	return 0;
+}
+
+/* Asks once. Returns 0 and the answer, or -errno; *pid is the daemon's, as far as it is known. */
+static int ask_once(const char *path, const char *request, int64_t deadline, json_t **answer,
+		    pid_t *pid)
+{
+	struct ucred peer = { 0 };
+	socklen_t peer_len = sizeof peer;
+	int fd = connect_to(path, deadline);
+	char *text = NULL;
+	size_t len = 0;
+	int err;
+
+	*answer = NULL;
+	if (fd < 0)
+		return fd;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
+		*pid = peer.pid;
+	err = send_request(fd, request, deadline);
+	if (!err)
+		err = read_answer(fd, &text, &len, deadline);
+	close(fd);
+	if (!err) {
+		*answer = json_loadb(text, len, 0, NULL);
+		if (!json_is_object(*answer))
+			err = len ? -EPROTO : -ECONNRESET;
+	}
+	free(text);
+	if (err) {
+		json_decref(*answer);
+		*answer = NULL;
+	}
+	return err;
+}
+
+/* What is seen of a daemon that dies while it is asked, or that has too many clients. */
+static bool was_cut(int err)
+{
+	return err == -EPIPE || err == -ECONNRESET || err == -EPROTO;
+}
+
+int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pid)
+{
+	int64_t deadline = now_ms() + ASK_DEADLINE_MS;
+	int err;
+
+	*pid = 0;
+	/* Of a daemon that has died only the second answer says so (-ECONNREFUSED, -ENOENT). */
+	while (was_cut(err = ask_once(path, request, deadline, answer, pid)) &&
+	       now_ms() + RETRY_MS < deadline)
+		poll(NULL, 0, RETRY_MS);
+	return err;
+}
+
+int ask_connect(const char *path, pid_t *pid)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof peer;
+	int fd = connect_to(path, now_ms());
+
+	*pid = 0;
+	if (fd < 0)
+		return fd;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		*pid = peer.pid;
+	close(fd);
+	return 0;
+}
+
+void ask_remove_stale(const char *dir, const char *path)
+{
+	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (lock < 0)
+		return;
+	/* A new daemon takes the name under the same lock (user/daemon/control.c). */
+	if (!flock(lock, LOCK_EX | LOCK_NB)) {
+		fd = connect_to(path, now_ms());
+		if (fd == -ECONNREFUSED)
+			unlink(path);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(lock);
+}
+
+/* --- Reading an answer --- */
+
+const char *answer_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "?";
+}
+
+uint64_t answer_number(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+bool answer_is_degraded(const json_t *daemon)
+{
+	return strcmp(answer_text(daemon, "state"), "ok") != 0;
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * What may be left of a daemon that was killed:
+ *
+ *      IF@NETNS.sock      refuses connections
+ *      IF@NETNS.restore   settings of the NIC that it has switched off (user/nic/restore.h)
+ *      an XDP program     in libxdp's dispatcher, if it was one of several; it passes every frame
+ *
+ * A TAP and everything else goes with the process. All is done under the lock of the directory, which a
+ * starting daemon takes, too (user/daemon/control.c), in the namespace of the interface.
+ */
+#include "command/clean.h"
+
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nic/restore.h"
+#include "nic/steer_leftovers.h"
+#include "command/ask.h"
+
+#define LOCK_TRIES 200
+#define LOCK_PAUSE_US 10000
+
+struct clean {
+	struct say_style say;
+	const char *interface; /* NULL: all */
+	char *dir;
+	int home_fd;           /* our own network namespace */
+	json_t *seen;          /* an object: by path, those looked at */
+	json_t *done;          /* an array: what was found, and what became of it */
+	enum exit_code code;
+};
+
+/* ---- network namespaces ---- */
+
+static int open_if_same(const char *path, uint64_t inode)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_ino == inode ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
+/* Looks for the namespace in PARENT/<any name>SUFFIX. */
+static int find_netns_in(const char *parent, const char *suffix, uint64_t inode)
+{
+	DIR *stream = opendir(parent);
+	struct dirent *entry;
+	char path[512];
+	int fd = -1;
+
+	while (stream && fd < 0 && (entry = readdir(stream))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "%s/%s%s", parent, entry->d_name, suffix);
+		fd = open_if_same(path, inode);
+	}
+	if (stream)
+		closedir(stream);
+	return fd;
+}
+
+/* Enters the namespace. -ENOENT: it is not to be found, so it is gone, and all that was in it. */
+static int enter(const struct clean *clean, uint64_t inode)
+{
+	int fd = inode == ask_netns() ? dup(clean->home_fd) : find_netns_in("/run/netns", "", inode);
+	int err;
+
+	if (fd < 0)
+		fd = find_netns_in("/proc", "/ns/net", inode);
+	if (fd < 0)
+		return -ENOENT;
+	err = setns(fd, CLONE_NEWNET) ? -errno : 0;
+	close(fd);
+	return inode == ask_netns() ? 0 : err;
+}
+
+static void leave(const struct clean *clean)
+{
+	if (setns(clean->home_fd, CLONE_NEWNET) && errno != EPERM)
+		abort(); /* whatever came next would be done to others */
+}
+
+/* ---- one interface ---- */
+
+static void failed(struct clean *clean, json_t *entry, const char *interface, const char *what, int err)
+{
+	const bool permission = err == -EPERM || err == -EACCES;
+	const enum exit_code code = permission ? EXIT_PERMISSION : EXIT_FAILED;
+
+	json_object_set_new(entry, "error", json_sprintf("%s: %s", what, strerror(-err)));
+	clean->code = say_error(clean->say, clean->code == EXIT_OK ? code : clean->code, "%s: %s: %s%s",
+				interface, what, strerror(-err), permission ? "; run as root" : "");
+}
+
+static json_t *feature_names(uint32_t features)
+{
+	json_t *array = json_array();
+
+	for (int f = 0; f < FEATURE_CNT; f++)
+		if (features >> f & 1)
+			json_array_append_new(array, json_string(features_name((enum feature)f)));
+	return array;
+}
+
+/* Puts the settings back. The note goes only when there is nothing more that it could be good for. */
+static void restore(struct clean *clean, json_t *entry, const char *interface, const char *path, bool there)
+{
+	struct restore_note note;
+	uint32_t restored = 0;
+	int err = restore_read(path, &note);
+
+	if (err == -ENOENT)
+		return;
+	if (!err && there)
+		err = restore_apply(&note, &restored);
+	json_object_set_new(entry, "restored", feature_names(restored));
+	if (err && err != -ENODEV && err != -EBADMSG) {
+		failed(clean, entry, interface, "restoring its settings", err);
+		return;
+	}
+	if (!there || err == -ENODEV)
+		json_object_set_new(entry, "gone", json_true());
+	if (unlink(path) && errno != ENOENT)
+		failed(clean, entry, interface, path, -errno);
+}
+
+static void remove_programs(struct clean *clean, json_t *entry, const char *interface)
+{
+	const unsigned int ifindex = if_nametoindex(interface);
+	struct steer_leftovers found = { 0 };
+	int err = ifindex ? steer_leftovers_clean(ifindex, &found) : 0;
+
+	/* Whoever may not look need not be told of what was perhaps not there. */
+	if (err && err != -EPERM)
+		failed(clean, entry, interface, "looking at its XDP programs", err);
+	if (found.removed_cnt)
+		json_object_set_new(entry, "programs", json_integer(found.removed_cnt));
+}
+
+/* Whether a daemon listens there, or that cannot be told: then nothing is touched. */
+static bool is_alive(struct clean *clean, const char *interface, const char *path)
+{
+	pid_t pid;
+	int err = ask_connect(path, &pid);
+
+	if (err == -ECONNREFUSED || err == -ENOENT)
+		return false;
+	if (err == -EACCES || err == -EPERM)
+		clean->code = say_error(clean->say, EXIT_PERMISSION,
+					"%s: no permission to look for its daemon; run as root", interface);
+	else if (clean->interface)
+		clean->code = say_error(clean->say, EXIT_FAILED, "%s: its superpacketd is running (pid %d), "
+					"and restores everything when it ends; stop it first", interface,
+					(int)pid);
+	return true;
+}
+
+static bool has_anything(const json_t *entry)
+{
+	return json_object_get(entry, "socket") || json_object_get(entry, "restored") ||
+	       json_object_get(entry, "programs") || json_object_get(entry, "error");
+}
+
+static void clean_one(struct clean *clean, const char *interface, uint64_t netns)
+{
+	char *sock = NULL, *note = NULL, *half = NULL;
+	json_t *entry = json_object();
+	int err;
+
+	if (asprintf(&sock, "%s/%s@%llu.sock", clean->dir, interface, (unsigned long long)netns) < 0 ||
+	    asprintf(&note, "%s/%s@%llu.restore", clean->dir, interface, (unsigned long long)netns) < 0 ||
+	    asprintf(&half, "%s.new", note) < 0)
+		abort();
+	if (json_object_get(clean->seen, note))
+		goto out;
+	json_object_set_new(clean->seen, note, json_true());
+	json_object_set_new(entry, "interface", json_string(interface));
+	json_object_set_new(entry, "netns", json_integer((json_int_t)netns));
+	if (is_alive(clean, interface, sock))
+		goto out;
+	err = enter(clean, netns);
+	if (err && err != -ENOENT) {
+		failed(clean, entry, interface, "entering its network namespace", err);
+		goto out;
+	}
+	restore(clean, entry, interface, note, !err);
+	if (!err)
+		remove_programs(clean, entry, interface);
+	leave(clean);
+	unlink(half);
+	if (unlink(sock) == 0)
+		json_object_set_new(entry, "socket", json_true());
+	else if (errno != ENOENT)
+		failed(clean, entry, interface, sock, -errno);
+	if (has_anything(entry))
+		json_array_append(clean->done, entry);
+out:
+	json_decref(entry);
+	free(sock);
+	free(note);
+	free(half);
+}
+
+/* ---- all of them ---- */
+
+/* Reads IF@INODE.sock or .restore; the name is the caller's to free. */
+static char *parse_name(const char *name, uint64_t *netns)
+{
+	const char *at = strrchr(name, '@');
+	char *end;
+
+	if (!at || at == name)
+		return NULL;
+	*netns = strtoull(at + 1, &end, 10);
+	if (end == at + 1 || (strcmp(end, ".sock") != 0 && strcmp(end, ".restore") != 0))
+		return NULL;
+	return strndup(name, (size_t)(at - name));
+}
+
+/* What has files here. An interface of this name in another namespace is another one, which only a
+ * command for all is about, unless there is none here. */
+static void clean_files(struct clean *clean)
+{
+	struct dirent **names = NULL;
+	int cnt = scandir(clean->dir, &names, NULL, alphasort);
+
+	for (int i = 0; i < cnt; i++) {
+		uint64_t netns = 0;
+		char *interface = parse_name(names[i]->d_name, &netns);
+
+		if (interface && (!clean->interface ||
+				  (!strcmp(interface, clean->interface) &&
+				   (netns == ask_netns() || !if_nametoindex(interface)))))
+			clean_one(clean, interface, netns);
+		free(interface);
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* What has no file (any more) may have a program. */
+static void clean_interfaces(struct clean *clean)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	for (struct if_nameindex *i = all; i && i->if_index; i++)
+		if (!clean->interface || !strcmp(clean->interface, i->if_name))
+			clean_one(clean, i->if_name, ask_netns());
+	if_freenameindex(all);
+}
+
+/* -ENOENT: there is no directory, so nothing to be kept from changing. */
+static int lock_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	for (int try = 0; flock(fd, LOCK_EX | LOCK_NB); try++) {
+		if (errno != EWOULDBLOCK || try == LOCK_TRIES) {
+			int err = errno == EWOULDBLOCK ? -ETIMEDOUT : -errno;
+
+			close(fd);
+			return err;
+		}
+		usleep(LOCK_PAUSE_US);
+	}
+	return fd;
+}
+
+/* ---- telling ---- */
+
+static void print_entry(const json_t *entry)
+{
+	const json_t *restored = json_object_get(entry, "restored");
+
+	printf("%s:", answer_text(entry, "interface"));
+	for (size_t i = 0; i < json_array_size(restored); i++)
+		printf("%s %s%s", i ? "," : "", json_string_value(json_array_get(restored, i)),
+		       i + 1 < json_array_size(restored) ? "" : " switched on again;");
+	if (json_object_get(entry, "gone"))
+		printf(" it is gone, and its settings with it;");
+	if (answer_number(entry, "programs"))
+		printf(" XDP programs removed: %d;", (int)answer_number(entry, "programs"));
+	if (json_object_get(entry, "socket"))
+		printf(" socket removed;");
+	printf(" %s\n", json_object_get(entry, "error") ? "not all could be done" : "clean");
+}
+
+static void print_all(const struct clean *clean, bool pretty)
+{
+	if (clean->say.quiet)
+		return;
+	if (clean->say.json) {
+		json_dumpf(clean->done, stdout, pretty ? JSON_INDENT(2) : JSON_COMPACT);
+		putchar('\n');
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(clean->done); i++)
+		print_entry(json_array_get(clean->done, i));
+	if (!json_array_size(clean->done) && clean->code == EXIT_OK)
+		puts("nothing was left to clean");
+}
+
+static int no_messages(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int no_xdp_messages(enum libxdp_print_level level, const char *format, va_list args)
+{
+	return no_messages((enum libbpf_print_level)level, format, args);
+}
+
+enum exit_code clean_main(struct say_style say, bool pretty, const char *interface)
+{
+	struct clean clean = { .say = say, .interface = interface, .dir = ask_dir(),
+			       .seen = json_object(), .done = json_array() };
+	int lock = lock_dir(clean.dir);
+
+	libbpf_set_print(no_messages);
+	libxdp_set_print(no_xdp_messages);
+	clean.home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (lock < 0 && lock != -ENOENT) {
+		clean.code = say_error(say, lock == -EACCES ? EXIT_PERMISSION : EXIT_FAILED,
+				       "%s: %s", clean.dir, strerror(-lock));
+	} else if (clean.home_fd < 0) {
+		clean.code = say_error(say, EXIT_FAILED, "/proc/self/ns/net: %s", strerror(errno));
+	} else {
+		clean_files(&clean);
+		clean_interfaces(&clean);
+		if (interface && !json_object_size(clean.seen))
+			clean.code = say_error(say, EXIT_FAILED, "%s: there is no such interface, and "
+					       "nothing is left of one; see 'ip link'", interface);
+		print_all(&clean, pretty);
+	}
+	if (clean.home_fd >= 0)
+		close(clean.home_fd);
+	if (lock >= 0)
+		close(lock);
+	json_decref(clean.seen);
+	json_decref(clean.done);
+	free(clean.dir);
+	return clean.code;
+}
