@@ -424,6 +424,46 @@ Test(gro_tunnel, no_spoiled_bit_is_merged)
 	}
 }
 
+/*
+ * A datagram to a tunnel's port that is no tunnel's packet merges as a datagram. The bytes behind its UDP header
+ * tell the two apart: equal headers are not enough (R10).
+ */
+Test(gro_tunnel, datagram_to_a_tunnel_port_is_no_packet_of_the_tunnel)
+{
+	static const struct {
+		enum packet_tunnel_kind kind;
+		uint32_t off; /* in the tunnel's header: the byte that says what follows */
+	} cases[] = { { PACKET_VXLAN, 0 }, { PACKET_GENEVE, 2 } };
+	static const struct {
+		const char *datagrams; /* which of four packets are such */
+		const char *want;
+	} orders[] = {
+		{ "1000", "0:burst_end 1+2+3:burst_end" },
+		{ "0111", "0:burst_end 1+2+3:burst_end" },
+		{ "1100", "0+1:burst_end 2+3:burst_end" },
+		{ "0011", "0+1:burst_end 2+3:burst_end" },
+	};
+
+	for (uint32_t i = 0; i < 2 * ARRAY_SIZE(cases) * ARRAY_SIZE(orders); i++) {
+		const char *datagrams = orders[i / 4].datagrams, *want = orders[i / 4].want;
+		struct packet_tunnel t = packet_tunnel(cases[i / 2 % 2].kind, versions[i % 2]);
+		struct bench *b = bench_merging(GRO_MERGE_ALL);
+		struct packet p = packet_tcp4();
+		struct packet_layout at;
+		uint8_t buf[300];
+
+		for (uint32_t n = 0; n < 4; n++, step(&t, &p)) {
+			size_t len = packet_build_in(&t, &p, buf, sizeof buf, &at);
+
+			if (datagrams[n] == '1')
+				buf[at.tunnel_off + cases[i / 2 % 2].off] ^= 8;
+			offer_frame(b, buf, len, GRO_CSUM_VERIFIED);
+		}
+		expect_end(b, want, datagrams);
+		bench_close(b);
+	}
+}
+
 /* ---- checksums ---- */
 
 /* Whoever has verified a packet has looked at its outermost checksum. */

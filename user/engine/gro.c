@@ -415,6 +415,28 @@ static __attribute__((noinline)) void make_place(struct gro *gro)
 		complete(gro, gro->table.oldest, GRO_TABLE_FULL);
 }
 
+static inline bool is_tunnel_port(const struct gro *gro, const uint8_t *udp)
+{
+	const struct parse_tunnels *tunnels = &gro->tunnels;
+	uint16_t port = load_be16(udp + 2);
+
+	return (tunnels->enter & PARSE_TUNNEL_BIT(PARSE_VXLAN) && port == tunnels->vxlan_port) ||
+	       (tunnels->enter & PARSE_TUNNEL_BIT(PARSE_GENEVE) && port == tunnels->geneve_port);
+}
+
+/* Remembers what append_recent() tries next. It compares headers up to the UDP payload and nothing behind
+ * them. That is not enough within a tunnel, nor where a datagram's payload says whether it is a tunnel's:
+ * there each packet goes the long way. */
+static ALWAYS_INLINE void set_recent(struct gro *gro, uint32_t entry, const struct arrival *arrival)
+{
+	const struct packet_view *view = &arrival->view;
+
+	gro->recent = entry;
+	if (view->tunnel || (view->protocol == UDP_PROTOCOL && gro->tunnels.enter &&
+			     is_tunnel_port(gro, arrival->packet->data + view->l4_off)))
+		gro->recent = FLOW_NONE;
+}
+
 /* The first packet of a superpacket is held, unless its flags would have to move (R17). */
 static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, struct flow_key key,
 			uint64_t now_ns)
@@ -446,7 +468,7 @@ static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, s
 		super->outer_last_id = load_be16(data + view->outer_l3_off + 4);
 	copy_head(super);
 	flow_insert(&gro->table, entry, key.hash, key.pair);
-	gro->recent = entry;
+	set_recent(gro, entry, arrival);
 }
 
 /* ---- one packet ---- */
@@ -522,8 +544,7 @@ static inline uint32_t append_recent(struct gro *gro, const struct gro_packet *p
 		return 0;
 	super = &gro->supers[entry];
 	if (packets->len <= super->payload_off ||
-	    port_diff(super->head + super->l4_off, packets->data + super->l4_off) ||
-	    unlikely(super->tunnel != PARSE_NO_TUNNEL))
+	    port_diff(super->head + super->l4_off, packets->data + super->l4_off))
 		return 0;
 	return is_plain(super) ? append_run_plain(gro, entry, packets, cnt) :
 				 append_run_any(gro, entry, packets, cnt);
@@ -597,7 +618,7 @@ static ALWAYS_INLINE void offer_flow(struct gro *gro, const struct arrival *arri
 
 		reason = append_obstacle(gro, super, &reach, arrival);
 		if (likely(reason == GRO_REASON_CNT)) {
-			gro->recent = entry;
+			set_recent(gro, entry, arrival);
 			reason = append(gro, super, &reach, arrival);
 			appended(gro, entry, &reach, 1, arrival->view.tunnel, reason);
 			return;

@@ -218,7 +218,7 @@ struct gro {
 	uint32_t owned_cnt;             /* fragments offered and not released */
 	uint32_t ready_head, ready_tail; /* waiting for gro_next(), by age_next; tail: valid unless empty */
 	uint32_t ready_ahead;           /* of those, the next that is asked for in advance; FLOW_NONE: none */
-	uint32_t recent;                /* held by the flow of the packet before, FLOW_NONE: none */
+	uint32_t recent;                /* held, tried first for the next packet; FLOW_NONE: none */
 	struct gro_limits limits, big_limits; /* of all, but of what may become BIG TCP (R16) */
 	uint8_t time_reason;            /* why what is held goes up as it is given no more time (D4) */
 	uint32_t pass_port_cnt;         /* of config.pass_ports, which begin with them */
