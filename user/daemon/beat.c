@@ -46,7 +46,7 @@ static void forgive_absence(struct daemon *d, uint64_t now)
 	d->beat_ns = now;
 	if (away_ns <= 2 * DAEMON_HEARTBEAT_NS)
 		return;
-	for (uint32_t q = 0; q < d->queue_cnt; q++)
+	for (uint32_t q = 0; q < d->opened_cnt; q++)
 		d->pulses[q].moved_ns += away_ns;
 }
 
@@ -55,7 +55,7 @@ static bool all_caught_up(const struct daemon *d, uint64_t now)
 {
 	if (!steer_lapsed(d->steer, now))
 		return true;
-	for (uint32_t q = 0; q < d->queue_cnt; q++)
+	for (uint32_t q = 0; q < d->opened_cnt; q++)
 		if (d->workers[q].running && !__atomic_load_n(&d->workers[q].caught_up, __ATOMIC_ACQUIRE))
 			return false;
 	return true;
@@ -67,9 +67,10 @@ void beat_show(struct daemon *d)
 	bool alive = true, carrying = true;
 
 	forgive_absence(d, now);
-	for (uint32_t q = 0; q < d->queue_cnt; q++) {
+	/* The one that is being opened belongs to the thread that opens it. */
+	for (uint32_t q = 0; q < d->opened_cnt; q++) {
 		if (!d->workers[q].running)
-			continue; /* not yet: they are being opened */
+			continue;
 		alive &= feel_pulse(d, q, now);
 		carrying &= !__atomic_load_n(&d->workers[q].away, __ATOMIC_RELAXED);
 	}

@@ -131,7 +131,7 @@ int plan_check_checksums(const struct daemon *d);
 int plan_check(struct daemon *d);
 
 /* Says more of a socket that could not be opened where that is due to the command line. */
-void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err);
+void plan_explain_failure(const struct daemon *d, uint32_t queue, int err);
 
 /* Says which better ways of binding than the one in force a queue has lost, because they do not send. */
 void plan_say_unproved(const struct daemon *d, uint32_t queue);
@@ -206,10 +206,5 @@ void describe_ready(struct daemon *d);
 /* Texts of the control socket, to be freed by the caller; NULL without memory. */
 char *describe_status(struct daemon *d);
 char *describe_refusal(const char *request);
-
-/* In the words of status: "inline", "native-with-zerocopy", "slices". */
-const char *describe_attachment(const struct daemon *d);
-const char *describe_xsk_mode(const struct daemon *d, const struct xsk *xsk);
-const char *describe_transmit(const struct xsk *xsk);
 
 #endif

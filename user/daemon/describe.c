@@ -8,68 +8,68 @@
 #include "daemon/describe.h"
 #include "daemon/stats.h"
 
-const char *describe_xsk_mode(const struct daemon *d, const struct xsk *xsk)
+static const char *socket_mode(const struct daemon *d, const struct worker_facts *facts)
 {
-	if (xsk->zerocopy)
+	if (facts->zerocopy)
 		return "native-with-zerocopy";
 	return steer_is_generic(d->steer) ? "generic" : "native";
 }
 
-const char *describe_transmit(const struct xsk *xsk)
+static const char *transmit_form(const struct worker_facts *facts)
 {
-	return xsk->slices ? "slices" : "built";
+	return facts->slices ? "slices" : "built";
 }
 
-const char *describe_attachment(const struct daemon *d)
+static const char *attachment(const struct daemon *d)
 {
 	return d->config.mode == CONFIG_INLINE ? "inline" : "port";
 }
 
-static void describe_tried(const struct daemon *d, const struct xsk *xsk, struct stats_queue *queue)
+static void describe_tried(const struct daemon *d, const struct xsk_choice *choice, struct stats_queue *queue)
 {
 	const char *copy = steer_is_generic(d->steer) ? "generic" : "native";
 
-	modes_explain(&d->plan, xsk->choice.outcomes, xsk->choice.variant, queue->why, sizeof queue->why);
+	modes_explain(&d->plan, choice->outcomes, choice->variant, queue->why, sizeof queue->why);
 	for (int v = 0; v < MODES_CNT; v++) {
 		struct stats_tried *tried = &queue->tried[v];
 
 		tried->mode = modes_parts[v].zerocopy ? "native-with-zerocopy" : copy;
 		tried->transmit = modes_parts[v].slices ? "slices" : "built";
 		tried->multibuffer = modes_parts[v].sg;
-		modes_outcome(&d->plan, xsk->choice.outcomes, (enum modes_variant)v, tried->outcome,
+		modes_outcome(&d->plan, choice->outcomes, (enum modes_variant)v, tried->outcome,
 			      sizeof tried->outcome);
 	}
 }
 
 void describe_ready(struct daemon *d)
 {
-	const struct xsk *xsk = &d->workers[0].xsk;
+	const struct worker_facts facts = facts_read(&d->workers[0].facts);
 
-	snprintf(d->ready, sizeof d->ready, "%s %s, %u queue%s, %s, %s", d->dev.name, describe_attachment(d),
-		 d->queue_cnt, d->queue_cnt == 1 ? "" : "s", describe_xsk_mode(d, xsk), describe_transmit(xsk));
+	snprintf(d->ready, sizeof d->ready, "%s %s, %u queue%s, %s, %s", d->dev.name, attachment(d),
+		 d->queue_cnt, d->queue_cnt == 1 ? "" : "s", socket_mode(d, &facts), transmit_form(&facts));
 }
 
 static void describe_queue(struct daemon *d, uint32_t q, struct stats_queue *queue)
 {
 	const struct worker *worker = &d->workers[q];
+	const struct worker_facts facts = facts_read(&worker->facts);
 
 	*queue = (struct stats_queue){
 		.queue = q,
 		.cpu = worker->config.cpu,
-		.mode = describe_xsk_mode(d, &worker->xsk),
-		.transmit = describe_transmit(&worker->xsk),
-		.unproved = worker->xsk.choice.unproved,
-		.unaligned = worker->xsk.unaligned,
-		.huge_pages = worker->umem.huge_pages,
-		.tx_budget = worker->xsk.tx_budget,
-		.tx_checksum = worker->xsk.choice.tx_checksum ? "nic" : "software",
+		.mode = socket_mode(d, &facts),
+		.transmit = transmit_form(&facts),
+		.unproved = facts.choice.unproved,
+		.unaligned = facts.unaligned,
+		.huge_pages = facts.huge_pages,
+		.tx_budget = facts.tx_budget,
+		.tx_checksum = facts.choice.tx_checksum ? "nic" : "software",
 		.hung = d->pulses[q].hung,
 		.away = __atomic_load_n(&worker->away, __ATOMIC_RELAXED),
 	};
-	snprintf(queue->tx_checksum_why, sizeof queue->tx_checksum_why, "%s", worker->xsk.choice.tx_checksum_why);
-	describe_tried(d, &worker->xsk, queue);
+	snprintf(queue->tx_checksum_why, sizeof queue->tx_checksum_why, "%s", facts.choice.tx_checksum_why);
+	describe_tried(d, &facts.choice, queue);
 	stats_read(&worker->published, &queue->counters);
-	xsk_statistics(&worker->xsk, &queue->kernel); /* zeros when it fails */
 	beat_show(d);
 }
 
@@ -85,7 +85,7 @@ char *describe_status(struct daemon *d)
 		.pid = getpid(),
 		.version = SUPERPACKET_VERSION,
 		.uptime_s = (clock_ns() - d->start_ns) / 1000000000u,
-		.mode = describe_attachment(d),
+		.mode = attachment(d),
 		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
 		.tap = front->name,
 		.spin_ns = d->config.spin_ns,

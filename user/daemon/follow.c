@@ -82,7 +82,7 @@ static void wait_for(struct daemon *d, const char *why)
 static bool is_unproved(const struct daemon *d)
 {
 	for (uint32_t q = 0; q < d->queue_cnt; q++)
-		if (d->workers[q].chosen.unproved)
+		if (facts_read(&d->workers[q].facts).choice.unproved)
 			return true;
 	return false;
 }

@@ -229,7 +229,7 @@ static int open_worker(struct daemon *d, uint32_t queue, bool again)
 	err = open_alive(d, &opening);
 	if (err) {
 		if (!again)
-			plan_explain_failure(d, &d->workers[queue].xsk, err);
+			plan_explain_failure(d, queue, err);
 		return err;
 	}
 	plan_say_unproved(d, queue);

@@ -44,24 +44,29 @@ void plan_make(struct daemon *d, bool generic)
 	};
 }
 
+static struct xsk_choice choice_of(const struct daemon *d, uint32_t queue)
+{
+	return facts_read(&d->workers[queue].facts).choice;
+}
+
 int plan_check_checksums(const struct daemon *d)
 {
-	const struct xsk_choice *choice = &d->workers[0].xsk.choice;
+	struct xsk_choice choice = choice_of(d, 0);
 
-	for (uint32_t q = 1; choice->tx_checksum && q < d->queue_cnt; q++)
-		choice = &d->workers[q].xsk.choice;
-	if (choice->tx_checksum)
+	for (uint32_t q = 1; choice.tx_checksum && q < d->queue_cnt; q++)
+		choice = choice_of(d, q);
+	if (choice.tx_checksum)
 		return 0;
 	/* Nothing is proved yet; it will be when a carrier comes (follow.c). */
-	if (choice->tx_checksum_unproved && choice->unproved && !d->dev.carrier)
+	if (choice.tx_checksum_unproved && choice.unproved && !d->dev.carrier)
 		return 0;
 	if (d->config.tx_checksum == TX_CHECKSUM_NIC) {
 		log_error("%s: --tx-checksum nic cannot be had: %s; use --tx-checksum auto", d->dev.name,
-			  choice->tx_checksum_why);
+			  choice.tx_checksum_why);
 		return -EOPNOTSUPP;
 	}
-	if (choice->tx_checksum_unproved)
-		log_warning("%s: checksums are made in software: %s", d->dev.name, choice->tx_checksum_why);
+	if (choice.tx_checksum_unproved)
+		log_warning("%s: checksums are made in software: %s", d->dev.name, choice.tx_checksum_why);
 	return 0;
 }
 
@@ -98,21 +103,22 @@ static bool not_proved(const struct xsk_choice *choice)
 	return false;
 }
 
-void plan_explain_failure(const struct daemon *d, const struct xsk *xsk, int err)
+void plan_explain_failure(const struct daemon *d, uint32_t queue, int err)
 {
+	const struct xsk_choice choice = choice_of(d, queue);
 	const bool refused = err == -EOPNOTSUPP || err == -EINVAL || err == -ENOSYS;
 
-	if (refused && (d->config.pin == MODES_PIN_ZEROCOPY || not_proved(&xsk->choice)))
-		say_impossible(d, xsk->choice.outcomes);
+	if (refused && (d->config.pin == MODES_PIN_ZEROCOPY || not_proved(&choice)))
+		say_impossible(d, choice.outcomes);
 }
 
 void plan_say_unproved(const struct daemon *d, uint32_t queue)
 {
-	const struct xsk_choice *choice = &d->workers[queue].xsk.choice;
+	const struct xsk_choice choice = choice_of(d, queue);
 	char why[512];
 
-	if (!not_proved(choice))
+	if (!not_proved(&choice))
 		return;
-	modes_explain(&d->plan, choice->outcomes, choice->variant, why, sizeof why);
+	modes_explain(&d->plan, choice.outcomes, choice.variant, why, sizeof why);
 	log_warning("%s queue %u: better ways of binding were given up: %s", d->dev.name, queue, why);
 }

@@ -3,7 +3,7 @@
 #include "daemon/stats.h"
 #include "frontend/frontend.h"
 
-enum group { FLAT, DROPS }; /* where a counter stands in the JSON of a queue */
+enum group { FLAT, DROPS, KERNEL }; /* where a counter stands in the JSON of a queue */
 
 static const struct counter {
 	const char *name;
@@ -12,6 +12,7 @@ static const struct counter {
 } counters[] = {
 #define COUNTER(field) { #field, offsetof(struct worker_stats, field), FLAT }
 #define DROP(name, field) { #name, offsetof(struct worker_stats, field), DROPS }
+#define KERNEL(name) { #name, offsetof(struct worker_stats, kernel_##name), KERNEL }
 	COUNTER(rx_packets),
 	COUNTER(rx_bytes),
 	COUNTER(rx_superpackets),
@@ -58,22 +59,17 @@ static const struct counter {
 	COUNTER(frames_missing),
 	COUNTER(slots_missing),
 	COUNTER(buffers_missing),
+	KERNEL(rx_dropped),
+	KERNEL(rx_ring_full),
+	KERNEL(fill_ring_empty),
+	KERNEL(tx_invalid),
 #undef COUNTER
 #undef DROP
+#undef KERNEL
 };
 
 _Static_assert(ARRAY_SIZE(counters) + 2 * GRO_REASON_CNT == STATS_WORDS,
 	       "a counter of struct worker_stats is missing in the table above");
-
-static const struct kernel_counter {
-	const char *name;
-	size_t off;
-} kernel_counters[] = {
-	{ "rx_dropped", offsetof(struct xdp_statistics, rx_dropped) },
-	{ "rx_ring_full", offsetof(struct xdp_statistics, rx_ring_full) },
-	{ "fill_ring_empty", offsetof(struct xdp_statistics, rx_fill_ring_empty_descs) },
-	{ "tx_invalid", offsetof(struct xdp_statistics, tx_invalid_descs) },
-};
 
 static const char *const steer_names[STEER_COUNTER_CNT] = STEER_COUNTER_NAMES;
 static const char *const inline_names[INLINE_COUNTER_CNT] = INLINE_COUNTER_NAMES;
@@ -85,15 +81,6 @@ static void counters_add(struct worker_stats *sum, const struct worker_stats *st
 
 	for (size_t i = 0; i < STATS_WORDS; i++)
 		to[i] += from[i];
-}
-
-static void kernel_add(struct xdp_statistics *sum, const struct xdp_statistics *stats)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(kernel_counters); i++) {
-		size_t off = kernel_counters[i].off;
-
-		*(__u64 *)((char *)sum + off) += *(const __u64 *)((const char *)stats + off);
-	}
 }
 
 /* The setters below ignore a lack of memory: the object is then short, and json_dumps() of the
@@ -124,12 +111,13 @@ static json_t *named_numbers(const uint64_t *numbers, const char *const *names, 
 
 static void set_counters(json_t *object, const struct worker_stats *stats)
 {
-	json_t *drops = json_object();
+	json_t *drops = json_object(), *kernel = json_object();
+	json_t *const groups[] = { [FLAT] = object, [DROPS] = drops, [KERNEL] = kernel };
 
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
 		const struct counter *c = &counters[i];
 
-		set_number(c->group == DROPS ? drops : object, c->name,
+		set_number(groups[c->group], c->name,
 			   *(const uint64_t *)((const char *)stats + c->off));
 	}
 	json_object_set_new(object, "flushes",
@@ -137,15 +125,6 @@ static void set_counters(json_t *object, const struct worker_stats *stats)
 	json_object_set_new(object, "singles",
 			    named_numbers(stats->singles, gro_reason_names, GRO_REASON_CNT));
 	json_object_set_new(object, "drops", drops);
-}
-
-static void set_kernel(json_t *object, const struct xdp_statistics *stats)
-{
-	json_t *kernel = json_object();
-
-	for (size_t i = 0; i < ARRAY_SIZE(kernel_counters); i++)
-		set_number(kernel, kernel_counters[i].name,
-			   *(const __u64 *)((const char *)stats + kernel_counters[i].off));
 	json_object_set_new(object, "kernel", kernel);
 }
 
@@ -192,7 +171,6 @@ static json_t *queue_json(const struct stats_queue *queue)
 	json_object_set_new(object, "cpu", queue->cpu < 0 ? json_null() : json_integer(queue->cpu));
 	json_object_set_new(object, "xsk", xsk_json(queue));
 	set_counters(object, &queue->counters);
-	set_kernel(object, &queue->kernel);
 	return object;
 }
 
@@ -215,7 +193,6 @@ static void set_state(json_t *object, const struct stats_daemon *daemon, bool hu
 static void set_queues(json_t *object, const struct stats_daemon *daemon)
 {
 	struct worker_stats sum = { 0 };
-	struct xdp_statistics kernel = { 0 };
 	json_t *queues = json_array(), *total = json_object();
 	bool hung = false, away = false;
 
@@ -224,12 +201,10 @@ static void set_queues(json_t *object, const struct stats_daemon *daemon)
 
 		json_array_append_new(queues, queue_json(queue));
 		counters_add(&sum, &queue->counters);
-		kernel_add(&kernel, &queue->kernel);
 		hung |= queue->hung;
 		away |= queue->away;
 	}
 	set_counters(total, &sum);
-	set_kernel(total, &kernel);
 	set_state(object, daemon, hung, away);
 	set_string(object, "cpus_why", daemon->cpus_why);
 	json_object_set_new(object, "queues", queues);

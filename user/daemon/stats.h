@@ -9,7 +9,6 @@
 #define SUPERPACKET_STATS_H
 
 #include <jansson.h>
-#include <linux/if_xdp.h>
 
 #include "datapath/counters.h"
 #include "nic/modes.h"
@@ -36,7 +35,6 @@ struct stats_queue {
 	bool hung;                    /* its worker shows no life */
 	bool away;                    /* its worker cannot carry now */
 	struct worker_stats counters;
-	struct xdp_statistics kernel; /* of its AF_XDP socket */
 };
 
 struct stats_daemon {

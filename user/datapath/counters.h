@@ -9,6 +9,7 @@
 #ifndef SUPERPACKET_COUNTERS_H
 #define SUPERPACKET_COUNTERS_H
 
+#include "base/seqlock.h"
 #include "engine/gro.h"
 
 struct worker_stats {
@@ -52,9 +53,11 @@ struct worker_stats {
 	uint64_t frames_total, frames_free, frames_kernel, frames_held;
 	uint64_t slots_total, slots_used, buffers_total, buffers_used; /* buffers in bytes */
 	uint64_t frames_missing, slots_missing, buffers_missing; /* in no place where they may be */
+	/* what the kernel counts for the socket (XDP_STATISTICS), which begins anew with each socket */
+	uint64_t kernel_rx_dropped, kernel_rx_ring_full, kernel_fill_ring_empty, kernel_tx_invalid;
 };
 
-/* A published copy. The sequence is odd while it is being written (a seqlock of one writer). */
+/* A published copy. */
 struct stats_page {
 	uint32_t sequence;
 	struct worker_stats stats;
@@ -64,30 +67,12 @@ struct stats_page {
 
 static inline void stats_publish(struct stats_page *page, const struct worker_stats *stats)
 {
-	uint64_t *to = (uint64_t *)&page->stats;
-	const uint64_t *from = (const uint64_t *)stats;
-
-	__atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	for (size_t i = 0; i < STATS_WORDS; i++)
-		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
-	__atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELEASE);
+	seqlock_write(&page->sequence, (uint64_t *)&page->stats, (const uint64_t *)stats, STATS_WORDS);
 }
 
-/* Reads what was published last. Waits only while the writer is in the middle of it: some tens of
- * nanoseconds, unless its thread is preempted just there. */
 static inline void stats_read(const struct stats_page *page, struct worker_stats *copy)
 {
-	uint64_t *to = (uint64_t *)copy;
-	const uint64_t *from = (const uint64_t *)&page->stats;
-	uint32_t before;
-
-	do {
-		before = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
-		for (size_t i = 0; i < STATS_WORDS; i++)
-			to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (before & 1 || before != __atomic_load_n(&page->sequence, __ATOMIC_RELAXED));
+	seqlock_read(&page->sequence, (uint64_t *)copy, (const uint64_t *)&page->stats, STATS_WORDS);
 }
 
 #endif

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -293,21 +294,32 @@ static void tick(struct worker *worker)
 
 /* ---- what does not come ---- */
 
+static void refresh_kernel_counters(struct worker *worker)
+{
+	struct xdp_statistics kernel = { 0 };
+
+	(void)xsk_statistics(&worker->xsk, &kernel); /* zeros when it fails */
+	worker->stats.kernel_rx_dropped = kernel.rx_dropped;
+	worker->stats.kernel_rx_ring_full = kernel.rx_ring_full;
+	worker->stats.kernel_fill_ring_empty = kernel.rx_fill_ring_empty_descs;
+	worker->stats.kernel_tx_invalid = kernel.tx_invalid_descs;
+}
+
 /* Whether the kernel loses frames because it has none of ours to put them in, and we have none to give. */
 static bool is_starved(struct worker *worker)
 {
 	const struct xsk_ring_prod *fill = &worker->xsk.fill;
-	struct xdp_statistics kernel;
+	const uint64_t lost = worker->stats.kernel_fill_ring_empty;
 	bool empty = __atomic_load_n(fill->consumer, __ATOMIC_ACQUIRE) == *fill->producer;
 
-	if (!empty || worker->umem.frames.cnt || xsk_statistics(&worker->xsk, &kernel)) {
+	if (!empty || worker->umem.frames.cnt) {
 		worker->starving = false;
 		return false;
 	}
 	if (!worker->starving)
-		worker->starved_frames = kernel.rx_fill_ring_empty_descs;
+		worker->starved_frames = lost;
 	worker->starving = true;
-	return kernel.rx_fill_ring_empty_descs > worker->starved_frames;
+	return lost > worker->starved_frames;
 }
 
 static uint32_t look_out(struct worker *worker, uint64_t now_ns)
@@ -423,8 +435,10 @@ static void rebuild(struct worker *worker, enum watchdog_wait wait)
 /* Now and then: whether all is where it belongs, and nothing is waited for in vain. */
 static void keep_house(struct worker *worker, uint64_t now_ns)
 {
-	uint32_t over = look_out(worker, now_ns);
+	uint32_t over;
 
+	refresh_kernel_counters(worker);
+	over = look_out(worker, now_ns);
 	check_conservation(worker);
 	if (watchdog_nudges(&worker->watchdog, WATCHDOG_COMPLETION))
 		transmit_nudge(&worker->transmit);
@@ -597,6 +611,7 @@ static int reopen(struct worker *worker)
 		umem_close(&worker->umem);
 		return err;
 	}
+	facts_publish(&worker->facts, &worker->xsk, &worker->umem);
 	worker->closed = false;
 	return 0;
 }
@@ -606,7 +621,8 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	int err;
 
 	*worker = (struct worker){ .config = *config, .wake_fd = -1 };
-	worker->config.xsk.interface = config->interface;
+	snprintf(worker->name, sizeof worker->name, "%s", config->interface);
+	worker->config.interface = worker->config.xsk.interface = worker->name;
 	worker->config.xsk.queue = config->queue;
 	worker->config.xsk.ring_size = RING_SIZE;
 	worker->config.xsk.prove = true;
@@ -622,6 +638,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 		goto fail_engine;
 	}
 	err = open_socket(worker);
+	facts_publish(&worker->facts, &worker->xsk, &worker->umem);
 	if (err)
 		goto fail_eventfd;
 	err = transmit_init(&worker->transmit, &worker->xsk, &worker->umem, config->mtu,

@@ -6,7 +6,7 @@
  *      out:  front end's queue -> parse, gso, header -> transmit -> NIC queue
  *
  * A worker owns its socket, its umem, its queue of the front end, its flow table; it shares nothing
- * writable with others. The main thread reads its counters and its tick, and tells it to stop.
+ * writable with others. The main thread reads what it publishes (counters, facts) and its tick, and tells it to stop.
  */
 #ifndef SUPERPACKET_WORKER_H
 #define SUPERPACKET_WORKER_H
@@ -15,6 +15,7 @@
 
 #include "datapath/counters.h"
 #include "datapath/deliver.h"
+#include "datapath/facts.h"
 #include "datapath/receive.h"
 #include "datapath/transmit.h"
 #include "datapath/watchdog.h"
@@ -45,6 +46,7 @@ struct worker_config {
 
 struct worker {
 	struct worker_config config;
+	char name[IFNAMSIZ];         /* of the interface when it was opened: the main thread's copy changes with it */
 	struct umem umem;
 	struct xsk xsk;
 	struct xsk_choice chosen;    /* at first; a rebuild keeps to it */
@@ -69,6 +71,7 @@ struct worker {
 	bool closed;                 /* there is no socket: a new one could not be bound yet */
 	struct worker_stats stats;   /* private; others stats_read() what was published */
 	struct stats_page published;
+	struct facts_page facts;     /* of xsk and umem; others facts_read() it */
 	uint64_t moved_ns;           /* when there was last anything to do */
 	uint64_t tick;               /* advances every time round; the main thread watches it */
 	bool stop;                   /* set by the main thread; then the worker drains and ends */

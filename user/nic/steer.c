@@ -104,8 +104,9 @@ int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd)
 {
 	const int err = bpf_map_update_elem(steer->xdp.xsks_fd, &queue, &xsk_fd, BPF_ANY);
 
-	if (!err && queue >= steer->queue_end)
-		steer->queue_end = queue + 1;
+	/* A worker comes here for a queue that the main thread has registered before. */
+	if (!err && queue >= __atomic_load_n(&steer->queue_end, __ATOMIC_RELAXED))
+		__atomic_store_n(&steer->queue_end, queue + 1, __ATOMIC_RELAXED);
 	return err;
 }
 
