@@ -106,3 +106,28 @@ Test(gro_unfinished, packets_without_data_are_no_evidence)
 	cr_assert_eq(offer(bed, 1, true, 0), UNFINISHED, "after a storm of finished RSTs, a SYN-ACK");
 	free_bed(bed);
 }
+
+/* Whatever way a packet takes through the engine: nearly all of these are appended without a look-up. */
+Test(gro_unfinished, merged_packets_are_evidence)
+{
+	struct bed *bed = make_bed();
+	static uint8_t bufs[20][256];
+	struct packet p = packet_tcp4();
+	struct gro_packet packets[20] = { 0 };
+	struct gro_super *super;
+	uint64_t cookies[20];
+
+	p.saddr[3] = 1;
+	for (int i = 0; i < 20; i++, p.seq += 100, p.ip_id++) {
+		p.payload_len = 100;
+		packets[i].data = bufs[i];
+		packets[i].len = (uint32_t)packet_build(&p, bufs[i], sizeof bufs[i], NULL);
+	}
+	cr_assert_eq(gro_offer(&bed->gro, packets, 20, 0), 20);
+	gro_burst_end(&bed->gro, 0);
+	super = gro_next(&bed->gro);
+	cr_assert_eq(super->packet_cnt, 20);
+	gro_release(&bed->gro, super, cookies);
+	cr_assert_eq(offer(bed, 1, true, 100), WRONG);
+	free_bed(bed);
+}

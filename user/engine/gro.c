@@ -324,24 +324,51 @@ static enum gro_reason obstacle_reason(const struct packet_view *view)
 #define FINISHED_MOST 32u
 #define FINISHED_DOUBT 4u
 
-static enum csum_state weigh(struct gro *gro, const struct arrival *arrival, enum csum_state state)
+/* The place of a pair of hosts, which may be another's. */
+static struct gro_sender *sender_at(struct gro *gro, uint32_t pair)
 {
-	const struct packet_view *view = &arrival->view;
-	uint32_t pair = pair_hash(gro, arrival->packet->data + view->l3_off, view->ip_version);
-	struct gro_sender *sender = &gro->senders[pair % GRO_SENDERS];
+	return &gro->senders[pair % GRO_SENDERS];
+}
+
+/* Whether an unfinished checksum from this sender is taken for a wrong one. */
+static COLD bool is_doubted(struct gro *gro, const uint8_t *ip, unsigned int version)
+{
+	uint32_t pair = pair_hash(gro, ip, version);
+	const struct gro_sender *sender = sender_at(gro, pair);
+
+	return sender->pair == pair && sender->finished >= FINISHED_ENOUGH;
+}
+
+/* Packets with data were accepted whose checksums were all in this state. */
+static COLD void learn_sender(struct gro *gro, const uint8_t *ip, unsigned int version, enum csum_state state,
+			      uint32_t packet_cnt)
+{
+	uint32_t pair = pair_hash(gro, ip, version);
+	struct gro_sender *sender = sender_at(gro, pair);
 
 	if (state == CSUM_UNFINISHED && sender->pair == pair) {
-		if (sender->finished >= FINISHED_ENOUGH) {
-			sender->finished -= FINISHED_DOUBT;
-			return CSUM_WRONG;
-		}
 		sender->finished = 0;
-	} else if (state == CSUM_RIGHT && view->payload_len) {
+	} else if (state == CSUM_RIGHT) {
 		if (sender->pair != pair)
 			*sender = (struct gro_sender){ .pair = pair };
-		if (sender->finished < FINISHED_MOST)
-			sender->finished++;
+		sender->finished += packet_cnt;
+		if (sender->finished > FINISHED_MOST)
+			sender->finished = FINISHED_MOST;
 	}
+}
+
+/* The state of a packet's checksum in the light of what its sender has sent before. */
+static COLD enum csum_state state_by_sender(struct gro *gro, const struct arrival *arrival, enum csum_state state)
+{
+	const struct packet_view *view = &arrival->view;
+	const uint8_t *ip = arrival->packet->data + view->l3_off;
+
+	if (state == CSUM_UNFINISHED && is_doubted(gro, ip, view->ip_version)) {
+		sender_at(gro, pair_hash(gro, ip, view->ip_version))->finished -= FINISHED_DOUBT;
+		return CSUM_WRONG;
+	}
+	if (view->payload_len || state == CSUM_UNFINISHED)
+		learn_sender(gro, ip, view->ip_version, state, 1);
 	return state;
 }
 
@@ -360,7 +387,8 @@ static void pass_foreign(struct gro *gro, struct arrival arrival)
 	enum gro_reason reason = obstacle_reason(view);
 
 	if (gro->config.accept_unfinished && view->class >= PARSE_TCP)
-		arrival.unfinished = weigh(gro, &arrival, l4_checksum(&arrival, true)) == CSUM_UNFINISHED;
+		arrival.unfinished =
+			state_by_sender(gro, &arrival, l4_checksum(&arrival, true)) == CSUM_UNFINISHED;
 	if (arrival.unfinished)
 		arrival.csum = GRO_CSUM_VERIFIED;
 	if (flow_is_unknown(view))
@@ -387,7 +415,7 @@ static ALWAYS_INLINE bool verify(struct gro *gro, struct arrival *arrival)
 						       checksum_state(arrival, accept_unfinished);
 
 	if (accept_unfinished && state != CSUM_WRONG)
-		state = weigh(gro, arrival, state);
+		state = state_by_sender(gro, arrival, state);
 	arrival->unfinished = state == CSUM_UNFINISHED;
 	if (unlikely(state == CSUM_WRONG)) {
 		pass_wrong(gro, *arrival);
@@ -490,6 +518,8 @@ static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct
 	const uint8_t *first = super->head;
 	uint32_t size = super->size, i;
 
+	if (unlikely(super->unfinished) && is_doubted(gro, first + view.l3_off, view.ip_version))
+		return 0;
 	for (i = 0; i < cnt && reason == GRO_REASON_CNT; i++) {
 		arrival.packet = &packets[i];
 		if (i + 2 < cnt)
@@ -502,8 +532,11 @@ static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct
 			break;
 		reason = append(gro, super, &reach, &arrival);
 	}
-	if (i)
-		appended(gro, entry, &reach, i, false, reason);
+	if (!i)
+		return 0;
+	if (unlikely(gro->config.accept_unfinished))
+		learn_sender(gro, first + view.l3_off, view.ip_version, csum, i);
+	appended(gro, entry, &reach, i, false, reason);
 	return i;
 }
 
