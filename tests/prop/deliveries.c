@@ -4,7 +4,7 @@
  */
 #include "engine/gso_stream.h"
 #include "naive.h"
-#include "prove.h"
+#include "twin.h"
 
 #define FRAME_ROOM 12000u
 
@@ -312,15 +312,15 @@ void run_release(struct run *r, uint32_t place)
 	cnt = super->fragment_cnt;
 	unmerge = super->packet_cnt > 1 && random_mix(r->s->seed ^ super->len) % 8 == 0;
 	holds(cnt >= super->packet_cnt && cnt <= GRO_MAX_PACKETS, "fragments in bounds");
-	if (unmerge)
-		holds(gro_unmerge(&r->gro, super, iov, more) == cnt, "unmerging: an iovec a fragment");
-	else
-		delivery.iov_cnt = gro_iovecs(&r->gro, super, iov);
+	delivery.iov_cnt = unmerge ? gro_unmerge(&r->gro, super, iov, more) : gro_iovecs(&r->gro, super, iov);
+	twin_describe(r, place, unmerge, iov, delivery.iov_cnt);
+	holds(!unmerge || delivery.iov_cnt == cnt, "unmerging: an iovec a fragment");
 	/* A fragment of nothing but padding (R4) is in no superpacket. */
 	holds(unmerge || delivery.iov_cnt == cnt || (super->packet_cnt > 1 && delivery.iov_cnt < cnt),
 	      "an iovec a fragment");
 	delivery.super.request = super->request;
 	holds(gro_release(&r->gro, super, cookies) == cnt, "a cookie a fragment");
+	twin_release(r, place, cookies, cnt);
 	check_cookies(r, position, cnt);
 	if (unmerge || delivery.super.packet_cnt == 1)
 		check_as_it_came(r, &delivery.super.request);
@@ -365,6 +365,7 @@ bool run_take(struct run *r)
 		run_release(r, (uint32_t)(random_mix(r->position) % TAKEN_MAX));
 	check_unwritten(r);
 	super = gro_next(&r->gro);
+	twin_next(r, super, r->taken_cnt);
 	if (!super)
 		return false;
 	r->taken[r->taken_cnt] = super;

@@ -302,12 +302,24 @@ static bool add_arp(void)
 	return add_bytes(frame, (uint32_t)packet_build(&p, frame, sizeof frame, NULL), false);
 }
 
-/* Bits flipped, or cut off, or a byte put behind; the checksums are then mostly wrong. */
+/* Where a bit is flipped: mostly in the headers, and there often in a tunnel's own. */
+static uint32_t spoiled_at(const struct connection *c, uint32_t len)
+{
+	uint32_t tunnel = c->layout.outer.l4, headers_len = len < c->header_len ? len : c->header_len;
+
+	if (rarely(3))
+		return pick(len);
+	if (c->in_tunnel && rarely(2))
+		return tunnel + pick(c->layout.level.l3 - tunnel + 1u);
+	return pick(headers_len);
+}
+
+/* Bits flipped, or cut off, or a byte put behind. The checksums are then mostly wrong; or they are made right,
+ * so that it is another good packet, which differs from the one before in a few bits. */
 static bool add_spoiled(struct connection *c)
 {
 	static uint8_t frame[FRAME_ROOM + HEADER_ROOM];
-	uint32_t len = make_packet(c, frame, c->finishes), flips = 1 + pick(3);
-	uint32_t headers_len = len < c->header_len ? len : c->header_len;
+	uint32_t len = make_packet(c, frame, c->finishes), flips = rarely(2) ? 1 : 1 + pick(3);
 
 	if (rarely(4))
 		len = pick(len);
@@ -315,7 +327,24 @@ static bool add_spoiled(struct connection *c)
 		frame[len++] = (uint8_t)pick(256);
 	else
 		while (flips--)
-			frame[pick(rarely(2) ? len : headers_len)] ^= (uint8_t)(1 << pick(8));
+			frame[spoiled_at(c, len)] ^= (uint8_t)(1 << pick(8));
+	if (rarely(2)) {
+		struct judged found = judge(frame, len, &g.s->config);
+
+		naive_repair(frame, &found);
+	}
+	if (rarely(2))
+		step_connection(c);
+	return add_bytes(frame, len, false);
+}
+
+/* Its headers say that it ends before its bytes do: the rest is padding (R4), on the next packet of any length. */
+static bool add_padded(struct connection *c)
+{
+	static uint8_t frame[FRAME_ROOM + HEADER_ROOM];
+	uint32_t len = make_packet(c, frame, true);
+
+	naive_finish(frame, &c->layout, c->header_len + 1 + pick(c->payload_len), c->outer_csum);
 	if (rarely(2))
 		step_connection(c);
 	return add_bytes(frame, len, false);
@@ -389,9 +418,10 @@ static void change_habits(struct connection *c)
 
 static bool add_mischief(struct connection *c)
 {
-	switch (pick(16)) {
+	switch (pick(17)) {
 	case 0: return add_noise();
 	case 1: return add_arp();
+	case 11: return add_padded(c);
 	case 2: case 3: case 4: case 5: return add_spoiled(c);
 	case 6: case 7: case 8: case 9: case 10: return add_odd(c);
 	default:

@@ -329,7 +329,7 @@ static void judge_inside(struct judged *j, struct inside in, const uint8_t *fram
 	begin = name_label(begin, &j->outer, frame);
 	if (in.tunnel == PARSE_GRE && frame[j->outer.l4] & 0x80) {
 		begin = name_bytes(begin, frame + j->outer.l4, 4);
-		begin = name_bytes(begin, frame + j->outer.l4 + 8, off - j->outer.l4 - 8u);
+		begin = name_bytes(begin, frame + j->outer.l4 + 6, off - j->outer.l4 - 6u);
 	} else if (in.tunnel == PARSE_GRE) {
 		begin = name_bytes(begin, frame + j->outer.l4, off - j->outer.l4);
 	} else if (in.tunnel != PARSE_IPIP) {

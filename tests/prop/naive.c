@@ -32,6 +32,16 @@ static void set_l4_sum(uint8_t *frame, const struct judged_level *level, uint32_
 	set16(l4 + field, sum);
 }
 
+static void set_gre_sum(uint8_t *frame, const struct judged_level *outer, uint32_t len)
+{
+	uint8_t *gre = frame + outer->l4;
+
+	if (!(gre[0] & 0x80))
+		return;
+	set16(gre + 4, 0);
+	set16(gre + 4, ~wire_sum(gre, len - outer->l4, 0));
+}
+
 void naive_finish_outer(uint8_t *frame, const struct judged_level *outer, uint32_t len, bool csum)
 {
 	uint8_t *l4 = frame + outer->l4;
@@ -43,9 +53,8 @@ void naive_finish_outer(uint8_t *frame, const struct judged_level *outer, uint32
 		set16(l4 + 6, 0);
 		if (csum)
 			set_l4_sum(frame, outer, len, 6);
-	} else if (outer->protocol == WIRE_GRE && l4[0] & 0x80) {
-		set16(l4 + 4, 0);
-		set16(l4 + 4, ~wire_sum(l4, len - outer->l4, 0));
+	} else if (outer->protocol == WIRE_GRE) {
+		set_gre_sum(frame, outer, len);
 	}
 }
 
@@ -60,6 +69,30 @@ void naive_finish(uint8_t *frame, const struct judged *first, uint32_t len, bool
 	set_l4_sum(frame, level, len, level->protocol == WIRE_UDP ? 6 : 16);
 	if (first->outer.version)
 		naive_finish_outer(frame, &first->outer, len, outer_csum);
+}
+
+static void repair_udp(uint8_t *frame, const struct judged_level *level)
+{
+	if (get16(frame + level->l4 + 6))
+		set_l4_sum(frame, level, level->end, 6);
+}
+
+void naive_repair(uint8_t *frame, const struct judged *found)
+{
+	const struct judged_level *level = &found->level, *outer = &found->outer;
+
+	set_ip_sum(frame, level);
+	if (found->whole && level->protocol == WIRE_TCP)
+		set_l4_sum(frame, level, level->end, 16);
+	else if (found->whole)
+		repair_udp(frame, level);
+	if (!outer->version)
+		return;
+	set_ip_sum(frame, outer);
+	if (outer->protocol == WIRE_UDP)
+		repair_udp(frame, outer);
+	else if (outer->protocol == WIRE_GRE)
+		set_gre_sum(frame, outer, outer->end);
 }
 
 static void step_id(uint8_t *frame, const struct judged_level *level, bool fixed, uint32_t idx)

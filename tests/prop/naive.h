@@ -18,6 +18,12 @@ void naive_finish(uint8_t *frame, const struct judged *first, uint32_t len, bool
 void naive_finish_outer(uint8_t *frame, const struct judged_level *outer, uint32_t len, bool csum);
 
 /*
+ * Makes the checksums of a frame right again, innermost first. found: what judge() says of it as it is. A UDP
+ * checksum of 0 stays, and so does what is not whole.
+ */
+void naive_repair(uint8_t *frame, const struct judged *found);
+
+/*
  * Segment idx of the superpacket of len bytes at super, whose headers lie where those of its first
  * packet were. Written to frame; returns its length.
  */

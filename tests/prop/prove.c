@@ -10,12 +10,13 @@
  *      memory        what lies between packets, behind headers and segments, is not written to;
  *                    of packets, only the first one's header is
  *      counters      are what the deliveries say
+ *      ways          the engine's short ways do what its long way does (twin.h)
  */
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "prove.h"
+#include "twin.h"
 
 struct run *run_current;
 
@@ -51,7 +52,7 @@ static void place_packet(struct run *r, uint32_t idx)
 	p->fragment_cnt = r->fragment_cnt - p->first_fragment;
 }
 
-static void *grown(void *old, size_t *have, size_t want)
+void *run_grown(void *old, size_t *have, size_t want)
 {
 	if (want <= *have)
 		return old;
@@ -69,7 +70,7 @@ static void prepare_engine(struct run *r)
 {
 	size_t size = gro_memory_size(&r->s->config);
 
-	r->memory = grown(r->memory, &r->memory_size, size + CANARY_LEN);
+	r->memory = run_grown(r->memory, &r->memory_size, size + CANARY_LEN);
 	memset((uint8_t *)r->memory + size, CANARY, CANARY_LEN);
 	holds(gro_init(&r->gro, &r->s->config, r->memory) == 0, "the configuration is taken");
 }
@@ -95,7 +96,7 @@ static void prepare_work(struct run *r, uint32_t fragments)
 	for (uint32_t i = 0; i < r->s->step_cnt; i++)
 		size += r->s->steps[i].len;
 	ASAN_UNPOISON_MEMORY_REGION(r->work, r->work_size);
-	r->work = grown(r->work, &r->work_size, size);
+	r->work = run_grown(r->work, &r->work_size, size);
 	memset(r->work, CANARY, size);
 }
 
@@ -125,9 +126,9 @@ static void prepare(struct run *r)
 	while (names < 8 * s->step_cnt)
 		names *= 2;
 	r->name_mask = names - 1;
-	r->packets = grown(r->packets, &r->packets_size, (s->step_cnt + 1) * sizeof *r->packets);
-	r->fragments = grown(r->fragments, &r->fragments_size, fragments * sizeof *r->fragments);
-	r->names = grown(r->names, &r->names_size, names * sizeof *r->names);
+	r->packets = run_grown(r->packets, &r->packets_size, (s->step_cnt + 1) * sizeof *r->packets);
+	r->fragments = run_grown(r->fragments, &r->fragments_size, fragments * sizeof *r->fragments);
+	r->names = run_grown(r->names, &r->names_size, names * sizeof *r->names);
 	prepare_work(r, fragments);
 	r->work_cnt = r->fragment_cnt = r->released_cnt = r->taken_cnt = r->oldest = 0;
 	r->position = r->checksum_errors = 0;
@@ -142,6 +143,7 @@ static void prepare(struct run *r)
 		r->totals->kinds[r->packets[i].judged.kind]++;
 	}
 	prepare_engine(r);
+	twin_prepare(r);
 }
 
 /* ---- after ---- */
@@ -216,8 +218,8 @@ static void check_order(struct run *r)
 /*
  * A packet that looks unfinished may be one that is damaged, by a chance of 1 in 65536. Either is
  * possible; but the engine may take it for damaged only where its sender has finished enough of
- * those before. The evidence counted here is never less than the engine's: a packet that is believed
- * takes nothing away, as in the engine when it appends the short way.
+ * those before, and forgets them when it believes one. The evidence counted here is never less than
+ * the engine's, where another pair may take the place of this one.
  */
 static void check_doubts(struct run *r)
 {
@@ -236,16 +238,19 @@ static void check_doubts(struct run *r)
 			sender->latest++;
 		if (!p->judged.unfinished || p->judged.ip_wrong)
 			continue;
-		if (!p->unfinished) {
-			holds(sender->latest >= EVIDENCE_ENOUGH, "unfinished, and nothing speaks against it");
-			sender->latest -= EVIDENCE_DOUBT;
+		if (p->unfinished) {
+			sender->latest = 0;
+			continue;
 		}
+		holds(sender->latest >= EVIDENCE_ENOUGH, "unfinished, and nothing speaks against it");
+		sender->latest -= EVIDENCE_DOUBT;
 	}
 }
 
 static void finish(struct run *r)
 {
 	gro_flush(&r->gro, GRO_SHUTDOWN);
+	twin_flush(r, GRO_SHUTDOWN);
 	run_take_all(r);
 	holds(r->released_cnt == r->fragment_cnt, "every packet comes out");
 	holds(gro_owned_packets(&r->gro) == 0, "all packets are given back");
@@ -254,6 +259,7 @@ static void finish(struct run *r)
 	holds(!memcmp(r->singles, r->gro.singles, sizeof r->singles), "single packets are counted by reason");
 	holds(r->checksum_errors == r->gro.checksum_errors, "wrong checksums are counted");
 	check_canaries(r);
+	twin_finish(r);
 	check_order(r);
 	check_doubts(r);
 }
@@ -275,6 +281,7 @@ static void offer(struct run *r, const struct gro_packet *packets, uint32_t cnt)
 
 		r->totals->crowds += r->gro.table.held_cnt >= CROWD_HELD;
 		holds(taken <= cnt - done, "no more than was offered");
+		twin_offer(r, packets + done, cnt - done, taken);
 		holds(gro_owned_packets(&r->gro) <= r->s->config.packets, "no more than there is room for");
 		holds(!taken || !packets[done + taken - 1].more, "whole packets only");
 		done += taken;
@@ -310,9 +317,12 @@ static void after_step(struct run *r, const struct step *step)
 	if (step->after & AFTER_BURST_END) {
 		r->now_ns += step->step_ns;
 		gro_burst_end(&r->gro, r->now_ns);
+		twin_burst_end(r);
 	}
-	if (step->after & AFTER_FLUSH)
+	if (step->after & AFTER_FLUSH) {
 		gro_flush(&r->gro, GRO_RECONFIGURE);
+		twin_flush(r, GRO_RECONFIGURE);
+	}
 	if (step->after & AFTER_TAKE_SOME)
 		for (uint32_t i = chance(r, step->id, 2 * TAKEN_MAX); i > 0 && run_take(r);)
 			i--;

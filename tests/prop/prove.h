@@ -35,6 +35,15 @@ struct name {
 	uint64_t name, latest, fence;
 };
 
+/* The second engine, whose packets lie as those of the first do, in memory of its own (twin.h). */
+struct twin {
+	struct gro gro;
+	void *memory;
+	uint8_t *work;
+	size_t memory_size, work_size;
+	struct gro_super *taken[TAKEN_MAX];
+};
+
 struct run {
 	const struct scenario *s;
 	enum fault fault;
@@ -53,6 +62,7 @@ struct run {
 	struct gro_super *taken[TAKEN_MAX];
 	uint64_t taken_position[TAKEN_MAX];
 	uint32_t taken_cnt;
+	struct twin twin;
 	uint64_t position, now_ns, last_ns;
 	uint32_t oldest; /* first packet that was not delivered */
 	uint64_t flushes[GRO_REASON_CNT], singles[GRO_REASON_CNT], checksum_errors;
@@ -72,6 +82,9 @@ extern struct run *run_current;
 			longjmp(run_current->escape, 1);             \
 		}                                                    \
 	} while (0)
+
+/* Memory of at least so many bytes: the old if it is, else other. Contents are lost. */
+void *run_grown(void *old, size_t *have, size_t want);
 
 /* Takes the next delivery; false: there is none. */
 bool run_take(struct run *r);

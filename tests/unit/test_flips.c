@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Every prefix and every flipped bit of 200 packets, of every protocol and form: each is offered as
- * the second packet behind a good one, and as the first before good ones. Whatever comes of it,
- * scenario_prove() finds all that must hold; above all, that nothing is merged with a wrong
- * checksum, and that what is merged comes back as it came.
+ * the second packet behind a good one, and as the first before good ones; and again with its checksums
+ * made right. Whatever comes of it, scenario_prove() finds all that must hold; above all, that nothing is
+ * merged with a wrong checksum, that what is merged comes back as it came, and that the short ways do what
+ * the long way does.
  */
 #include <criterion/criterion.h>
 
 #include "fixtures/packet_builder.h"
-#include "prop/judge.h"
+#include "prop/naive.h"
 #include "prop/scenario.h"
 
 #define SEEDS 200u
@@ -200,28 +201,47 @@ Test(flips, good_packets_merge)
 	scenario_free(&s);
 }
 
+/* repaired: all checksums are right again, so that what comes is another good packet, mostly. */
+static void flip_every_bit(struct scenario *s, bool repaired)
+{
+	make_seeds();
+	open_scenario(s);
+	memset(&totals, 0, sizeof totals);
+	for (uint32_t i = 0; i < SEEDS; i++)
+		for (uint32_t spoilt = 0; spoilt < 2; spoilt++) {
+			uint8_t spoiled[FRAME_ROOM];
+			uint32_t len = seeds[i].len[spoilt];
+
+			for (uint32_t bit = 0; bit < 8 * len; bit++) {
+				memcpy(spoiled, seeds[i].bytes[spoilt], len);
+				spoiled[bit / 8] ^= (uint8_t)(1 << bit % 8);
+				if (repaired) {
+					struct judged found = judge(spoiled, len, &s->config);
+
+					naive_repair(spoiled, &found);
+				}
+				offer(s, &seeds[i], spoilt, spoiled, len, repaired ? "repaired bit" : "bit", bit);
+			}
+		}
+	scenario_free(s);
+	cr_log_info("%u packets", (unsigned int)totals.packets);
+	cr_expect_gt(totals.packets, 1000000, "hardly anything was tried");
+}
+
 Test(flips, every_bit)
 {
 	struct scenario s;
 
-	make_seeds();
-	open_scenario(&s);
-	for (uint32_t i = 0; i < SEEDS; i++)
-		for (uint32_t spoilt = 0; spoilt < 2; spoilt++) {
-			uint8_t *bytes = seeds[i].bytes[spoilt], spoiled[FRAME_ROOM];
-			uint32_t len = seeds[i].len[spoilt];
-
-			memcpy(spoiled, bytes, len);
-			for (uint32_t bit = 0; bit < 8 * len; bit++) {
-				spoiled[bit / 8] ^= (uint8_t)(1 << bit % 8);
-				offer(&s, &seeds[i], spoilt, spoiled, len, "bit", bit);
-				spoiled[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			}
-		}
-	scenario_free(&s);
-	cr_log_info("%u packets", (unsigned int)totals.packets);
-	cr_expect_gt(totals.packets, 1000000, "hardly anything was tried");
+	flip_every_bit(&s, false);
 	cr_expect_gt(totals.kinds[KIND_UNKNOWN], totals.packets / 10, "hardly anything was spoiled");
+}
+
+Test(flips, every_bit_with_right_checksums)
+{
+	struct scenario s;
+
+	flip_every_bit(&s, true);
+	cr_expect_gt(totals.kinds[KIND_FLOW], totals.packets * 9 / 10, "hardly anything was repaired");
 }
 
 Test(flips, every_prefix)

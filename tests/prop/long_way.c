@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The engine without its short ways. This is a second copy of gro.c, so that the engine itself needs no switch,
+ * and its hot path pays for none.
+ */
+#define gro_reason_names long_way_reason_names
+#define gro_memory_size long_way_memory_size
+#define gro_init long_way_init
+#define gro_offer long_way_fast_offer
+
+#include "engine/gro.c"
+
+#include "long_way.h"
+
+uint32_t long_way_offer(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns)
+{
+	uint32_t done = 0, taken = 1;
+
+	if (cnt)
+		gro->last_ns = now_ns;
+	while (done < cnt && taken) {
+		taken = offer_fragments(gro, packets + done, cnt - done, now_ns); /* a packet in one is one of them */
+		done += taken;
+	}
+	return done;
+}
