@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Sums over long ranges, and the choice of how to make them.
+ * Sums over long ranges, and the choice between the versions that make them.
  *
- * The vector version rests on one identity. Take a packet as 32-bit words v, each two 16-bit
- * words of the checksum. Let A be the sum of all v, modulo 2^32, and H the sum of all v >> 16.
- * Then the sum of the low halves is A - (H << 16), exactly, as long as neither half's sum
- * exceeds 32 bits: 65536 words a lane. That is three operations a vector (add, shift, add),
- * one less than masking both halves out, and no widening to 64 bits.
+ * Each version is one kernel for both functions: `copy` is a constant wherever the kernel is
+ * inlined, so the plain sum contains no trace of the copy.
  *
- * AVX-512 is for data in memory: five operations a cache line instead of ten, and so the CPU, which looks ahead
- * over so many operations and no more, has the misses of the next packet on their way, too. Copy and sum of 1448
- * bytes scattered over memory take 0.92 of memcpy's time (AVX2: 1.45); to ask for all lines of a packet at
- * its start is slower (1.64), for it fills the same window. Zen 4; from L2 it is 17 ns to 20.
+ * The vector kernels rest on one identity. Take a packet as 32-bit words v, each of which is two
+ * 16-bit words of the checksum. Let A be the sum of all v, modulo 2^32, and H the sum of all v >> 16.
+ * Then the sum of the low halves is A - (H << 16), exactly, as long as neither half's sum exceeds 32
+ * bits: 65536 words a lane. That takes three operations a vector (add, shift, add), one less than
+ * masking out both halves, and needs no widening to 64 bits.
+ *
+ * AVX-512 pays for data in memory. It needs five operations a cache line instead of ten, and the CPU
+ * looks ahead over a fixed number of operations, so it starts the cache misses of the next packet
+ * while it sums this one. Copying and summing 1448 bytes scattered over memory takes 0.92 of memcpy's
+ * time (AVX2: 1.45). Prefetching all lines of a packet at its start is slower (1.64), because the
+ * prefetches fill the same window. Measured on Zen 4; from the second-level cache it is 17 ns to 20.
  */
 #include "checksum.h"
 
@@ -19,15 +23,18 @@
 #include <immintrin.h>
 #endif
 
-/* Below this, the scalar loop (5 ns at 64 bytes) wins over setting up and adding up vector lanes
- * (5 ns however little they summed). Headers stay below, payloads of bulk data do not. */
+/* Below this length the scalar loop (5 ns for 64 bytes) is faster than setting up and adding up the
+ * lanes of a vector (5 ns, however little they summed). Headers are shorter, bulk payloads longer. */
 #define VECTOR_MIN_LEN 96u
 
-/* Bytes a vector pass may take before its 32-bit lanes are added up; see above. The narrowest
- * vector has 8 lanes of 4 bytes and 65536 words each; half of that is plenty. */
+/* Bytes that a vector kernel sums before it adds up its 32-bit lanes; see above. The narrowest vector
+ * has 8 lanes of 4 bytes and 65536 words each; this is half of that. */
 #define VECTOR_PASS_LEN ((size_t)1 << 20)
 
-/* An accumulator of 64-bit words, brought down to 32 bits with its carries. */
+/* Forced, so that `copy` is a constant in every step; gcc would share one kernel that tests it. */
+#define KERNEL static inline __attribute__((always_inline))
+
+/* Brings a 128-bit accumulator of 64-bit words down to 32 bits, with its carries. */
 static inline uint32_t reduce(unsigned __int128 acc)
 {
 	uint64_t sum = (uint64_t)acc;
@@ -60,40 +67,31 @@ static inline uint64_t load_rest(const uint8_t *p, size_t len)
 }
 
 /* Carries collect in the upper half of the accumulator: an add and an adc for 8 bytes. */
-static inline uint32_t scalar_add_inline(const uint8_t *p, size_t len, uint32_t sum)
+static inline uint32_t scalar_sum(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum, bool copy)
 {
 	unsigned __int128 acc = sum;
 
-	for (; len >= 8; p += 8, len -= 8)
-		acc += load_u64(p);
+	for (; len >= 8; p += 8, dst += copy ? 8 : 0, len -= 8) {
+		uint64_t word = load_u64(p);
+
+		if (copy)
+			memcpy(dst, &word, sizeof word);
+		acc += word;
+	}
 	acc += load_rest(p, len);
+	for (; copy && len; len--)
+		*dst++ = *p++;
 	return reduce(acc);
 }
 
 static uint32_t scalar_add(const void *data, size_t len, uint32_t sum)
 {
-	return scalar_add_inline(data, len, sum);
-}
-
-static inline uint32_t scalar_copy_inline(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum)
-{
-	unsigned __int128 acc = sum;
-
-	for (; len >= 8; p += 8, dst += 8, len -= 8) {
-		uint64_t word = load_u64(p);
-
-		memcpy(dst, &word, sizeof word);
-		acc += word;
-	}
-	acc += load_rest(p, len);
-	for (; len; len--)
-		*dst++ = *p++;
-	return reduce(acc);
+	return scalar_sum(NULL, data, len, sum, false);
 }
 
 static uint32_t scalar_copy(void *dst, const void *data, size_t len, uint32_t sum)
 {
-	return scalar_copy_inline(dst, data, len, sum);
+	return scalar_sum(dst, data, len, sum, true);
 }
 
 static bool always(void)
@@ -107,7 +105,7 @@ static bool always(void)
 
 #define AVX2 __attribute__((target("avx2")))
 
-/* Loaded from its nth byte, a mask of the last n bytes of a vector (n < 32). */
+/* Loaded from its nth byte, this is a mask of the last n bytes of a vector (n < 32). */
 static const uint8_t avx2_last_mask[64] = { [32 ... 63] = 0xff };
 
 struct avx2_sum {
@@ -116,27 +114,24 @@ struct avx2_sum {
 
 AVX2 static inline void avx2_step(struct avx2_sum *acc, __m256i v)
 {
-	/* Keeps v in a register: gcc 12 else loads it from the packet twice, 22 instead of 18 ns
-	 * for 1448 bytes. */
+	/* Keeps v in a register. Without this, gcc 12 loads it from the packet twice: 22 instead of
+	 * 18 ns for 1448 bytes. */
 	__asm__("" : "+x"(v));
 	acc->words = _mm256_add_epi32(acc->words, v);
 	acc->halves = _mm256_add_epi32(acc->halves, _mm256_srli_epi32(v, 16));
 }
 
-AVX2 static inline __m256i avx2_load(const uint8_t *p)
+/* Loads 32 bytes and, for the copy, stores them. */
+AVX2 KERNEL __m256i avx2_move(uint8_t *dst, const uint8_t *p, size_t off, bool copy)
 {
-	return _mm256_loadu_si256((const __m256i *)p);
-}
+	__m256i v = _mm256_loadu_si256((const __m256i *)(p + off));
 
-AVX2 static inline __m256i avx2_move(uint8_t *dst, const uint8_t *p)
-{
-	__m256i v = avx2_load(p);
-
-	_mm256_storeu_si256((__m256i *)dst, v);
+	if (copy)
+		_mm256_storeu_si256((__m256i *)(dst + off), v);
 	return v;
 }
 
-/* Folds each lane's two sums to less than 18 bits, then adds the lanes up. */
+/* Folds each lane's two sums to less than 18 bits, then adds up the lanes. */
 AVX2 static inline uint32_t avx2_total(const struct avx2_sum *acc, uint32_t sum)
 {
 	const __m256i mask = _mm256_set1_epi32(0xffff);
@@ -153,83 +148,61 @@ AVX2 static inline uint32_t avx2_total(const struct avx2_sum *acc, uint32_t sum)
 }
 
 /*
- * The rest of 0-31 bytes at p, behind at least 32 others of the same range: the vector that ends
- * with the rest is loaded, and what was summed already is cleared, so there is no loop over
- * bytes. An odd last byte is added apart, so that the vector covers whole 16-bit words.
+ * The rest of 0-31 bytes, with at least 32 bytes of the same range before it. The vector that ends with
+ * the rest is loaded, and what was summed already is cleared, so there is no loop over bytes. An odd
+ * last byte is added separately, so that the vector covers whole 16-bit words.
  */
 AVX2 static inline __m256i avx2_rest(const uint8_t *p, size_t len, uint32_t *sum)
 {
 	size_t even = len & ~(size_t)1;
-	const uint8_t *mask = avx2_last_mask + even;
+	__m256i mask = _mm256_loadu_si256((const __m256i *)(avx2_last_mask + even));
 
 	if (len & 1)
 		*sum = checksum_combine(*sum, p[even]);
-	return _mm256_and_si256(avx2_load(p + even - 32), avx2_load(mask));
+	return _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(p + even - 32)), mask);
 }
 
-/* One pass: 32 bytes at least, VECTOR_PASS_LEN at most. */
-AVX2 static inline uint32_t avx2_add_pass(const uint8_t *p, size_t len, uint32_t sum)
+/* One pass over 32 bytes at least, VECTOR_PASS_LEN + 32 at most. */
+AVX2 KERNEL uint32_t avx2_pass(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum, bool copy)
 {
 	const __m256i zero = _mm256_setzero_si256();
 	struct avx2_sum a = { zero, zero }, b = { zero, zero };
 
-	for (; len >= 128; p += 128, len -= 128) {
-		avx2_step(&a, avx2_load(p));
-		avx2_step(&b, avx2_load(p + 32));
-		avx2_step(&a, avx2_load(p + 64));
-		avx2_step(&b, avx2_load(p + 96));
+	for (; len >= 128; p += 128, dst += copy ? 128 : 0, len -= 128) {
+		avx2_step(&a, avx2_move(dst, p, 0, copy));
+		avx2_step(&b, avx2_move(dst, p, 32, copy));
+		avx2_step(&a, avx2_move(dst, p, 64, copy));
+		avx2_step(&b, avx2_move(dst, p, 96, copy));
 	}
-	for (; len >= 32; p += 32, len -= 32)
-		avx2_step(&a, avx2_load(p));
+	for (; len >= 32; p += 32, dst += copy ? 32 : 0, len -= 32)
+		avx2_step(&a, avx2_move(dst, p, 0, copy));
 	avx2_step(&b, avx2_rest(p, len, &sum));
+	if (copy)
+		avx2_move(dst + len - 32, p + len - 32, 0, true);
 	a.words = _mm256_add_epi32(a.words, b.words);
 	a.halves = _mm256_add_epi32(a.halves, b.halves);
 	return avx2_total(&a, sum);
+}
+
+AVX2 KERNEL uint32_t avx2_all(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum, bool copy)
+{
+	if (len < VECTOR_MIN_LEN)
+		return copy ? scalar_copy(dst, p, len, sum) : scalar_add(p, len, sum);
+	for (; unlikely(len > VECTOR_PASS_LEN + 32); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN) {
+		sum = avx2_pass(dst, p, VECTOR_PASS_LEN, sum, copy);
+		dst += copy ? VECTOR_PASS_LEN : 0;
+	}
+	return avx2_pass(dst, p, len, sum, copy);
 }
 
 AVX2 static uint32_t avx2_add(const void *data, size_t len, uint32_t sum)
 {
-	const uint8_t *p = data;
-
-	if (len < VECTOR_MIN_LEN)
-		return scalar_add_inline(p, len, sum);
-	for (; unlikely(len > VECTOR_PASS_LEN + 32); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN)
-		sum = avx2_add_pass(p, VECTOR_PASS_LEN, sum);
-	return avx2_add_pass(p, len, sum);
-}
-
-AVX2 static inline uint32_t avx2_copy_pass(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum)
-{
-	const __m256i zero = _mm256_setzero_si256();
-	struct avx2_sum a = { zero, zero }, b = { zero, zero };
-
-	for (; len >= 128; p += 128, dst += 128, len -= 128) {
-		avx2_step(&a, avx2_move(dst, p));
-		avx2_step(&b, avx2_move(dst + 32, p + 32));
-		avx2_step(&a, avx2_move(dst + 64, p + 64));
-		avx2_step(&b, avx2_move(dst + 96, p + 96));
-	}
-	for (; len >= 32; p += 32, dst += 32, len -= 32)
-		avx2_step(&a, avx2_move(dst, p));
-	avx2_step(&b, avx2_rest(p, len, &sum));
-	avx2_move(dst + len - 32, p + len - 32);
-	a.words = _mm256_add_epi32(a.words, b.words);
-	a.halves = _mm256_add_epi32(a.halves, b.halves);
-	return avx2_total(&a, sum);
+	return avx2_all(NULL, data, len, sum, false);
 }
 
 AVX2 static uint32_t avx2_copy(void *dst, const void *data, size_t len, uint32_t sum)
 {
-	const uint8_t *p = data;
-	uint8_t *to = dst;
-
-	if (len < VECTOR_MIN_LEN)
-		return scalar_copy_inline(to, p, len, sum);
-	for (; unlikely(len > VECTOR_PASS_LEN + 32); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN) {
-		sum = avx2_copy_pass(to, p, VECTOR_PASS_LEN, sum);
-		to += VECTOR_PASS_LEN;
-	}
-	return avx2_copy_pass(to, p, len, sum);
+	return avx2_all(dst, data, len, sum, true);
 }
 
 static bool avx2_usable(void)
@@ -252,23 +225,22 @@ AVX512 static inline void avx512_step(struct avx512_sum *acc, __m512i v)
 	acc->halves = _mm512_add_epi32(acc->halves, _mm512_srli_epi32(v, 16));
 }
 
-/* 64 bytes at an offset; dst NULL: no copy. */
-AVX512 static inline __m512i avx512_move(uint8_t *dst, const uint8_t *p, size_t off)
+AVX512 KERNEL __m512i avx512_move(uint8_t *dst, const uint8_t *p, size_t off, bool copy)
 {
 	__m512i v = _mm512_loadu_si512(p + off);
 
-	if (dst)
+	if (copy)
 		_mm512_storeu_si512(dst + off, v);
 	return v;
 }
 
 /* 0-63 bytes. What is masked out is neither read nor written, and is 0 in the sum. */
-AVX512 static inline __m512i avx512_rest(uint8_t *dst, const uint8_t *p, size_t off, size_t len)
+AVX512 KERNEL __m512i avx512_rest(uint8_t *dst, const uint8_t *p, size_t off, size_t len, bool copy)
 {
 	__mmask64 mask = ((__mmask64)1 << len) - 1;
 	__m512i v = _mm512_maskz_loadu_epi8(mask, p + off);
 
-	if (dst)
+	if (copy)
 		_mm512_mask_storeu_epi8(dst + off, mask, v);
 	return v;
 }
@@ -284,54 +256,50 @@ AVX512 static inline uint32_t avx512_total(const struct avx512_sum *acc, uint32_
 	return checksum_combine((uint32_t)_mm512_reduce_add_epi32(lanes), sum);
 }
 
-/* One pass, of VECTOR_PASS_LEN at most. */
-AVX512 static inline __attribute__((always_inline)) uint32_t avx512_pass(uint8_t *dst, const uint8_t *p,
-									 size_t len, uint32_t sum)
+/* One pass over VECTOR_PASS_LEN bytes at most. */
+AVX512 KERNEL uint32_t avx512_pass(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum, bool copy)
 {
 	const __m512i zero = _mm512_setzero_si512();
 	struct avx512_sum a = { zero, zero }, b = { zero, zero };
 	size_t off = 0;
 
 	for (; len - off >= 128; off += 128) {
-		avx512_step(&a, avx512_move(dst, p, off));
-		avx512_step(&b, avx512_move(dst, p, off + 64));
+		avx512_step(&a, avx512_move(dst, p, off, copy));
+		avx512_step(&b, avx512_move(dst, p, off + 64, copy));
 	}
 	if (len - off >= 64) {
-		avx512_step(&a, avx512_move(dst, p, off));
+		avx512_step(&a, avx512_move(dst, p, off, copy));
 		off += 64;
 	}
-	avx512_step(&b, avx512_rest(dst, p, off, len - off));
+	avx512_step(&b, avx512_rest(dst, p, off, len - off, copy));
 	a.words = _mm512_add_epi32(a.words, b.words);
 	a.halves = _mm512_add_epi32(a.halves, b.halves);
 	return avx512_total(&a, sum);
 }
 
+AVX512 KERNEL uint32_t avx512_all(uint8_t *dst, const uint8_t *p, size_t len, uint32_t sum, bool copy)
+{
+	if (len < VECTOR_MIN_LEN)
+		return copy ? scalar_copy(dst, p, len, sum) : scalar_add(p, len, sum);
+	for (; unlikely(len > VECTOR_PASS_LEN); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN) {
+		sum = avx512_pass(dst, p, VECTOR_PASS_LEN, sum, copy);
+		dst += copy ? VECTOR_PASS_LEN : 0;
+	}
+	return avx512_pass(dst, p, len, sum, copy);
+}
+
 AVX512 static uint32_t avx512_add(const void *data, size_t len, uint32_t sum)
 {
-	const uint8_t *p = data;
-
-	if (len < VECTOR_MIN_LEN)
-		return scalar_add_inline(p, len, sum);
-	for (; unlikely(len > VECTOR_PASS_LEN); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN)
-		sum = avx512_pass(NULL, p, VECTOR_PASS_LEN, sum);
-	return avx512_pass(NULL, p, len, sum);
+	return avx512_all(NULL, data, len, sum, false);
 }
 
 AVX512 static uint32_t avx512_copy(void *dst, const void *data, size_t len, uint32_t sum)
 {
-	const uint8_t *p = data;
-	uint8_t *to = dst;
-
-	if (len < VECTOR_MIN_LEN)
-		return scalar_copy_inline(to, p, len, sum);
-	for (; unlikely(len > VECTOR_PASS_LEN); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN) {
-		sum = avx512_pass(to, p, VECTOR_PASS_LEN, sum);
-		to += VECTOR_PASS_LEN;
-	}
-	return avx512_pass(to, p, len, sum);
+	return avx512_all(dst, data, len, sum, true);
 }
 
-/* VBMI2 came with Ice Lake and Zen 4. Before them, 512-bit registers lower the clock for all else that runs there. */
+/* VBMI2 came with Ice Lake and Zen 4. On older CPUs, 512-bit registers lower the clock for everything
+ * else that runs there. */
 static bool avx512_usable(void)
 {
 	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2");
@@ -347,7 +315,7 @@ static const struct checksum_version versions[] = {
 #endif
 };
 
-/* Written once, before main; valid (scalar) for constructors that run earlier. */
+/* Written once, before main. Constructors that run earlier get the scalar version. */
 static const struct checksum_version *chosen = &versions[0];
 
 __attribute__((constructor)) static void choose(void)
@@ -376,13 +344,13 @@ const struct checksum_version *checksum_chosen(void)
 uint32_t checksum_add(const void *data, size_t len, uint32_t sum)
 {
 	if (len < VECTOR_MIN_LEN)
-		return scalar_add_inline(data, len, sum);
+		return scalar_sum(NULL, data, len, sum, false);
 	return chosen->add(data, len, sum);
 }
 
 uint32_t checksum_copy(void *dst, const void *data, size_t len, uint32_t sum)
 {
 	if (len < VECTOR_MIN_LEN)
-		return scalar_copy_inline(dst, data, len, sum);
+		return scalar_sum(dst, data, len, sum, true);
 	return chosen->copy(dst, data, len, sum);
 }
