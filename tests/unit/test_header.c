@@ -2,7 +2,7 @@
 /* The header template by itself; test_gso.c compares what comes of it byte for byte. */
 #include <criterion/criterion.h>
 
-#include "engine/header.h"
+#include "engine/header_patch.h"
 #include "fixtures/packet_builder.h"
 
 #define SIZE 1448u

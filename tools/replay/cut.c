@@ -15,7 +15,6 @@
 #include "replay/files.h"
 #include "replay/report.h"
 
-#define IPV6_LEN 40u
 #define TCP_LEN 20u
 #define JUMBO_LEN 8u
 #define JUMBO_OPTION 0xc2u

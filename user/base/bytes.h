@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Loads and stores of wire fields at any alignment.
+ * Loads and stores of wire fields at any alignment, each of which compiles to one instruction; and a few
+ * helpers that all modules use.
  *
- * Packet headers sit at odd offsets (the IP header 14 bytes into a frame), so no
- * header is ever accessed through a struct pointer: that would be undefined
- * behaviour in C and a trap under UBSan. Every function here compiles to one
- * instruction.
+ * Packet headers are not aligned (the IP header is 14 bytes into a frame), so no header is ever accessed
+ * through a struct pointer: that would be undefined behaviour in C and a trap under UBSan.
  */
 #ifndef SUPERPACKET_BYTES_H
 #define SUPERPACKET_BYTES_H
@@ -29,13 +28,13 @@ static inline uint32_t load_be32(const void *p) { return __builtin_bswap32(load_
 static inline void store_be16(void *p, uint16_t v) { store_u16(p, __builtin_bswap16(v)); }
 static inline void store_be32(void *p, uint32_t v) { store_u32(p, __builtin_bswap32(v)); }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts are not served yet");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts are not supported");
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* To whole cache lines: parts of one block of memory do not share any. */
+/* Rounds up to whole cache lines, so that the parts of one block of memory do not share any. */
 static inline size_t align_up(size_t n)
 {
 	return (n + 63) & ~(size_t)63;

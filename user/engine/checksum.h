@@ -2,19 +2,17 @@
 /*
  * The Internet checksum (RFC 1071): one's complement sums over bytes.
  *
- * A *sum* here is an unfolded accumulator of 16-bit words read in memory order
- * (the arithmetic of RFC 1071 does not care about byte order as long as reading
- * and writing agree), so checksum_fold() yields a value that is stored into the
- * packet as it is, with store_u16(). A range that starts on an odd byte of the
- * summed data must be added with checksum_odd().
+ * A *sum* here is an unfolded accumulator of 16-bit words, read in memory order. RFC 1071 arithmetic does
+ * not depend on byte order as long as reading and writing agree, so the result of checksum_fold() is stored
+ * into the packet as it is, with store_u16(). The sum of a range that starts at an odd offset of the whole
+ * goes through checksum_odd() before it is added.
  *
- * checksum_add() and checksum_copy() use the fastest version this CPU has, picked once,
- * before main. All versions return sums that fold to the same value; the scalar
- * one is the reference of the tests.
+ * checksum_add() and checksum_copy() use the fastest version that this CPU can run, chosen once, before
+ * main. The sums of all versions fold to the same value; the scalar version is the tests' reference.
  *
- * A checksum made from a sum, of which words were removed and others added, is the same
- * 16 bits as one summed from scratch: folding anything but 0 gives 1-0xffff, never 0, and
- * one value for each residue. Only an all-zero range sums to 0, and no header is that.
+ * If words are removed from a sum and others added, the checksum is bit by bit the one summed from
+ * scratch: a sum other than 0 folds to 1-0xffff, never to 0, with one value for each residue modulo
+ * 0xffff. Only an all-zero range sums to 0, and no header is all zero.
  */
 #ifndef SUPERPACKET_CHECKSUM_H
 #define SUPERPACKET_CHECKSUM_H
@@ -25,7 +23,7 @@
  * as if a zero byte followed. */
 uint32_t checksum_add(const void *data, size_t len, uint32_t sum);
 
-/* The same, and data is copied to dst (no overlap) in the same pass. */
+/* The same, and copies data to dst (no overlap) in the same pass. */
 uint32_t checksum_copy(void *dst, const void *data, size_t len, uint32_t sum);
 
 /* One version of the two functions above; the tests and benchmarks compare them. */
@@ -42,7 +40,7 @@ const struct checksum_version *checksum_versions(size_t *cnt);
 /* The version that checksum_add() and checksum_copy() use. */
 const struct checksum_version *checksum_chosen(void);
 
-/* Sum of two sums: end-around carry kept (RFC 1071 section 1). */
+/* Adds two sums with the end-around carry (RFC 1071 section 1). */
 static inline uint32_t checksum_combine(uint32_t a, uint32_t b)
 {
 	uint32_t sum = a + b;
@@ -64,13 +62,14 @@ static inline uint16_t checksum_fold(uint32_t sum)
 	return (uint16_t)~checksum_fold_partial(sum);
 }
 
-/* The sum of a range that began on an odd byte, moved to where it belongs (RFC 1071 section 2 B). */
+/* The sum of a range that starts at an odd offset of the whole, as it counts in the sum of the whole (RFC 1071
+ * section 2 B). */
 static inline uint32_t checksum_odd(uint32_t sum)
 {
 	return __builtin_bswap16(checksum_fold_partial(sum));
 }
 
-/* One 16-bit word of a packet taken out of a sum (RFC 1624: adding the complement). */
+/* Removes one 16-bit word of a packet from a sum (RFC 1624: adds its complement). */
 static inline uint32_t checksum_remove(uint32_t sum, uint16_t word)
 {
 	return checksum_combine(sum, (uint16_t)~word);
@@ -99,14 +98,14 @@ static inline uint64_t checksum_ipv4_sum(const uint8_t *l3)
 	       load_u32(l3 + 16);
 }
 
-/* Whether it carries a right checksum (rule R3). What folds to 0xffff is what 0xffff divides (but
- * for 0, which no header sums to): one multiplication. */
+/* Whether an option-less IPv4 header has a right checksum (rule R3). A sum folds to 0xffff if 0xffff
+ * divides it (except 0, which no header sums to). That test is one multiplication. */
 static inline bool checksum_ipv4_right(const uint8_t *l3)
 {
 	return checksum_ipv4_sum(l3) % 0xffff == 0;
 }
 
-/* The checksum that it is to carry; its field is 0 now. */
+/* The checksum of an option-less IPv4 header whose checksum field is 0. */
 static inline uint16_t checksum_ipv4(const uint8_t *l3)
 {
 	uint64_t sum = checksum_ipv4_sum(l3);

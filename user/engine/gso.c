@@ -2,13 +2,12 @@
 /*
  * The cursor: what may be cut, and the steps of cutting.
  *
- * All judgement is in gso_open(), once a superpacket (of its headers in gso_head.c); behind it every
+ * gso_open() makes all checks, once a superpacket; those of the headers are in gso_head.c. After it every
  * offset is known to lie within the superpacket, and taking a segment cannot fail.
  */
 #include "gso.h"
 #include "gso_head.h"
-
-#define IPV6_LEN 40u
+#include "header_patch.h"
 
 /* V5: the field and the first byte to sum lie within the packet. */
 static bool csum_within(const struct gso_request *request, uint32_t len)
@@ -16,7 +15,7 @@ static bool csum_within(const struct gso_request *request, uint32_t len)
 	return (uint32_t)request->csum_start + request->csum_offset + 2 <= len;
 }
 
-/* S1: an ordinary packet, as far as it fits the wire (S8). */
+/* S1: an ordinary packet, if it fits the wire (S8). */
 static enum gso_verdict open_ordinary(const struct gso_request *request, uint32_t len,
 				      uint32_t frame_max)
 {
@@ -25,8 +24,8 @@ static enum gso_verdict open_ordinary(const struct gso_request *request, uint32_
 	return len <= frame_max ? GSO_ORDINARY : GSO_TOO_LONG;
 }
 
-/* S8: what a segment is too long for: the wire, or the length field of its outermost IP header
- * (which only a jumbogram or an unknown length can get to). */
+/* S8: whether a segment is too long for the wire, or for the length field of its outermost IP header
+ * (possible only for jumbograms and unknown lengths). */
 static bool too_long(const struct packet_view *view, uint32_t size, uint32_t frame_max)
 {
 	bool tunnel = view->tunnel != PARSE_NO_TUNNEL;
@@ -132,17 +131,7 @@ uint32_t gso_next_built(struct gso *gso, uint8_t *frame)
 	return gso->hdr_len + slice.len;
 }
 
-/* Where the outer packet of a tunnel ends. The view says that its length is true. */
-static uint32_t outer_end(const uint8_t *data, const struct packet_view *view)
-{
-	const uint8_t *l3 = data + view->outer_l3_off;
-
-	if (view->outer_version == 4)
-		return view->outer_l3_off + load_be16(l3 + 2);
-	return view->outer_l3_off + IPV6_LEN + load_be16(l3 + 4);
-}
-
-/* S7: the tunnel's checksum, if there is one, over what is inside, which is finished now. */
+/* S7: the tunnel's checksum, if it has one, over the packet inside, which is finished now. */
 static void complete_outer(const struct gso_request *request, uint8_t *data, uint32_t len)
 {
 	struct packet_view view;
@@ -154,7 +143,7 @@ static void complete_outer(const struct gso_request *request, uint8_t *data, uin
 	if (!off)
 		return;
 	store_u16(data + off, 0);
-	l4_len = outer_end(data, &view) - view.outer_l4_off;
+	l4_len = parse_ip_end(data, view.outer_l3_off, view.outer_version) - view.outer_l4_off;
 	sum = checksum_add(data + view.outer_l4_off, l4_len, 0);
 	if (view.tunnel == PARSE_GRE) {
 		store_u16(data + off, checksum_fold(sum));
@@ -182,8 +171,9 @@ void gso_complete(const struct gso_request *request, uint8_t *data, uint32_t len
 		complete_outer(request, data, len);
 }
 
-/* The request and the headers agree about what is to be summed. */
-static bool any_nic_can(const struct gso_request *request, const uint8_t *data, uint32_t len)
+/* Whether every NIC can finish the checksum: the packet is of that kind, and the request agrees with its
+ * headers about what is to be summed. */
+static bool any_nic_completes(const struct gso_request *request, const uint8_t *data, uint32_t len)
 {
 	struct packet_view view;
 
@@ -191,13 +181,13 @@ static bool any_nic_can(const struct gso_request *request, const uint8_t *data, 
 		return false;
 	if (!parse_plain(data, len, &view))
 		parse_packet(data, len, len, &view);
-	return header_plain(&view) && request->csum_start == view.l4_off &&
+	return header_any_nic_sums(&view) && request->csum_start == view.l4_off &&
 	       request->csum_offset == header_csum_offset(view.protocol);
 }
 
 struct gso_left gso_complete_rest(const struct gso_request *request, uint8_t *data, uint32_t len)
 {
-	if (any_nic_can(request, data, len))
+	if (any_nic_completes(request, data, len))
 		return (struct gso_left){ request->csum_start, request->csum_offset };
 	gso_complete(request, data, len);
 	return (struct gso_left){ 0 };

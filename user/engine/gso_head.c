@@ -1,35 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Most superpackets are what parse.h says they are. Two kinds are not, since their IP length says
- * nothing: jumbograms, and superpackets whose end is still on its way. Of these the headers
- * are copied, lengths that end with the copy are written into it, and it is parsed like a packet.
+ * Most superpackets are parsed where they are. Two kinds have no valid IP length: jumbograms, and
+ * superpackets whose end is still on its way. Their headers are copied, the length fields are patched to
+ * match the copy, and the copy is parsed like a packet.
  */
 #include <linux/in6.h>
 
 #include "gso_head.h"
 
-#define IPV4_LEN 20u
-#define IPV6_LEN 40u
-#define UDP_LEN 8u
-#define GRE_LEN 4u
-#define GRE_FIELD_LEN 4u
-
-/* The first two bytes of a GRE header (RFC 2784, 2890). */
-#define GRE_CSUM 0x8000u
-#define GRE_KEY 0x2000u
-#define GRE_CUTTABLE (GRE_CSUM | GRE_KEY) /* no sequence number, no routing, version 0 */
-
 /* S7: GRE fields that segments can share, all of them before the packet inside. */
 static bool gre_agrees(const uint8_t *gre, uint32_t len)
 {
-	uint16_t flags = load_be16(gre);
-	uint32_t fields = !!(flags & GRE_CSUM) + !!(flags & GRE_KEY);
+	uint32_t header_len = parse_gre_len(gre);
 
-	return !(flags & ~GRE_CUTTABLE) && GRE_LEN + fields * GRE_FIELD_LEN <= len;
+	return header_len && header_len <= len;
 }
 
-/* S7: the bytes between the outer L4 header and the packet inside are a tunnel's. All known ones
- * are even in length, and the sums rely on it. */
+/* S7: the bytes between the outer L4 header and the packet inside can be a tunnel's header. All known
+ * tunnel headers have an even length, which the sums rely on. */
 static bool tunnel_agrees(const uint8_t *data, const struct packet_view *view)
 {
 	uint32_t len = (uint32_t)view->l3_off - view->outer_l4_off;
@@ -37,7 +25,7 @@ static bool tunnel_agrees(const uint8_t *data, const struct packet_view *view)
 	if (view->tunnel == PARSE_IPIP)
 		return true;
 	if (view->tunnel == PARSE_GRE)
-		return len % 2 == 0 && len >= GRE_LEN && gre_agrees(data + view->outer_l4_off, len);
+		return len % 2 == 0 && len >= GRE_MIN_LEN && gre_agrees(data + view->outer_l4_off, len);
 	return len % 2 == 0 && len >= UDP_LEN;
 }
 
@@ -51,16 +39,17 @@ bool gso_head_view(const struct gso_request *request, const uint8_t *data, uint3
 	       tunnel_agrees(data, view);
 }
 
-/* Has the IP header at off say that the packet ends at len. */
+/* Sets the length field of the IP header at off, so that the packet ends at len. */
 static void end_ip_at(uint8_t *data, uint32_t off, uint32_t len)
 {
-	if (off + IPV4_LEN <= len && data[off] >> 4 == 4)
+	if (off + IPV4_MIN_LEN <= len && data[off] >> 4 == 4)
 		store_be16(data + off + 2, (uint16_t)(len - off));
 	else if (off + IPV6_LEN <= len)
 		store_be16(data + off + 4, (uint16_t)(len - off - IPV6_LEN));
 }
 
-/* The same of a UDP header, if it is one and says another length; then the view is not right yet. */
+/* The same for a UDP header, if there is one with another length. Returns whether it has changed it: then
+ * the packet must be parsed again. */
 static bool end_udp_at(uint8_t *data, uint32_t off, uint32_t len, const struct packet_view *view)
 {
 	if (view->protocol != UDP_PROTOCOL || view->class != PARSE_PORTS || off + UDP_LEN > len)
@@ -69,8 +58,8 @@ static bool end_udp_at(uint8_t *data, uint32_t off, uint32_t len, const struct p
 	return true;
 }
 
-/* The view of a copy of headers, whose lengths may say anything. */
-static bool view_copy(const struct gso_request *request, uint8_t *copy, uint32_t len,
+/* Patches the length fields of a copy of headers to match the copy, and parses it. */
+static bool parse_copy(const struct gso_request *request, uint8_t *copy, uint32_t len,
 		      struct packet_view *view)
 {
 	uint32_t l3_off = parse_link_len(copy, len);
@@ -88,7 +77,7 @@ static bool view_copy(const struct gso_request *request, uint8_t *copy, uint32_t
 	       gso_head_view(request, copy, len, len, view);
 }
 
-/* RFC 2675, in the form that Linux gives to BIG TCP. */
+/* R2: a jumbogram (RFC 2675) in the form in which Linux makes BIG TCP. */
 static bool is_jumbo(const uint8_t *data, uint32_t l3_off, uint32_t linear_len)
 {
 	const uint8_t *l3 = data + l3_off, *hop = l3 + IPV6_LEN;
@@ -99,7 +88,7 @@ static bool is_jumbo(const uint8_t *data, uint32_t l3_off, uint32_t linear_len)
 	       hop[3] == 4;
 }
 
-/* The headers without the jumbo header, which said how long the superpacket is. */
+/* Copies the headers without the jumbo header, and takes the superpacket's length from that header. */
 static bool read_jumbo(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
 		       uint32_t l3_off, uint32_t linear_len, uint32_t len)
 {
@@ -114,13 +103,13 @@ static bool read_jumbo(struct gso_head *head, const struct gso_request *request,
 	memcpy(head->copy + hop_off, data + hop_off + GSO_JUMBO_LEN, copy_len - hop_off);
 	head->copy[l3_off + 6] = TCP_PROTOCOL;
 	head->data = head->copy;
-	if (!view_copy(request, head->copy, copy_len, &head->view))
+	if (!parse_copy(request, head->copy, copy_len, &head->view))
 		return false;
 	head->payload_off = head->view.payload_off + GSO_JUMBO_LEN;
 	head->payload_len = GSO_UNKNOWN;
 	if (len == GSO_UNKNOWN)
 		return true;
-	/* RFC 2675 section 3: an error where 16 bits would have done. */
+	/* RFC 2675 section 3: a jumbo length that fits 16 bits is an error. */
 	if (jumbo_len <= UINT16_MAX || jumbo_len > len - hop_off || hop_off + jumbo_len < head->payload_off)
 		return false;
 	head->payload_len = hop_off + jumbo_len - head->payload_off;
@@ -128,15 +117,15 @@ static bool read_jumbo(struct gso_head *head, const struct gso_request *request,
 	return true;
 }
 
-/* The headers of a superpacket whose length nobody knows. */
-static bool read_endless(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
+/* The headers of a superpacket of unknown length. */
+static bool read_unknown_len(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
 			 uint32_t linear_len)
 {
 	uint32_t len = linear_len < sizeof head->copy ? linear_len : (uint32_t)sizeof head->copy;
 
 	memcpy(head->copy, data, len);
 	head->data = head->copy;
-	if (!view_copy(request, head->copy, len, &head->view))
+	if (!parse_copy(request, head->copy, len, &head->view))
 		return false;
 	head->payload_off = head->view.payload_off;
 	head->payload_len = GSO_UNKNOWN;
@@ -154,7 +143,7 @@ static bool read_plain(struct gso_head *head, const struct gso_request *request,
 	return true;
 }
 
-/* V3, V5: the checksum that the request means is that of the L4 header. */
+/* V3, V5: the request's checksum fields point to the checksum of the L4 header. */
 static bool csum_agrees(const struct gso_request *request, const struct gso_head *head)
 {
 	uint32_t l4_off = head->view.l4_off + (head->payload_off - head->view.payload_off);
@@ -166,15 +155,15 @@ static bool csum_agrees(const struct gso_request *request, const struct gso_head
 	       (request->csum_start == l4_off && request->csum_offset == TCP_CSUM_OFFSET);
 }
 
-/* S6: no more datagrams than the kernel makes of a superpacket. */
+/* S6: no more datagrams than the kernel cuts from one superpacket. */
 static bool count_agrees(const struct gso_request *request, const struct gso_head *head)
 {
 	return request->type != GSO_UDP || head->payload_len == GSO_UNKNOWN ||
 	       head->payload_len <= (uint32_t)request->size * GSO_UDP_SEGMENTS_MAX;
 }
 
-/* S1, V4: TCP or UDP in the IP version that the type says. IPv4 options do not matter (S2), bytes of
- * the tunnel's packet behind the one inside do (S10). */
+/* S1, V4: TCP or UDP over the IP version of the request's type. IPv4 options are allowed (S2); bytes in
+ * the tunnel behind the packet inside are not (S10). */
 static bool type_agrees(const struct gso_request *request, const struct packet_view *view)
 {
 	if (view->obstacle != PARSE_CLEAR && view->obstacle != PARSE_IP_OPTIONS)
@@ -202,7 +191,7 @@ bool gso_head_read(struct gso_head *head, const struct gso_request *request, con
 		if (is_jumbo(data, l3_off, linear_len))
 			read = read_jumbo(head, request, data, l3_off, linear_len, len);
 		else
-			read = len == GSO_UNKNOWN && read_endless(head, request, data, linear_len);
+			read = len == GSO_UNKNOWN && read_unknown_len(head, request, data, linear_len);
 	}
 	return read && request->size != 0 && type_agrees(request, &head->view) && /* V1 */
 	       csum_agrees(request, head) && count_agrees(request, head) &&

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The ring holds what was added and not cut yet, in order; its first fragment shrinks as segments take
- * from it. What is last is known once the number of segments is: from the start where the length
- * was told, else with the end.
+ * The ring holds the fragments that were added and not cut yet, in order; the first one shrinks as
+ * segments take from it. Which segment is the last is known when the number of segments is: from the start
+ * if the length was given, else from the end on.
  */
 #include "gso_stream.h"
+#include "header_patch.h"
 
-static bool known(const struct gso_stream *stream)
+static bool len_known(const struct gso_stream *stream)
 {
 	return stream->gso.seg_cnt != GSO_UNKNOWN;
 }
 
-/* No packet is as long as the engine's word for "not known": whoever says so is wrong about the length, as
- * anybody who says too much, but has not said that it is unknown. */
-static uint32_t told_len(uint32_t len)
+/* Callers write 0 for an unknown length, the engine GSO_UNKNOWN. A caller's length of that value is merely
+ * too large, not unknown. */
+static uint32_t engine_len(uint32_t len)
 {
 	if (len == 0)
 		return GSO_UNKNOWN;
@@ -25,7 +26,7 @@ enum gso_verdict gso_stream_open(struct gso_stream *stream, const struct gso_req
 				 uint32_t frame_max, enum header_checksum mode)
 {
 	struct gso *gso = &stream->gso;
-	enum gso_verdict verdict = gso_open_head(gso, request, head, head_len, told_len(len), frame_max,
+	enum gso_verdict verdict = gso_open_head(gso, request, head, head_len, engine_len(len), frame_max,
 						 mode);
 
 	if (verdict != GSO_CUT)
@@ -34,7 +35,7 @@ enum gso_verdict gso_stream_open(struct gso_stream *stream, const struct gso_req
 	stream->ended = false;
 	stream->limit = request->type == GSO_UDP ? (uint32_t)request->size * GSO_UDP_SEGMENTS_MAX
 						 : UINT32_MAX;
-	if (known(stream))
+	if (len_known(stream))
 		stream->left = gso->end - gso->next_off;
 	gso_stream_add(stream, head + gso->next_off, head_len - gso->next_off);
 	return GSO_CUT;
@@ -46,7 +47,7 @@ bool gso_stream_add(struct gso_stream *stream, const void *data, uint32_t len)
 
 	if (stream->ended)
 		return true;
-	if (known(stream)) {
+	if (len_known(stream)) {
 		if (len > stream->left - stream->have)
 			len = stream->left - stream->have;
 	} else if (len > stream->limit - stream->have) {
@@ -67,9 +68,9 @@ void gso_stream_end(struct gso_stream *stream)
 {
 	struct gso *gso = &stream->gso;
 
-	if (!known(stream)) {
+	if (!len_known(stream)) {
 		stream->left = stream->have;
-		/* Something is left, or nothing came at all: headers alone are a packet, too. */
+		/* Something is left, or nothing came at all: headers alone are a packet too. */
 		gso->seg_cnt = gso->next_seg + 1;
 		if (stream->left)
 			gso->seg_cnt += (stream->left - 1) / gso->header.size;
@@ -82,7 +83,7 @@ static inline uint32_t next_len(const struct gso_stream *stream)
 {
 	uint32_t size = stream->gso.header.size;
 
-	return known(stream) && stream->left < size ? stream->left : size;
+	return len_known(stream) && stream->left < size ? stream->left : size;
 }
 
 bool gso_stream_done(const struct gso_stream *stream)
@@ -94,15 +95,15 @@ bool gso_stream_ready(const struct gso_stream *stream)
 {
 	uint32_t len = next_len(stream);
 
-	if (known(stream))
+	if (len_known(stream))
 		return stream->have >= len && !gso_done(&stream->gso);
 	return stream->have > len; /* S11: one byte more, and it is not the last */
 }
 
 /*
- * Slices of the next len bytes; how many, or 0 when they are more than max. Field by field: a copy of
- * a struct iovec is one wide load, which waits for the two narrow stores of take() to reach the
- * cache (35 ns a segment with checksums instead of 28).
+ * Describes the next len bytes as slices. Returns how many, or 0 when there are more than max. Copies field
+ * by field: copying a struct iovec is one wide load, which waits until the two narrow stores of take() have
+ * reached the cache (35 ns a segment with checksums instead of 28).
  */
 static inline uint32_t slice(const struct gso_stream *stream, uint32_t len, struct iovec *slices,
 			     uint32_t max)
@@ -125,7 +126,7 @@ static inline uint32_t slice(const struct gso_stream *stream, uint32_t len, stru
 	return 0;
 }
 
-/* The sum of the slices as of one piece of memory (RFC 1071 section 2 B). */
+/* The sum of the slices, as if they were contiguous (RFC 1071 section 2 B). */
 static inline uint32_t sum_slices(const struct iovec *slices, uint32_t cnt)
 {
 	uint32_t sum = checksum_add(slices[0].iov_base, slices[0].iov_len, 0), i;
@@ -139,7 +140,7 @@ static inline uint32_t sum_slices(const struct iovec *slices, uint32_t cnt)
 	return sum;
 }
 
-/* Takes len bytes, which were sliced into cnt pieces, out of the ring. */
+/* Removes len bytes, described by cnt slices, from the ring. */
 static inline void take(struct gso_stream *stream, const struct iovec *slices, uint32_t cnt, uint32_t len)
 {
 	uint32_t whole = cnt - 1, last = (stream->first + whole) % GSO_STREAM_FRAGMENTS;
@@ -154,7 +155,7 @@ static inline void take(struct gso_stream *stream, const struct iovec *slices, u
 	stream->first = last;
 	stream->cnt -= whole;
 	stream->have -= len;
-	if (known(stream))
+	if (len_known(stream))
 		stream->left -= len;
 	else
 		stream->limit -= len;

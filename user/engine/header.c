@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The template of a superpacket's segments, and the segments that are not like it.
+ * Making the template of a superpacket's segments, and patching the segments that differ from it in more
+ * than a few fields.
  *
- * Sums here are corrected, not made anew, where a word of the header changes: the old word is
- * taken out, the new one added (RFC 1624, with its equation 3 in sums instead of checksums).
+ * Where a word of a header changes, its sum is corrected instead of computed anew: the old word is
+ * removed, the new one is added (RFC 1624, equation 3, in sums instead of checksums).
  */
-#include "header.h"
+#include "header_patch.h"
 
-#define IPV6_LEN 40u
 #define UDP_LENGTH 4u /* offset within the UDP header */
-#define GRE_FLAGS 0x80u /* in the first byte: C, a checksum is there (RFC 2784) */
-#define GRE_CSUM_OFFSET 4u
 
 /* Offsets within the TCP header. */
 enum {
@@ -31,12 +29,12 @@ static uint8_t flags_of(const struct header_template *t, bool first, bool last)
 	return flags;
 }
 
-/* Where an IP header says how long the packet is, and what it says for len payload bytes. */
 static uint8_t *length_field(const struct header_ip *ip, uint8_t *slot)
 {
 	return slot + ip->off + (ip->version == 4 ? 2 : 4);
 }
 
+/* The value of the length field for a segment of len payload bytes. */
 static uint16_t ip_len(const struct header_template *t, const struct header_ip *ip, uint32_t len)
 {
 	/* S4: the IPv6 payload length counts the extension headers, but not the IPv6 header. */
@@ -55,8 +53,8 @@ static uint32_t outer_l4_len(const struct header_template *t, uint32_t len)
 	return t->len - t->outer_l4_off + len;
 }
 
-/* The length of L4 header and payload as it enters the pseudo-header of a segment: as it would lie
- * there. No segment is longer than 16 bits can say. */
+/* The length of L4 header and payload, in wire order, as it enters the pseudo-header of a segment. It
+ * fits 16 bits for every segment. */
 static uint16_t pseudo_len(const struct header_template *t, uint32_t len)
 {
 	return __builtin_bswap16((uint16_t)l4_len(t, len));
@@ -67,9 +65,9 @@ static uint32_t csum_off(const struct header_template *t)
 	return t->l4_off + header_csum_offset(t->protocol);
 }
 
-/* S5: the pseudo-header but for the length. The field of the superpacket is right even where the
- * addresses are not those of the IP header (IPv6 routing headers, IPv4 source routes), but it is
- * the producer's only if he says so. Its length has 32 bits in a jumbogram. */
+/* S5: the sum of the pseudo-header without the length. The superpacket's checksum field is right even
+ * when the final addresses are not those of the IP header (IPv6 routing headers, IPv4 source routes), but
+ * it holds the pseudo-header sum only if the request says so. Its length has 32 bits in a jumbogram. */
 static uint16_t pseudo_base(const struct header_template *t, const uint8_t *data,
 			    const struct packet_view *view, bool from_partial)
 {
@@ -121,9 +119,9 @@ static void prepare_l4(struct header_template *t)
 }
 
 /*
- * S7: writes the tunnel's checksum for a segment of len payload bytes, whose lengths are in their
- * places: over the tunnel's headers and the headers inside, with the complement of the inner
- * pseudo-header for the inner L4 packet (see header.h).
+ * S7: writes the tunnel's checksum of a segment of len payload bytes, whose length fields are already
+ * right. It sums the tunnel's headers and the headers inside; the inner L4 packet counts as the complement
+ * of its pseudo-header (see header.h).
  */
 static void patch_outer_csum(const struct header_template *t, uint8_t *slot, uint32_t len)
 {
@@ -148,7 +146,7 @@ uint16_t header_outer_csum_off(const uint8_t *data, const struct packet_view *vi
 	uint16_t off = view->outer_l4_off;
 
 	if (view->tunnel == PARSE_GRE)
-		return data[off] & GRE_FLAGS ? off + GRE_CSUM_OFFSET : 0;
+		return load_be16(data + off) & GRE_CSUM ? off + GRE_CSUM_OFFSET : 0;
 	if (view->tunnel == PARSE_IPIP || load_u16(data + off + UDP_CSUM_OFFSET) == 0)
 		return 0;
 	return off + UDP_CSUM_OFFSET;
@@ -160,7 +158,7 @@ static void prepare_outer(struct header_template *t, const uint8_t *data,
 	prepare_ip(t, &t->outer, view->outer_l3_off, view->outer_version, fixed_id);
 	t->outer_l4_off = view->outer_l4_off;
 	t->outer_csum_off = header_outer_csum_off(data, view);
-	if (t->tunnel != PARSE_GRE && t->tunnel != PARSE_IPIP)
+	if (parse_over_udp(t->tunnel))
 		store_be16(t->bytes + t->outer_l4_off + UDP_LENGTH, (uint16_t)outer_l4_len(t, t->size));
 	if (t->outer_csum_off)
 		patch_outer_csum(t, t->bytes, t->size);
@@ -173,12 +171,12 @@ void header_prepare(struct header_template *t, const uint8_t *data, const struct
 	t->l4_off = view->l4_off;
 	t->checksum = job->checksum;
 	if (t->checksum == HEADER_CSUM_NIC)
-		t->checksum = header_plain(view) ? HEADER_CSUM_PARTIAL : HEADER_CSUM_FULL;
+		t->checksum = header_any_nic_sums(view) ? HEADER_CSUM_PARTIAL : HEADER_CSUM_FULL;
 	t->size = job->size;
 	t->accecn = job->accecn;
 	t->protocol = view->protocol;
 	t->tunnel = view->tunnel;
-	t->other = view->class != PARSE_TCP || view->tunnel != PARSE_NO_TUNNEL;
+	t->udp_or_tunnel = view->class != PARSE_TCP || view->tunnel != PARSE_NO_TUNNEL;
 
 	memcpy(t->bytes, data, t->len);
 	prepare_ip(t, &t->ip, view->l3_off, view->ip_version, job->fixed_id);
@@ -188,14 +186,14 @@ void header_prepare(struct header_template *t, const uint8_t *data, const struct
 		prepare_outer(t, data, view, job->outer_fixed_id);
 }
 
-/* A word of the header becomes another; its sum follows. */
+/* Replaces a word of a header, and corrects the sum that contains it. */
 static void replace(uint8_t *at, uint16_t word, uint32_t *sum)
 {
 	*sum = checksum_combine(checksum_remove(*sum, load_u16(at)), word);
 	store_u16(at, word);
 }
 
-/* The last segment's length in its IP header, and in the sum of that header. */
+/* Writes the length of the last segment into its IP header; returns the corrected sum of that header. */
 static uint32_t patch_ip_len(const struct header_template *t, const struct header_ip *ip, uint8_t *slot,
 			     uint32_t len)
 {
@@ -205,14 +203,14 @@ static uint32_t patch_ip_len(const struct header_template *t, const struct heade
 	return checksum_fold_partial(sum);
 }
 
-/* The same of the pseudo-header, within a sum. */
+/* Replaces the length of a full segment by that of another, within the sum of a pseudo-header. */
 static uint32_t replace_pseudo_len(const struct header_template *t, uint32_t sum, uint32_t len)
 {
 	return checksum_combine(checksum_remove(sum, pseudo_len(t, t->size)), pseudo_len(t, len));
 }
 
-void header_patch_end(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
-		      bool last, uint32_t *ip_sum, uint32_t *l4_sum)
+void header_patch_first_or_last(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+				bool last, uint32_t *ip_sum, uint32_t *l4_sum)
 {
 	uint8_t *l4 = slot + t->l4_off;
 	uint16_t flags = __builtin_bswap16((uint16_t)(l4[TCP_WORD] << 8 | flags_of(t, idx == 0, last)));
@@ -228,7 +226,7 @@ void header_patch_end(const struct header_template *t, uint8_t *slot, uint32_t i
 	*l4_sum = checksum_fold_partial(sum);
 }
 
-/* S6: the UDP header of a segment and the IP header right before it. */
+/* S6: the UDP header of a segment, and the IP header right before it. */
 static void patch_udp(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
 		      uint32_t payload_sum, bool last)
 {
@@ -249,7 +247,7 @@ static void patch_udp(const struct header_template *t, uint8_t *slot, uint32_t i
 		store_u16(l4 + UDP_CSUM_OFFSET, header_udp_csum(checksum_combine(l4_sum, payload_sum)));
 }
 
-/* S7: the tunnel around a segment, whose headers inside are finished. */
+/* S7: the outer headers of a segment whose inner headers are finished. */
 static void patch_outer(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
 			bool last)
 {
@@ -257,7 +255,7 @@ static void patch_outer(const struct header_template *t, uint8_t *slot, uint32_t
 
 	if (last) {
 		ip_sum = patch_ip_len(t, &t->outer, slot, len);
-		if (t->tunnel != PARSE_GRE && t->tunnel != PARSE_IPIP)
+		if (parse_over_udp(t->tunnel))
 			store_be16(slot + t->outer_l4_off + UDP_LENGTH, (uint16_t)outer_l4_len(t, len));
 		if (t->outer_csum_off)
 			patch_outer_csum(t, slot, len);
@@ -265,8 +263,8 @@ static void patch_outer(const struct header_template *t, uint8_t *slot, uint32_t
 	header_patch_id(&t->outer, slot, idx, ip_sum);
 }
 
-void header_patch_other(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
-			uint32_t payload_sum, bool last)
+void header_patch_udp_or_tunnel(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+				uint32_t payload_sum, bool last)
 {
 	if (t->protocol == TCP_PROTOCOL)
 		header_patch_tcp(t, slot, idx, len, payload_sum, last);

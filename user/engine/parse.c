@@ -2,10 +2,9 @@
 /*
  * The walk: Ethernet, VLAN tags, IP, extension headers, TCP or UDP; and the same again in a tunnel.
  *
- * Each step gets the offset where its header begins and two bounds: `linear`, how many
- * bytes may be read, and `end`, where the packet ends according to the layer above it
- * (the frame at first, the IP length afterwards; R4). Nothing is read before the step
- * has seen that it lies below `linear`.
+ * Each step gets the offset at which its header begins and two bounds: `linear`, how many bytes may be
+ * read, and `end`, where the packet ends according to the layer around it (the frame at first, the IP
+ * length afterwards; R4). No step reads a byte before it has checked that the byte lies below `linear`.
  */
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -13,23 +12,23 @@
 
 #include "parse.h"
 
-#define IPV4_MIN_LEN 20u
-#define IPV6_LEN 40u
-#define TCP_MIN_LEN 20u
-#define UDP_LEN 8u
 #define EXTENSION_MIN_LEN 8u
 #define PORTS_LEN 4u
-#define VLAN_TAG_LEN 4u
 
-/* MF, the offset and the reserved bit: everything of the word but DF (R5). */
+/* MF, the offset and the reserved bit: the whole word but DF (R5). */
 #define IPV4_NOT_DF 0xbfffu
 
-/* Offsets of the view are 16 bits wide. No header begins behind this one, so that an IPv4 and a
- * TCP header of 60 bytes each still end within them. */
+/* Offsets in the view have 16 bits. No header may begin behind this one, so that an IPv4 and a TCP
+ * header of 60 bytes each still end within 16 bits. */
 #define LAST_HEADER_OFF (UINT16_MAX - 128u)
 
-/* How an ethertype looks when it is loaded as it lies on the wire. */
+/* A constant in wire order, to compare with what load_u16() reads. */
 #define WIRE16(x) ((uint16_t)((x) >> 8 | ((x) & 0xff) << 8))
+
+static inline uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
 
 static void stop(struct packet_view *view, enum parse_class class, enum parse_obstacle obstacle)
 {
@@ -60,7 +59,7 @@ static inline bool walk_tcp(const uint8_t *data, uint32_t off, uint32_t bound, u
 	return true;
 }
 
-/* R7: the length field is what remains of the IP packet. A datagram without data is a whole one. */
+/* R7: the length field must cover the rest of the IP packet. A datagram without data is complete. */
 static inline bool walk_udp(const uint8_t *data, uint32_t off, uint32_t bound, uint32_t end,
 			    struct packet_view *view)
 {
@@ -73,7 +72,7 @@ static inline bool walk_udp(const uint8_t *data, uint32_t off, uint32_t bound, u
 static inline void walk_l4(const uint8_t *data, uint32_t off, uint32_t linear, uint32_t end,
 			   struct packet_view *view)
 {
-	uint32_t bound = linear < end ? linear : end;
+	uint32_t bound = least(linear, end);
 	bool whole;
 
 	view->l4_off = (uint16_t)off;
@@ -108,16 +107,16 @@ static inline void walk_ipv4(const uint8_t *data, uint32_t off, uint32_t linear,
 	walk_l4(data, off + header_len, linear, off + ip_len, view);
 }
 
-/* Headers that say how long they are in units of 8 bytes (RFC 8200 section 4). */
+/* Extension headers whose length field counts units of 8 bytes (RFC 8200 section 4). */
 static bool is_walkable(uint8_t next)
 {
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
 }
 
 /*
- * Steps over extension headers, from *off and *next to the upper-layer header and its
- * protocol. Returns what it met. Where the walk cannot go on, *next becomes the
- * upper-layer protocol as far as it is known, else 0.
+ * Steps over extension headers: moves *off and *next from the first one to the upper-layer header and
+ * its protocol. Returns the obstacle it met. If it cannot go on, *next becomes the upper-layer protocol
+ * if that is known, else 0.
  */
 static enum parse_obstacle walk_extensions(const uint8_t *data, uint32_t *off, uint32_t bound,
 					   uint8_t *next)
@@ -127,7 +126,7 @@ static enum parse_obstacle walk_extensions(const uint8_t *data, uint32_t *off, u
 	for (cnt = 0; is_walkable(*next) && cnt < PARSE_MAX_EXTENSIONS; cnt++) {
 		uint32_t at = *off;
 
-		/* Cut off, or so far back that the next header's offset would not fit the view. */
+		/* Cut off, or so far back that the offset of the next header might exceed 16 bits. */
 		if (at + EXTENSION_MIN_LEN > bound || at > LAST_HEADER_OFF) {
 			*next = 0;
 			return PARSE_IP_EXTENSION;
@@ -140,8 +139,8 @@ static enum parse_obstacle walk_extensions(const uint8_t *data, uint32_t *off, u
 		return PARSE_IP_EXTENSION;
 	}
 	if (*next == IPPROTO_FRAGMENT) {
-		/* What follows in the first fragment may be one more extension header, which other
-		 * fragments do not show: then nobody can tell the protocol (D2). */
+		/* The first fragment may continue with another extension header, which the other
+		 * fragments do not show. Then the protocol is unknown (D2). */
 		*next = *off + EXTENSION_MIN_LEN <= bound ? data[*off] : 0;
 		if (is_walkable(*next))
 			*next = 0;
@@ -164,14 +163,14 @@ static inline void walk_ipv6(const uint8_t *data, uint32_t off, uint32_t linear,
 	view->ip_version = 6;
 	view->protocol = data[off + 6];
 
-	/* R2: 0 announces a jumbogram, or nothing at all. Even then the protocol is looked for, in
-	 * what lies there, since order (D2) depends on it. */
+	/* R2: a length of 0 announces a jumbogram, or is an error. The protocol is determined even
+	 * then, from the bytes that are there, because order (D2) depends on it. */
 	ip_end = l4_off + load_be16(data + off + 4);
 	bad_len = ip_end == l4_off || ip_end > end;
 	if (unlikely(bad_len))
 		ip_end = end;
 	if (unlikely(view->protocol != IPPROTO_TCP))
-		met = walk_extensions(data, &l4_off, linear < ip_end ? linear : ip_end, &view->protocol);
+		met = walk_extensions(data, &l4_off, least(linear, ip_end), &view->protocol);
 	if (unlikely(bad_len))
 		return stop(view, PARSE_ADDRESSED, PARSE_IP_LENGTH);
 	if (unlikely(met != PARSE_CLEAR))
@@ -180,9 +179,9 @@ static inline void walk_ipv6(const uint8_t *data, uint32_t off, uint32_t linear,
 }
 
 /*
- * R1: any number of tags. Only 0x8100 and 0x88a8 count as tags: the kernel, to which merged
- * packets go and which may have to cut them again, knows no others (eth_type_vlan()), so
- * what stands behind an 0x9100 tag must pass as it is.
+ * R1: any number of tags. Only 0x8100 and 0x88a8 count as tags. The kernel receives merged packets and
+ * may have to cut them again, and it knows no other tags (eth_type_vlan()). So a packet behind an 0x9100
+ * tag must pass as it is.
  */
 static inline bool is_vlan(uint16_t type)
 {
@@ -206,7 +205,7 @@ uint32_t parse_link_len(const uint8_t *data, uint32_t len)
 void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		  struct packet_view *view)
 {
-	uint32_t linear = linear_len < frame_len ? linear_len : frame_len;
+	uint32_t linear = least(linear_len, frame_len);
 	uint32_t off = parse_link_len(data, linear);
 	uint16_t type;
 
@@ -223,30 +222,24 @@ void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 		stop(view, PARSE_FOREIGN, PARSE_NOT_IP);
 }
 
-/*
- * Tunnels: from the outer packet's view to where the packet inside begins and what it is.
- */
+/* ---- tunnels: from the view of the outer packet to that of the packet inside ---- */
 
 #define ETH_P_BRIDGED 0x6558u /* "transparent Ethernet bridging": a frame, in GRE and GENEVE */
 
 #define VXLAN_LEN 8u
 #define GENEVE_LEN 8u
-#define GRE_LEN 4u
 
-/* RFC 7348: the I bit, and nothing else but what VXLAN-GBP adds, whose policy ID (with its G, D and A
- * bits) is a label like the VNI. Other bits change what follows: VXLAN-GPE's version, P and O, the
- * remote checksum's. */
+/* RFC 7348 defines the I bit. VXLAN-GBP adds a policy ID with its G, D and A bits, which are a label like
+ * the VNI and do not matter here. All other bits change what follows (VXLAN-GPE's version, P and O; the
+ * remote checksum's) and must be 0. */
 #define VXLAN_I 0x08000000u
-#define VXLAN_MINDED 0x7fb70000u
+#define VXLAN_FIXED_BITS 0x7fb70000u
 
 #define GENEVE_VERSION 0xc0u
 #define GENEVE_OPTIONS 0x3fu /* in words of 4 bytes */
 #define GENEVE_O 0x80u       /* a control packet (RFC 8926 section 3.4) */
 
-#define GRE_C 0x8000u
-#define GRE_K 0x2000u
-
-/* What was found in the tunnel. */
+/* What the tunnel's header says about its content. */
 struct inner {
 	uint32_t off;  /* first byte behind the tunnel's header */
 	uint32_t type; /* ETH_P_IP, ETH_P_IPV6, or ETH_P_BRIDGED for a frame */
@@ -254,7 +247,7 @@ struct inner {
 
 static bool enter_vxlan(const uint8_t *data, uint32_t off, uint32_t bound, struct inner *inner)
 {
-	if (off + VXLAN_LEN > bound || (load_be32(data + off) & VXLAN_MINDED) != VXLAN_I)
+	if (off + VXLAN_LEN > bound || (load_be32(data + off) & VXLAN_FIXED_BITS) != VXLAN_I)
 		return false;
 	*inner = (struct inner){ off + VXLAN_LEN, ETH_P_BRIDGED };
 	return true;
@@ -269,22 +262,26 @@ static bool enter_geneve(const uint8_t *data, uint32_t off, uint32_t bound, stru
 	return true;
 }
 
-/* RFC 2784 and 2890. Whatever else is set means another version or fields that count packets (S). */
+uint32_t parse_gre_len(const uint8_t *gre)
+{
+	uint32_t flags = load_be16(gre);
+
+	if (flags & ~(GRE_CSUM | GRE_KEY))
+		return 0;
+	return GRE_MIN_LEN + (flags & GRE_CSUM ? 4 : 0) + (flags & GRE_KEY ? 4 : 0);
+}
+
 static bool enter_gre(const uint8_t *data, uint32_t off, uint32_t bound, struct inner *inner)
 {
-	uint32_t flags;
+	uint32_t len = off + GRE_MIN_LEN <= bound ? parse_gre_len(data + off) : 0;
 
-	if (off + GRE_LEN > bound)
+	if (!len)
 		return false;
-	flags = load_be16(data + off);
-	if (flags & ~(GRE_C | GRE_K))
-		return false;
-	inner->off = off + GRE_LEN + (flags & GRE_C ? 4 : 0) + (flags & GRE_K ? 4 : 0);
-	inner->type = load_be16(data + off + 2);
+	*inner = (struct inner){ off + len, load_be16(data + off + 2) };
 	return true;
 }
 
-/* Which tunnel the outer packet can be; PARSE_VXLAN stands for all over UDP. */
+/* Which tunnel the outer packet can be. PARSE_VXLAN stands for all kinds over UDP. */
 static enum parse_tunnel tunnel_of(const struct packet_view *outer)
 {
 	if (outer->tunnel != PARSE_NO_TUNNEL)
@@ -300,20 +297,14 @@ static enum parse_tunnel tunnel_of(const struct packet_view *outer)
 	return PARSE_NO_TUNNEL;
 }
 
-/* Where the outer IP packet ends. The walk has found its length good, else there is no tunnel. */
-static uint32_t outer_end(const uint8_t *data, const struct packet_view *outer)
+uint32_t parse_ip_end(const uint8_t *data, uint32_t l3_off, uint8_t version)
 {
-	const uint8_t *ip = data + outer->l3_off;
+	const uint8_t *ip = data + l3_off;
 
-	return outer->l3_off + (outer->ip_version == 4 ? load_be16(ip + 2) : IPV6_LEN + load_be16(ip + 4));
+	return l3_off + (version == 4 ? load_be16(ip + 2) : IPV6_LEN + load_be16(ip + 4));
 }
 
-static inline uint32_t least(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Walks an Ethernet frame's tags: *inner then says where its IP header is, and its ethertype. */
+/* Steps over Ethernet header and VLAN tags: *inner then has the offset behind them and the ethertype. */
 static void walk_link(const uint8_t *data, uint32_t bound, struct inner *inner)
 {
 	uint32_t len = parse_link_len(data + inner->off, bound - inner->off);
@@ -324,8 +315,8 @@ static void walk_link(const uint8_t *data, uint32_t bound, struct inner *inner)
 }
 
 /*
- * Makes *view that of the packet inside, which lies between inner->off and end. Nothing of
- * the outer packet but its place is kept, and that it has IPv4 options.
+ * Makes *view that of the packet inside, which lies between inner.off and end. Of the outer packet it
+ * keeps the offsets, and whether it has IPv4 options.
  */
 static bool walk_inner(const uint8_t *data, uint32_t linear, uint32_t end, struct inner inner,
 		       enum parse_tunnel tunnel, struct packet_view *view)
@@ -378,7 +369,7 @@ bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 	}
 	if (!(tunnels->enter & PARSE_TUNNEL_BIT(tunnel)) || tunnel == PARSE_NO_TUNNEL)
 		return false;
-	end = outer_end(data, view);
+	end = parse_ip_end(data, view->l3_off, view->ip_version);
 	bound = least(linear, end);
 	if (tunnel == PARSE_VXLAN) {
 		entered = enter_vxlan(data, view->payload_off, bound, &inner);
@@ -406,8 +397,8 @@ bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len
 	if (tunnel == PARSE_VXLAN)
 		least_off += UDP_LEN;
 	else if (tunnel == PARSE_GRE)
-		least_off += GRE_LEN;
-	end = outer_end(data, view);
+		least_off += GRE_MIN_LEN;
+	end = parse_ip_end(data, view->l3_off, view->ip_version);
 	if (inner.off < least_off || inner.off >= least(linear, end))
 		return false;
 	inner.type = data[inner.off] >> 4 == 6 ? ETH_P_IPV6 : ETH_P_IP;

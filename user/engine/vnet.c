@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The virtio header is 24 bytes that somebody else wrote. vnet_read() copies what it means into a
- * request, and each value is judged before anything is done with it.
+ * The virtio header is 24 bytes that somebody else wrote. vnet_read() copies its meaning into a request,
+ * and checks every value before it is used.
  */
 #include <linux/if_ether.h>
 
 #include "parse.h"
 #include "vnet.h"
 
-#define IPV4_MIN_LEN 20u
-#define IPV6_LEN 40u
-#define UDP_LEN 8u
-#define VLAN_TAG_LEN 4u
-
 #define TUNNEL_BITS (VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 | VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6)
 
 /* The kernel's own mark for lists of unequal segments (GSO_BY_FRAGS); never a size. */
 #define SIZE_BY_FRAGS 0xffffu
 
-/* Wire order is the host's (bytes.h insists on it), so a load is all it takes (V8). */
+/* V8: the header is little-endian, and so is the host (bytes.h asserts it). */
 static inline uint16_t read_le16(const void *p)
 {
 	return load_u16(p);
@@ -29,14 +24,14 @@ static inline void write_le16(void *p, uint16_t v)
 	store_u16(p, v);
 }
 
-/* V5: a sum cannot begin before the shortest network header ends, nor go beyond the packet. */
+/* V5: the sum begins behind the shortest network header, and its field lies within the packet. */
 static bool csum_valid(const struct gso_request *request, uint32_t len)
 {
 	return request->csum_start >= ETH_HLEN + IPV4_MIN_LEN &&
 	       (uint32_t)request->csum_start + request->csum_offset + 2 <= len;
 }
 
-/* The ECN bit says that CWR may be set, which S3 minds in any case. It is no type of its own. */
+/* The ECN bit announces that CWR may be set. S3 handles CWR in any case, so the bit is dropped. */
 static bool read_type(uint8_t gso_type, uint8_t *type)
 {
 	switch (gso_type) {
@@ -54,13 +49,13 @@ static bool read_type(uint8_t gso_type, uint8_t *type)
 	case VIRTIO_NET_HDR_GSO_UDP_L4: /* V3: UDP has no ECN bit */
 		*type = GSO_UDP;
 		return true;
-	default: /* UFO was not offered; ECN alone means nothing */
+	default: /* UFO, which is never offered; ECN without a type */
 		return false;
 	}
 }
 
-/* V3. In UDP the sum is mandatory, and there are no more segments than Linux makes: counted from
- * csum_start, where the UDP header is said to be. */
+/* V3. UDP needs a checksum to complete, and has no more segments than Linux makes. They are counted from
+ * csum_start, where the UDP header should be. */
 static bool superpacket_valid(const struct gso_request *request, uint32_t len)
 {
 	uint32_t headers = request->csum_start + UDP_LEN;
@@ -74,9 +69,9 @@ static bool superpacket_valid(const struct gso_request *request, uint32_t len)
 }
 
 /*
- * V8, and V5 at all levels: outer IP, UDP, the tunnel's header, inner IP and the header that is summed
- * follow each other with room for the shortest of each. A tunnel carries a superpacket, whose sum
- * is unfinished.
+ * V8, and V5 at all levels: outer IP, UDP, the tunnel's header, inner IP and the L4 header follow each
+ * other, with room for the shortest of each. A tunnel always carries a superpacket with an unfinished
+ * checksum.
  */
 static bool read_tunnel(const struct vnet_header *hdr, struct gso_request *request)
 {
@@ -156,8 +151,8 @@ void vnet_write(struct vnet_header *hdr, const struct gso_request *request)
 		return;
 	hdr->gso_type = types[request->type];
 	write_le16(&hdr->gso_size, request->size);
-	/* A TAP puts this much into the skb's head and the rest into pages; without it, all 64 KB
-	 * become one linear allocation (tun_alloc_skb()), 2 % slower to write. */
+	/* A TAP puts this many bytes into the skb's head and the rest into pages. Without it, all 64 KB
+	 * become one linear allocation (tun_alloc_skb()), and the write is 2 % slower. */
 	write_le16(&hdr->hdr_len, request->hdr_len);
 	if (request->outer_udp)
 		write_tunnel(hdr, request);

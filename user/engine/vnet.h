@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * virtio_net_hdr, the header in front of every packet of a TAP (or a VM): what it asks
- * for, checked (rules V1-V8; the other side may be hostile), and what we tell with it.
- * Always little-endian (virtio 1.2 section 5.1.6; TUNSETVNETLE on a TAP).
+ * virtio_net_hdr, the header in front of every packet of a TAP (or a VM). Reading turns it into a request
+ * and checks it (rules V1-V8), because the other side may be hostile; writing turns a request into the
+ * header. It is always little-endian (virtio 1.2 section 5.1.6; TUNSETVNETLE on a TAP).
  *
  *      flags         gso_type     gso_size   csum_start, csum_offset   in a request
  *      0             NONE         -          -                         an ordinary, finished packet
@@ -12,9 +12,9 @@
  *      NEEDS_CSUM    UDP_L4       length     of the UDP header, 6      datagrams of one length (S6)
  *      NEEDS_CSUM    one of these | TUNNEL   of the header inside      a superpacket in a UDP tunnel
  *
- * With a tunnel, outer_th_offset and inner_nh_offset lead to the outer UDP header and to the IP header
- * inside, and the flag UDP_TUNNEL_CSUM says that the outer checksum field is not zero. Without, they mean
- * nothing: kernels before the end of 2025 leave there what lay on their stack.
+ * With a tunnel, outer_th_offset and inner_nh_offset are the offsets of the outer UDP header and of the IP
+ * header inside, and the flag UDP_TUNNEL_CSUM says that the outer checksum field is not zero. Without a
+ * tunnel the two fields are ignored: kernels before the end of 2025 leave bytes of their stack there.
  */
 #ifndef SUPERPACKET_VNET_H
 #define SUPERPACKET_VNET_H
@@ -23,8 +23,8 @@
 
 #include "gso.h"
 
-/* The 24-byte form, whose last fields are for tunnels (V8; virtio_net_hdr_v1_hash_tunnel of Linux
- * 6.17). Kernels that know nothing of tunnels skip what is behind the first twelve bytes. */
+/* The 24-byte form, whose last fields are for tunnels (V8; virtio_net_hdr_v1_hash_tunnel of Linux 6.17).
+ * Kernels without that support skip everything after the first twelve bytes. */
 struct vnet_header {
 	uint8_t flags;
 	uint8_t gso_type;
@@ -33,7 +33,7 @@ struct vnet_header {
 	__le16 csum_start;
 	__le16 csum_offset;
 	__le16 num_buffers;
-	uint8_t hash[8];         /* value, report, padding: not ours */
+	uint8_t hash[8];         /* value, report, padding: unused */
 	__le16 outer_th_offset;  /* tunnel's UDP header, from the Ethernet header */
 	__le16 inner_nh_offset;  /* IP header of the packet inside */
 };
@@ -55,27 +55,28 @@ _Static_assert(sizeof(struct vnet_header) == 24, "virtio_net_hdr_v1_hash_tunnel"
 #endif
 
 /*
- * Reads the header of a packet of len bytes (without the header) into *request.
- * Returns false when the header is invalid by itself (V1, V3, V5, V8) or asks for what nobody
- * offers (UFO): the packet is dropped and counted. What only the packet's own headers
- * can tell (V2, V4) is left to gso_open(), and so are the place and the version of the headers of a
- * tunnel: their order is checked, not what is there. hdr_len is never used (V6).
+ * Reads the header of a packet of len bytes (without the header) into *request. Returns false when the
+ * header is invalid by itself (V1, V3, V5, V8) or asks for an offload that is never offered (UFO); the
+ * caller drops and counts the packet. gso_open() checks what depends on the packet's own headers (V2, V4).
+ * Of a tunnel, only the order of the offsets is checked here; gso_open() looks at the headers there.
+ * hdr_len is never used (V6).
  */
 bool vnet_read(const struct vnet_header *hdr, uint32_t len, struct gso_request *request);
 
 /*
- * Puts right what Linux tells wrongly of a tunnel (6.18: virtio_net_hdr_tnl_from_skb()): a VLAN tag that the
- * TAP puts into the frame while it is read is counted in csum_start, but in neither of the tunnel's offsets.
- * Where the outer UDP header really lies a tag behind, both are moved. To be called once vnet_read() has
- * accepted; a request without a tunnel is left as it is, after one look at it.
+ * Corrects the tunnel offsets that Linux gets wrong (6.18: virtio_net_hdr_tnl_from_skb()): a VLAN tag that
+ * the TAP inserts into the frame while it is read is counted in csum_start, but in neither of the tunnel's
+ * offsets. If the outer UDP header really is one tag further on, both offsets are moved. To be called after
+ * vnet_read() has accepted the header. A request without a tunnel is not changed.
  */
 void vnet_correct_tunnel(struct gso_request *request, const uint8_t *data, uint32_t len);
 
 /*
- * Writes the header that describes a packet as *request does (V7). A tunnel over UDP (outer_udp) is told
- * with its offsets. Others (GRE, IP in IP) cannot be: their superpackets look like what is inside, of its
- * type and with its csum_start. That does for a host that terminates them, where the type is looked at
- * behind the tunnel only; a host that forwards them could not cut them rightly.
+ * Writes the header that describes a packet as *request does (V7). A tunnel over UDP (outer_udp) is described
+ * by its offsets. Other tunnels (GRE, IP in IP) cannot be described: their superpackets get the type and the
+ * csum_start of the packet inside. That is enough for a host that terminates the tunnel, because it looks at
+ * the type only after it has removed the tunnel's headers. A host that forwards them could not cut them
+ * correctly.
  */
 void vnet_write(struct vnet_header *hdr, const struct gso_request *request);
 
