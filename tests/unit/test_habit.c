@@ -74,7 +74,7 @@ Test(habit, a_gain_ends_it, .description = "a try that gains is trusted by what 
 	cr_expect_eq(alone(FLOW), HABIT_ALONE_MIN);
 }
 
-Test(habit, the_purse_has_an_end, .description = "gains are worth 16 a packet merged, up to 240, whatever their size")
+Test(habit, credit_has_a_maximum, .description = "gains are worth 16 a packet merged, up to 240, whatever their size")
 {
 	static const uint32_t sizes[] = { 2, 3, 14, 15, 16, 17, 512, 0x10000001u, UINT32_MAX };
 
@@ -82,7 +82,7 @@ Test(habit, the_purse_has_an_end, .description = "gains are worth 16 a packet me
 		uint32_t hash = FLOW + (uint32_t)i;
 		uint64_t want = (uint64_t)(sizes[i] - 1) * HABIT_EARNED + 1;
 
-		want = want < HABIT_PURSE_MAX ? want : HABIT_PURSE_MAX;
+		want = want < HABIT_CREDIT_MAX ? want : HABIT_CREDIT_MAX;
 		fail(hash, HABIT_TRUST - 1);
 		habit_gained(&habit, hash, sizes[i]);
 		fail(hash, (uint32_t)want - 1);
@@ -94,7 +94,7 @@ Test(habit, the_purse_has_an_end, .description = "gains are worth 16 a packet me
 	fail(FLOW, 1);
 	for (uint32_t i = 0; i < 1000; i++)
 		habit_gained(&habit, FLOW, 2 + i % 3);
-	fail(FLOW, HABIT_PURSE_MAX - 1);
+	fail(FLOW, HABIT_CREDIT_MAX - 1);
 	cr_expect_eq(alone(FLOW), 0);
 	fail(FLOW, 1);
 	cr_expect_neq(alone(FLOW), 0);
@@ -215,6 +215,6 @@ Test(habit, any_order, .description = "whatever is called, and however many flow
 			habit_leave_alone(&habit, hash);
 		else if (i % 64 == 0)
 			cr_assert_leq(alone(hash), HABIT_ALONE_MAX);
-		cr_assert(!memory[hash % ENTRIES].tenure || memory[hash % ENTRIES].purse);
+		cr_assert(!memory[hash % ENTRIES].tenure || memory[hash % ENTRIES].credit);
 	}
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The flow table; see flow.h for its places and lists. */
+/* The flow table; flow.h describes its lists. */
 #include "flow.h"
 
-/* Chains are half an entry long on average with two heads per entry. */
+/* Two heads for each entry, so a chain has half an entry on average. */
 static uint32_t head_count(uint32_t capacity)
 {
 	uint32_t cnt = 16;
@@ -38,10 +38,23 @@ void flow_init(struct flow_table *table, uint32_t capacity, const uint64_t secre
 	memset(table->heads, 0xff, heads * sizeof(struct flow_head));
 	memset(table->pair_heads, 0xff, heads * sizeof(uint32_t));
 
-	/* Handed out from the first to the last: neighbours in time are neighbours in memory. */
+	/* The free list begins with the first entry, so that entries used one after the other are neighbours
+	 * in memory. */
 	table->free_head = FLOW_NONE;
 	for (uint32_t i = capacity; i-- > 0;)
 		flow_free(table, i);
+}
+
+uint32_t flow_hash_more(const struct flow_table *table, uint32_t hash, const uint8_t *bytes, uint32_t len)
+{
+	uint64_t h = flow_fold(((uint64_t)len << 32 | hash) ^ table->secret[0], table->secret[1]), word;
+
+	for (uint32_t off = 0; off < len; off += 8) {
+		word = 0;
+		memcpy(&word, bytes + off, len - off < 8 ? len - off : 8);
+		h = flow_fold(h ^ word, table->secret[1] + off);
+	}
+	return (uint32_t)(h >> 32);
 }
 
 static void remove_hash(struct flow_table *table, uint32_t entry)
@@ -89,8 +102,8 @@ void flow_remove(struct flow_table *table, uint32_t entry)
 	table->held_cnt--;
 }
 
-/* Heads of chains lie anywhere in memory: where every sixteenth of them or more leads to something, all are
- * cleared, in order. */
+/* The heads of chains are scattered over memory. If at least this share of them is in use (one in 16), all
+ * are cleared in order of memory. */
 #define CLEAR_ALL_SHARE 16u
 
 uint32_t flow_remove_all(struct flow_table *table)
@@ -98,7 +111,7 @@ uint32_t flow_remove_all(struct flow_table *table)
 	const struct flow_links *links = table->links;
 	uint32_t oldest = table->oldest, entry;
 
-	/* All that these chains hold goes. Those in the index by pair are the oldest. */
+	/* Every chain becomes empty. The entries that are in the pair index are the oldest. */
 	for (entry = oldest; entry != FLOW_NONE && links[entry].pair_prev != FLOW_UNPAIRED;
 	     entry = links[entry].age_next)
 		table->pair_heads[links[entry].pair & table->mask] = FLOW_NONE;
@@ -112,7 +125,7 @@ uint32_t flow_remove_all(struct flow_table *table)
 	return oldest;
 }
 
-/* Of the age list, the youngest are not there yet. */
+/* Brings the newest entries of the age list, those that are not there yet, into the pair index. */
 static void index_pairs(struct flow_table *table)
 {
 	struct flow_links *links = table->links;
@@ -132,7 +145,7 @@ static void index_pairs(struct flow_table *table)
 	}
 }
 
-/* Chains grow at the head, so towards the head is towards the newer. */
+/* Chains grow at the head, so entries are newer towards the head. */
 static uint32_t same_pair_newer(const struct flow_table *table, uint32_t entry, uint32_t pair)
 {
 	while (entry != FLOW_NONE && table->links[entry].pair != pair)

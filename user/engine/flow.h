@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The flow table: finds the held superpacket of a flow, or of a pair of hosts, in
- * constant time, and keeps all held ones in the order of their first packets.
+ * The flow table: finds the held superpacket of a flow, or those of a pair of hosts, in constant time, and
+ * keeps all held superpackets in the order of their first packets (D1, D6).
  *
- * A fixed pool of entries and two hash indexes over it (by flow; by pair of addresses
- * and protocol, for rule D2) with chains as linked lists, so that the table never grows, never
- * rehashes and costs the same at one flow and at its limit. Both hashes are keyed with
- * a secret. An entry is in one of three places:
+ * It is a fixed pool of entries with two hash indexes (by flow; by pair of addresses and protocol, for rule
+ * D2) whose chains are linked lists. So the table never grows, never rehashes, and costs the same with one
+ * flow as at its limit. Both hashes are keyed with a secret. An entry is in one of three places:
  *
  *      free list  --flow_insert-->  index + age list (held)
  *          ^                             | flow_remove
  *          '------- flow_free -------  taken (delivered by the owner of the table)
  *
- * Few packets ask for a pair, so entries come into that index when one does: all that are not in it
- * yet, the youngest of the age list. Each comes into it once at most, as it would have at its insertion, and
- * where nobody asks, none does.
+ * The pair index is lazy, because few packets need it: a lookup first indexes all entries inserted since
+ * the last one. These are the newest of the age list.
  *
- * The verbs of every packet are inline; those of every superpacket are in flow.c.
+ * Functions that run once a packet are inline; those that run once a superpacket are in flow.c.
  *
- * The table compares hashes only; whether an entry really is the flow of a packet is the
- * caller's to say, who has the packets (gro.c).
+ * The table compares hashes only. The caller has the packets, and decides whether an entry of the right
+ * hash really is the packet's flow (R10).
  */
 #ifndef SUPERPACKET_FLOW_H
 #define SUPERPACKET_FLOW_H
@@ -27,18 +25,18 @@
 #include "base/bytes.h"
 
 #define FLOW_NONE UINT32_MAX
-#define FLOW_UNPAIRED (FLOW_NONE - 1) /* as pair_prev: not in the index by pair yet */
+#define FLOW_UNPAIRED (FLOW_NONE - 1) /* as pair_prev: not in the pair index yet */
 
-/* Links of one entry; the caller keeps an array of its own state beside, same index. */
+/* Links of one entry. The caller keeps its own state in an array with the same index. */
 struct flow_links {
-	uint32_t hash, pair;            /* what the entry was inserted under */
+	uint32_t hash, pair;            /* of flow_insert() */
 	uint32_t next;                  /* flow chain, or free list */
 	uint32_t pair_next, pair_prev;  /* pair chain, newest first; prev FLOW_NONE at its head */
-	uint32_t age_next, age_prev;    /* age list, oldest first; next: also the owner's list of taken ones */
+	uint32_t age_next, age_prev;    /* age list, oldest first; the owner also links taken entries with next */
 	uint32_t born;                  /* number of its insertion, modulo 2^32 */
 };
 
-/* A flow chain: its first entry, and that one's hash, so that most look-ups need no links. */
+/* Head of a flow chain: its first entry, and the hash of that entry, so that most lookups read no links. */
 struct flow_head {
 	uint32_t hash, entry;
 };
@@ -62,8 +60,8 @@ size_t flow_memory_size(uint32_t capacity);
 /* Lays the table out in memory, which the caller owns and keeps until it is done with it. */
 void flow_init(struct flow_table *table, uint32_t capacity, const uint64_t secret[2], void *memory);
 
-/* One step of the hash: a folded 64x64->128 bit multiplication (the construction of wyhash). A few
- * cycles, and who does not know the secret cannot choose keys that meet in one chain. */
+/* One step of the hash: a folded 64x64->128 bit multiplication, as in wyhash. It costs a few cycles, and
+ * without the secret nobody can choose keys that fall into one chain. */
 static inline uint64_t flow_fold(uint64_t a, uint64_t b)
 {
 	unsigned __int128 product = (unsigned __int128)a * b;
@@ -82,8 +80,8 @@ static inline uint32_t flow_hash_pair(const struct flow_table *table, const uint
 	return (uint32_t)(h >> 32);
 }
 
-/* Keyed hash of a flow: its pair's hash, ports, flow label and protocol, and all link-layer bytes. Everything by
- * which flows differ goes in, so that no field is left to an attacker for free. */
+/* Keyed hash of a flow: its pair's hash, its ports, its flow label and protocol, and all link-layer bytes.
+ * Every field of R10 is part of it, so that an attacker cannot vary one without changing the hash. */
 static inline uint32_t flow_hash(const struct flow_table *table, uint32_t pair, uint32_t ports,
 				 uint32_t label, const uint8_t *l2, uint32_t l2_len)
 {
@@ -97,21 +95,10 @@ static inline uint32_t flow_hash(const struct flow_table *table, uint32_t pair, 
 	return (uint32_t)(h >> 32);
 }
 
-/* The same of len more bytes. */
-static inline uint32_t flow_hash_more(const struct flow_table *table, uint32_t hash, const uint8_t *bytes,
-				      uint32_t len)
-{
-	uint64_t h = flow_fold(((uint64_t)len << 32 | hash) ^ table->secret[0], table->secret[1]), word;
+/* Extends the hash of a flow by len more bytes. */
+uint32_t flow_hash_more(const struct flow_table *table, uint32_t hash, const uint8_t *bytes, uint32_t len);
 
-	for (uint32_t off = 0; off < len; off += 8) {
-		word = 0;
-		memcpy(&word, bytes + off, len - off < 8 ? len - off : 8);
-		h = flow_fold(h ^ word, table->secret[1] + off);
-	}
-	return (uint32_t)(h >> 32);
-}
-
-/* An entry from the free list, FLOW_NONE when all are in use. */
+/* Takes an entry from the free list; FLOW_NONE when all are in use. */
 static inline uint32_t flow_alloc(struct flow_table *table)
 {
 	uint32_t entry = table->free_head;
@@ -123,7 +110,7 @@ static inline uint32_t flow_alloc(struct flow_table *table)
 	return entry;
 }
 
-/* Gives a taken or never inserted entry back. */
+/* Gives back an entry that was taken, or never inserted. */
 static inline void flow_free(struct flow_table *table, uint32_t entry)
 {
 	table->links[entry].next = table->free_head;
@@ -131,7 +118,7 @@ static inline void flow_free(struct flow_table *table, uint32_t entry)
 	table->free_cnt++;
 }
 
-/* Puts an allocated entry under both hashes, as the newest. */
+/* Inserts an allocated entry as the newest. It is found under hash and, in the pair index, under pair. */
 static inline void flow_insert(struct flow_table *table, uint32_t entry, uint32_t hash, uint32_t pair)
 {
 	struct flow_links *links = &table->links[entry];
@@ -152,11 +139,11 @@ static inline void flow_insert(struct flow_table *table, uint32_t entry, uint32_
 	table->held_cnt++;
 }
 
-/* Takes a held entry out of both indexes and the age list. */
+/* Removes a held entry from both indexes and the age list. */
 void flow_remove(struct flow_table *table, uint32_t entry);
 
-/* Takes all held entries out at once. Returns the oldest; each leads to the next younger one by
- * links->age_next, the youngest to FLOW_NONE. FLOW_NONE when none was held. */
+/* Removes all held entries at once. Returns the oldest, or FLOW_NONE when none was held; links->age_next of
+ * each is the next newer one, and FLOW_NONE for the newest. */
 uint32_t flow_remove_all(struct flow_table *table);
 
 static inline uint32_t flow_same_hash(const struct flow_table *table, uint32_t entry, uint32_t hash)
@@ -166,7 +153,7 @@ static inline uint32_t flow_same_hash(const struct flow_table *table, uint32_t e
 	return entry;
 }
 
-/* First and next held entry of exactly this hash; FLOW_NONE at the end. */
+/* First and next held entry with exactly this hash; FLOW_NONE at the end. */
 static inline uint32_t flow_find(const struct flow_table *table, uint32_t hash)
 {
 	const struct flow_head *head = &table->heads[hash & table->mask];
@@ -181,8 +168,8 @@ static inline uint32_t flow_find_next(const struct flow_table *table, uint32_t e
 	return flow_same_hash(table, table->links[entry].next, table->links[entry].hash);
 }
 
-/* The same over the entries of a pair of hosts, oldest first (D6). Fetch the newer one before
- * removing the current, and insert none meanwhile. */
+/* The same for the entries of a pair of hosts, oldest first (D2, D6). Fetch the next newer one before the
+ * current one is removed, and insert nothing meanwhile. */
 uint32_t flow_find_pair(struct flow_table *table, uint32_t pair);
 uint32_t flow_find_pair_newer(const struct flow_table *table, uint32_t entry);
 

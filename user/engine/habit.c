@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Credits of flows; habit.h has the states and the reasons of the numbers. */
 #include "habit.h"
 
 _Static_assert(sizeof(struct habit_entry) == 8, "eight to a cache line");
@@ -14,30 +15,31 @@ static bool is_of(const struct habit_entry *entry, uint32_t hash)
 	return entry->tenure && entry->hash == hash;
 }
 
-static void settle(struct habit_entry *entry)
+/* An event of the entry's own flow makes its place safer. */
+static void renew_tenure(struct habit_entry *entry)
 {
 	if (entry->tenure < HABIT_TENURE_MAX)
 		entry->tenure++;
 }
 
-/* A place goes to whoever fails when it is free. One in use only ages: a flow that has gone leaves it after 15
- * failures of others, a busy one takes it back with each packet. False: it is another's. */
+/* A flow that fails takes the place if it is free. If not, the place ages: a flow that has ended loses it
+ * after 15 failures of others, a busy flow renews it with each packet. Returns false if another flow has it. */
 static bool take_place(struct habit_entry *entry, uint32_t hash)
 {
 	if (entry->tenure && --entry->tenure)
 		return false;
-	*entry = (struct habit_entry){ .hash = hash, .purse = HABIT_TRUST };
+	*entry = (struct habit_entry){ .hash = hash, .credit = HABIT_TRUST };
 	return true;
 }
 
-static void send_away(struct habit_entry *entry)
+static void leave_alone(struct habit_entry *entry)
 {
 	uint32_t packets = HABIT_ALONE_MIN << entry->rounds;
 
 	if (packets < HABIT_ALONE_MAX)
 		entry->rounds++;
 	entry->alone = (uint16_t)packets;
-	entry->purse = HABIT_TRY; /* for afterwards */
+	entry->credit = HABIT_TRY; /* for afterwards */
 }
 
 void habit_gained(struct habit *habit, uint32_t hash, uint32_t packet_cnt)
@@ -47,14 +49,14 @@ void habit_gained(struct habit *habit, uint32_t hash, uint32_t packet_cnt)
 
 	if (!is_of(entry, hash))
 		return;
-	room = HABIT_PURSE_MAX - entry->purse;
+	room = HABIT_CREDIT_MAX - entry->credit;
 	if (packet_cnt - 1 <= room / HABIT_EARNED)
-		entry->purse = (uint8_t)(entry->purse + (packet_cnt - 1) * HABIT_EARNED);
+		entry->credit = (uint8_t)(entry->credit + (packet_cnt - 1) * HABIT_EARNED);
 	else
-		entry->purse = HABIT_PURSE_MAX;
+		entry->credit = HABIT_CREDIT_MAX;
 	entry->rounds = 0;
-	entry->alone = 0; /* of another flow with this hash */
-	settle(entry);
+	entry->alone = 0; /* another flow with this hash may have been left alone */
+	renew_tenure(entry);
 }
 
 void habit_failed(struct habit *habit, uint32_t hash)
@@ -63,9 +65,9 @@ void habit_failed(struct habit *habit, uint32_t hash)
 
 	if (!is_of(entry, hash) && !take_place(entry, hash))
 		return;
-	settle(entry);
-	if (entry->alone) /* held before the others of its hash were sent away */
+	renew_tenure(entry);
+	if (entry->alone) /* held before another packet of this hash ended the credit */
 		return;
-	if (--entry->purse == 0)
-		send_away(entry);
+	if (--entry->credit == 0)
+		leave_alone(entry);
 }
