@@ -8,14 +8,14 @@
 
 #include "replay/capture.h"
 
-/* One system call for hundreds of packets, and what fits the cache. */
+/* One system call reads hundreds of packets, and the buffer fits the cache. */
 #define BUFFER_LEN (256u << 10)
 
 void *capture_buffer(FILE *file)
 {
 	char *buffer = malloc(BUFFER_LEN);
 
-	if (buffer) /* with a size alone, glibc keeps its own small one */
+	if (buffer) /* without a buffer, glibc ignores the size */
 		setvbuf(file, buffer, _IOFBF, BUFFER_LEN);
 	return buffer;
 }
@@ -23,9 +23,8 @@ void *capture_buffer(FILE *file)
 /* --- Reading --- */
 
 /*
- * A pipe does not know how much of it was read, and who reads it has some in advance. So stdio gets a
- * stream of ours, which counts, and answers a question (no other) about its place: ftello() then takes
- * off what is still in the buffer.
+ * A pipe cannot tell how much has been read from it, and stdio reads ahead. So stdio gets a stream of ours which
+ * counts the bytes and only answers where it is; ftello() then subtracts what is still in the buffer.
  */
 struct counted {
 	FILE *file;
@@ -63,8 +62,8 @@ static int counted_close(void *cookie)
 	return result;
 }
 
-/* The file itself, where there is no memory: then no offset is known. Nothing was read of it yet. */
-static FILE *count(FILE *file)
+/* Wraps a file that has not been read yet. Returns the file itself if there is no memory; offsets are unknown then. */
+static FILE *count_bytes_of(FILE *file)
 {
 	const cookie_io_functions_t functions = {
 		.read = counted_read, .seek = counted_seek, .close = counted_close,
@@ -88,8 +87,8 @@ static const char *link_type_name(int type)
 	return name ? name : "unknown";
 }
 
-/* What libpcap could not open: why, where in the file, and what to do where that is known. */
-static void explain_foreign(struct capture_reader *reader, FILE *file, const char *why)
+/* Why libpcap cannot open the file, at which offset, and what to do if that is known. */
+static void explain_unreadable(struct capture_reader *reader, FILE *file, const char *why)
 {
 	long long at = reader->has_offsets ? (long long)ftello(file) : -1;
 	unsigned char magic[2] = { 0 };
@@ -111,17 +110,17 @@ bool capture_open(struct capture_reader *reader, FILE *file)
 	int link_type;
 
 	posix_fadvise(fileno(file), 0, 0, POSIX_FADV_SEQUENTIAL);
-	/* Once it has sought, stdio knows where it is: ftello() need not ask the kernel, at every packet. */
+	/* After a seek stdio knows its offset, so ftello() need not ask the kernel for every packet. */
 	if (fseeko(file, 0, SEEK_CUR) != 0)
-		file = count(file);
+		file = count_bytes_of(file);
 	*reader = (struct capture_reader){ .file = file, .record_off = -1 };
 	reader->buffer = capture_buffer(file);
-	if (file == stdin) /* nobody closes it */
+	if (file == stdin) /* it is never closed, so its buffer is never freed */
 		reader->buffer = NULL;
 	reader->has_offsets = ftello(file) >= 0;
 	reader->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!reader->pcap) {
-		explain_foreign(reader, file, why);
+		explain_unreadable(reader, file, why);
 		fclose(file);
 		free(reader->buffer);
 		return false;
@@ -138,8 +137,8 @@ bool capture_open(struct capture_reader *reader, FILE *file)
 	return true;
 }
 
-/* Times before 1970, or so far away that nanoseconds would not fit, are no times: 0, and a far end
- * to which any time to hold can be added. */
+/* Times before 1970 become 0. Times whose nanoseconds do not fit become a far end, to which any hold time can
+ * still be added. */
 static uint64_t nanoseconds(const struct timeval *ts)
 {
 	const int64_t far = INT64_MAX / 1000000000 / 2;
@@ -202,12 +201,12 @@ uint64_t capture_position(const struct capture_reader *reader)
 
 void capture_close(struct capture_reader *reader)
 {
-	pcap_close(reader->pcap); /* the file too */
+	pcap_close(reader->pcap); /* closes the file, too */
 	reader->pcap = NULL;
 	free(reader->buffer);
 }
 
-/* --- Writing: pcapng, in this machine's byte order, which the magic number tells --- */
+/* --- Writing: pcapng in the byte order of this machine, which the magic number indicates --- */
 
 #define BLOCK_SECTION 0x0a0d0d0au
 #define BLOCK_INTERFACE 1u
@@ -229,7 +228,7 @@ static uint32_t pad4(uint32_t len)
 	return (len + 3) & ~3u;
 }
 
-/* Bytes of an option, and the end of options behind it. */
+/* The length of an option and of the end of options that follows it. */
 static uint32_t options_len(uint32_t value_len)
 {
 	return 4 + pad4(value_len) + 4;
@@ -240,13 +239,13 @@ static bool put(FILE *file, const void *data, size_t len)
 	return !len || fwrite_unlocked(data, len, 1, file) == 1;
 }
 
-/* Pads data of this length to 4 bytes. */
+/* Pads data of this length to a multiple of 4 bytes. */
 static bool put_padding(FILE *file, uint32_t len)
 {
 	return put(file, "\0\0\0", pad4(len) - len);
 }
 
-/* The only option of a block, and the end of options. */
+/* Writes the only option of a block and the end of options. */
 static bool put_option(FILE *file, uint16_t code, const void *value, uint32_t len)
 {
 	const struct option_header header = { code, (uint16_t)len }, end = { OPTION_END, 0 };
@@ -262,7 +261,7 @@ static bool write_section(FILE *file)
 	struct {
 		uint32_t type, len, magic;
 		uint16_t major, minor;
-		int32_t section_len[2]; /* -1: not told */
+		int32_t section_len[2]; /* -1: unspecified */
 	} section = { BLOCK_SECTION, len, 0x1a2b3c4d, 1, 0, { -1, -1 } };
 
 	return put(file, &section, sizeof section) &&

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Captures: read as a stream of packets (pcap and pcapng, either byte order, any precision, through
- * libpcap), written as pcapng with nanoseconds and a comment where there is something to say.
+ * Captures. They are read as a stream of packets (pcap and pcapng, either byte order, any time precision, by
+ * libpcap), and written as pcapng with nanoseconds and optional comments.
  *
- * Nothing is ever read as a whole: memory is that of one packet, however long the file. Whatever
- * stands in the file, the reader answers with packets, the end, or a sentence and an offset.
+ * A capture is never read as a whole, so one packet's memory is enough for files of any length. Whatever
+ * the file contains, the reader returns packets, the end, or an error message with an offset.
  */
 #ifndef TOOLS_REPLAY_CAPTURE_H
 #define TOOLS_REPLAY_CAPTURE_H
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
-/* No reader takes longer packets (libpcap and Wireshark alike): our snap length. */
+/* The snap length we write. Neither libpcap nor Wireshark reads longer packets. */
 #define CAPTURE_PACKET_MAX 262144u
 
 #define CAPTURE_ERROR_LEN 512
@@ -23,7 +23,7 @@
 struct capture_packet {
 	const uint8_t *data; /* captured_len bytes, until the next packet is read */
 	uint32_t captured_len;
-	uint32_t len;        /* on the wire: more, where a snap length cut it off */
+	uint32_t len;        /* on the wire; longer than captured_len if a snap length truncated it */
 	uint64_t time_ns;    /* since 1970; 0 for times before it */
 };
 
@@ -34,16 +34,16 @@ struct capture_reader {
 	FILE *file;
 	void *buffer;
 	bool has_offsets;
-	int64_t record_off; /* where the record read last begins; -1: not known, for want of memory */
+	int64_t record_off; /* where the record that was read last begins; -1: unknown */
 	uint64_t cnt;       /* packets read */
-	char error[CAPTURE_ERROR_LEN]; /* the sentence, after a failure; else empty */
+	char error[CAPTURE_ERROR_LEN]; /* the message after a failure, otherwise empty */
 };
 
-/* Begins to read. Takes the file in any case: it is closed here, or by capture_close(). False: not a
- * capture, or not one of Ethernet; the error says it, nothing needs closing. */
+/* Starts reading. Takes ownership of the file in any case: it is closed here or by capture_close().
+ * Returns false if the file is not a capture of Ethernet frames; the error says why, and nothing has to be closed. */
 bool capture_open(struct capture_reader *reader, FILE *file);
 
-/* The next packet. CAPTURE_DAMAGED: the error says what is wrong, and where; no more packets come. */
+/* Reads the next packet. After CAPTURE_DAMAGED the error says what is wrong and where; no more packets follow. */
 enum capture_result capture_next(struct capture_reader *reader, struct capture_packet *packet);
 
 /* Bytes of the file read so far. */
@@ -51,14 +51,14 @@ uint64_t capture_position(const struct capture_reader *reader);
 
 void capture_close(struct capture_reader *reader);
 
-/* Gives a file, of which nothing was read or written yet, a large buffer; to be freed when the file is
- * closed. NULL: there was no memory, and the file keeps its own. */
+/* Gives a large buffer to a file that has not been read or written yet. The caller frees it after closing the
+ * file. Returns NULL if there is no memory; the file then keeps its own buffer. */
 void *capture_buffer(FILE *file);
 
 /*
- * The writer. Its functions return false when the file cannot be written, with errno set; what was
- * written before stays. A packet is len bytes in cnt slices, of original_len bytes on the wire; beyond
- * CAPTURE_PACKET_MAX it is cut off.
+ * The writer. Both functions return false, with errno set, if the file cannot be written; what has been
+ * written before remains. A packet has len bytes in cnt slices, and had original_len bytes on the wire; it is
+ * truncated to CAPTURE_PACKET_MAX bytes.
  */
 bool capture_write_begin(FILE *file);
 bool capture_write(FILE *file, uint64_t time_ns, const struct iovec *slices, uint32_t cnt,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * superpacket replay cut: TCP and UDP packets with more payload than the MSS become segments, as the
- * engine cuts what the stack hands down. Such packets are what a capture on a sender shows.
+ * superpacket replay cut: TCP and UDP packets with more payload than the MSS become segments, as the engine cuts
+ * superpackets of the stack. Captures on a sender contain such packets.
  *
- * The checksum in the capture is not needed: the segments' are summed from scratch. That makes a packet
- * that was damaged on its way look sound, so those with neither a right nor an unfinished
- * checksum are counted, and the user is told.
+ * The checksums of segments are computed from scratch, so the one in the capture is not needed. This would make
+ * a damaged packet look intact, so packets whose checksum is neither right nor unfinished are counted and
+ * reported.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ struct cut {
 	struct sp_gso gso;
 	uint8_t packet[CAPTURE_PACKET_MAX];
 	uint8_t slot[SP_GSO_SLOT_LEN];
-	uint64_t cnt, bytes, cut, segments, not_cuttable, cut_off, checksum_errors;
+	uint64_t cnt, bytes, cut, segments, not_cuttable, truncated, checksum_errors;
 };
 
 static void write_line(struct cut *cut, uint64_t out, const char *type, uint32_t size, uint32_t segs,
@@ -47,13 +47,13 @@ static void pass(struct cut *cut, const struct capture_packet *packet)
 }
 
 /*
- * TCP behind a jumbo payload option (RFC 2675): BIG TCP, as `merge --max-bytes` writes it. The walk stops at
- * a payload length of 0.
+ * Recognises TCP behind a jumbo payload option (RFC 2675), that is BIG TCP as `merge --max-bytes` writes it.
+ * parse_packet() stops at a payload length of 0.
  *
  *      | Eth VLAN | IPv6, length 0, next 0 | next: TCP, 0, 0xc2, 4, length (32 bits) | TCP | payload
  *                                            \_ the length counts from here
  */
-static void look_at_jumbo(const struct capture_packet *packet, struct packet_view *view)
+static void parse_jumbo(const struct capture_packet *packet, struct packet_view *view)
 {
 	const uint8_t *ip = packet->data + view->l3_off, *hop = ip + IPV6_LEN;
 	uint32_t l4_off = view->l3_off + IPV6_LEN + JUMBO_LEN, tcp_len, end;
@@ -77,8 +77,8 @@ static void look_at_jumbo(const struct capture_packet *packet, struct packet_vie
 	view->payload_len = end - view->payload_off;
 }
 
-/* The packet that is to be cut: the innermost that the walk finds. */
-static void look_at(const struct capture_packet *packet, struct packet_view *view)
+/* Views the packet that is to be cut: in a tunnel the inner one. */
+static void parse_innermost(const struct capture_packet *packet, struct packet_view *view)
 {
 	const struct parse_tunnels all = {
 		.enter = PARSE_TUNNEL_BIT(PARSE_VXLAN) | PARSE_TUNNEL_BIT(PARSE_GENEVE) |
@@ -89,7 +89,7 @@ static void look_at(const struct capture_packet *packet, struct packet_view *vie
 
 	parse_packet(packet->data, packet->captured_len, packet->captured_len, view);
 	if (!parse_inner(packet->data, packet->captured_len, packet->captured_len, &all, view))
-		look_at_jumbo(packet, view);
+		parse_jumbo(packet, view);
 }
 
 static bool can_be_cut(const struct packet_view *view)
@@ -121,8 +121,8 @@ static struct sp_gso_request request_of(const struct packet_view *view, uint32_t
 	};
 }
 
-/* Neither complete, nor absent (UDP), nor left to the NIC. */
-static bool is_wrong(const struct packet_view *view, const uint8_t *packet, uint32_t pseudo)
+/* Whether the checksum is neither right, nor absent (UDP), nor left to the NIC. */
+static bool has_wrong_checksum(const struct packet_view *view, const uint8_t *packet, uint32_t pseudo)
 {
 	const uint8_t *l4 = packet + view->l4_off;
 	uint32_t l4_len = view->payload_off - view->l4_off + view->payload_len;
@@ -133,7 +133,7 @@ static bool is_wrong(const struct packet_view *view, const uint8_t *packet, uint
 	return checksum_fold(checksum_add(l4, l4_len, pseudo)) != 0;
 }
 
-/* Cuts a copy, whose checksum says that it is unfinished. False: the engine refuses it. */
+/* Cuts a copy of the packet whose checksum is marked as unfinished. Returns false if the engine refuses it. */
 static bool cut_packet(struct cut *cut, const struct capture_packet *packet,
 		       const struct packet_view *view, uint32_t mss)
 {
@@ -149,7 +149,7 @@ static bool cut_packet(struct cut *cut, const struct capture_packet *packet,
 			SP_GSO_CHECKSUM_FULL) != SP_GSO_CUT)
 		return false;
 	cut->cut++;
-	cut->checksum_errors += is_wrong(view, packet->data, pseudo);
+	cut->checksum_errors += has_wrong_checksum(view, packet->data, pseudo);
 	while ((cnt = sp_gso_next(&cut->gso, cut->slot, &header_len, slices + 1, SP_GSO_SLICES_MAX)) > 0) {
 		uint32_t len = header_len;
 		uint64_t out;
@@ -166,7 +166,7 @@ static bool cut_packet(struct cut *cut, const struct capture_packet *packet,
 	return true;
 }
 
-static void take(struct cut *cut, const struct capture_packet *packet)
+static void cut_or_pass(struct cut *cut, const struct capture_packet *packet)
 {
 	uint32_t mss = cut->files.options->mss;
 	struct packet_view view;
@@ -174,11 +174,11 @@ static void take(struct cut *cut, const struct capture_packet *packet)
 	cut->cnt++;
 	cut->bytes += packet->len;
 	if (packet->captured_len < packet->len) {
-		cut->cut_off++;
+		cut->truncated++;
 		pass(cut, packet);
 		return;
 	}
-	look_at(packet, &view);
+	parse_innermost(packet, &view);
 	if (can_be_cut(&view) && view.payload_len <= mss) {
 		pass(cut, packet);
 	} else if (!can_be_cut(&view) || !cut_packet(cut, packet, &view, mss)) {
@@ -196,7 +196,7 @@ static json_t *report(const struct cut *cut)
 	json_object_set_new(made, "segments", json_integer((json_int_t)cut->segments));
 	json_object_set_new(made, "uncut", json_integer((json_int_t)(cut->cnt - cut->cut)));
 	json_object_set_new(made, "not_cuttable", json_integer((json_int_t)cut->not_cuttable));
-	json_object_set_new(made, "cut_off", json_integer((json_int_t)cut->cut_off));
+	json_object_set_new(made, "cut_off", json_integer((json_int_t)cut->truncated));
 	json_object_set_new(made, "checksum_errors", json_integer((json_int_t)cut->checksum_errors));
 	return made;
 }
@@ -214,7 +214,7 @@ enum exit_code replay_cut(const struct replay_options *options)
 	code = files_open(&cut->files, options);
 	if (code == EXIT_OK) {
 		while (files_next(&cut->files, &packet))
-			take(cut, &packet);
+			cut_or_pass(cut, &packet);
 		made = report(cut);
 		code = files_close(&cut->files);
 		report_show(options, made);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The pool has a slot of 2 KB for each packet that can be in hand; captures taken behind TSO or LRO have
- * larger ones, which get memory of their own, as much as LARGE_BYTES_MAX in all. Slots are
- * touched only as far as they are used: a burst of 64 packets stays in the cache.
+ * The pool has a slot of 2 KB for each packet. Captures from hosts with TSO or LRO have longer packets, which get
+ * memory of their own, up to LARGE_BYTES_MAX in total. The slot used last is used again first, so that a burst of
+ * 64 packets stays in the cache.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,11 +13,11 @@
 #include "engine/parse.h"
 #include "replay/engine.h"
 
-/* In full frames 80 ms of 10 Gbit/s, so that hardly ever a verdict is for want of room. A power of two. */
+/* 80 ms of full frames at 10 Gbit/s, so that lack of room hardly ever decides. A power of two. */
 #define POOL_PACKETS 65536u
 
 #define SLOT_LEN 2048u
-#define HEADROOM 64u /* BIG TCP wants 8; whole cache lines keep the packet where it was */
+#define HEADROOM 64u /* BIG TCP needs 8; a whole cache line keeps packets aligned to cache lines */
 #define LARGE_BYTES_MAX (256u << 20)
 
 /* --- The pool --- */
@@ -60,7 +60,7 @@ static void release_packet(struct engine *engine, uint32_t idx)
 	engine->free_packets[engine->free_cnt++] = idx;
 }
 
-/* Memory for a packet, and for its copy; NULL when there is none left. */
+/* Memory for a packet and its copy, or NULL if none is left. */
 static uint8_t *find_memory(struct engine *engine, uint32_t idx, uint32_t len)
 {
 	struct engine_packet *packet = &engine->packets[idx];
@@ -76,8 +76,8 @@ static uint8_t *find_memory(struct engine *engine, uint32_t idx, uint32_t len)
 	return packet->large;
 }
 
-/* A copy of a packet in the pool; NULL when the pool has no room for it. */
-static struct engine_packet *take_in(struct engine *engine, const struct capture_packet *from)
+/* Copies a packet to the pool. Returns NULL if the pool has no room for it. */
+static struct engine_packet *copy_to_pool(struct engine *engine, const struct capture_packet *from)
 {
 	struct engine_packet *packet;
 	uint8_t *memory;
@@ -131,7 +131,7 @@ static void fill_config(struct sp_gro_config *gro, const struct engine_config *c
 		gro->max_packets = config->max_packets;
 	if (config->max_bytes)
 		gro->max_bytes = config->max_bytes;
-	/* Verdicts do not depend on it; a capture made to hurt should not know it. */
+	/* Results do not depend on it, but a malicious capture should not know it. */
 	if (getrandom(gro->secret, sizeof gro->secret, GRND_NONBLOCK) < 0)
 		gro->secret[0] = (uintptr_t)gro;
 }
@@ -172,12 +172,11 @@ void engine_fini(struct engine *engine)
 }
 
 /*
- * A packet that a snap length has cut off must not merge, yet keep its place in its flow (D1). One whose IP
- * packet is complete, as only padding is missing, would be understood: so it is shown without its last
- * byte. The engine then sees a length that cannot be, flushes what is held between these hosts (D2) and
- * passes it.
+ * A packet that a snap length has truncated must not merge, but must keep its place in its flow (D1). If only
+ * padding is missing, the engine would accept the packet, so it is offered without the last byte of its IP packet.
+ * The engine then sees an impossible IP length, flushes everything held between these hosts (D2) and passes it.
  */
-static uint32_t shown_len(const struct engine_packet *packet)
+static uint32_t offered_len(const struct engine_packet *packet)
 {
 	struct packet_view view;
 	const uint8_t *ip;
@@ -193,19 +192,19 @@ static uint32_t shown_len(const struct engine_packet *packet)
 	return end - 1;
 }
 
-static bool hand_over(struct engine *engine, struct engine_packet *packet)
+static bool offer_packet(struct engine *engine, struct engine_packet *packet)
 {
 	const struct sp_fragment fragment = {
 		.data = packet->data,
-		.len = shown_len(packet),
+		.len = offered_len(packet),
 		.cookie = engine_slot(engine, packet),
 	};
 
 	return sp_gro_offer(engine->gro, &fragment, 1, engine->clock_ns) == 1;
 }
 
-/* Lets time pass, to the next deadline or to now_ns. True: it was a deadline. */
-static bool advance(struct engine *engine, uint64_t now_ns)
+/* Advances the clock to the next deadline or to now_ns. Returns true if it was a deadline. */
+static bool advance_clock(struct engine *engine, uint64_t now_ns)
 {
 	uint64_t deadline = engine->config.hold_ns ? sp_gro_deadline(engine->gro) : UINT64_MAX;
 
@@ -220,14 +219,14 @@ static bool advance(struct engine *engine, uint64_t now_ns)
 	return false;
 }
 
-static void count(struct engine *engine, const struct capture_packet *packet, bool back)
+static void count_packet(struct engine *engine, const struct capture_packet *packet, bool back)
 {
 	if (!engine->packet_cnt)
 		engine->first_ns = packet->time_ns;
 	engine->packet_cnt++;
 	engine->byte_cnt += packet->len;
 	engine->stepped_back += back;
-	engine->cut_off += packet->captured_len < packet->len;
+	engine->truncated += packet->captured_len < packet->len;
 }
 
 bool engine_offer(struct engine *engine, const struct capture_packet *from)
@@ -235,22 +234,22 @@ bool engine_offer(struct engine *engine, const struct capture_packet *from)
 	bool back = from->time_ns < engine->clock_ns && engine->packet_cnt;
 	struct engine_packet *packet;
 
-	if (advance(engine, from->time_ns))
+	if (advance_clock(engine, from->time_ns))
 		return false;
-	packet = take_in(engine, from);
+	packet = copy_to_pool(engine, from);
 	if (!packet) {
-		if (engine->free_cnt == POOL_PACKETS) /* nothing to wait for: the machine has no memory */
+		if (engine->free_cnt == POOL_PACKETS) /* the pool is empty, so the machine has no memory */
 			abort();
 		engine->pool_flushes++;
 		sp_gro_flush(engine->gro);
 		return false;
 	}
-	if (!hand_over(engine, packet)) {
+	if (!offer_packet(engine, packet)) {
 		release_packet(engine, engine_slot(engine, packet));
 		return false;
 	}
 	engine->last = packet;
-	count(engine, from, back);
+	count_packet(engine, from, back);
 	if (++engine->in_burst == engine->config.burst) {
 		engine->in_burst = 0;
 		sp_gro_burst_end(engine->gro, engine->clock_ns);
@@ -258,13 +257,13 @@ bool engine_offer(struct engine *engine, const struct capture_packet *from)
 	return true;
 }
 
-/* Nothing comes any more. What is held goes when a daemon would let it go: at the end of the
- * burst, or at its deadline. */
+/* After the last packet everything held is delivered when the daemon would deliver it: at the end of the burst,
+ * or at its deadline. */
 bool engine_end(struct engine *engine)
 {
 	if (sp_gro_deadline(engine->gro) == UINT64_MAX)
 		return false;
-	if (!engine->config.hold_ns || !advance(engine, UINT64_MAX))
+	if (!engine->config.hold_ns || !advance_clock(engine, UINT64_MAX))
 		sp_gro_burst_end(engine->gro, engine->clock_ns);
 	return true;
 }
@@ -275,7 +274,7 @@ bool engine_take(struct engine *engine, struct engine_delivery *delivery)
 		return false;
 	delivery->time_ns = engine->clock_ns;
 	delivery->iov_cnt = sp_gro_slices(engine->gro, &delivery->what, delivery->iov);
-	/* The memory is ours, whether the engine knows it or not. */
+	/* Released at once: the memory is ours, and stays until engine_give(). */
 	delivery->packet_cnt = sp_gro_release(engine->gro, &delivery->what, delivery->cookies);
 	engine->merged_cnt += delivery->what.segs > 1 ? delivery->packet_cnt : 0;
 	for (uint32_t i = 0; i < delivery->packet_cnt; i++)
@@ -285,7 +284,7 @@ bool engine_take(struct engine *engine, struct engine_delivery *delivery)
 
 void engine_give(struct engine *engine, const struct engine_delivery *delivery)
 {
-	/* Backwards: the first to be used again is what was read first. */
+	/* In reverse, so that the slot of the first packet is used again first. */
 	for (uint32_t i = delivery->packet_cnt; i-- > 0;)
 		release_packet(engine, (uint32_t)delivery->cookies[i]);
 }

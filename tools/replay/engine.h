@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Reassembly of a capture: the engine as a daemon would drive it, with the capture's time for a clock.
+ * Merges the packets of a capture. The engine is driven as the daemon drives it, with the timestamps of the
+ * capture as its clock.
  *
- *      engine_offer(packet)   as it comes; false: first take what is delivered, then offer again
- *      engine_end()           the capture is over; true: take what is delivered, then ask again
- *      engine_take(delivery)  what goes up, in order; the packets it consists of
- *      engine_give(delivery)  their memory is free again
+ *      engine_offer(packet)   offers a packet; on false take all deliveries and offer it again
+ *      engine_end()           the capture has ended; on true take all deliveries and call it again
+ *      engine_take(delivery)  the next delivery, in order, and the packets it consists of
+ *      engine_give(delivery)  releases the memory of these packets
  *
- * A burst ends after so many packets. What is held longer (hold_ns) goes when its deadline has come, at
- * that time, before a packet that comes later. Time never steps back: packets that claim so come at
- * the time of the one before.
+ * A burst ends after a fixed number of packets. A superpacket that is held longer (hold_ns) is delivered at its
+ * deadline, before any packet that comes later. Time never steps back: a packet with an earlier timestamp
+ * counts as coming at the same time as the one before.
  *
- * Packets lie in a fixed pool, so that memory is bounded whatever comes: 65536 of them, then the flow
- * held longest makes room (D3); when memory for large ones is used up, everything held is flushed.
+ * Packets are copied to a pool of fixed size, so memory is bounded. When 65536 packets are in it, the superpacket held
+ * longest is flushed (D3). When the memory for packets longer than a slot is used up, everything is flushed.
  */
 #ifndef TOOLS_REPLAY_ENGINE_H
 #define TOOLS_REPLAY_ENGINE_H
@@ -30,17 +31,17 @@ struct engine_config {
 	uint32_t max_packets, max_bytes; /* 0: the library's default */
 	uint64_t hold_ns;
 	bool adaptive;
-	bool keep_copies; /* engine_packet.copy: to compare with */
+	bool keep_copies; /* keep engine_packet.copy, to compare with later */
 };
 
 /* A packet in the pool. */
 struct engine_packet {
-	uint8_t *data;       /* captured_len bytes; the engine may have amended the header */
-	const uint8_t *copy; /* the same as they were read; NULL without keep_copies */
+	uint8_t *data;       /* captured_len bytes; the engine may have rewritten the header */
+	const uint8_t *copy; /* the same bytes as they were read; NULL without keep_copies */
 	uint32_t captured_len, len;
 	uint64_t index;      /* in the capture, from 0 */
 	/* private */
-	uint8_t *large;      /* memory of its own, for what a slot does not hold */
+	uint8_t *large;      /* memory of its own, if it is longer than a slot */
 	uint32_t large_len;
 };
 
@@ -62,7 +63,7 @@ struct engine {
 	uint8_t *slots;
 	size_t slots_len;
 	struct engine_packet *packets;
-	uint32_t *free_packets; /* stack: what was used last is in the cache */
+	uint32_t *free_packets; /* a stack, because the slot used last is in the cache */
 	uint32_t free_cnt;
 	uint64_t large_bytes;
 	uint64_t clock_ns;
@@ -71,14 +72,14 @@ struct engine {
 	/* read */
 	const struct engine_packet *last; /* the packet taken last */
 	uint64_t packet_cnt, byte_cnt;
-	uint64_t merged_cnt;   /* packets that went up in superpackets */
+	uint64_t merged_cnt;   /* packets delivered in superpackets */
 	uint64_t first_ns;
-	uint64_t stepped_back; /* packets whose time was before that of one before */
-	uint64_t cut_off;      /* packets that a snap length has cut off: never merged */
-	uint64_t pool_flushes; /* times that the pool had no room */
+	uint64_t stepped_back; /* packets with a timestamp earlier than that of a packet before */
+	uint64_t truncated;    /* packets truncated by a snap length: never merged */
+	uint64_t pool_flushes; /* how often the pool was full */
 };
 
-/* 0, -EINVAL (a limit that the library does not take) or -ENOMEM. */
+/* Returns 0, -EINVAL (the library does not accept a limit) or -ENOMEM. */
 int engine_init(struct engine *engine, const struct engine_config *config);
 void engine_fini(struct engine *engine);
 
@@ -87,7 +88,7 @@ bool engine_end(struct engine *engine);
 bool engine_take(struct engine *engine, struct engine_delivery *delivery);
 void engine_give(struct engine *engine, const struct engine_delivery *delivery);
 
-/* Where a packet lies in the pool: 0 to engine_pool_size() - 1. */
+/* The index of a packet in the pool: 0 to engine_pool_size() - 1. */
 uint32_t engine_slot(const struct engine *engine, const struct engine_packet *packet);
 uint32_t engine_pool_size(void);
 

@@ -8,7 +8,7 @@
 
 #include "replay/files.h"
 
-/* Ctrl-C ends the reading, so that what was read until then is kept; a second one ends all. */
+/* Ctrl-C ends the reading, and what has been read so far is kept. A second one ends the program. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int signum)
@@ -47,12 +47,12 @@ static void clear_progress(struct replay_files *files)
 	files->has_shown = false;
 }
 
-/* Now and then a look at the clock, and four times a second a line. */
+/* Reads the clock every 4096 packets and prints a line four times a second. */
 static void progress(struct replay_files *files)
 {
 	double elapsed;
 
-	files->next_look += 4096;
+	files->next_clock_read += 4096;
 	elapsed = files_elapsed(files);
 	if (elapsed - files->last_shown < 0.25)
 		return;
@@ -85,7 +85,7 @@ static bool is_same_file(const struct stat *a, const char *name)
 	       a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
-/* What is written must not be what is read, nor both outputs the same. */
+/* The input must not be overwritten, and the outputs must be different files. */
 static enum exit_code check_names(struct replay_files *files, const struct stat *in)
 {
 	const struct replay_options *options = files->options;
@@ -174,7 +174,7 @@ bool files_next(struct replay_files *files, struct capture_packet *packet)
 	}
 	switch (interrupted ? CAPTURE_DAMAGED : capture_next(&files->reader, packet)) {
 	case CAPTURE_PACKET:
-		if (files->shows_progress && files->reader.cnt >= files->next_look)
+		if (files->shows_progress && files->reader.cnt >= files->next_clock_read)
 			progress(files);
 		return true;
 	case CAPTURE_END:
@@ -198,7 +198,7 @@ uint64_t files_write(struct replay_files *files, uint64_t time_ns, const struct 
 		files->code = refuse(files, files->options->out);
 		if (files->out != stdout)
 			fclose(files->out);
-		files->out = NULL; /* said once */
+		files->out = NULL; /* so that the error is printed once only */
 	}
 	return number;
 }

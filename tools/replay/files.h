@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a replay reads and writes: a capture in, perhaps one out, perhaps a file of JSON lines. Failures are
- * said where they happen; the exit code remembers them, and what was read and written until then
- * is kept.
+ * The files of a replay: a capture to read, and optionally a capture and a file of JSON lines to write. Errors are
+ * printed where they happen and kept in the exit code; what has been read and written before an error is kept, too.
  */
 #ifndef TOOLS_REPLAY_FILES_H
 #define TOOLS_REPLAY_FILES_H
@@ -14,34 +13,34 @@
 struct replay_files {
 	const struct replay_options *options;
 	struct capture_reader reader;
-	FILE *out, *json;    /* NULL: not asked for */
+	FILE *out, *json;    /* NULL if not asked for */
 	void *out_buffer, *json_buffer;
-	enum exit_code code; /* read: EXIT_OK, or what has gone wrong */
+	enum exit_code code; /* read: EXIT_OK, or that of the first error */
 	uint64_t written_packets, written_bytes; /* read */
 
 	/* private: progress on a terminal */
 	bool shows_progress, has_shown;
-	uint64_t in_size; /* 0: not known */
+	uint64_t in_size; /* 0: unknown */
 	struct timespec begin;
-	uint64_t next_look; /* packets */
+	uint64_t next_clock_read; /* at this number of packets */
 	double last_shown;
 };
 
-/* Opens all, the capture first: what cannot be read overwrites nothing. Code EXIT_OK, or nothing is
- * open. */
+/* Opens all files, the capture first, so that nothing is overwritten if it cannot be read. Unless it returns EXIT_OK,
+ * nothing is open. */
 enum exit_code files_open(struct replay_files *files, const struct replay_options *options);
 
-/* The next packet. False: the end, or nothing more can be read, or written. */
+/* Reads the next packet. Returns false at the end, or if nothing more can be read or written. */
 bool files_next(struct replay_files *files, struct capture_packet *packet);
 
-/* Writes a packet out, where that is asked for; returns its number. See capture_write(). */
+/* Writes a packet to the output capture, if there is one, and returns its number. See capture_write(). */
 uint64_t files_write(struct replay_files *files, uint64_t time_ns, const struct iovec *slices,
 		     uint32_t cnt, uint32_t len, uint32_t original_len, const char *comment);
 
 /* Seconds since files_open(). */
 double files_elapsed(const struct replay_files *files);
 
-/* Closes all; returns the code. */
+/* Closes all files and returns the exit code. */
 enum exit_code files_close(struct replay_files *files);
 
 #endif

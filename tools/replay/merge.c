@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * superpacket replay merge: every delivery of the engine becomes a packet of the capture written, and
- * a JSON line.
+ * superpacket replay merge: every delivery of the engine becomes a packet of the output capture and a JSON line.
  *
- * A superpacket goes up with an unfinished checksum, which the receiver's stack knows; a capture does not say
- * so, and its readers would find it wrong. Hence it is finished here, that of a tunnel too.
+ * A superpacket is delivered with an unfinished checksum, which the virtio header tells the receiver. A capture cannot
+ * say so, and its readers would call the checksum wrong. So it is finished here, that of a tunnel included.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,8 +20,8 @@ struct merge {
 	struct replay_files files;
 	struct engine engine;
 	struct engine_delivery delivery;
-	/* A superpacket in one piece; max_bytes does not count the link layer, whose VLAN tags nobody
-	 * has counted either. */
+	/* A superpacket in one piece. max_bytes does not include the link-layer header, which may have any number of
+	 * VLAN tags. */
 	uint8_t packet[SP_GRO_BYTES_MAX + 65536];
 };
 
@@ -45,14 +44,14 @@ static uint64_t write_superpacket(struct merge *merge)
 	const struct iovec whole = { merge->packet, len };
 	char comment[128];
 
-	request.type = SP_GSO_NONE; /* to be finished whole */
+	request.type = SP_GSO_NONE; /* finish its checksum as one packet */
 	sp_gso_complete(&request, merge->packet, len);
 	snprintf(comment, sizeof comment, "superpacket: %u packets, gso_size %u, flushed: %s",
 		 delivery->what.segs, request.size, sp_gro_reason_name(delivery->what.reason));
 	return files_write(&merge->files, delivery->time_ns, &whole, 1, len, len, comment);
 }
 
-/* As it came, whatever of it was shown to the engine. */
+/* Writes the packet as it was captured, even if it was offered to the engine in part only. */
 static uint64_t write_alone(struct merge *merge)
 {
 	const struct engine_packet *packet = merge->delivery.packets[0];

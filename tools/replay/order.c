@@ -77,7 +77,7 @@ static uint64_t mix_bytes(uint64_t hash, const uint8_t *data, uint32_t len)
 	return hash;
 }
 
-/* The packet that the view describes: addresses, IPv6 flow label, protocol, ports if they are known. */
+/* Hashes addresses, IPv6 flow label, protocol, and ports if they are known, of the packet in the view. */
 static uint64_t mix_packet(uint64_t hash, const uint8_t *data, const struct packet_view *view)
 {
 	const uint8_t *ip = data + view->l3_off;
@@ -94,17 +94,17 @@ static uint64_t mix_packet(uint64_t hash, const uint8_t *data, const struct pack
 	return hash;
 }
 
-/* The tunnel's own header but for lengths and checksums, and the Ethernet header inside: VNI, key, options
- * and VLANs make the flow as much as addresses do. */
+/* Hashes the tunnel header without lengths and checksums, and the inner Ethernet header: VNI, key, options and VLANs
+ * distinguish flows as addresses do. */
 static uint64_t mix_tunnel(uint64_t hash, const uint8_t *data, const struct packet_view *view)
 {
 	uint32_t off = view->outer_l4_off;
 
 	if (view->tunnel == PARSE_GRE) {
 		hash = mix_bytes(hash, data + off, 4);
-		off += data[off] & 0x80 ? 8 : 4; /* RFC 2784: a checksum is there */
+		off += data[off] & 0x80 ? 8 : 4; /* RFC 2784: the checksum-present bit */
 	} else if (view->tunnel != PARSE_IPIP) {
-		off += 8; /* UDP, whose ports are in the hash already */
+		off += 8; /* UDP; its ports are in the hash already */
 	}
 	return off < view->l3_off ? mix_bytes(hash, data + off, view->l3_off - off) : hash;
 }

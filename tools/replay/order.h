@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Whether packets of a flow leave in the order in which they came (D1), told without the engine.
+ * Checks, independently of the engine, that the packets of a flow leave in the order in which they came (D1).
  *
- * Only packets that are in hand at the same time can change places, so no more than these are
- * remembered: each waits in a list of its flow's hash, oldest first, and may leave only when no
- * older one of its flow waits. Exact, and in memory that does not grow.
+ * Only packets that the engine owns at the same time can overtake each other, so only these are remembered. Each one
+ * is in a list chosen by the hash of its flow, oldest first, and may leave only if no older one of its flow is in the
+ * list. The check is exact, and its memory does not grow.
  */
 #ifndef TOOLS_REPLAY_ORDER_H
 #define TOOLS_REPLAY_ORDER_H
@@ -25,18 +25,18 @@ struct order {
 	uint32_t list_mask;
 };
 
-/* For slots 0 to slot_cnt - 1, a power of two. False: no memory. */
+/* For slots 0 to slot_cnt - 1; slot_cnt is a power of two. Returns false if there is no memory. */
 bool order_init(struct order *order, uint32_t slot_cnt);
 void order_fini(struct order *order);
 
-/* A packet of this flow has come, and is in this slot until it leaves. */
+/* A packet of this flow has arrived, and uses this slot until it leaves. */
 void order_arrive(struct order *order, uint32_t slot, uint64_t flow);
 
-/* It leaves. False: an older packet of its flow is still there (its slot: *older). */
+/* The packet leaves. Returns false if an older packet of its flow is still there, in slot *older. */
 bool order_leave(struct order *order, uint32_t slot, uint32_t *older);
 
-/* A hash of what makes a flow (R10); packets without ports are one flow a pair of hosts and
- * protocol. tunnels: those whose inside makes the flow. */
+/* A hash of all fields that distinguish flows (R10). Packets without ports form one flow per pair of hosts and
+ * protocol. In the given tunnels the inner packet decides. */
 uint64_t order_flow(const uint8_t *data, uint32_t len, const struct parse_tunnels *tunnels);
 
 #endif

@@ -15,49 +15,49 @@ static const char help[] =
 	"       superpacket replay cut IN --mss SIZE -w OUT [--json FILE]\n"
 	"       superpacket replay roundtrip IN [--merge LIST] [--burst N]\n"
 	"\n"
-	"Lets the engine loose on a capture of Ethernet (pcap, pcapng) of any size.\n"
+	"Runs the engine on a capture of Ethernet frames (pcap, pcapng) of any size.\n"
 	"\n"
-	"merge      what would be merged: writes each delivery as a packet of OUT\n"
+	"merge      shows what would be merged: writes each delivery as a packet of OUT\n"
 	"cut        cuts every TCP and UDP packet with more than --mss bytes of payload\n"
-	"roundtrip  merges, cuts again, compares: every byte and the order of each flow\n"
+	"roundtrip  merges, cuts again, compares every byte and the order of each flow\n"
 	"\n"
-	"  -w, --write OUT     the pcapng written; an existing file is overwritten\n"
-	"      --json FILE     a JSON line for every packet written\n"
+	"  -w, --write OUT     the pcapng file to write; an existing file is overwritten\n"
+	"      --json FILE     write one JSON line per packet written\n"
 	"      --merge LIST    any of tcp,udp,vxlan,geneve,gre,ipip, or none; default tcp\n"
-	"      --burst N       packets received at once; default 64\n"
+	"      --burst N       number of packets received at once; default 64\n"
 	"      --hold TIME     how long a packet may be held across bursts; default 0\n"
 	"      --max-bytes SIZE\n"
-	"                      of a superpacket, up to 524280; default 65535. Beyond that\n"
-	"                      is for TCP over IPv6 only (BIG TCP), and OUT has the first\n"
-	"                      262144 bytes of it, which is what readers take\n"
-	"      --max-packets N of a superpacket, 2 to 512 (default)\n"
-	"      --adaptive      leave flows alone for a while whose merging keeps failing\n"
+	"                      size of a superpacket, up to 524280; default 65535. Beyond\n"
+	"                      that only TCP over IPv6 grows (BIG TCP), and OUT contains\n"
+	"                      its first 262144 bytes, as readers accept no more\n"
+	"      --max-packets N packets of a superpacket, 2 to 512 (default)\n"
+	"      --adaptive      stop for a while to hold flows whose merging keeps failing\n"
 	"      --mss SIZE      payload of a segment, 1 to 65534\n"
-	"  -j, --report-json   the report as a JSON object\n"
+	"  -j, --report-json   print the report as a JSON object\n"
 	"  -p, --pretty        the same, indented\n"
-	"  -v, --verbose       reasons that did not occur, too\n"
-	"  -q, --quiet         no report, no progress, no messages; the exit code says it\n"
-	"  -h, --help          this text\n"
-	"  -V, --version       the version\n"
+	"  -v, --verbose       also list reasons that did not occur\n"
+	"  -q, --quiet         no report, progress or messages; only set the exit code\n"
+	"  -h, --help          print this text\n"
+	"  -V, --version       print the version\n"
 	"\n"
 	"TIME is 50us, 1ms, 2s; a plain number is microseconds. SIZE is bytes, or 64K.\n"
 	"An option may not be given twice with different values.\n"
 	"\n"
 	"IN, OUT and FILE may be -, for stdin and stdout; the report then goes to stderr.\n"
 	"\n"
-	"Capture time is the clock; where it steps back, it stands still. A packet of OUT\n"
-	"has the time of its delivery: that of the packet whose arrival caused it, or the\n"
-	"deadline of --hold. Superpackets have finished checksums, as if the receiver had\n"
-	"checked them, and a comment: how many packets, gso_size, why they were flushed.\n"
-	"Packets alone are as they came. Verdicts are those of a daemon: only what a\n"
-	"virtio header can say is merged. Packets with wrong or unfinished checksums, and\n"
-	"those that a snap length has cut off, are never merged.\n"
+	"The timestamps of the capture are the clock; if they step back, it stands still.\n"
+	"A packet of OUT has the time of its delivery: that of the packet whose arrival\n"
+	"caused it, or the deadline of --hold. Superpackets have complete checksums and a\n"
+	"comment with their number of packets, gso_size and why they ended. Packets that\n"
+	"were not merged are written as they came. As in the daemon, only what a virtio\n"
+	"header can describe is merged. Packets with wrong or unfinished checksums, and\n"
+	"packets truncated by a snap length, are never merged.\n"
 	"\n"
-	"JSON lines, packets and lines counted from 0:\n"
+	"JSON lines; packets and lines are counted from 0:\n"
 	"  merge  {\"out\":k,\"in\":[...],\"gso_type\":\"none|tcpv4|tcpv6|udp\",\"gso_size\":n,\n"
 	"          \"segs\":n,\"flush\":\"reason\"}\n"
 	"  cut    {\"out\":k,\"in\":[i],\"gso_type\":...,\"gso_size\":n,\"segs\":n,\"segment\":s}\n"
-	"         segment s of segs that packet i was cut into\n"
+	"         segment s of the segs segments that packet i was cut into\n"
 	"\n"
 	"Exit codes: 0 ok, 1 failed, or a difference was found, 2 usage, 5 no permission.\n";
 
@@ -91,7 +91,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* One bit an option that not every verb has. */
+/* One bit for each option that not every verb has. */
 #define OPTION_BIT(option) (1u << ((option) == 'w' ? 0 : (option) - OPT_JSON + 1))
 
 static const struct verb {
@@ -114,7 +114,7 @@ static const struct verb {
 struct command {
 	struct replay_options options;
 	uint32_t seen; /* OPTION_BIT() */
-	const char *values[sizeof long_options / sizeof *long_options]; /* of each, as first given */
+	const char *values[sizeof long_options / sizeof *long_options]; /* of each option, when given first */
 	bool wants_help, wants_version;
 	const char *wrong; /* the option that was refused first, */
 	char why[160];     /* and why */

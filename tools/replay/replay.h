@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * superpacket replay: the engine on captures, for who asks "what would it do with my traffic?"
+ * superpacket replay: runs the engine on a capture, to show what it would do with real traffic.
  *
- *      replay.c            the command line
- *      replay_files.h      what is read and written, and the progress of it
- *      replay_capture.h    captures
- *      replay_engine.h     reassembly with the capture's time for a clock
- *      replay_merge.c, replay_cut.c, replay_roundtrip.h    the verbs
- *      replay_report.h     what they have found
+ *      replay.c       the command line
+ *      files.h        the files that are read and written, and the progress display
+ *      capture.h      reading and writing captures
+ *      engine.h       merging, with the timestamps of the capture as the clock
+ *      merge.c, cut.c, roundtrip.h    the verbs
+ *      order.h        whether each flow stays in order
+ *      report.h       the report
  */
 #ifndef TOOLS_REPLAY_H
 #define TOOLS_REPLAY_H
@@ -18,12 +19,12 @@
 struct replay_options {
 	struct say_style say;
 	bool pretty, verbose;
-	const char *in, *out, *json; /* files; "-" is stdin or stdout; out, json: NULL: none */
+	const char *in, *out, *json; /* files; "-" is stdin or stdout; out and json may be NULL */
 	struct engine_config engine;
 	uint32_t mss;
 };
 
-/* The verb with its options, argv[0] in front of them. */
+/* Runs the verb in argv[1], with its options. */
 enum exit_code replay_main(int argc, char **argv);
 
 enum exit_code replay_merge(const struct replay_options *options);

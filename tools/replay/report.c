@@ -44,8 +44,8 @@ json_t *report_new(const struct replay_files *files, uint64_t packets, uint64_t 
 	return report;
 }
 
-/* The reasons; *merged and *alone receive their sums. */
-static json_t *reasons(const struct engine *engine, uint64_t *merged, uint64_t *alone)
+/* The counts by reason; *merged and *alone receive their sums. */
+static json_t *make_reasons(const struct engine *engine, uint64_t *merged, uint64_t *alone)
 {
 	json_t *all = json_object();
 	const char *name;
@@ -66,7 +66,7 @@ void report_add_engine(json_t *report, const struct engine *engine)
 {
 	uint64_t superpackets = 0, alone = 0, merged = engine->merged_cnt;
 	struct sp_gro_counters counters;
-	json_t *all = reasons(engine, &superpackets, &alone);
+	json_t *all = make_reasons(engine, &superpackets, &alone);
 
 	sp_gro_counters(engine->gro, &counters);
 	add(report, "superpackets", superpackets);
@@ -77,7 +77,7 @@ void report_add_engine(json_t *report, const struct engine *engine)
 	json_object_set_new(report, "traffic_s",
 			    json_real((double)(engine->clock_ns - engine->first_ns) / 1e9));
 	add(report, "checksum_errors", counters.checksum_errors);
-	add(report, "cut_off", engine->cut_off);
+	add(report, "cut_off", engine->truncated);
 	add(report, "time_stepped_back", engine->stepped_back);
 	add(report, "pool_full", engine->pool_flushes);
 	json_object_set_new(report, "reasons", all);
@@ -155,33 +155,33 @@ static void show_cut(FILE *file, const json_t *report)
 	fprintf(file, "%llu packets\n", (unsigned long long)number(report, "uncut"));
 }
 
-/* What the user might not expect. */
-static void show_odd(FILE *file, const json_t *report)
+/* Anomalies that the user should know of. */
+static void show_anomalies(FILE *file, const json_t *report)
 {
 	static const struct {
 		const char *name, *sentence;
-	} odd[] = {
-		{ "checksum_errors", "with wrong or unfinished checksums: captured before\n"
-				     "                the NIC finished them? 'ethtool -K IF tx off' where\n"
-				     "                they are sent, and capture again" },
+	} anomalies[] = {
+		{ "checksum_errors", "with wrong or unfinished checksums. If they were captured\n"
+				     "                before the NIC finished them, run 'ethtool -K IF tx off'\n"
+				     "                on their sender and capture again" },
 		{ "not_cuttable", "longer than that, but not to be cut: fragments, other\n"
-				  "                protocols, too many datagrams, lengths that are wrong" },
+				  "                protocols, too many datagrams, wrong lengths" },
 		{ "cut_off", "cut off by a snap length: passed as they were" },
-		{ "time_stepped_back", "with a time before that of one before: taken as\n"
-				       "                coming at the same time" },
-		{ "pool_full", "times all was flushed for want of memory" },
+		{ "time_stepped_back", "with a time before that of the previous packet: treated\n"
+				       "                as coming at the same time" },
+		{ "pool_full", "times everything was flushed because memory was full" },
 	};
 
-	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-		if (!number(report, odd[i].name))
+	for (size_t i = 0; i < sizeof anomalies / sizeof *anomalies; i++) {
+		if (!number(report, anomalies[i].name))
 			continue;
 		label(file, "note");
-		fprintf(file, "%llu %s\n", (unsigned long long)number(report, odd[i].name),
-			odd[i].sentence);
+		fprintf(file, "%llu %s\n", (unsigned long long)number(report, anomalies[i].name),
+			anomalies[i].sentence);
 	}
 }
 
-/* Who sees next to nothing merged may not know that he has to ask for it. */
+/* If most packets were not served, the user may not know that --merge has to name their protocol. */
 static void show_unserved(FILE *file, const json_t *report)
 {
 	const json_t *reason = json_object_get(json_object_get(report, "reasons"), "not_served");
@@ -206,7 +206,7 @@ static void show_bar(FILE *file, bool colour, uint64_t value, uint64_t most)
 		fputs("\033[0m", file);
 }
 
-/* Most deliveries for one reason. */
+/* The largest number of deliveries for one reason. */
 static uint64_t most_of(const json_t *all)
 {
 	uint64_t most = 0;
@@ -286,7 +286,7 @@ void report_show(const struct replay_options *options, json_t *report)
 		show_cut(file, report);
 		show_written(file, report);
 		show_same(file, report, colour);
-		show_odd(file, report);
+		show_anomalies(file, report);
 		show_unserved(file, report);
 		show_reasons(file, report, options->verbose, colour);
 	}

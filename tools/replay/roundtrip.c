@@ -65,7 +65,7 @@ bool roundtrip_compare(const struct iovec *pieces, uint32_t cnt, const uint8_t *
 	return true;
 }
 
-/* Where a packet ends, Ethernet padding aside (R4): what cutting must give back. */
+/* Where a packet ends without Ethernet padding (R4); cutting must give back everything before that. */
 static uint32_t end_of_packet(const struct engine_packet *packet)
 {
 	struct packet_view view;
@@ -83,7 +83,7 @@ static bool check_alone(const struct engine_delivery *delivery, struct differenc
 {
 	const struct engine_packet *packet = delivery->packets[0];
 
-	/* What a snap length has cut off was shown in part; what is written is the packet. */
+	/* A truncated packet was offered in part, but all of its captured bytes must be unchanged. */
 	if (packet->captured_len < packet->len) {
 		const struct iovec whole = { packet->data, packet->captured_len };
 
@@ -94,7 +94,7 @@ static bool check_alone(const struct engine_delivery *delivery, struct differenc
 				 packet->index, difference);
 }
 
-/* Takes all segments that are ready, and compares. */
+/* Takes and compares all segments that are ready. */
 static bool check_ready(struct sp_gso *gso, const struct engine_delivery *delivery, uint32_t *segment,
 			struct difference *difference)
 {
@@ -165,8 +165,8 @@ static bool check_order(struct roundtrip *roundtrip)
 
 /* --- The verb --- */
 
-/* False: a difference was found. */
-static bool check_all(struct roundtrip *roundtrip)
+/* Checks all deliveries. Returns false if a difference was found. */
+static bool check_deliveries(struct roundtrip *roundtrip)
 {
 	struct engine_delivery *delivery = &roundtrip->delivery;
 
@@ -181,22 +181,22 @@ static bool check_all(struct roundtrip *roundtrip)
 	return true;
 }
 
-static void go_through(struct roundtrip *roundtrip)
+static void check_capture(struct roundtrip *roundtrip)
 {
 	struct engine *engine = &roundtrip->engine;
 	struct capture_packet packet;
 
 	while (files_next(&roundtrip->files, &packet)) {
 		while (!engine_offer(engine, &packet))
-			if (!check_all(roundtrip))
+			if (!check_deliveries(roundtrip))
 				return;
 		order_arrive(&roundtrip->order, engine_slot(engine, engine->last),
 			     order_flow(packet.data, packet.captured_len, &roundtrip->tunnels));
-		if (!check_all(roundtrip))
+		if (!check_deliveries(roundtrip))
 			return;
 	}
 	while (engine_end(engine))
-		if (!check_all(roundtrip))
+		if (!check_deliveries(roundtrip))
 			return;
 }
 
@@ -225,7 +225,7 @@ static struct parse_tunnels tunnels_of(uint32_t merge)
 	};
 }
 
-/* 0 or -errno; roundtrip_fini() either way. */
+/* Returns 0 or -errno. */
 static int roundtrip_init(struct roundtrip *roundtrip, const struct replay_options *options)
 {
 	struct engine_config config = options->engine;
@@ -245,7 +245,7 @@ static enum exit_code run(struct roundtrip *roundtrip, const struct replay_optio
 
 	if (code != EXIT_OK)
 		return code;
-	go_through(roundtrip);
+	check_capture(roundtrip);
 	made = report(roundtrip);
 	code = files_close(&roundtrip->files);
 	report_show(options, made);
