@@ -2,7 +2,7 @@
 #
 # Benchmarks. Included by the Makefile at the top.
 
-# DPDK is the rival of the benchmark only; without it our own figures are printed.
+# DPDK is used by the benchmark only; without it only our own results are printed.
 dpdk := $(shell pkg-config --exists libdpdk 2>/dev/null && echo yes)
 bench_engine_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tools/bench/latency.c,$(wildcard tools/bench/*.c)))
 
@@ -13,18 +13,18 @@ $(B)/bench-engine: $(bench_engine_obj) $(B)/libsuperpacket.a
 $(B)/tools/latency: $(B)/tools/bench/latency.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
-bench-quick:                                ## the engine beside DPDK's libraries, first figures
+bench-quick:                                ## measure the engine beside DPDK's libraries, first results
 	@tools/deps.sh bench
 	$(SUBMAKE) $(B)/bench-engine
 	$(B)/bench-engine --processes 1
 
-bench-engine:                               ## the same at length: spread, JSON, a plot
+bench-engine:                               ## the same in full: spread, JSON, a plot
 	@tools/deps.sh bench
 	$(SUBMAKE) $(B)/bench-engine
 	$(B)/bench-engine --json $(B)/bench-engine.json
 	tools/bench/plot.py $(B)/bench-engine.json $(B)/bench-engine.svg
 
-bench-latency:                              ## request/response of the kernel and the daemon, in turns
+bench-latency:                              ## measure request/response, kernel and daemon in turns
 	@tools/deps.sh tests
 	$(SUBMAKE) all $(B)/tools/latency
 	tools/bench/latency.py $(B)

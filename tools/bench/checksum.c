@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Checksums: the engine's sum, and its sum while copying, of a segment's payload, in the
- * second-level cache and in memory, beside rte_raw_cksum, a plain AVX2 loop and memcpy.
+ * Checksums: the engine's sum, and its copy and sum, of the payload of a segment, in the second-level cache and in
+ * memory, beside rte_raw_cksum, a plain AVX2 loop and memcpy.
  */
 #include "bench/groups.h"
 
@@ -22,17 +22,17 @@ struct csum_work {
 	const uint8_t *data;
 	const uint32_t *order; /* of blocks */
 	uint32_t blocks;       /* in data, CSUM_STRIDE apart; a power of two */
-	uint32_t at;           /* goes on where the last pass ended */
+	uint32_t at;           /* continues where the last pass ended */
 };
 
 #define CSUM_STRIDE 2048u
 #define CSUM_PASS 1024u
 
-/* Destination of copies: stays in the first-level cache. */
+/* The destination of copies; it stays in the first-level cache. */
 static uint8_t csum_dst[4 * CSUM_STRIDE];
 
 #ifdef __x86_64__
-/* What anybody would write: 16-bit words widened to 32 bits and added. */
+/* The obvious way: 16-bit words are widened to 32 bits and added. */
 __attribute__((target("avx2"))) static uint32_t plain_avx2(const uint8_t *p, size_t len)
 {
 	const __m256i zero = _mm256_setzero_si256();
@@ -109,7 +109,7 @@ static uint64_t csum_pass(void *arg)
 {
 	struct csum_work *work = arg;
 
-	switch (work->kind) { /* one loop for each, without a branch in it */
+	switch (work->kind) { /* one loop for each kind, without a branch in it */
 	case CSUM_ADD:
 		return csum_blocks(work, CSUM_ADD);
 	case CSUM_COPY:
@@ -123,7 +123,7 @@ static uint64_t csum_pass(void *arg)
 	}
 }
 
-/* Scattered, so that no prefetcher helps between blocks. */
+/* In scattered order, so that the hardware prefetcher does not help between blocks. */
 static uint32_t *shuffled(uint32_t cnt)
 {
 	uint32_t *order = bench_memory(cnt * sizeof(*order));
@@ -158,7 +158,7 @@ static void csum_check(const uint8_t *data, bool dpdk)
 	}
 }
 
-/* copy_goal: the highest ratio to memcpy; 0: none. */
+/* copy_goal: the highest ratio to memcpy, or 0. */
 static void csum_place(struct bench_report *report, const char *place, uint32_t blocks,
 		       double copy_goal)
 {

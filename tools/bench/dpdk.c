@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * DPDK's segmentation and reassembly on the packets of bench-engine, used as its
- * documentation shows and as kindly as we know how.
+ * DPDK's segmentation and reassembly on the packets of bench-engine, used as its documentation shows, and in the
+ * way that is fastest for it.
  *
- * What its side does and does not do, compared with ours:
+ * What is measured of DPDK and what is not, compared with ours:
  *
- *   rte_gso     writes the headers and chains an mbuf to each slice, which stands for our
- *               header slot and descriptors; the driver's descriptors are not counted. IPv4
- *               and TCP checksums are the caller's business; ours always writes the IPv4 one.
- *               The mbufs are given back at once, so its pools stay as warm as can be.
- *   rte_gro     gets packet type and header lengths with the mbuf, as a driver may set them;
- *               ours parses. It verifies no checksum. Handing its chains on and freeing them is
- *               not counted; with ours, making the iovecs and giving the packets back is.
- *   both        headers are in the cache when the burst is offered (bench_arrive()).
+ *   rte_gso     writes the headers and chains an mbuf to each slice, which corresponds to our header slot and
+ *               descriptors; the driver's descriptors are not counted. IPv4 and TCP checksums are left to the
+ *               caller, while ours always writes the IPv4 one. The mbufs are freed at once, so its pools stay in
+ *               the cache.
+ *   rte_gro     gets packet type and header lengths with the mbuf, as drivers may set them, while ours parses. It
+ *               verifies no checksum. Passing on its chains and freeing them is not counted; making our iovecs and
+ *               releasing our packets is.
+ *   both        find the headers in the cache when a burst is offered (bench_arrive()).
  *
- * Without libdpdk (no HAVE_DPDK) nothing of this is built.
+ * Without libdpdk (no HAVE_DPDK) none of this is built.
  */
 #ifdef HAVE_DPDK
 
-/* DPDK builds itself and its examples so; the loop of its checksum is 2.5 times slower with -O2. */
+/* DPDK builds itself and its examples with -O3; its checksum loop is 2.5 times slower with -O2. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
 #endif
@@ -44,7 +44,7 @@
 #include "bench/dpdk.h"
 #include "bench/measure.h"
 
-/* Mbufs of the packet pool: the largest load with context, and one cache's worth to spare. */
+/* Mbufs of the packet pool: the largest load with context, and one mempool cache more. */
 #define PACKET_POOL_CNT (4096u * 8u + 1024u)
 
 /* rte_gro_timeout_flush() counts in 16 bits. */
@@ -52,7 +52,7 @@
 
 static struct rte_mempool *packet_pool;
 
-/* DPDK makes a directory for every process, even where nothing is to be shared, and leaves it. */
+/* DPDK makes a directory for every process, even if nothing is shared, and does not remove it. */
 static char run_dir[] = "/tmp/bench-engine-XXXXXX";
 
 static void run_dir_remove(void)
@@ -141,7 +141,7 @@ struct dpdk_gso *dpdk_gso_open(uint8_t *const supers[BENCH_SUPERS])
 		return NULL;
 	gso->supers = pool_open("superpackets", BENCH_SUPERS, UINT16_MAX);
 	gso->direct = pool_open("direct", 1023, RTE_PKTMBUF_HEADROOM + 256);
-	gso->indirect = pool_open("indirect", 1023, 0); /* they only ever point elsewhere */
+	gso->indirect = pool_open("indirect", 1023, 0); /* these point to other mbufs' data */
 	if (!gso->supers || !gso->direct || !gso->indirect)
 		return NULL;
 	for (uint32_t i = 0; i < BENCH_SUPERS; i++) {
@@ -167,7 +167,7 @@ void dpdk_gso_close(struct dpdk_gso *gso)
 	free(gso);
 }
 
-/* What an application adds that has no checksum offload below it. */
+/* The checksums that an application computes if the device has no checksum offload. */
 static inline void segment_sums(struct rte_mbuf *m)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, BENCH_L2_LEN);
@@ -184,7 +184,7 @@ static inline int cut(struct dpdk_gso *gso, uint32_t idx, bool sums, struct rte_
 	struct rte_mbuf *m = gso->super[idx % BENCH_SUPERS];
 	int cnt;
 
-	/* rte_gso_segment() takes the request off the packet that it cuts. */
+	/* rte_gso_segment() clears the request in the packet that it cuts. */
 	m->ol_flags = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4;
 	cnt = rte_gso_segment(m, &gso->ctx, out, BENCH_SEGMENTS);
 	for (int i = 0; sums && i < cnt; i++)
@@ -252,7 +252,7 @@ struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context)
 	gro->load = load;
 	gro->mbufs = calloc(load->packets, sizeof(*gro->mbufs));
 	gro->out = calloc(GRO_OUT_CNT, sizeof(*gro->out));
-	/* The table is as large as its load, no larger: it is searched from end to end. */
+	/* The table is exactly as large as its load, because it is searched from end to end. */
 	gro->param = (struct rte_gro_param){
 		.gro_types = RTE_GRO_TCP_IPV4,
 		.max_flow_num = (uint16_t)load->flows,
@@ -271,7 +271,7 @@ struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context)
 
 void dpdk_gro_close(struct dpdk_gro *gro)
 {
-	/* Merged ones are still chained: take them apart, each is freed once. */
+	/* Merged mbufs are still chained: unchain them, so that each one is freed once. */
 	for (uint32_t i = 0; i < gro->load->packets; i++) {
 		gro->mbufs[i]->next = NULL;
 		gro->mbufs[i]->nb_segs = 1;
@@ -284,7 +284,7 @@ void dpdk_gro_close(struct dpdk_gro *gro)
 	free(gro);
 }
 
-/* What a driver does with a received mbuf, header lengths included. */
+/* What a driver writes into a received mbuf, header lengths included. */
 static void receive(struct rte_mbuf *m)
 {
 	m->next = NULL;
@@ -309,7 +309,7 @@ static void receive_burst(struct dpdk_gro *gro, uint32_t first, struct rte_mbuf 
 	}
 }
 
-/* The timed part. Returns how many superpackets came out, at *out. */
+/* The timed part. Returns the number of superpackets, which are at *out. */
 static inline uint32_t reassemble(struct dpdk_gro *gro, struct rte_mbuf **burst, bool group_end,
 				  struct rte_mbuf ***out)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The DPDK side of bench-engine: contenders that do with DPDK's libraries what ours do, on the
- * same packets.
+ * DPDK's side of bench-engine: contenders that do the same as ours, on the same packets, with DPDK's libraries.
  *
- * Built without libdpdk (no HAVE_DPDK), dpdk_open() says no and nothing else is called.
+ * Without libdpdk (no HAVE_DPDK), dpdk_open() returns false and nothing else is called.
  */
 #ifndef TOOLS_BENCH_DPDK_H
 #define TOOLS_BENCH_DPDK_H
@@ -18,19 +17,19 @@
 
 #define DPDK_MISSING "DPDK did not start"
 
-/* Starts DPDK's environment on one CPU, without huge pages and devices. */
+/* Starts DPDK's environment on one CPU, without huge pages or devices. */
 bool dpdk_open(unsigned int cpu);
 void dpdk_close(void);
 const char *dpdk_version_text(void);
 
-/* Contenders; a pass returns how many ns it took. */
+/* The contenders. A pass returns the ns that it took. */
 struct dpdk_gso;
 struct dpdk_gso *dpdk_gso_open(uint8_t *const supers[BENCH_SUPERS]);
 void dpdk_gso_close(struct dpdk_gso *gso);
 uint64_t dpdk_gso_pass(void *gso);      /* headers only */
 uint64_t dpdk_gso_sums_pass(void *gso); /* software checksums */
 
-/* Cuts superpacket 0; segment i goes, flat, to out + i * BENCH_FRAME_LEN. Returns how many. */
+/* Cuts superpacket 0 and copies segment i to out + i * BENCH_FRAME_LEN. Returns the number of segments. */
 uint32_t dpdk_gso_cut(struct dpdk_gso *gso, bool sums, uint8_t *out);
 
 struct dpdk_gro;
@@ -38,10 +37,10 @@ struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context);
 void dpdk_gro_close(struct dpdk_gro *gro);
 uint64_t dpdk_gro_pass(void *gro);
 
-/* Runs the first group and describes what came out; room for one entry a packet. */
+/* Runs the first group and describes the superpackets in out, which has room for one entry per packet. */
 uint32_t dpdk_gro_collect(struct dpdk_gro *gro, struct bench_super *out);
 
-/* Packets per superpacket of all passes. */
+/* Packets per superpacket, over all passes. */
 double dpdk_gro_merge(const struct dpdk_gro *gro);
 
 uint32_t dpdk_checksum(const void *data, size_t len);

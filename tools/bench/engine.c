@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * bench-engine: what the engine costs per segment, per packet and per byte, beside DPDK's
- * rte_gso and rte_gro on the same packets in the same run.
+ * bench-engine measures what the engine costs per segment, per packet and per byte, beside DPDK's rte_gso
+ * and rte_gro on the same packets in the same run. README.md has the results.
  *
  * How it measures:
- *  - The contenders of a comparison take turns (A B A B ...), so that a change of the machine's
- *    mood hits all of them; the figure is the median of the rounds, with their span beside it.
- *  - Everything runs in three processes, one after the other, and the rounds are put together:
- *    where a process's stack and heap happen to lie decides much (DPDK's burst reassembly is
- *    twice as slow in one process of three).
- *  - Results of both sides are compared, byte for byte where DPDK is right, before anything is
- *    timed. Wrong results end the program with 1; figures never do.
+ *  - The contenders of a comparison take turns (A B A B ...), so that whatever else the machine does affects all of
+ *    them. The result is the median of the rounds; their span is printed beside it.
+ *  - Everything runs in three processes, one after the other, and their rounds are joined, because the addresses of
+ *    a process's stack and heap matter much (DPDK's burst reassembly is twice as slow in one process of three).
+ *  - Before anything is timed, the results of both sides are compared, byte for byte where DPDK is right. Wrong
+ *    results end the program with 1; slow ones never do.
  *
- *      bench_engine     this file: options, the three processes
- *      bench_measure    clock, passes, rounds, taking turns; the CPU
- *      bench_packets    what both sides are given, and the plain sums that prove it right
- *      bench_gso, bench_gro, bench_checksum    the comparisons (bench_groups.h)
- *      bench_dpdk       DPDK's side of them
- *      bench_report     rows of results, medians, the table, JSON
+ *      engine.c      this file: options, the three processes
+ *      measure.h     clock, passes, rounds, turns, CPU
+ *      packets.h     the packets that both sides get, and the plain sums that prove results right
+ *      gso.c, gro.c, checksum.c    the comparisons (groups.h)
+ *      dpdk.c        DPDK's side of them
+ *      report.h      rows of results, medians, table, JSON
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,7 +32,7 @@
 
 struct options {
 	const char *json;
-	const char *only; /* groups whose name contains this */
+	const char *only; /* only groups whose name contains this */
 	bool no_dpdk;
 	int cpu;
 	uint32_t processes;
@@ -47,9 +46,9 @@ static struct options options = { .cpu = -1, .processes = BENCH_PROCESSES, .resu
 static const char usage[] =
 	"usage: bench-engine [--json FILE] [--only GROUP] [--no-dpdk] [--cpu N]\n"
 	"                    [--processes N]\n"
-	"  --json FILE    write the figures to FILE too\n"
-	"  --only GROUP   gso, gro-burst, gro-hold, gro-scale or checksum, or part of it\n"
-	"  --no-dpdk      our figures alone\n"
+	"  --json FILE    also write the results to FILE\n"
+	"  --only GROUP   gso, gro-burst, gro-hold, gro-scale or checksum, or part of a name\n"
+	"  --no-dpdk      do not measure DPDK\n"
 	"  --cpu N        run on this CPU (default: the last one allowed)\n"
 	"  --processes N  1 to 3 (default 3); 1 runs in this process, for a profiler\n";
 

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Reassembly: packets of one to 65536 flows offered in bursts, flushed at the end of each burst or
- * held across bursts, beside rte_gro (its burst call and its call with a context).
+ * Merging: packets of 1 to 65536 flows are offered in bursts and flushed at the end of each burst or held across
+ * bursts, beside rte_gro (its burst call and its call with a context).
  *
- * Reassembly changes packets, so each burst is written anew before it is offered, as the kernel or
- * the NIC would write it; only the engine's calls are timed. Headers and payload are therefore in
- * the cache, for both sides alike; what many flows cost is the state that lies in the table and
- * the first header of each held superpacket.
+ * Merging changes packets, so each burst is written again before it is offered, as the kernel or a NIC writes it; only
+ * the engine's calls are timed. Headers and payload are therefore in the cache, on both sides. The cost of many flows
+ * is that of the state in the table and of the first header of each held superpacket.
  *
- * What is in our figures: parsing, merging, delivery as an array of iovecs, and giving the packets
- * back. What is in DPDK's: see bench_dpdk.c.
+ * Our times include parsing, merging, delivery as an array of iovecs, and releasing the packets. For DPDK's see dpdk.c.
  */
 #include "bench/groups.h"
 
@@ -22,24 +20,24 @@
 #include "engine/checksum.h"
 #include "engine/gro.h"
 
-/* A receive frame as the daemon has it: a chunk with the packet behind 256 bytes. */
+/* A receive frame is a chunk with the packet behind 256 bytes, as in the daemon. */
 #define FRAME_HEADROOM 256u
 
-/* Frames that take turns when a load is small: the receive ring of a NIC queue. */
+/* The number of frames for small loads, that of a receive ring. */
 #define RING_PACKETS 2048u
 
-/* Packets of a flow until a flush, where flows are held across bursts. */
+/* Packets of a flow until it is flushed, if flows are held across bursts. */
 #define HOLD_PACKETS 8u
 #define HOLD_NS 50000u
 
-/* Receive frames of all loads; as large as the largest. */
+/* The receive frames, enough for the largest load. */
 static uint8_t *frames;
 
 struct ours_gro {
 	const struct bench_load *load;
 	struct gro gro;
 	enum gro_csum csum;
-	uint64_t now_ns; /* a clock of its own: bursts are 1 ns apart, groups HOLD_NS */
+	uint64_t now_ns; /* its own clock: bursts are 1 ns apart, groups HOLD_NS */
 	uint64_t packets, supers;
 	void *memory;
 	size_t memory_len;
@@ -83,7 +81,7 @@ static void ours_gro_close(struct ours_gro *ours)
 	munmap(ours->memory, ours->memory_len);
 }
 
-/* What comes up, as a worker takes it: described, then its frames given back. */
+/* Takes deliveries as a worker does: makes their iovecs, then releases their frames. */
 static inline uint32_t take_deliveries(struct ours_gro *ours)
 {
 	struct iovec iov[GRO_MAX_PACKETS];
@@ -113,7 +111,7 @@ static void receive_burst(const struct ours_gro *ours, uint32_t first, struct gr
 	}
 }
 
-/* The timed part, but for taking deliveries. */
+/* The timed part, without taking deliveries. */
 static inline void offer_burst(struct ours_gro *ours, const struct gro_packet *burst, bool group_end)
 {
 	if (gro_offer(&ours->gro, burst, BENCH_BURST, ours->now_ns) != BENCH_BURST)
@@ -150,7 +148,7 @@ static double ours_gro_merge(const struct ours_gro *ours)
 	return ours->supers ? (double)ours->packets / (double)ours->supers : 0;
 }
 
-/* The superpacket's data is what was sent, and its first header says so. */
+/* Checks that a superpacket contains the data that was sent, and that its first header is right. */
 static void delivery_check(const struct ours_gro *ours, const struct gro_super *super,
 			   struct bench_super *out)
 {
@@ -199,7 +197,7 @@ static int compare_supers(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct bench_super));
 }
 
-/* Both sides made the same superpackets of the same packets; their order may differ. */
+/* Checks that both sides make the same superpackets of the same packets, in any order. */
 static void gro_check(struct ours_gro *ours, struct dpdk_gro *rival)
 {
 	size_t len = group_of(ours->load) * sizeof(struct bench_super);
@@ -224,7 +222,7 @@ static void gro_check(struct ours_gro *ours, struct dpdk_gro *rival)
 	munmap(theirs, len);
 }
 
-/* One number of flows: ours, DPDK's, and ours verifying checksums, in turns. */
+/* Measures one number of flows: ours, DPDK's, and ours with checksum verification, in turns. */
 static void gro_compare(struct bench_report *report, const char *group, const struct bench_load *load,
 			uint64_t hold_ns, double goal)
 {
@@ -314,7 +312,7 @@ void bench_gro_hold_run(struct bench_report *report)
 	frames_close(frame_cnt);
 }
 
-/* How many of the given numbers of flows fit half of the memory that is free, in frames. */
+/* How many of the given numbers of flows have frames that fit half of the free memory. */
 static size_t flows_that_fit(const uint32_t *flows, size_t cnt)
 {
 	uint64_t room = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
@@ -353,7 +351,7 @@ void bench_gro_scale_run(struct bench_report *report)
 	if (frame_cnt < RING_PACKETS)
 		frame_cnt = RING_PACKETS;
 	frames_open(frame_cnt);
-	/* As the daemon's UMEM; not where DPDK is beside us, whose mbufs lie on small pages. */
+	/* Huge pages, as for the daemon's UMEM; not in comparisons with DPDK, whose mbufs lie on small pages here. */
 	(void)madvise(frames, (size_t)frame_cnt * BENCH_CHUNK_LEN, MADV_HUGEPAGE);
 	for (size_t i = 0; i < cnt; i++) {
 		loads[i] = load_of(flows[i], HOLD_PACKETS);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Segmentation: 64 KB superpackets cut by the engine's cursor, with header slots or
- * built whole, with and without software checksums, beside rte_gso.
+ * Cutting: the engine's cursor cuts superpackets of 64 KB, with header slots or built frames, with and without
+ * software checksums, beside rte_gso.
  *
- * What is in our figures: a header in its slot and AF_XDP descriptors in a ring, or the segment
- * built in its slot and one descriptor. What is in DPDK's: see bench_dpdk.c.
+ * Our times include writing a header to its slot and AF_XDP descriptors to a ring, or building the segment in its
+ * slot and writing one descriptor. For DPDK's see dpdk.c.
  */
 #include "bench/groups.h"
 
@@ -16,12 +16,12 @@
 #include "nic/uapi_compat.h"
 
 /*
- * Slots are a ring, of as many as in the daemon (SLOTS_MAX of datapath/worker.c). 16 times as many
- * headers, 4 MB, would fall out of the second-level cache before they come round, and cost 14 ns
- * more each. DPDK's mbufs come from a stack, which is as warm as can be.
+ * Slots form a ring, with as many as in the daemon (SLOTS_MAX). 16 times as many headers, 4 MB, would leave the
+ * second-level cache before they are used again, and cost 14 ns more each. DPDK's mbufs come from a stack, which
+ * is best for the cache.
  *
- * A segment takes two descriptors, so these are all that can be out. The daemon's transmit ring has
- * twice as many entries (RING_SIZE), which cost no more than half a nanosecond with header slots.
+ * A segment takes two descriptors, so the ring holds all that can be in flight. The daemon's transmit ring has twice
+ * as many entries (RING_SIZE), which cost less than half a nanosecond with header slots.
  */
 #define SLOT_CNT 1024u
 #define DESC_CNT (2 * SLOT_CNT)
@@ -58,7 +58,7 @@ static inline void put_descriptor(struct ours_gso *ours, const uint8_t *at, uint
 	};
 }
 
-/* Like transmit.c with unaligned chunks: a descriptor is no longer than a chunk. */
+/* As in transmit.c with unaligned chunks, a descriptor is no longer than a chunk. */
 static inline void put_slices(struct ours_gso *ours, const uint8_t *at, uint32_t len)
 {
 	for (; len > BENCH_CHUNK_LEN; at += BENCH_CHUNK_LEN, len -= BENCH_CHUNK_LEN)
@@ -108,7 +108,7 @@ static uint64_t ours_gso_pass(void *arg)
 	return bench_now_ns() - start - bench_clock_ns;
 }
 
-/* Segment i as it would go out, from its descriptors, flat. */
+/* Copies segment i, as it would be sent, from its descriptors. */
 static void flatten(const struct ours_gso *ours, uint32_t i, uint8_t *out)
 {
 	const struct xdp_desc *desc = &ours->ring[ours->built ? i : 2 * i];
@@ -120,8 +120,8 @@ static void flatten(const struct ours_gso *ours, uint32_t i, uint8_t *out)
 	}
 }
 
-/* Every variant of ours against plain checksums and DPDK's segments. Without checksums DPDK leaves
- * the superpacket's in the headers, so those are not compared. */
+/* Compares every variant of ours with plain checksums and DPDK's segments. Without checksums DPDK leaves those of the
+ * superpacket in the headers, so they are not compared. */
 static void gso_check(struct ours_gso *ours, struct dpdk_gso *rival)
 {
 	bool sums = ours->mode == HEADER_CSUM_FULL;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * latency: one byte there and one back over TCP, again and again, each round trip timed.
+ * latency: sends one byte and receives one byte over TCP, again and again, and times each round trip.
  *
  *      latency serve PORT                     answers one connection at a time, IPv4 and IPv6
  *      latency ask ADDRESS PORT MILLISECONDS  prints one line of JSON, times in microseconds
  *
- * The first tenth of the time is not counted: neighbours are found, caches and schedulers warm up.
+ * The first tenth of the time is not counted, because neighbour entries are made and caches warm up.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -19,10 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Round trips that are counted; 8 MB. At 5 µs, which no network stack reaches, ten seconds. */
+/* The largest number of round trips, 8 MB. At 5 µs, which no network stack reaches, these are ten seconds. */
 #define SAMPLES_MAX (2u << 20)
 
-/* Nobody answers so late unless a packet was lost for good. */
+/* No answer takes this long unless a packet was lost for good. */
 #define TIMEOUT_S 10
 
 static void die(const char *what)
@@ -47,7 +47,7 @@ static void at_once(int fd)
 		die("TCP_NODELAY");
 }
 
-/* Returns when the other side has closed. */
+/* Returns when the peer has closed the connection. */
 static void answer(int fd)
 {
 	char byte;

@@ -4,10 +4,10 @@
 
     tools/bench/latency.py [BUILD] [--rounds N] [--milliseconds N] [--json FILE]
 
-Each way has two namespaces joined by a veth pair, and a daemon, of its own; all are open at the same time,
-and idle but for the one that is measured. Rounds are short, and each measures all ways, in another order:
-what else the machine does meets all alike. What is compared are the ways of one round. Printed are medians
-over the rounds and their quartiles. Exit code 1 when merging costs more latency than its goal.
+Each setup has its own two namespaces, joined by a veth pair, and its own daemon. All setups exist at the same time, and
+all but the one that is measured are idle. Rounds are short, and each measures all setups in a different order, so that
+whatever else the machine does affects all of them. Setups are compared within one round; medians over the rounds and
+their quartiles are printed. The exit code is 1 if merging costs more latency than its goal.
 """
 
 import argparse
@@ -26,14 +26,14 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build"))
     parser.add_argument("--rounds", metavar="N", type=int, default=40)
-    parser.add_argument("--milliseconds", metavar="N", type=int, default=300, help="of a measurement")
-    parser.add_argument("--json", metavar="FILE", help="every measurement of every round")
+    parser.add_argument("--milliseconds", metavar="N", type=int, default=300, help="length of one measurement")
+    parser.add_argument("--json", metavar="FILE", help="write every measurement of every round")
     return parser.parse_args()
 
 
 OPTIONS = arguments()
 os.environ["SUPERPACKET_BUILD"] = OPTIONS.build
-sys.dont_write_bytecode = True  # the source tree stays as it was cloned
+sys.dont_write_bytecode = True  # keep the source tree clean
 sys.path.insert(0, os.path.join(ROOT, "tests", "net"))
 
 from daemon import Daemon  # noqa: E402
@@ -45,7 +45,7 @@ LATENCY = os.path.join(BUILD, "tools", "latency")
 PORT = "5201"
 KERNEL = "kernel"
 MERGED, UNMERGED = "inline", "inline, --merge none"
-WAYS = {
+SETUPS = {
     KERNEL: None,
     UNMERGED: ["--merge", "none"],
     MERGED: [],
@@ -54,7 +54,7 @@ WAYS = {
     "inline, --wait spin:50": ["--wait", "spin:50"],
     "inline, --wait poll": ["--wait", "poll"],
 }
-GOAL = 1.05  # the median with merging, beside the same daemon without
+GOAL = 1.05  # highest ratio of the median with merging to that of the same daemon without
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,8 +64,8 @@ def cpu_seconds(daemon):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-class Way:
-    """Two hosts and the way between them, ready to be measured."""
+class Setup:
+    """Two hosts and the path between them, ready to be measured."""
 
     def __init__(self, lab, options):
         self.lab, self.daemon, self.options = lab, None, options or []
@@ -81,13 +81,13 @@ class Way:
 
     @contextlib.contextmanager
     def awake(self):
-        """A daemon that polls would take a CPU from all others: it is stopped while they are measured."""
+        """A daemon that polls uses a whole CPU, so it is stopped while others are measured."""
         if "poll" not in self.options:
             yield
             return
         self.daemon.process.signal(signal.SIGCONT)
         try:
-            wait_until(self.carries, 5, "the daemon carries again what it has lost to the kernel")
+            wait_until(self.carries, 5, "the daemon carries the traffic again")
             yield
         finally:
             self.daemon.process.signal(signal.SIGSTOP)
@@ -112,32 +112,32 @@ class Way:
         return measured
 
     def check(self, cnt):
-        """The requests and their responses have come through the daemon."""
+        """Checks that requests and responses went through the daemon."""
         total = self.daemon.total()
         for counter in ("rx_packets", "tap_packets"):
             expect(total[counter] > cnt, f"{cnt} requests, but {counter} is {total[counter]}: "
-                                         "they went another way than through the daemon")
+                                         "they did not go through the daemon")
 
 
-def run_rounds(ways):
+def run_rounds(setups):
     rounds = []
     for number in range(OPTIONS.rounds):
-        order = random.Random(number).sample(list(ways), len(ways))
+        order = random.Random(number).sample(list(setups), len(setups))
         if sys.stderr.isatty():
             print(f"\r  round {number + 1} of {OPTIONS.rounds} ...", end="", file=sys.stderr, flush=True)
-        rounds.append({name: ways[name].measure() for name in order})
+        rounds.append({name: setups[name].measure() for name in order})
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    for name, way in ways.items():
-        if way.daemon:
-            way.daemon.process.signal(signal.SIGCONT)
-            way.check(sum(one[name]["cnt"] for one in rounds))
+    for name, setup in setups.items():
+        if setup.daemon:
+            setup.daemon.process.signal(signal.SIGCONT)
+            setup.check(sum(one[name]["cnt"] for one in rounds))
     return rounds
 
 
 def run():
     with contextlib.ExitStack() as labs:
-        return run_rounds({name: Way(labs.enter_context(Lab()), options) for name, options in WAYS.items()})
+        return run_rounds({name: Setup(labs.enter_context(Lab()), options) for name, options in SETUPS.items()})
 
 
 def spread(values, digits=2):
@@ -145,18 +145,18 @@ def spread(values, digits=2):
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def ratios(rounds, way, other, name):
-    return [one[way][name] / one[other][name] for one in rounds]
+def ratios(rounds, setup, other, name):
+    return [one[setup][name] / one[other][name] for one in rounds]
 
 
 def report(rounds):
     print(f"  {'microseconds':<22}{'p50':>24}{'p99':>26}{'p50 / kernel':>22}{'CPU':>7}")
-    for way in WAYS:
-        cells = [spread([one[way][name] for one in rounds], 1) for name in ("p50", "p99")]
-        cells.append(spread(ratios(rounds, way, KERNEL, "p50")))
-        cpu = statistics.median(one[way]["cpu"] for one in rounds)
-        print(f"  {way:<22}{cells[0]:>24}{cells[1]:>26}{cells[2]:>22}" + (f"{cpu:>7.1f}" if cpu else ""))
-    print("  medians of the rounds (and quartiles); CPU: the daemon's, for a request and its response")
+    for setup in SETUPS:
+        cells = [spread([one[setup][name] for one in rounds], 1) for name in ("p50", "p99")]
+        cells.append(spread(ratios(rounds, setup, KERNEL, "p50")))
+        cpu = statistics.median(one[setup]["cpu"] for one in rounds)
+        print(f"  {setup:<22}{cells[0]:>24}{cells[1]:>26}{cells[2]:>22}" + (f"{cpu:>7.1f}" if cpu else ""))
+    print("  medians of the rounds (and quartiles); CPU: time of the daemon per request and response")
     for name in ("p50", "p99"):
         print(f"  merging costs, {name}: {spread(ratios(rounds, MERGED, UNMERGED, name), 3)} of --merge none")
     added = statistics.median(one[MERGED]["p50"] - one[KERNEL]["p50"] for one in rounds)
@@ -182,7 +182,7 @@ def main():
         with open(OPTIONS.json, "w") as file:
             json.dump(rounds, file, indent=1)
     cost = statistics.median(ratios(rounds, MERGED, UNMERGED, "p50"))
-    print(f"  goal: at most {GOAL}: {'held' if cost <= GOAL else 'MISSED'}")
+    print(f"  goal: at most {GOAL}: {'met' if cost <= GOAL else 'MISSED'}")
     return 0 if cost <= GOAL else 1
 
 

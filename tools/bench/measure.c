@@ -12,17 +12,17 @@
 
 #include "base/bytes.h"
 
-/* Units (segments, packets, ...) in a round at least. */
+/* The smallest number of units (segments, packets, ...) in a round. */
 #define ROUND_UNITS 16384u
 
 #define LONG_PASS_NS 3000000u
 
 uint64_t bench_clock_ns;
 
-/* What is measured with: while a long pass runs, which somebody will interrupt, the CPU time of this
- * thread. Reading that is a system call; so short passes, which can be repeated, go by the clock. */
+/* Which time is measured. A long pass will be interrupted by other processes, so it is measured in CPU time of this
+ * thread. Reading that is a system call, so short passes, which can be repeated, use the monotonic clock. */
 static clockid_t clock_in_use = CLOCK_MONOTONIC;
-static uint64_t monotonic_ns, cpu_time_ns; /* what reading them takes */
+static uint64_t monotonic_ns, cpu_time_ns; /* the time that reading each clock takes */
 
 void bench_die(const char *format, ...)
 {
@@ -113,7 +113,7 @@ void bench_clock_calibrate(void)
 	use_clock(CLOCK_MONOTONIC);
 }
 
-/* How often somebody else got this CPU. */
+/* How often this thread has lost its CPU to another. */
 static long preemptions(void)
 {
 	struct rusage usage;
@@ -122,8 +122,8 @@ static long preemptions(void)
 	return usage.ru_nivcsw;
 }
 
-/* A pass that another process interrupted is measured again; a long one would be interrupted again,
- * too, and is measured in CPU time. */
+/* A pass that another process has interrupted is repeated. A long one would be interrupted again, and is measured in
+ * CPU time. */
 static uint64_t undisturbed_pass(const struct bench_contender *c)
 {
 	uint64_t ns = 0;
@@ -144,7 +144,7 @@ static uint64_t undisturbed_pass(const struct bench_contender *c)
 	return ns;
 }
 
-/* As many passes as make ROUND_UNITS. Returns ns per unit. */
+/* Runs as many passes as make ROUND_UNITS. Returns ns per unit. */
 static double measure_round(const struct bench_contender *c)
 {
 	uint64_t units = 0, ns = 0;

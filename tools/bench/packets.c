@@ -5,9 +5,9 @@
 
 uint8_t bench_payload[BENCH_MSS];
 
-static uint64_t payload_sum; /* of bench_payload, not folded */
+static uint64_t payload_sum; /* the sum of bench_payload, not folded */
 
-/* Ethernet, IPv4 (DF) and TCP (ACK, timestamps); addresses, ID, lengths and numbers are patched. */
+/* Ethernet, IPv4 (DF) and TCP (ACK, timestamps). Addresses, ID, lengths and sequence number are patched. */
 static const uint8_t header_bytes[BENCH_HDR_LEN] = {
 	0x02, 0x00, 0x5e, 0x10, 0x00, 0x01, 0x02, 0x00, 0x5e, 0x10, 0x00, 0x02, 0x08, 0x00,
 	0x45, 0x00, 0x00, 0x00, 0x00, 0x00, 0x40, 0x00, 0x40, 0x06, 0x00, 0x00,
@@ -17,7 +17,7 @@ static const uint8_t header_bytes[BENCH_HDR_LEN] = {
 	0x01, 0x01, 0x08, 0x0a, 0x00, 0x11, 0x22, 0x33, 0x00, 0x44, 0x55, 0x66,
 };
 
-/* One's complement sums in 64 bits; folded by csum_field(). */
+/* One's complement sums in 64 bits; csum_field() folds them. */
 static uint64_t plain_sum(const uint8_t *p, uint32_t len, uint64_t sum)
 {
 	for (uint32_t i = 0; i < len; i += 4)
@@ -52,8 +52,8 @@ uint16_t bench_payload_csum(void)
 	return csum_field(payload_sum);
 }
 
-/* Completes the checksums of a header; data_sum is that of the len bytes behind it. Plain, and
- * not the engine's own way, so that nothing is compared with itself. */
+/* Completes the checksums of a header; data_sum is the sum of the len bytes behind it. This is plain code that does not
+ * use the engine, so that the engine is not compared with itself. */
 static void header_sums(uint8_t *hdr, uint32_t len, uint64_t data_sum)
 {
 	uint64_t tcp = pseudo_sum(hdr, len) + data_sum;
@@ -66,7 +66,7 @@ static void header_sums(uint8_t *hdr, uint32_t len, uint64_t data_sum)
 	store_u16(hdr + BENCH_TCP_CSUM_OFF, (uint16_t)~csum_field(tcp));
 }
 
-/* Which flow has its turn: scattered, or the table would be walked in order, which is faster. */
+/* The flow whose turn it is, in scattered order: walking the table in order would be faster. */
 static uint32_t flow_of_turn(const struct bench_load *load, uint32_t turn)
 {
 	uint32_t round = turn / load->flows;
@@ -85,9 +85,9 @@ void bench_arrive(const struct bench_load *load, uint32_t idx, uint8_t *frame)
 	memcpy(frame + BENCH_HDR_LEN, bench_payload, BENCH_MSS);
 	store_be16(frame + 16, BENCH_FRAME_LEN - BENCH_L2_LEN);
 	store_be16(frame + 18, (uint16_t)(1000 + nth));
-	store_be32(frame + 26, 0x0a000000u + flow / 16); /* 16 connections of each host */
+	store_be32(frame + 26, 0x0a000000u + flow / 16); /* 16 connections per host */
 	store_be16(frame + 34, (uint16_t)(40000 + flow % 16));
-	store_be32(frame + 38, 0xfffff000u + nth * BENCH_MSS); /* wraps on the way */
+	store_be32(frame + 38, 0xfffff000u + nth * BENCH_MSS); /* so that it wraps */
 	header_sums(frame, BENCH_MSS, payload_sum);
 }
 
@@ -97,7 +97,7 @@ void bench_hand_down(uint8_t *super)
 	for (uint32_t i = 0; i < BENCH_SEGMENTS; i++)
 		memcpy(super + BENCH_HDR_LEN + i * BENCH_MSS, bench_payload, BENCH_MSS);
 	store_be16(super + 16, BENCH_SUPER_LEN - BENCH_L2_LEN);
-	store_be16(super + 18, 0xfff0); /* wraps on the way */
+	store_be16(super + 18, 0xfff0); /* so that it wraps */
 	store_be32(super + 38, 0xffffff00u);
 	super[47] |= 0x08;
 	header_sums(super, 0, 0); /* for the IPv4 checksum */

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Draws what bench-engine --json has written, with gnuplot, as one SVG.
+"""Plots the output of bench-engine --json as an SVG, with gnuplot.
 
-    bench_plot.py FILE.json FILE.svg
+    tools/bench/plot.py FILE.json FILE.svg
 
-A bar for each comparison: our median as a fraction of the rival's (less is better), whiskers from the
-best to the worst pairing of our rounds with the rival's median, and the goal as a mark. The scale is
-logarithmic: the ratios reach from a hundredth to ten.
+There is one bar per comparison: our median as a fraction of the rival's (less is better). Whiskers reach from our best
+to our worst round, both divided by the rival's median, and a mark shows the goal. The scale is logarithmic, because
+ratios reach from a hundredth to ten.
 """
 import json
 import subprocess
@@ -39,7 +39,7 @@ plot $rows using 2:1:({shortest}):2:($1-0.32):($1+0.32) with boxxyerror title "m
 
 
 def die(why):
-    sys.exit(f"bench_plot: {why}")
+    sys.exit(f"plot.py: {why}")
 
 
 def quoted(text):

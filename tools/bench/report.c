@@ -149,7 +149,7 @@ void bench_report_print(const struct bench_report *report, uint32_t processes, i
 		missed |= row->goal > 0 && ratio_of(row) > row->goal;
 	}
 	if (missed)
-		printf("\nMISSED is no error. README.md, \"Speed\", has the reasons; a busy machine is one too.\n");
+		printf("\nA missed goal is no error: tools/bench/README.md has reasons, and a busy machine is one.\n");
 }
 
 /* ---- JSON ---- */

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A wire between two interfaces, over AF_XDP: whatever comes in on one goes out on the other. In between,
- * packets are merged and superpackets cut: that is where a gateway would do its work, once for many
- * packets.
+ * Forwards between two interfaces over AF_XDP: what is received on one is sent on the other. In between, packets
+ * are merged and superpackets are cut again. A gateway would do its work there, once for many packets.
  *
- *      forward [-u] INTERFACE INTERFACE    until SIGINT or SIGTERM; then prints its counters
- *              -u  take packets with unfinished checksums, as peers of veth send them, and finish them
+ *      forward [-u] INTERFACE INTERFACE    runs until SIGINT or SIGTERM, then prints its counters
+ *              -u  accept packets with unfinished checksums, as veth peers send them, and finish them
  *
  *      cc forward.c $(pkg-config --cflags --libs superpacket libxdp libbpf)
  *
- * Both sockets share one UMEM, so that a packet that was not merged leaves in the very frame in which it
- * has come. Where a frame is, and how it leaves:
+ * Both sockets share one UMEM, so that a packet that was not merged is sent from the frame in which it was
+ * received. Where a frame can be:
  *
  *      free stack ─► fill ring ─► kernel ─► receive ring ─► engine ─┬─► alone: transmit ring of the other
  *          ▲                                                        └─► merged: back, after each segment
  *          │                                                            was built in a frame off the stack
  *          └───────────── completion ring ◄─ kernel ◄─ transmit ring ◄──────────┘
  *
- * n packets come out of what n packets have gone into, so no more are received than the other side's
- * transmit ring has room for, and nothing is dropped here. One queue an interface, packets of up to
- * 3840 bytes: a real forwarder binds every queue, with an engine and a thread for each.
+ * A superpacket of n packets is cut into n packets again. So if no more packets are received than the transmit ring of
+ * the other side has room for, nothing is dropped here. This example uses one queue per interface and packets of up
+ * to 3840 bytes; a real forwarder binds every queue and has an engine and a thread for each.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,7 +35,7 @@
 #define FRAME_SIZE 4096u
 #define RING 2048u
 #define BURST 64u
-/* Of either side: fill and receive ring full, as many in transmission, a burst in hand. */
+/* Per side: a full fill ring, a full receive ring, a full transmit ring, and one burst. */
 #define FRAMES (2 * (3 * RING + BURST))
 
 struct side {
@@ -76,7 +75,7 @@ static uint64_t now_ns(void)
 
 /* ---- frames ---- */
 
-/* The chunk that an address lies in: data begins behind the kernel's headroom. */
+/* Frees the chunk that contains an address; packet data begins behind the kernel's headroom. */
 static void give(uint64_t addr)
 {
 	free_frames[free_cnt++] = addr - addr % FRAME_SIZE;
@@ -111,14 +110,14 @@ static void transmit(struct side *to, uint64_t addr, uint32_t len)
 	uint32_t idx;
 
 	if (xsk_ring_prod__reserve(&to->tx, 1, &idx) != 1)
-		abort(); /* forward() has seen to it that there is room */
+		abort(); /* forward() makes sure that there is room */
 	*xsk_ring_prod__tx_desc(&to->tx, idx) = (struct xdp_desc){ .addr = addr, .len = len };
 	xsk_ring_prod__submit(&to->tx, 1);
 	to->outstanding++;
 	to->out++;
 }
 
-/* In copy mode the kernel sends 32 packets a call and says EAGAIN while there are more. */
+/* In copy mode the kernel sends 32 packets per call and returns EAGAIN while there are more. */
 static void kick(struct side *to)
 {
 	for (uint32_t i = 0; i <= RING / 32 && to->outstanding; i++)
@@ -126,7 +125,7 @@ static void kick(struct side *to)
 			break;
 }
 
-/* Cuts a superpacket into the packets that it was made of, each built in a frame of its own. */
+/* Cuts a superpacket into the packets that it was made of, each of them in a new frame. */
 static void send_cut(struct side *to, const struct sp_delivery *delivery, const struct iovec *slices,
 		     uint32_t cnt)
 {
@@ -161,8 +160,8 @@ static void deliver(struct side *from, struct side *to)
 		uint32_t cnt = sp_gro_slices(from->gro, &delivery, slices);
 		bool alone = delivery.request.type == SP_GSO_NONE;
 
-		/* Here a gateway does what it is for, once a superpacket: looks up the route, rewrites
-		 * addresses, counts. The header of all packets to be cut is the one in slices[0]. */
+		/* A gateway would look up the route, rewrite addresses and count here, once per superpacket.
+		 * slices[0] begins with the header of all its packets. */
 		if (alone) {
 			sp_gso_complete(&delivery.request, slices[0].iov_base, delivery.len);
 		} else {
@@ -221,7 +220,7 @@ static void run(struct side *sides)
 			kick(to);
 			fds[i] = (struct pollfd){ .fd = xsk_socket__fd(from->xsk), .events = POLLIN };
 		}
-		/* Completions wake nobody: with some on their way, look again soon. */
+		/* Completions do not wake poll(), so use a short timeout while some are expected. */
 		if (cnt == 0)
 			poll(fds, 2, sides[0].outstanding || sides[1].outstanding ? 1 : 1000);
 	}
