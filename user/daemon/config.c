@@ -502,8 +502,8 @@ static void set_defaults(struct config *config)
 	};
 }
 
-/* Which of the two was meant nobody can know: a service that serves the wrong interface looks healthy. Of
- * -v and -q, which have no value, the last counts. */
+/* An option given twice is an error, because the intent is ambiguous, and a service that serves the wrong interface
+ * looks healthy. -v and -q have no value; the last one counts. */
 static bool check_twice(struct config *config, const char *given[ARRAY_SIZE(options)], int option,
 			const char *value)
 {

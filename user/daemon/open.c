@@ -271,9 +271,8 @@ static int check_mtu(const struct daemon *d)
 
 	if (d->dev.mtu <= most)
 		return 0;
-	log_error("interface %s: MTU %u does not fit a receive frame of %u bytes, and this kernel gives "
-		  "a frame in several to no socket (Linux 6.6 has it); the highest that works is %u: 'ip "
-		  "link set %s mtu %u'",
+	log_error("interface %s: MTU %u does not fit a receive frame of %u bytes, and this kernel lacks "
+		  "multi-buffer AF_XDP (needs 6.6); the highest that works is %u: 'ip link set %s mtu %u'",
 		  d->dev.name, d->dev.mtu, XSK_FRAME_MAX, most, d->dev.name, most);
 	return -EMSGSIZE;
 }
