@@ -94,7 +94,7 @@ static struct bed *deliver_superpacket_in(uint32_t pieces)
 		p.ip_id++;
 	}
 	gro_burst_end(&bed->gro, 0);
-	cr_assert_eq(deliver_next(&bed->deliver, &bed->gro), PACKETS);
+	cr_assert_eq(deliver_next(&bed->deliver, &bed->gro, false), PACKETS);
 	return bed;
 }
 
@@ -244,11 +244,10 @@ Test(deliver, stale_packets_do_not_go_up)
 {
 	struct bed *bed = deliver_one_superpacket();
 
-	bed->deliver.stale = true;
 	bed->frames.cnt = 0;
 	offer_in_pieces(bed, 0, 1);
 	gro_flush(&bed->gro, GRO_RECONFIGURE);
-	cr_expect_eq(deliver_next(&bed->deliver, &bed->gro), 1);
+	cr_expect_eq(deliver_next(&bed->deliver, &bed->gro, true), 1);
 	cr_expect_eq(front.written, 1, "the one before");
 	cr_expect_eq(bed->stats.rx_drop_stale, 1);
 	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);

@@ -14,6 +14,7 @@
 
 static uint32_t rx_producer, rx_consumer;
 static struct xdp_desc rx_descs[RING];
+static uint32_t fill_producer, fill_consumer;
 
 /* What receive.c calls of xsk.c: this kernel takes nothing. */
 void xsk_refill(struct xsk *xsk)
@@ -41,6 +42,7 @@ static struct bed *make_bed(void)
 	rx_producer = rx_consumer = 0;
 	bed->xsk.rx = (struct xsk_ring_cons){ .mask = RING - 1, .size = RING, .producer = &rx_producer,
 					      .consumer = &rx_consumer, .ring = rx_descs };
+	bed->xsk.fill = (struct xsk_ring_prod){ .producer = &fill_producer, .consumer = &fill_consumer };
 	/* One ring full of frames is the kernel's. */
 	for (uint32_t i = 0; i < RING; i++)
 		frame_take(&bed->umem.frames);
@@ -236,5 +238,31 @@ Test(receive, many_chains)
 	}
 	cr_expect_eq(seen, 5000);
 	cr_expect_eq(bed->stats.rx_packets, 5000);
+	free_bed(bed);
+}
+
+/* Losing packets for want of a frame is starvation only while there is no frame, here or there, and only from the
+ * moment on at which that was seen. */
+Test(receive, starved_is_who_has_no_frame_and_loses_packets)
+{
+	struct bed *bed = make_bed();
+	const uint32_t free_frames = bed->umem.frames.cnt;
+
+	bed->stats.kernel_fill_ring_empty = 7;
+	cr_expect_not(receive_is_starved(&bed->receive), "there are free frames");
+	bed->umem.frames.cnt = 0;
+	fill_producer = 1;
+	cr_expect_not(receive_is_starved(&bed->receive), "the kernel has not taken one yet");
+	fill_consumer = 1;
+	cr_expect_not(receive_is_starved(&bed->receive), "it has lost nothing since");
+	cr_expect_not(receive_is_starved(&bed->receive));
+	bed->stats.kernel_fill_ring_empty = 8;
+	cr_expect(receive_is_starved(&bed->receive));
+	cr_expect(receive_is_starved(&bed->receive), "and still");
+	bed->umem.frames.cnt = free_frames;
+	cr_expect_not(receive_is_starved(&bed->receive), "a frame has come back");
+	bed->umem.frames.cnt = 0;
+	cr_expect_not(receive_is_starved(&bed->receive), "again, nothing lost since");
+	bed->umem.frames.cnt = free_frames;
 	free_bed(bed);
 }

@@ -9,25 +9,25 @@
 
 struct bed {
 	struct watchdog watchdog;
-	struct watchdog_sight sights[WATCHDOG_CNT];
+	struct watchdog_input inputs[WATCHDOG_CNT];
 	uint64_t now_ns;
 };
 
-/* Looks every 10 ms for some time; returns how often the wait was over, and when it was last. */
-static uint32_t look_for(struct bed *bed, enum watchdog_wait wait, uint64_t ms, uint64_t *last_ms)
+/* Updates every 10 ms for some time. Returns how often the wait has expired, and when it did last. */
+static uint32_t run_for(struct bed *bed, enum watchdog_wait wait, uint64_t ms, uint64_t *last_ms)
 {
 	uint64_t begin_ns = bed->now_ns;
 	uint32_t cnt = 0;
 
 	while (bed->now_ns < begin_ns + ms * MS) {
-		uint32_t over;
+		uint32_t expired;
 
-		bed->now_ns += WATCHDOG_LOOK_NS;
-		over = watchdog_look(&bed->watchdog, bed->sights, bed->now_ns);
-		cr_expect_eq(over & ~(1u << wait), 0, "another wait is over");
-		if (over && last_ms)
+		bed->now_ns += WATCHDOG_PERIOD_NS;
+		expired = watchdog_update(&bed->watchdog, bed->inputs, bed->now_ns);
+		cr_expect_eq(expired & ~(1u << wait), 0, "another wait has expired");
+		if (expired && last_ms)
 			*last_ms = (bed->now_ns - begin_ns) / MS;
-		cnt += over != 0;
+		cnt += expired != 0;
 	}
 	return cnt;
 }
@@ -38,8 +38,8 @@ static struct bed make_bed(void)
 	struct bed bed = { .now_ns = 5000 * MS };
 
 	for (int i = 0; i < WATCHDOG_CNT; i++)
-		bed.sights[i].progress = 7;
-	cr_assert_eq(look_for(&bed, WATCHDOG_TAP, 10000, NULL), 0);
+		bed.inputs[i].progress = 7;
+	cr_assert_eq(run_for(&bed, WATCHDOG_TAP, 10000, NULL), 0);
 	return bed;
 }
 
@@ -49,10 +49,10 @@ Test(watchdog, each_wait_is_over_within_a_second)
 		struct bed bed = make_bed();
 		uint64_t ms = 0;
 
-		bed.sights[wait].waiting = true;
-		cr_expect_eq(look_for(&bed, (enum watchdog_wait)wait, 1000, &ms), 1);
-		cr_expect(ms >= 490 && ms <= 520, "over after %lu ms", (unsigned long)ms);
-		cr_expect(watchdog_is_news(&bed.watchdog, (enum watchdog_wait)wait));
+		bed.inputs[wait].waiting = true;
+		cr_expect_eq(run_for(&bed, (enum watchdog_wait)wait, 1000, &ms), 1);
+		cr_expect(ms >= 490 && ms <= 520, "expired after %lu ms", (unsigned long)ms);
+		cr_expect(watchdog_is_first_expiry(&bed.watchdog, (enum watchdog_wait)wait));
 	}
 }
 
@@ -60,10 +60,10 @@ Test(watchdog, progress_begins_the_wait_anew)
 {
 	struct bed bed = make_bed();
 
-	bed.sights[WATCHDOG_COMPLETION].waiting = true;
+	bed.inputs[WATCHDOG_COMPLETION].waiting = true;
 	for (int i = 0; i < 100; i++) {
-		bed.sights[WATCHDOG_COMPLETION].progress++;
-		cr_assert_eq(look_for(&bed, WATCHDOG_COMPLETION, 480, NULL), 0);
+		bed.inputs[WATCHDOG_COMPLETION].progress++;
+		cr_assert_eq(run_for(&bed, WATCHDOG_COMPLETION, 480, NULL), 0);
 	}
 }
 
@@ -72,10 +72,10 @@ Test(watchdog, nothing_to_wait_for_ends_the_wait)
 	struct bed bed = make_bed();
 
 	for (int i = 0; i < 10; i++) {
-		bed.sights[WATCHDOG_FILL].waiting = true;
-		cr_assert_eq(look_for(&bed, WATCHDOG_FILL, 400, NULL), 0);
-		bed.sights[WATCHDOG_FILL].waiting = false;
-		cr_assert_eq(look_for(&bed, WATCHDOG_FILL, 10, NULL), 0);
+		bed.inputs[WATCHDOG_FILL].waiting = true;
+		cr_assert_eq(run_for(&bed, WATCHDOG_FILL, 400, NULL), 0);
+		bed.inputs[WATCHDOG_FILL].waiting = false;
+		cr_assert_eq(run_for(&bed, WATCHDOG_FILL, 10, NULL), 0);
 	}
 }
 
@@ -86,15 +86,15 @@ Test(watchdog, what_is_not_cured_is_tried_less_and_less)
 	struct bed bed = make_bed();
 	uint64_t ms = 0;
 
-	bed.sights[WATCHDOG_COMPLETION].waiting = true;
+	bed.inputs[WATCHDOG_COMPLETION].waiting = true;
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		cr_expect_eq(look_for(&bed, WATCHDOG_COMPLETION, limits[i] - 10, NULL), 0);
-		cr_expect_eq(look_for(&bed, WATCHDOG_COMPLETION, 10, NULL), 1);
-		cr_expect_eq(watchdog_is_news(&bed.watchdog, WATCHDOG_COMPLETION), i == 0);
+		cr_expect_eq(run_for(&bed, WATCHDOG_COMPLETION, limits[i] - 10, NULL), 0);
+		cr_expect_eq(run_for(&bed, WATCHDOG_COMPLETION, 10, NULL), 1);
+		cr_expect_eq(watchdog_is_first_expiry(&bed.watchdog, WATCHDOG_COMPLETION), i == 0);
 	}
-	bed.sights[WATCHDOG_COMPLETION].progress++;
-	cr_expect_eq(look_for(&bed, WATCHDOG_COMPLETION, 600, &ms), 1);
-	cr_expect(watchdog_is_news(&bed.watchdog, WATCHDOG_COMPLETION), "a new episode");
+	bed.inputs[WATCHDOG_COMPLETION].progress++;
+	cr_expect_eq(run_for(&bed, WATCHDOG_COMPLETION, 600, &ms), 1);
+	cr_expect(watchdog_is_first_expiry(&bed.watchdog, WATCHDOG_COMPLETION), "a new episode");
 }
 
 /* A process that was stopped for a minute has not waited for one. */
@@ -102,12 +102,12 @@ Test(watchdog, time_away_does_not_count)
 {
 	struct bed bed = make_bed();
 
-	bed.sights[WATCHDOG_COMPLETION].waiting = true;
-	cr_assert_eq(look_for(&bed, WATCHDOG_COMPLETION, 400, NULL), 0);
+	bed.inputs[WATCHDOG_COMPLETION].waiting = true;
+	cr_assert_eq(run_for(&bed, WATCHDOG_COMPLETION, 400, NULL), 0);
 	bed.now_ns += 60000 * MS;
-	cr_expect_eq(watchdog_look(&bed.watchdog, bed.sights, bed.now_ns), 0);
-	cr_expect_eq(look_for(&bed, WATCHDOG_COMPLETION, 30, NULL), 0);
-	cr_expect_eq(look_for(&bed, WATCHDOG_COMPLETION, 40, NULL), 1);
+	cr_expect_eq(watchdog_update(&bed.watchdog, bed.inputs, bed.now_ns), 0);
+	cr_expect_eq(run_for(&bed, WATCHDOG_COMPLETION, 30, NULL), 0);
+	cr_expect_eq(run_for(&bed, WATCHDOG_COMPLETION, 40, NULL), 1);
 }
 
 /* Half way the kernel is told once more, a few times, and not all the time. */
@@ -116,12 +116,12 @@ Test(watchdog, nudges_half_way)
 	struct bed bed = make_bed();
 	uint32_t nudges = 0;
 
-	bed.sights[WATCHDOG_COMPLETION].waiting = true;
+	bed.inputs[WATCHDOG_COMPLETION].waiting = true;
 	for (int i = 0; i < 49; i++) {
-		cr_assert_eq(look_for(&bed, WATCHDOG_COMPLETION, 10, NULL), 0);
-		if (watchdog_nudges(&bed.watchdog, WATCHDOG_COMPLETION))
+		cr_assert_eq(run_for(&bed, WATCHDOG_COMPLETION, 10, NULL), 0);
+		if (watchdog_needs_nudge(&bed.watchdog, WATCHDOG_COMPLETION))
 			cr_expect_geq(i, 24);
-		nudges += watchdog_nudges(&bed.watchdog, WATCHDOG_COMPLETION);
+		nudges += watchdog_needs_nudge(&bed.watchdog, WATCHDOG_COMPLETION);
 	}
 	cr_expect(nudges >= 1 && nudges <= 6, "%u nudges", nudges);
 }

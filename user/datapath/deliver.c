@@ -5,7 +5,7 @@
 
 #include "base/fault.h"
 
-/* Longer than any IP packet that is none of BIG TCP, its link-layer header included. */
+/* The longest IP packet without BIG TCP, with its link-layer header. */
 #define BIG_TCP_LEN (65535u + 14u + 2 * 4u)
 
 void deliver_init(struct deliver *deliver, struct frontend_queue *front, struct frame_stack *frames,
@@ -28,7 +28,7 @@ static int write_one(struct deliver *deliver, const struct gso_request *request,
 	return err;
 }
 
-/* No packet would be taken now, so cutting this one is no use. */
+/* Whether no other packet would be taken now either, so that taking this superpacket apart is of no use. */
 static bool takes_nothing(int err)
 {
 	return err == -EAGAIN || err == -ENODEV;
@@ -40,8 +40,8 @@ static void count_delivered(struct deliver *deliver, uint32_t packets, uint32_t 
 	deliver->stats->rx_delivered_bytes += bytes;
 }
 
-/* Each packet as it came, with a header of its own; iov[1..] holds cnt fragments. The header's place is
- * the entry in front of a packet's first fragment, which is not needed any more. */
+/* Writes each packet as it was received, with a virtio header of its own; iov[1..] holds cnt fragments. The header
+ * goes into the entry in front of a packet's first fragment, which is not needed any more. */
 static void write_apart(struct deliver *deliver, const struct gso_request *request, uint32_t cnt)
 {
 	const struct iovec header = deliver->iov[0];
@@ -73,15 +73,9 @@ static void count_superpacket(struct deliver *deliver, const struct gro_super *s
 
 static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_super *super)
 {
-	uint32_t cnt;
-	int err;
+	uint32_t cnt = gro_iovecs(gro, super, &deliver->iov[1]);
+	int err = write_one(deliver, &super->request, deliver->iov, cnt);
 
-	if (deliver->stale) {
-		deliver->stats->rx_drop_stale += super->packet_cnt;
-		return;
-	}
-	cnt = gro_iovecs(gro, super, &deliver->iov[1]);
-	err = write_one(deliver, &super->request, deliver->iov, cnt);
 	if (!err) {
 		count_delivered(deliver, super->packet_cnt, super->len);
 		if (super->packet_cnt > 1)
@@ -95,14 +89,17 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 	}
 }
 
-uint32_t deliver_next(struct deliver *deliver, struct gro *gro)
+uint32_t deliver_next(struct deliver *deliver, struct gro *gro, bool stale)
 {
 	struct gro_super *super = gro_next(gro);
 	uint32_t packets, frames;
 
 	if (!super)
 		return 0;
-	deliver_one(deliver, gro, super);
+	if (stale)
+		deliver->stats->rx_drop_stale += super->packet_cnt;
+	else
+		deliver_one(deliver, gro, super);
 	packets = super->packet_cnt;
 	frames = gro_release(gro, super, deliver->cookies);
 	for (uint32_t i = 0; i < frames; i++)
@@ -112,7 +109,7 @@ uint32_t deliver_next(struct deliver *deliver, struct gro *gro)
 
 bool deliver_probe(struct deliver *deliver)
 {
-	/* To and from nobody, of a type for experiments (IEEE 802, 88B5): not ours, says the stack. */
+	/* To and from nobody, of the EtherType for local experiments (IEEE 802), which no stack takes. */
 	static uint8_t frame[60] = { [12] = 0x88, [13] = 0xb5 };
 	static const struct gso_request ordinary = { .type = GSO_NONE };
 	const struct iovec iov[] = { deliver->iov[0], { .iov_base = frame, .iov_len = sizeof frame } };

@@ -115,3 +115,17 @@ void receive_refill(struct receive *receive)
 	if (frames->cnt && fault_strikes(FAULT_FRAME))
 		frame_take(frames);
 }
+
+bool receive_is_starved(struct receive *receive)
+{
+	const uint64_t losses = receive->stats->kernel_fill_ring_empty;
+
+	if (receive->umem->frames.cnt || !xsk_ring_is_taken(&receive->xsk->fill)) {
+		receive->starved = false;
+		return false;
+	}
+	if (!receive->starved)
+		receive->starved_losses = losses;
+	receive->starved = true;
+	return losses > receive->starved_losses;
+}

@@ -24,7 +24,9 @@ struct receive {
 	struct umem *umem;
 	struct worker_stats *stats;
 	uint32_t frames_in_kernel; /* given to the fill ring and not received yet */
-	bool dropping;             /* the next descriptor goes on with a packet that is dropped */
+	bool dropping;             /* the next descriptor continues a packet that is being dropped */
+	bool starved;              /* the kernel has no frame, and there is none to give it */
+	uint64_t starved_losses;   /* packets that it had lost for want of a frame when that began */
 };
 
 /* The socket is open and its fill ring stocked. */
@@ -37,5 +39,9 @@ uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIV
 
 /* Gives free frames to the kernel, as many as its ring takes. */
 void receive_refill(struct receive *receive);
+
+/* Whether the kernel has no receive frame left, there is none to give it, and it has lost packets for that reason
+ * since, by its counter in stats. */
+bool receive_is_starved(struct receive *receive);
 
 #endif

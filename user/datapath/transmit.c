@@ -422,28 +422,22 @@ bool transmit_resume(struct transmit *transmit)
 
 /* ---- the kernel's side ---- */
 
-static bool ring_taken(const struct xsk_ring_prod *tx)
-{
-	return __atomic_load_n(tx->consumer, __ATOMIC_ACQUIRE) ==
-	       __atomic_load_n(tx->producer, __ATOMIC_RELAXED);
-}
-
 bool transmit_is_taken(const struct transmit *transmit)
 {
-	return ring_taken(&transmit->xsk->tx);
+	return xsk_ring_is_taken(&transmit->xsk->tx);
 }
 
 bool transmit_wake(struct transmit *transmit)
 {
 	struct xsk_ring_prod *tx = &transmit->xsk->tx;
 
-	if (ring_taken(tx))
+	if (xsk_ring_is_taken(tx))
 		return true;
 	if (fault_strikes(FAULT_WAKE))
 		return false;
 	transmit->stats->tx_wakeups++;
 	(void)xsk_wake_tx(transmit->xsk); /* what it did not take stays in the ring */
-	return ring_taken(tx);
+	return xsk_ring_is_taken(tx);
 }
 
 void transmit_nudge(struct transmit *transmit)

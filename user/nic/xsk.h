@@ -87,6 +87,12 @@ int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 /* Closes the socket and unmaps its rings (a mapping left over would keep the queue bound). */
 void xsk_close(struct xsk *xsk);
 
+/* Whether the kernel has taken every entry that was submitted to a producer ring (fill or tx). */
+static inline bool xsk_ring_is_taken(const struct xsk_ring_prod *ring)
+{
+	return __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE) == __atomic_load_n(ring->producer, __ATOMIC_RELAXED);
+}
+
 /* Wakes the kernel for transmission when it asks for it. Returns 0, or -errno when the kernel
  * could not take all now (-EAGAIN, -EBUSY, -ENOBUFS: try again later) or failed. */
 int xsk_wake_tx(struct xsk *xsk);

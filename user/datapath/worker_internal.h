@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the files of a worker share; worker.h lists them. Nobody else includes this. */
+#ifndef SUPERPACKET_WORKER_INTERNAL_H
+#define SUPERPACKET_WORKER_INTERNAL_H
+
+#include "datapath/worker.h"
+
+/* Entries of each ring. One TCP connection has up to 3 MB on its way (tcp_rmem), which are 2100 full-sized
+ * packets, and they arrive at once after a time in which this thread did not run. Half of this size lost hundreds
+ * of packets a gigabyte on a busy machine, this size loses none. */
+#define WORKER_RING_SIZE 4096u
+
+/* Packets that the engine may hold; then it completes its oldest superpacket (D3). */
+#define WORKER_HELD_MAX 4096u
+
+/* Enough to keep the fill ring full whatever the engine holds. 32 MiB. */
+#define WORKER_RX_FRAMES (WORKER_RING_SIZE + WORKER_HELD_MAX)
+
+static inline bool worker_is_stopping(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
+}
+
+#define WORKER_NAME_LEN (IFNAMSIZ + sizeof " queue 4294967295")
+
+/* "eth0 queue 3", for messages, by the name that the interface has now. */
+const char *worker_name(const struct worker *worker, char name[WORKER_NAME_LEN]);
+
+/* ---- worker.c ---- */
+
+/* The thread's function; arg is the worker. */
+void *worker_run(void *arg);
+
+/* Carries one batch of packets from the NIC to the front end. Returns whether there was anything to do. */
+bool worker_carry_in(struct worker *worker, uint64_t now_ns);
+
+/* Delivers all that the engine has completed. Returns whether there was anything. */
+bool worker_deliver(struct worker *worker);
+
+/* Publishes the counters and advances the tick. */
+void worker_publish(struct worker *worker);
+
+/* ---- worker_stale.c ---- */
+
+/* Updates worker->stale. When it is set, the engine is flushed. */
+void worker_check_stale(struct worker *worker, uint64_t now_ns);
+
+/* At the end of a round in which packets were carried or not: sets caught_up once no stale packet is left. */
+void worker_check_caught_up(struct worker *worker, bool carried);
+
+/* ---- worker_recover.c ---- */
+
+/* Checks that every frame, slot and buffer is where it belongs and that no wait has expired, and recovers. To be
+ * called when watchdog_due() says so. */
+void worker_check_health(struct worker *worker, uint64_t now_ns);
+
+/* ---- worker_open.c ---- */
+
+/* Closes the socket and its memory. Descriptors under way are lost, and counted. */
+void worker_close_socket(struct worker *worker);
+
+/* Opens new memory and a new socket, bound as the first one was. Returns 0 or -errno; without a log line. */
+int worker_reopen_socket(struct worker *worker);
+
+#endif
