@@ -32,8 +32,8 @@ comma := ,
 SANFLAGS := $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping) $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(CFLAGS) -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
               $(SANFLAGS) -DSUPERPACKET_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B) -MMD -MP
-# The engine includes its own headers and user/base/bytes.h, nothing else. One set of objects serves the
-# daemon and both libraries: with hidden symbols, position-independent code costs nothing.
+# The engine includes its own headers and two of user/base (bytes.h, vnet_header.h), nothing else. One set of
+# objects serves the daemon and both libraries: with hidden symbols, position-independent code costs nothing.
 ENGINE_CFLAGS := $(filter-out -I$(B),$(ALL_CFLAGS)) -fPIC -fvisibility=hidden
 ALL_LDFLAGS := $(SANFLAGS) $(LDFLAGS)
 DAEMON_LIBS := -lxdp -lbpf -lmnl -ljansson -lsystemd -lpthread

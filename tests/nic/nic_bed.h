@@ -15,7 +15,7 @@
 
 #include "frontend/tap.h"
 #include "nic/netdev.h"
-#include "nic/xsk.h"
+#include "nic/xsk_open.h"
 
 #define RING 256u
 #define DEADLINE_MS 20000

@@ -18,6 +18,7 @@
 
 #include "engine/parse.h"
 #include "nic/uapi_compat.h"
+#include "engine/vnet.h"
 #include "nic_bed.h"
 #include "fixtures/packet_builder.h"
 

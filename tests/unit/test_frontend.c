@@ -14,6 +14,7 @@
 
 #include "datapath/worker.h"
 #include "nic/uapi_compat.h"
+#include "nic/xsk_open.h"
 #include "fixtures/packet_builder.h"
 
 #define PACKETS 5u

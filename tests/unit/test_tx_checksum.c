@@ -94,7 +94,7 @@ static bool prove(bool zerocopy, enum prove_verdict verdict, bool reads_request,
 	kernel = (struct kernel){ .verdict = verdict, .reads_request = reads_request };
 	cr_assert_eq(umem_open(&umem, &config), 0);
 	xsk = (struct xsk){ .umem = &umem, .zerocopy = zerocopy, .tx_headroom = TX_CHECKSUM_HEADROOM };
-	proved = tx_checksum_prove(&xsk, mac, why);
+	proved = prove_tx_checksum(&xsk, mac, why);
 	cr_expect_eq(kernel.packets, 1);
 	cr_expect(strstr(why, reason), "'%s', not '%s'", why, reason);
 	return proved;

@@ -200,7 +200,7 @@ static void leave(struct daemon *d, bool moved)
 static void compare(struct daemon *d)
 {
 	struct netdev now, was = d->dev;
-	int err = netdev_look(&now, d->dev.ifindex);
+	int err = netdev_reread(&now, d->dev.ifindex);
 
 	if (err == -ENODEV) { /* the farewell came after the news that brought us here */
 		leave(d, watch_read(&d->watch, d->dev.ifindex).moved);

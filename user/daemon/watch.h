@@ -3,7 +3,7 @@
  * Hears of what happens to interfaces of our network namespace: rtnetlink's link group, and the
  * "monitor" group of ethtool's generic netlink, which alone tells of a changed number of queues.
  *
- * News only say where to look: what the interface is now is asked afterwards (netdev_look()), so that an
+ * News only say where to look: what the interface is now is asked afterwards (netdev_reread()), so that an
  * old message, or one that was lost in a flood, does no harm.
  */
 #ifndef SUPERPACKET_WATCH_H

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/fault.h"
+#include "engine/vnet.h"
 
 /* The longest IP packet without BIG TCP, with its link-layer header. */
 #define BIG_TCP_LEN (65535u + 14u + 2 * 4u)

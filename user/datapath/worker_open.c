@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "datapath/worker_internal.h"
+#include "nic/xsk_open.h"
 
 /* Segments in flight, at two descriptors each half a transmit ring: 16 superpackets of 64 KiB. More
  * slots would only be colder: a header costs 24 instead of 10 ns in a ring of 16384. */

@@ -169,8 +169,8 @@ static void make_socket_anew(struct worker *worker, enum watchdog_wait wait)
 		log_warning("%s: the kernel gave none of %u receive frames back; its socket was made anew in %u ms",
 			    name, frames, took_ms);
 	else
-		log_warning("%s: the kernel did not %s %u descriptors in time; its socket was made anew in %u ms",
-			    name, taken ? "complete" : "take", descriptors, took_ms);
+		log_warning("%s: %u descriptors were not %s for too long; its socket was made anew in %u ms", name,
+			    descriptors, taken ? "completed" : "taken", took_ms);
 }
 
 void worker_check_health(struct worker *worker, uint64_t now_ns)

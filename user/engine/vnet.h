@@ -19,40 +19,8 @@
 #ifndef SUPERPACKET_VNET_H
 #define SUPERPACKET_VNET_H
 
-#include <linux/virtio_net.h>
-
+#include "base/vnet_header.h"
 #include "gso.h"
-
-/* The 24-byte form, whose last fields are for tunnels (V8; virtio_net_hdr_v1_hash_tunnel of Linux 6.17).
- * Kernels without that support skip everything after the first twelve bytes. */
-struct vnet_header {
-	uint8_t flags;
-	uint8_t gso_type;
-	__le16 hdr_len;
-	__le16 gso_size;
-	__le16 csum_start;
-	__le16 csum_offset;
-	__le16 num_buffers;
-	uint8_t hash[8];         /* value, report, padding: unused */
-	__le16 outer_th_offset;  /* tunnel's UDP header, from the Ethernet header */
-	__le16 inner_nh_offset;  /* IP header of the packet inside */
-};
-
-#define VNET_HDR_LEN ((uint32_t)sizeof(struct vnet_header))
-
-_Static_assert(sizeof(struct vnet_header) == 24, "virtio_net_hdr_v1_hash_tunnel");
-
-/* Bits of gso_type and flags that the installed headers do not know yet. */
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
-#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 0x20
-#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6 0x40
-#endif
-#ifndef VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM
-#define VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM 8
-#endif
 
 /*
  * Reads the header of a packet of len bytes (without the header) into *request. Returns false when the

@@ -35,7 +35,7 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-#include "engine/vnet.h"
+#include "base/vnet_header.h"
 
 /* ---- for the datapath ---- */
 

@@ -41,6 +41,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "frontend/tap_prove.h"
 
 /* Younger than the headers of Debian 12 (6.1). */

@@ -8,12 +8,10 @@
 
 #include <errno.h>
 #include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "nic/ethtool.h"
 
 static const struct {
 	const char *shown, *kernel;
@@ -47,16 +45,6 @@ enum feature features_find(const char *name)
 	return f;
 }
 
-static int ethtool(int fd, const char *interface, void *command)
-{
-	struct ifreq ifr = { .ifr_data = command };
-
-	if (strlen(interface) >= sizeof(ifr.ifr_name))
-		return -ENODEV;
-	strcpy(ifr.ifr_name, interface);
-	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
-}
-
 static int count(int fd, const char *interface, uint32_t *cnt)
 {
 	struct ethtool_sset_info *set = calloc(1, sizeof(*set) + sizeof(set->data[0]));
@@ -67,7 +55,7 @@ static int count(int fd, const char *interface, uint32_t *cnt)
 		return -ENOMEM;
 	set->cmd = ETHTOOL_GSSET_INFO;
 	set->sset_mask = 1ull << ETH_SS_FEATURES;
-	err = ethtool(fd, interface, set);
+	err = ethtool_command(fd, interface, set);
 	if (!err && set->sset_mask)
 		*cnt = set->data[0];
 	free(set);
@@ -88,7 +76,7 @@ static int find_places(int fd, const char *interface, struct places *places)
 	strings->cmd = ETHTOOL_GSTRINGS;
 	strings->string_set = ETH_SS_FEATURES;
 	strings->len = cnt;
-	err = ethtool(fd, interface, strings);
+	err = ethtool_command(fd, interface, strings);
 	places->block_cnt = (cnt + 31) / 32;
 	for (int f = 0; f < FEATURE_CNT; f++) {
 		places->at[f] = -1;
@@ -117,7 +105,7 @@ static int read_blocks(int fd, const char *interface, const struct places *place
 		return -ENOMEM;
 	get->cmd = ETHTOOL_GFEATURES;
 	get->size = places->block_cnt;
-	err = ethtool(fd, interface, get);
+	err = ethtool_command(fd, interface, get);
 	for (int f = 0; !err && f < FEATURE_CNT; f++) {
 		const int at = places->at[f];
 		const struct ethtool_get_features_block *block;
@@ -154,20 +142,20 @@ static int write_blocks(int fd, const char *interface, const struct places *plac
 		set->features[at / 32].requested |= (on >> f & 1) << at % 32;
 	}
 	/* A positive result says that not all could be done; what came of it is read afterwards. */
-	err = ethtool(fd, interface, set);
+	err = ethtool_command(fd, interface, set);
 	free(set);
 	return err;
 }
 
 int features_read(const char *interface, struct features *features)
 {
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const int fd = ethtool_open();
 	struct places places;
 	int err;
 
 	*features = (struct features){ 0 };
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = find_places(fd, interface, &places);
 	if (!err)
 		err = read_blocks(fd, interface, &places, features);
@@ -177,13 +165,13 @@ int features_read(const char *interface, struct features *features)
 
 int features_set(const char *interface, uint32_t which, uint32_t on)
 {
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const int fd = ethtool_open();
 	struct features now = { 0 };
 	struct places places;
 	int err;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = find_places(fd, interface, &places);
 	if (!err)
 		err = write_blocks(fd, interface, &places, which, on);

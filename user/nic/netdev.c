@@ -2,13 +2,15 @@
 #include "nic/netdev.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "nic/netdev_ask.h"
+#include "nic/ethtool.h"
 #include "nic/netlink.h"
 
 static int parse_info_kind(const struct nlattr *attr, void *data)
@@ -95,32 +97,48 @@ static int ask_link(struct netdev *dev, uint32_t ifindex, const char *name)
 	return rtnl_talk(nlh, parse_link, dev);
 }
 
-int netdev_open(struct netdev *dev, const char *name)
+/* A driver may know no channels. Then what rtnetlink has said stays: the queues there are, used or not. */
+static void ask_ethtool(struct netdev *dev)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	const int fd = ethtool_open();
+
+	if (fd < 0)
+		return;
+	if (ethtool_command(fd, dev->name, &info) == 0)
+		snprintf(dev->driver, sizeof(dev->driver), "%s", info.driver);
+	if (ethtool_command(fd, dev->name, &channels) == 0 && channels.combined_count + channels.rx_count > 0) {
+		dev->rx_queues = channels.combined_count + channels.rx_count;
+		dev->tx_queues = channels.combined_count + channels.tx_count;
+	}
+	close(fd);
+	(void)features_read(dev->name, &dev->features);
+}
+
+static int ask_all(struct netdev *dev, uint32_t ifindex, const char *name)
 {
 	int err;
 
 	*dev = (struct netdev){ 0 };
-	if (name[0] == '\0' || strlen(name) >= ALTIFNAMSIZ)
-		return -ENODEV;
-	err = ask_link(dev, 0, name);
+	err = ask_link(dev, ifindex, name);
 	if (err)
-		return err == -EINVAL || err == -ERANGE ? -ENODEV : err; /* not even a name */
-	netdev_ask_ethtool(dev);
-	netdev_ask_xdp(dev);
+		return err;
+	ask_ethtool(dev);
+	netdev_xdp_read(dev->ifindex, &dev->xdp);
 	return 0;
 }
 
-int netdev_look(struct netdev *dev, uint32_t ifindex)
+int netdev_open(struct netdev *dev, const char *name)
 {
-	int err;
+	int err = name[0] == '\0' || strlen(name) >= ALTIFNAMSIZ ? -ENODEV : ask_all(dev, 0, name);
 
-	*dev = (struct netdev){ 0 };
-	err = ask_link(dev, ifindex, NULL);
-	if (err)
-		return err;
-	netdev_ask_ethtool(dev);
-	netdev_ask_xdp(dev);
-	return 0;
+	return err == -EINVAL || err == -ERANGE ? -ENODEV : err; /* what cannot be a name */
+}
+
+int netdev_reread(struct netdev *dev, uint32_t ifindex)
+{
+	return ask_all(dev, ifindex, NULL);
 }
 
 bool netdev_is_veth(const struct netdev *dev)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* What a device can do with XDP and AF_XDP, in its driver's own words. */
+#include "nic/netdev_xdp.h"
+
 #include <linux/genetlink.h>
 
-#include "nic/netdev_ask.h"
+#include "base/bytes.h"
 #include "nic/netlink.h"
 #include "nic/uapi_compat.h"
 
@@ -36,19 +37,20 @@ static int parse_device(const struct nlmsghdr *answer, void *data)
 	return mnl_attr_parse(answer, sizeof(struct genlmsghdr), parse_attr, data);
 }
 
-void netdev_ask_xdp(struct netdev *dev)
+void netdev_xdp_read(uint32_t ifindex, struct netdev_xdp *xdp)
 {
 	char request[NETLINK_REQUEST_LEN];
-	struct netdev_xdp xdp = { 0 };
+	struct netdev_xdp told = { 0 };
 	struct nlmsghdr *nlh;
 	uint16_t family;
 
+	*xdp = (struct netdev_xdp){ 0 };
 	if (genl_family(COMPAT_NETDEV_FAMILY, &family))
 		return; /* before 6.3 */
 	nlh = genl_request(request, family, COMPAT_NETDEV_CMD_DEV_GET, 1);
-	mnl_attr_put_u32(nlh, COMPAT_NETDEV_A_IFINDEX, dev->ifindex);
-	if (netlink_talk(NETLINK_GENERIC, nlh, parse_device, &xdp) == 0)
-		dev->xdp = xdp;
+	mnl_attr_put_u32(nlh, COMPAT_NETDEV_A_IFINDEX, ifindex);
+	if (netlink_talk(NETLINK_GENERIC, nlh, parse_device, &told) == 0)
+		*xdp = told;
 }
 
 static const char *const xdp_names[] = { "basic", "redirect", "ndo-xmit", "xsk-zerocopy", "hw-offload",

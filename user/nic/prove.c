@@ -14,11 +14,11 @@
 /* A segment's headers, at least: Ethernet, IPv4, TCP. Less than the least MTU. */
 #define HEADER_LEN 54u
 
-/* Between two looks for completions: at first this long, then twice as long, up to that. */
+/* The pause between two looks at the completion ring: it doubles from the first to the longest. */
 #define PAUSE_FIRST_MS 1
 #define PAUSE_MAX_MS 16
 
-/* Looks before patience ends: where others have the processor, time alone says little. */
+/* The least number of looks: on a busy machine the time may be over before this thread has run. */
 #define LOOKS_MIN 10u
 
 #define CARRIER_PAUSE_MS 20
@@ -29,7 +29,7 @@ static uint64_t invalid_descriptors(const struct xsk *xsk)
 {
 	struct xdp_statistics stats;
 
-	xsk_statistics(xsk, &stats); /* zeros when it fails, before as after */
+	xsk_statistics(xsk, &stats); /* zero if it fails, before and after */
 	return stats.tx_invalid_descs;
 }
 
@@ -38,7 +38,7 @@ static void submit(struct xsk *xsk, const struct xdp_desc *descs, uint32_t cnt)
 	uint32_t idx;
 
 	if (xsk_ring_prod__reserve(&xsk->tx, cnt, &idx) != cnt)
-		log_abort("prove: no room for %u descriptors in a ring that nobody has used", cnt);
+		log_abort("prove: no room for %u descriptors in an unused ring", cnt);
 	for (uint32_t i = 0; i < cnt; i++)
 		*xsk_ring_prod__tx_desc(&xsk->tx, idx + i) = descs[i];
 	xsk_ring_prod__submit(&xsk->tx, cnt);
@@ -54,7 +54,7 @@ static uint32_t take_completions(struct xsk *xsk, uint32_t cnt)
 	return taken;
 }
 
-/* There is no event to wait for: a completion makes no descriptor readable. */
+/* There is no event to wait for: a completion does not make the socket readable. */
 static bool wait_completions(struct xsk *xsk, uint32_t cnt)
 {
 	const uint64_t end_ms = clock_ms() + PROVE_LIMIT_MS;
@@ -81,7 +81,7 @@ enum prove_verdict prove_send(struct xsk *xsk, const struct xdp_desc *descs, uin
 
 	submit(xsk, descs, cnt);
 	complete = wait_completions(xsk, cnt);
-	if (invalid_descriptors(xsk) != invalid) /* they are completed, too */
+	if (invalid_descriptors(xsk) != invalid) /* invalid ones are completed, too */
 		return PROVE_INVALID;
 	return complete ? PROVE_SENT : PROVE_SILENT;
 }
@@ -95,7 +95,7 @@ static uint32_t frame_len(const struct xsk *xsk, const struct netdev *dev)
 	return len < most ? len : most;
 }
 
-/* In the first slot, behind the room for a request where there is some. */
+/* In the first slot, behind the room for a request, if there is any. */
 static uint64_t header_addr(const struct xsk *xsk)
 {
 	return umem_slot_addr(xsk->umem, 0) + xsk->tx_headroom;
@@ -105,14 +105,13 @@ static void write_header(const struct xsk *xsk, const struct netdev *dev)
 {
 	uint8_t *data = umem_data(xsk->umem, header_addr(xsk));
 
-	memset(data - xsk->tx_headroom, 0, xsk->tx_headroom + HEADER_LEN); /* nothing is requested */
+	memset(data - xsk->tx_headroom, 0, xsk->tx_headroom + HEADER_LEN); /* no request */
 	memcpy(data, dev->mac, ETH_ALEN);
 	memcpy(data + ETH_ALEN, dev->mac, ETH_ALEN);
 	store_be16(data + 2 * ETH_ALEN, ETHERTYPE_LOCAL_EXPERIMENT);
 }
 
-/* The header slot, and len bytes that cross a chunk border, or more of them. Returns how many
- * descriptors that takes. */
+/* The header slot, and len bytes that cross at least one chunk border. Returns how many descriptors that takes. */
 static uint32_t describe_slices(const struct xsk *xsk, uint32_t len, struct xdp_desc *descs)
 {
 	const struct umem *umem = xsk->umem;
@@ -151,7 +150,7 @@ enum prove_verdict prove_transmit(struct xsk *xsk, const struct netdev *dev)
 	uint32_t len = frame_len(xsk, dev), cnt;
 
 	if (umem->slots.used || umem->buffers.used)
-		log_abort("prove: %u slots and %u bytes of buffers are out", umem->slots.used,
+		log_abort("prove: %u slots and %u bytes of buffers are in use", umem->slots.used,
 			  umem->buffers.used);
 	write_header(xsk, dev);
 	if (xsk->slices || xsk->tx_headroom + len > UMEM_CHUNK_LEN)
@@ -161,7 +160,7 @@ enum prove_verdict prove_transmit(struct xsk *xsk, const struct netdev *dev)
 	return prove_send(xsk, descs, cnt);
 }
 
-bool prove_can(struct netdev *dev, const char *interface, uint32_t limit_ms)
+bool prove_wait_carrier(struct netdev *dev, const char *interface, uint32_t limit_ms)
 {
 	const uint64_t end_ms = clock_ms() + limit_ms;
 

@@ -33,7 +33,7 @@ struct steer {
 	struct steer_xdp xdp;
 	struct steer_tc tc;        /* inline only: object is NULL in port mode */
 	struct steer_state *state; /* mapped */
-	uint32_t queue_end;        /* sockets were registered below it */
+	uint32_t queue_end;        /* sockets were registered below it; workers read it, so it is atomic */
 };
 
 /* The libraries explain at length what we say in a line: for -v only. */
@@ -104,7 +104,7 @@ int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd)
 {
 	const int err = bpf_map_update_elem(steer->xdp.xsks_fd, &queue, &xsk_fd, BPF_ANY);
 
-	/* A worker comes here for a queue that the main thread has registered before. */
+	/* A worker only replaces a socket; the main thread is the one that registers more queues. */
 	if (!err && queue >= __atomic_load_n(&steer->queue_end, __ATOMIC_RELAXED))
 		__atomic_store_n(&steer->queue_end, queue + 1, __ATOMIC_RELAXED);
 	return err;
@@ -167,9 +167,8 @@ void steer_stop(struct steer *steer)
 		steer_tc_detach_out(&steer->tc);
 	steer_xdp_detach(&steer->xdp);
 	/* The maps may be the operator's and stay. Queues without a socket say ENOENT: fine. */
-	for (uint32_t queue = 0; queue < steer->queue_end; queue++)
+	for (uint32_t queue = __atomic_exchange_n(&steer->queue_end, 0, __ATOMIC_RELAXED); queue-- > 0;)
 		steer_remove_socket(steer, queue);
-	steer->queue_end = 0;
 	steer_heartbeat(steer, 0);
 }
 

@@ -14,24 +14,7 @@
 #ifndef SUPERPACKET_STEER_H
 #define SUPERPACKET_STEER_H
 
-#include "base/bytes.h"
-#include "steer_abi.h"
-
-enum steer_xdp_mode {
-	STEER_XDP_AUTO,    /* native, else generic; not where a veth lacks queues */
-	STEER_XDP_NATIVE,
-	STEER_XDP_GENERIC,
-};
-
-struct steer_config {
-	const char *interface;     /* for messages */
-	uint32_t ifindex;
-	enum steer_xdp_mode mode;
-	const char *pinned;        /* directory of pinned maps to adopt, NULL: load our own */
-	uint32_t inline_tap;       /* ifindex of the hidden TAP: attach the tc programs; 0: port mode */
-	uint32_t serve;            /* STEER_SERVE_ bits, in force after steer_start() */
-	uint32_t frame_max;        /* see steer_set_frame_max() */
-};
+#include "nic/steer_config.h"
 
 struct steer;
 
@@ -87,16 +70,6 @@ void steer_stop(struct steer *steer);
 
 /* Frees everything; steer_stop() first. */
 void steer_close(struct steer *steer);
-
-/* What somebody else has done to what was attached. */
-enum steer_presence {
-	STEER_PRESENT,   /* all is as it was, or cannot be asked */
-	STEER_XDP_GONE,  /* no XDP program of ours is on the interface */
-	STEER_XDP_OTHER, /* there is one, but it is another, or uses other maps than those that were adopted */
-	STEER_OUT_GONE,  /* inline: the tc program on the NIC's egress was taken off */
-	STEER_IN_GONE,   /* inline: that of the TAP's ingress, without which what we send up is lost */
-	STEER_PINS_GONE, /* all is there but the pins: what was adopted works on, but cannot be adopted again */
-};
 
 /* Between steer_start() and steer_stop(); by one thread, and not by one that must not wait: the kernel's
  * answer waits for its lock of all interfaces. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "nic/steer_link.h"
 #include "nic/steer_look.h"
 #include "nic/steer_xdp.h"
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "steer_abi.h"
 
 #define MAPS_OF_A_PROGRAM_MAX 16
 

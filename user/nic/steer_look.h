@@ -8,7 +8,7 @@
 
 #include <xdp/libxdp.h>
 
-#include "nic/steer.h"
+#include "base/bytes.h"
 
 /* The id of the program on the interface, 0: none, or -errno. Needs no privilege. */
 int64_t steer_look_id(uint32_t ifindex, bool *generic);

@@ -8,19 +8,9 @@
 #include <unistd.h>
 
 #include "nic/netlink.h"
+#include "nic/steer_link.h"
 #include "nic/steer_look.h"
 #include "nic/steer_xdp.h"
-
-/* A link of ours, which somebody can detach only by force (`bpftool link detach`): it lives on then, and is
- * on no interface. */
-bool steer_link_is_attached(int link_fd)
-{
-	struct bpf_link_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	/* The index is what a tcx link's part begins with, too, of which old headers know nothing. */
-	return bpf_obj_get_info_by_fd(link_fd, &info, &len) != 0 || info.xdp.ifindex != 0;
-}
 
 static int parse_xdp(const struct nlattr *attr, void *data)
 {

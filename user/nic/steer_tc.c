@@ -22,12 +22,11 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
-#include <unistd.h>
 
 #include "inline.skel.h"
 #include "base/log.h"
 #include "nic/netlink.h"
-#include "nic/steer_xdp.h"
+#include "nic/steer_link.h"
 #include "nic/uapi_compat.h"
 
 int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int state_fd)
@@ -209,24 +208,15 @@ int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool
 	return err;
 }
 
-static void close_link(int *fd)
-{
-	if (*fd < 0)
-		return;
-	(void)bpf_link_detach(*fd); /* now, and not when the last duplicate of fd is closed */
-	close(*fd);
-	*fd = -1;
-}
-
 void steer_tc_detach_out(struct steer_tc *tc)
 {
-	close_link(&tc->egress_link);
+	steer_link_close(&tc->egress_link);
 }
 
 void steer_tc_detach(struct steer_tc *tc)
 {
 	steer_tc_detach_out(tc);
-	close_link(&tc->ingress_link);
+	steer_link_close(&tc->ingress_link);
 	if (tc->redirecting)
 		remove_redirect(tc->tap);
 	tc->redirecting = false;

@@ -5,7 +5,7 @@
 #ifndef SUPERPACKET_STEER_TC_H
 #define SUPERPACKET_STEER_TC_H
 
-#include "nic/steer.h"
+#include "nic/steer_config.h"
 
 struct inline_bpf;
 

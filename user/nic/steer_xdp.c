@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "nic/steer_leftovers.h"
+#include "nic/steer_link.h"
 #include "nic/steer_look.h"
 #include "steer.skel.h"
 
@@ -303,11 +304,7 @@ void steer_xdp_detach(struct steer_xdp *xdp)
 {
 	int err;
 
-	if (xdp->link_fd >= 0) {
-		(void)bpf_link_detach(xdp->link_fd); /* now, whoever has a duplicate of it */
-		close(xdp->link_fd);
-		xdp->link_fd = -1;
-	}
+	steer_link_close(&xdp->link_fd);
 	if (!xdp->member)
 		return;
 	err = xdp_program__detach(xdp->member, xdp->ifindex,

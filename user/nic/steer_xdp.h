@@ -10,9 +10,7 @@
 #ifndef SUPERPACKET_STEER_XDP_H
 #define SUPERPACKET_STEER_XDP_H
 
-#include <errno.h>
-
-#include "nic/steer.h"
+#include "nic/steer_config.h"
 
 struct steer_bpf;
 struct xdp_program;
@@ -28,15 +26,6 @@ struct steer_xdp {
 	char why[160];
 };
 
-/* What to say about -EPERM, and about -EACCES, which is the verifier's word for a missing
- * CAP_PERFMON (and for a program it finds unsafe). "" for other errors. */
-static inline const char *steer_needs(int err)
-{
-	if (err == -EPERM || err == -EACCES)
-		return "; needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW";
-	return "";
-}
-
 /* Loads and attaches, or adopts. Logs; returns 0 or -errno, nothing is left behind then. */
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config);
 
@@ -46,9 +35,6 @@ int steer_xdp_renew(struct steer_xdp *xdp, const struct steer_config *config);
 
 /* See steer_presence(); of the XDP program. */
 enum steer_presence steer_xdp_presence(struct steer_xdp *xdp, const struct steer_config *config);
-
-/* Whether a link that was attached still is: XDP or tcx. Yes, where the kernel does not say. */
-bool steer_link_is_attached(int link_fd);
 
 /* Takes off the interface what we put there. May be called twice. */
 void steer_xdp_detach(struct steer_xdp *xdp);

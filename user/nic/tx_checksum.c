@@ -3,14 +3,14 @@
 
 #include <stdio.h>
 
-static bool say(char why[TX_CHECKSUM_WHY_LEN], bool offered, const char *text)
+static bool verdict(char why[TX_CHECKSUM_WHY_LEN], bool offered, const char *text)
 {
 	snprintf(why, TX_CHECKSUM_WHY_LEN, "%s", text);
 	return offered;
 }
 
-/* Not virtio_net: where its offload is switched off later, the kernel cannot sum its packets, which have no linear
- * part, and drops them (skb_checksum_help()). */
+/* virtio_net is not in the list: if its offload is switched off later, the kernel cannot compute the sum of its
+ * packets, which have no linear part, and drops them (skb_checksum_help()). */
 bool tx_checksum_by_offset(const char *driver)
 {
 	static const char *const known[] = { "veth", "tun" };
@@ -25,15 +25,15 @@ bool tx_checksum_offered(const struct tx_checksum_facts *facts, bool zerocopy, b
 			 char why[TX_CHECKSUM_WHY_LEN])
 {
 	if (facts->ask == TX_CHECKSUM_SOFTWARE)
-		return say(why, false, "asked for with --tx-checksum");
+		return verdict(why, false, "asked for with --tx-checksum");
 	if (zerocopy && !facts->zerocopy)
-		return say(why, false, "its driver takes no requests for checksums in zero copy");
+		return verdict(why, false, "its driver takes no requests for checksums in zero copy");
 	if (!zerocopy && !facts->offload)
-		return say(why, false, "the NIC's own offload is off, so the kernel would sum "
+		return verdict(why, false, "the NIC's own offload is off, so the kernel would sum "
 				       "(ethtool -k: tx-checksum-ip-generic)");
 	if (!zerocopy && !facts->by_offset)
-		return say(why, false, "in copy mode the kernel does not tell its driver where the headers are");
+		return verdict(why, false, "in copy mode the kernel does not tell its driver where the headers are");
 	if (aligned_chains)
-		return say(why, false, "slices in aligned chunks leave no room for requests");
-	return say(why, true, "offered");
+		return verdict(why, false, "slices in aligned chunks leave no room for requests");
+	return verdict(why, true, "offered");
 }

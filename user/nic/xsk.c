@@ -1,43 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Opening goes through the variants of a plan (modes.h); the first that binds and sends a test frame
- * is taken. Each try needs a new umem registration, because the kernel ties a umem to the flags of its
- * first bind.
- *
- * Only what the kernel reports back is believed. XDP_USE_SG without XDP_COPY or XDP_ZEROCOPY
- * would bind copy mode silently where a zero-copy driver has no multi-buffer, so every try
- * names its mode.
- *
- * Unaligned chunks first, but for multi-buffer in zero copy: there slices that cross a page border are
- * refused one by one, unless the next page has the next DMA address (include/net/xsk_buff_pool.h,
- * xp_desc_crosses_non_contig_pg()), which nobody can promise. With aligned chunks none crosses.
+ * The mode in force is what the kernel reports back. XDP_USE_SG without XDP_COPY or XDP_ZEROCOPY would bind in
+ * copy mode without a word where a zero-copy driver has no multi-buffer, so every bind names its mode.
  */
 #include "nic/xsk.h"
 
 #include <errno.h>
 #include <net/if.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
-#include "nic/prove.h"
 #include "nic/uapi_compat.h"
-
-#define NO_CARRIER "no carrier"
-
-/* A umem counts as locked memory, unless we have CAP_IPC_LOCK. Failing to raise the limit need
- * not matter: registration tells (ENOBUFS). */
-static void raise_memlock_limit(void)
-{
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
-
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max; /* no CAP_SYS_RESOURCE: what is left */
-	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
-}
 
 static int open_rings(struct xsk *xsk, const struct xsk_config *config, uint16_t bind_flags)
 {
@@ -62,7 +35,7 @@ static int open_rings(struct xsk *xsk, const struct xsk_config *config, uint16_t
 	return err;
 }
 
-/* Whether there is to be room for requests to the NIC; not where it was refused once. */
+/* Whether to leave room for checksum requests to the NIC. Where they were refused once, no room is left. */
 static bool leave_room(struct xsk *xsk, const struct xsk_config *config, const struct modes_parts *parts)
 {
 	return config->tx_checksum && !(config->again && !config->again->tx_checksum) &&
@@ -70,8 +43,8 @@ static bool leave_room(struct xsk *xsk, const struct xsk_config *config, const s
 				   xsk->choice.tx_checksum_why);
 }
 
-/* -EINVAL has many reasons. What is left out cannot be it then, but is not missed either. */
-static int open_rings_anyhow(struct xsk *xsk, const struct xsk_config *config, uint16_t bind_flags)
+/* -EINVAL has many reasons. Room for requests is given up first, because nothing else is lost by that. */
+static int open_rings_with_or_without_room(struct xsk *xsk, const struct xsk_config *config, uint16_t bind_flags)
 {
 	int err = open_rings(xsk, config, bind_flags);
 
@@ -99,16 +72,15 @@ static int read_mode(struct xsk *xsk)
 	return 0;
 }
 
-/* Opens one variant, or leaves nothing behind. */
-static int try_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-		    enum modes_variant variant, bool unaligned)
+int xsk_bind(struct xsk *xsk, const struct xsk_config *config, struct umem *umem, enum modes_variant variant,
+	     bool unaligned)
 {
 	const struct modes_parts *parts = &modes_parts[variant];
 	int err;
 
 	*xsk = (struct xsk){
 		.fd = -1,
-		.rings = { .fd = -1 }, /* until there are any: 0 is somebody's */
+		.rings = { .fd = -1 }, /* not 0, which belongs to somebody else */
 		.umem = umem,
 		.ring_size = config->ring_size,
 		.choice = { .variant = variant, .unaligned = unaligned },
@@ -120,220 +92,13 @@ static int try_open(struct xsk *xsk, const struct xsk_config *config, struct ume
 	};
 	if (leave_room(xsk, config, parts))
 		xsk->tx_headroom = TX_CHECKSUM_HEADROOM;
-	err = open_rings_anyhow(xsk, config, bind_flags(parts));
+	err = open_rings_with_or_without_room(xsk, config, bind_flags(parts));
 	if (err)
 		return err;
 	err = read_mode(xsk);
 	if (err)
 		xsk_close(xsk);
 	return err;
-}
-
-/* The kernel frees a queue some milliseconds after its owner has gone: its part of the work
- * is deferred. So a busy queue is asked again, up to a limit. */
-static int try_open_until(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-			  enum modes_variant variant, bool unaligned)
-{
-	const uint64_t deadline_ms = clock_ms() + config->bind_timeout_ms;
-	int err, wait_ms = 1;
-
-	for (;;) {
-		err = try_open(xsk, config, umem, variant, unaligned);
-		if (err != -EBUSY || clock_ms() >= deadline_ms)
-			return err;
-		poll(NULL, 0, wait_ms);
-		wait_ms = wait_ms < 32 ? 2 * wait_ms : 50;
-	}
-}
-
-/* Errors that no other variant would cure. */
-static bool is_final(int err)
-{
-	switch (err) {
-	case 0:
-	case -EBUSY:
-	case -EPERM:
-	case -EAFNOSUPPORT:
-	case -ENODEV:
-	case -ENETDOWN:
-	case -ENOBUFS: /* memory lock limit */
-	case -ENOMEM:
-		return true;
-	}
-	return false;
-}
-
-/* A test packet decides whether there stays room for requests. One that was not sent as it should leaves
- * behind a socket of no more use. */
-static int prove_requests(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-			  const struct netdev *dev)
-{
-	struct xsk_config without = *config;
-	struct xsk_choice choice;
-	int err;
-
-	xsk->choice.tx_checksum = tx_checksum_prove(xsk, dev->mac, xsk->choice.tx_checksum_why);
-	if (xsk->choice.tx_checksum)
-		return 0;
-	choice = xsk->choice;
-	xsk_close(xsk);
-	without.tx_checksum = NULL;
-	err = try_open_until(xsk, &without, umem, choice.variant, choice.unaligned);
-	xsk->choice.tx_checksum_unproved = true;
-	memcpy(xsk->choice.tx_checksum_why, choice.tx_checksum_why, sizeof(choice.tx_checksum_why));
-	return err;
-}
-
-/* A socket whose carrier was lost while a test frame was under way has to be bound anew: completions may
- * still come that nobody waits for. */
-static int try_proved(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-		      enum modes_variant variant, bool unaligned)
-{
-	static const int outcomes[] = { [PROVE_SENT] = MODES_BOUND, [PROVE_SILENT] = MODES_SILENT,
-					[PROVE_INVALID] = MODES_INVALID };
-	enum prove_verdict verdict;
-	struct netdev dev;
-	int err = try_open_until(xsk, config, umem, variant, unaligned);
-
-	if (err)
-		return err;
-	if (!prove_can(&dev, config->interface, config->carrier_ms)) {
-		xsk->choice.unproved = NO_CARRIER;
-		return 0;
-	}
-	if (xsk->tx_headroom) {
-		err = prove_requests(xsk, config, umem, &dev);
-		if (err)
-			return err;
-	}
-	verdict = prove_transmit(xsk, &dev);
-	if (verdict == PROVE_SENT)
-		return 0;
-	xsk_close(xsk);
-	if (prove_can(&dev, config->interface, 0))
-		return outcomes[verdict];
-	err = try_open_until(xsk, config, umem, variant, unaligned);
-	xsk->choice.unproved = NO_CARRIER;
-	return err;
-}
-
-/* Bound as it was before: what was proved then holds; but without room for a request none can be made. */
-static void take_over(struct xsk *xsk, const struct xsk_choice *again)
-{
-	struct xsk_choice *choice = &xsk->choice;
-
-	choice->unproved = again->unproved;
-	if (again->tx_checksum && !xsk->tx_headroom)
-		return;
-	choice->tx_checksum = again->tx_checksum;
-	choice->tx_checksum_unproved = again->tx_checksum_unproved;
-	memcpy(choice->tx_checksum_why, again->tx_checksum_why, sizeof(choice->tx_checksum_why));
-}
-
-static int try_unproved(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-			enum modes_variant variant, bool unaligned)
-{
-	const struct xsk_choice *again = config->again;
-	int err = try_open_until(xsk, config, umem, variant, unaligned);
-
-	if (err)
-		return err;
-	if (again && variant == again->variant && unaligned == again->unaligned)
-		take_over(xsk, again);
-	else
-		xsk->choice.unproved = "not asked for";
-	return 0;
-}
-
-static int try_layout(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-		      enum modes_variant variant, bool unaligned)
-{
-	int err = config->prove ? try_proved(xsk, config, umem, variant, unaligned) :
-				  try_unproved(xsk, config, umem, variant, unaligned);
-
-	if (err == 0 && xsk->tx_headroom && !xsk->choice.tx_checksum) {
-		xsk->choice.tx_checksum_unproved = true;
-		snprintf(xsk->choice.tx_checksum_why, TX_CHECKSUM_WHY_LEN, "not proved: %s",
-			 xsk->choice.unproved);
-	}
-	return err;
-}
-
-static int try_both_layouts(struct xsk *xsk, const struct xsk_config *config, struct umem *umem,
-			    enum modes_variant variant)
-{
-	const struct xsk_choice *again = config->again;
-	const bool never_unaligned = (modes_parts[variant].zerocopy && modes_parts[variant].sg) ||
-				     (again && variant == again->variant && !again->unaligned);
-	int err = -EOPNOTSUPP;
-
-	if (!never_unaligned)
-		err = try_layout(xsk, config, umem, variant, true);
-	return is_final(err) ? err : try_layout(xsk, config, umem, variant, false);
-}
-
-static void begin_outcomes(int outcomes[MODES_CNT], const struct xsk_choice *again)
-{
-	for (int v = 0; v < MODES_CNT; v++)
-		outcomes[v] = again ? again->outcomes[v] : MODES_UNTRIED;
-}
-
-/* Returns 0, or the last answer. Fills in xsk->choice in any case. */
-static int try_variants(struct xsk *xsk, const struct xsk_config *config, struct umem *umem)
-{
-	int outcomes[MODES_CNT], err = -EOPNOTSUPP;
-
-	begin_outcomes(outcomes, config->again);
-	for (int v = config->again ? (int)config->again->variant : 0; v < MODES_CNT; v++) {
-		if (!config->plan->variants[v].tried)
-			continue;
-		err = try_both_layouts(xsk, config, umem, (enum modes_variant)v);
-		outcomes[v] = err;
-		if (is_final(err))
-			break;
-	}
-	memcpy(xsk->choice.outcomes, outcomes, sizeof(outcomes));
-	return err > 0 ? -ENOSYS : err;
-}
-
-/* In copy mode a sendto() takes 32 descriptors unless told otherwise (6.18); a zero-copy driver
- * has its own budget. The kernel takes no more than the ring has. */
-static void set_tx_budget(struct xsk *xsk)
-{
-	static const uint32_t kernel_default = 32;
-	uint32_t budget;
-
-	for (budget = xsk->ring_size; budget > kernel_default; budget /= 2)
-		if (setsockopt(xsk->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof(budget)) == 0)
-			break;
-	xsk->tx_budget = budget > kernel_default ? budget : kernel_default;
-}
-
-/*
- * In copy mode every packet under way is charged to the socket: its linear part, and a page for
- * each further descriptor. A limit below a full ring would stop transmission with EAGAIN long
- * before the ring is empty. The kernel doubles the number for its own overhead.
- */
-static void set_send_buffer(struct xsk *xsk)
-{
-	const int len = xsk->ring_size * UMEM_CHUNK_LEN;
-
-	if (setsockopt(xsk->fd, SOL_SOCKET, SO_SNDBUFFORCE, &len, sizeof(len)) < 0)
-		(void)setsockopt(xsk->fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
-}
-
-int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem)
-{
-	int err;
-
-	raise_memlock_limit();
-	err = try_variants(xsk, config, umem);
-	if (err)
-		return err;
-	set_tx_budget(xsk);
-	set_send_buffer(xsk);
-	xsk_refill(xsk);
-	return 0;
 }
 
 void xsk_close(struct xsk *xsk)

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The AF_XDP socket of one NIC queue: four rings over one umem, and the mode the kernel
- * granted. Knows descriptors and addresses, no packets.
+ * granted. It knows descriptors and addresses, no packets. xsk_open.h opens it.
  *
  * The verbs of the rings (reserve/submit, peek/release) are libxdp's; the datapath uses them directly on
- * the public fields. A socket is opened in the first variant of a plan (modes.h) that
- * the kernel accepts and that sends a test frame (prove.h); the mode in force is read back from
- * XDP_OPTIONS, never assumed.
+ * the public fields. The mode in force is read back from XDP_OPTIONS, never assumed.
  *
  * In copy mode the kernel takes a page for every further descriptor, and copies all the same: on
- * veth, built frames sent 1.4 times as fast as slices (one stream: 4.00/2.87, 3.74/2.86, 4.14/2.65,
+ * veth, built frames were sent 1.4 times as fast as slices (one stream: 4.00/2.87, 3.74/2.86, 4.14/2.65,
  * 3.92/2.93 Gbit/s in turns; four streams: 3.77/2.80, 3.77/2.86). Slices are for drivers that read
- * them in place. Multi-buffer is asked for in any case: frames longer than a chunk come in several
- * descriptors, and what is longer leaves so.
+ * them in place. Multi-buffer is always asked for: frames longer than a chunk are received, and sent, in several
+ * descriptors.
  */
 #ifndef SUPERPACKET_XSK_H
 #define SUPERPACKET_XSK_H
@@ -25,28 +23,28 @@
 /* Descriptors of one packet in copy mode: 1 + MAX_SKB_FRAGS (net/xdp/xsk.c xsk_build_skb). */
 #define XSK_CHAIN_MAX 18u
 
-/* What was chosen, and what became of the others. */
+/* The variant that was chosen, and what became of the others. */
 struct xsk_choice {
 	enum modes_variant variant;
 	bool unaligned;
-	const char *unproved;    /* why; NULL: it was proved with a packet */
-	int outcomes[MODES_CNT]; /* of all variants, for modes_explain() */
-	bool tx_checksum;        /* the NIC may be asked to finish checksums: offered, and proved */
-	bool tx_checksum_unproved; /* it may not: offered, but a test packet has not proved it */
+	const char *unproved;    /* why no test frame was sent; NULL: one was */
+	int outcomes[MODES_CNT]; /* of all variants, for modes_explain(); also when opening failed */
+	bool tx_checksum;        /* the NIC finishes checksums on request: offered, and proved by a test packet */
+	bool tx_checksum_unproved; /* it was offered, but not proved, so it is not used */
 	char tx_checksum_why[TX_CHECKSUM_WHY_LEN];
 };
 
 struct xsk_config {
 	const char *interface;
-	uint32_t ifindex;         /* 0: of what is called so now. A name may be another's by the next socket */
+	uint32_t ifindex;         /* 0: that of the interface name. A name may belong to another interface later */
 	uint32_t queue;
 	uint32_t ring_size;       /* entries of each of the four rings, a power of two */
-	const struct modes_plan *plan; /* what is tried, in its order */
-	const struct tx_checksum_facts *tx_checksum; /* NULL: all checksums in software */
+	const struct modes_plan *plan; /* the variants to try, in order */
+	const struct tx_checksum_facts *tx_checksum; /* NULL: checksums are finished in software */
 	uint32_t bind_timeout_ms; /* how long to retry a queue that is busy */
-	bool prove;               /* a variant is taken only once a test frame was sent (prove.h) */
-	uint32_t carrier_ms;      /* how long to wait for a carrier, without which nothing is proved */
-	const struct xsk_choice *again; /* as it was, or what comes behind it; NULL: all of plan */
+	bool prove;               /* a variant has to send a test frame (prove.h) */
+	uint32_t carrier_ms;      /* how long to wait for a carrier; without one, no test frame is sent */
+	const struct xsk_choice *again; /* begin with this variant, which was in force before; NULL: with the first */
 };
 
 struct xsk {
@@ -55,34 +53,23 @@ struct xsk {
 	struct xsk_rings rings;
 	struct umem *umem;
 	uint32_t ring_size;
-	struct xsk_choice choice; /* its outcomes also when opening failed */
+	struct xsk_choice choice;
 	bool zerocopy;       /* in force, as XDP_OPTIONS says */
-	bool slices;         /* segments go as header and slices, else built where they fit a chunk */
-	bool multibuffer;    /* XDP_PKT_CONTD chains come, and may be sent */
+	bool slices;         /* segments are sent as header and slices; else built, where they fit a chunk */
+	bool multibuffer;    /* XDP_PKT_CONTD chains are received, and may be sent */
 	uint32_t chain_max;  /* descriptors that a packet may have */
 	bool unaligned;      /* a slice may cross chunk borders */
 	uint32_t tx_budget;  /* descriptors that one wake-up takes (XDP_MAX_TX_SKB_BUDGET) */
-	uint32_t tx_headroom; /* in front of each packet sent, for what the NIC is asked; 0: nothing is */
+	uint32_t tx_headroom; /* room in front of each packet sent, for a request to the NIC; 0: no requests */
 	int fd;
 };
 
 /*
- * Opens the socket over umem (already mapped), binds it in the best variant and stocks the fill
- * ring. Retries while the queue is busy, up to bind_timeout_ms. What was granted decides how the
- * slots region is used, so the caller follows up with umem_set_slots(). No slot may be out, for
- * a test packet is sent from there (tx_checksum.h). Logs nothing. Returns 0 or -errno, nothing is left
- * behind then:
- *
- *   -EBUSY         another socket owns the queue (or ours, dying: then a longer wait helps)
- *   -EPERM         no CAP_NET_RAW
- *   -EAFNOSUPPORT  a kernel without AF_XDP
- *   -ENETDOWN      the interface is down
- *   -ENOBUFS       memory lock limit: raise it (LimitMEMLOCK=infinity) or give CAP_IPC_LOCK
- *   -EINVAL        no such queue; zero copy: MTU too large for the frame
- *   -EOPNOTSUPP    the device, or nothing in the plan
- *   -ENOSYS        what the kernel accepts does not send: nothing in the plan could be proved
+ * Opens the socket over umem and binds it in one variant, once, without stocking the fill ring. For xsk_open()
+ * (xsk_open.h), whose errors these are.
  */
-int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem);
+int xsk_bind(struct xsk *xsk, const struct xsk_config *config, struct umem *umem, enum modes_variant variant,
+	     bool unaligned);
 
 /* Closes the socket and unmaps its rings (a mapping left over would keep the queue bound). */
 void xsk_close(struct xsk *xsk);
@@ -97,14 +84,15 @@ static inline bool xsk_ring_is_taken(const struct xsk_ring_prod *ring)
  * could not take all now (-EAGAIN, -EBUSY, -ENOBUFS: try again later) or failed. */
 int xsk_wake_tx(struct xsk *xsk);
 
-/* Wakes it for both directions, whether it asks for it or not. */
+/* Wakes the kernel for both directions, even if it does not ask for it. */
 void xsk_nudge(struct xsk *xsk);
 
-/* The longest frame that can be received: what AF_XDP puts into one chunk, or into a chain of them. */
+/* The longest frame that AF_XDP puts into one chunk. */
 #define XSK_FRAME_MAX (UMEM_CHUNK_LEN - UMEM_RX_HEADROOM)
 
-/* In zero copy the driver's limit holds for what is sent, too: a header slot, and slices of aligned
- * chunks (modes_segs_needed()). In copy mode that is no limit: a TAP ends before. */
+/* The longest frame that the socket receives and sends. In zero copy the driver's limit of descriptors holds for
+ * sent packets, too: a header slot, and slices of aligned chunks (modes_segs_needed()). In copy mode it is no limit
+ * in practice: a TAP's MTU ends before. */
 static inline uint32_t xsk_frame_max(const struct xsk *xsk)
 {
 	if (!xsk->multibuffer)

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The test of checksum requests; see prove.h. */
+#include "nic/prove.h"
+
 #include <stdio.h>
 
-#include "nic/prove.h"
 #include "nic/uapi_compat.h"
-#include "nic/xsk.h"
 
 #define MAC_LEN 6u
 #define CSUM_START 34u
 #define CSUM_OFFSET 6u
 
-/* From 192.0.2.1 (for documentation, RFC 5737) to itself. The checksum of the IPv4 header is right, the
- * field of UDP's holds the sum of the pseudo-header. */
+/* From 192.0.2.1 (for documentation, RFC 5737) to itself. The IPv4 checksum is right; the UDP checksum field holds
+ * the sum of the pseudo-header. */
 static const uint8_t behind_addresses[] = {
 	0x08, 0x00,
 	0x45, 0x00, 0x00, 0x2e, 0x00, 0x00, 0x40, 0x00, 0x01, 0x11, 0xf5, 0xbc,
@@ -35,13 +36,13 @@ static struct compat_xsk_tx_metadata request_for(const struct xsk *xsk)
 	};
 }
 
-static bool say(char why[TX_CHECKSUM_WHY_LEN], bool proved, const char *text)
+static bool verdict(char why[TX_CHECKSUM_WHY_LEN], bool proved, const char *text)
 {
 	snprintf(why, TX_CHECKSUM_WHY_LEN, "%s", text);
 	return proved;
 }
 
-bool tx_checksum_prove(struct xsk *xsk, const uint8_t mac[6], char why[TX_CHECKSUM_WHY_LEN])
+bool prove_tx_checksum(struct xsk *xsk, const uint8_t mac[6], char why[TX_CHECKSUM_WHY_LEN])
 {
 	const uint64_t addr = umem_slot_addr(xsk->umem, 0) + xsk->tx_headroom;
 	uint8_t *frame = umem_data(xsk->umem, addr);
@@ -53,15 +54,15 @@ bool tx_checksum_prove(struct xsk *xsk, const uint8_t mac[6], char why[TX_CHECKS
 	*metadata = request;
 	switch (prove_send(xsk, &desc, 1)) {
 	case PROVE_SILENT:
-		return say(why, false, "a test packet with a request was not sent in time");
+		return verdict(why, false, "a test packet with a request was not sent in time");
 	case PROVE_INVALID:
-		return say(why, false, "a test packet with a request was refused");
+		return verdict(why, false, "a test packet with a request was refused");
 	case PROVE_SENT:
 		break;
 	}
 	if (xsk->zerocopy)
-		return say(why, true, "its driver says so, and a test packet was sent");
+		return verdict(why, true, "its driver says so, and a test packet was sent");
 	if (metadata->tx_timestamp == request.tx_timestamp)
-		return say(why, false, "the kernel has not read the request of a test packet");
-	return say(why, true, "the NIC's offload is on, and a test packet was taken");
+		return verdict(why, false, "the kernel has not read the request of a test packet");
+	return verdict(why, true, "the NIC's offload is on, and a test packet was taken");
 }
