@@ -3,6 +3,7 @@
 # make help      lists the targets
 # make CC=clang B=build/clang    another compiler, another tree
 # make SAN=1 B=build/asan        AddressSanitizer and UndefinedBehaviorSanitizer
+# make SAN=thread B=build/tsan   ThreadSanitizer
 
 VERSION := 0.1.0
 # Of the shared library; counts changes that break programs linked with it.
@@ -28,8 +29,10 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 WERROR ?= -Werror
 CFLAGS ?= -O2 -g
 comma := ,
+san_1 := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+san_thread := -fsanitize=thread -fno-omit-frame-pointer
 # FUZZ: what libFuzzer goes by; for tests/fuzz. COVERAGE: what llvm-cov goes by.
-SANFLAGS := $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping) $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SANFLAGS := $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping) $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(if $(SAN),$(or $(san_$(SAN)),$(error SAN is 1 or thread)))
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(CFLAGS) -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
               $(SANFLAGS) -DSUPERPACKET_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B) -MMD -MP
 # The engine includes its own headers and two of user/base (bytes.h, vnet_header.h), nothing else. One set of

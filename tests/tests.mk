@@ -83,6 +83,10 @@ $(B)/faulty/user/%.o: user/%.c | $(bpf_skel)
 $(faulty): $(daemon_obj:$(B)/%=$(B)/faulty/%) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
+# For tests/net/test_threads.py: the daemon under ThreadSanitizer.
+tsan-tests: deps-tests                      ## build what the tests under ThreadSanitizer need
+	$(SUBMAKE) SAN=thread B=$(B)/tsan $(B)/tsan/superpacketd $(B)/tsan/faulty/superpacketd
+
 # A failure prints its fewest packets; FIRST=seed begins there.
 MINUTES ?= 10
 soak: $(B)/tests/prop_engine                ## random streams through the engine for MINUTES=10
@@ -100,4 +104,4 @@ coverage: deps-tests                        ## of the engine by its tests; MISSI
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/coverage $(if $(MISSING),--missing) $(B)/coverage
 
-.PHONY: tests unit-tests fuzz-tests covering-tests soak fuzz fuzz-corpus coverage
+.PHONY: tests unit-tests fuzz-tests covering-tests tsan-tests soak fuzz fuzz-corpus coverage
