@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * sp_gro_*: the public face of engine/gro.h. It checks what a stranger may get wrong once, at the
- * start, and translates structs; a burst goes through as it is, since a public fragment is laid out as
- * the engine's packet is.
+ * sp_gro_*: the public functions for engine/gro.h. They check the configuration, once, and translate
+ * structs. A burst is handed on as it is, because a public fragment has the layout of the engine's packet.
  *
  *      memory of the caller | struct sp_gro | gro_memory_size() bytes of the engine |
  */
@@ -14,7 +13,7 @@ struct sp_gro {
 	struct gro gro;
 } __attribute__((aligned(64)));
 
-/* What makes sp_gro_offer() free: the two structs are one to the machine. */
+/* sp_gro_offer() costs nothing, because the two structs have the same layout. */
 #define SAME_PLACE(public, private)                                                                     \
 	_Static_assert(offsetof(struct sp_fragment, public) == offsetof(struct gro_packet, private) &&  \
 		       sizeof(((struct sp_fragment *)0)->public) ==                                     \
@@ -38,7 +37,7 @@ _Static_assert((int)SP_GSO_NONE == GSO_NONE && (int)SP_GSO_TCPV4 == GSO_TCPV4 &&
 
 #define FLAGS_ALL (SP_GRO_ACCEPT_UNFINISHED | SP_GRO_MARKS | SP_GRO_ADAPTIVE | SP_GRO_FLUSH_ALL)
 
-/* Held superpackets, and fragments in the engine's hands, at most: the engine counts them in 24 bits. */
+/* Most held superpackets, and most fragments that the engine owns: it counts both in 24 bits. */
 #define ENTRIES_MAX (1u << 24)
 
 /* ---- configuration ---- */
@@ -66,9 +65,9 @@ static bool all_zero(const uint8_t *at, size_t len)
 	return true;
 }
 
-/* A caller made against an older header has fewer fields: what he does not know of is 0, hence off.
- * One made against a newer header may only leave at 0 what is not known here. */
-static bool read_public(struct sp_gro_config *ours, const struct sp_gro_config *config)
+/* A caller compiled against an older header has fewer fields; the others become 0, which means off. A caller
+ * compiled against a newer header must leave the fields that are not known here at 0. */
+static bool copy_public(struct sp_gro_config *ours, const struct sp_gro_config *config)
 {
 	uint32_t theirs = config->struct_size, known = theirs < sizeof *ours ? theirs : sizeof *ours;
 
@@ -90,18 +89,18 @@ static bool in_range(const struct sp_gro_config *config)
 	       config->max_bytes >= 1 && config->max_bytes <= SP_GRO_BYTES_MAX;
 }
 
-/* The hash multiplies with the secret: with 0, which is what the defaults leave, all flows would meet in one
- * chain. Mixed with numbers (the fractions of the golden ratio and of the root of 3), it is no more secret
- * than before, but a hash. */
+/* The hash multiplies with the secret. With a secret of 0, as in the defaults, all flows would fall into one
+ * chain. So it is mixed with constants (the fractions of the golden ratio and of the square root of 3), which
+ * make it no more secret, but spread the flows. */
 #define SECRET_MIX_0 0x9e3779b97f4a7c15u
 #define SECRET_MIX_1 0xbb67ae8584caa73bu
 
-/* False: a field is out of its range. */
+/* Returns false if a field is out of its range. */
 static bool read_config(struct gro_config *engine, const struct sp_gro_config *config)
 {
 	struct sp_gro_config ours;
 
-	if (!read_public(&ours, config) || !in_range(&ours))
+	if (!copy_public(&ours, config) || !in_range(&ours))
 		return false;
 	*engine = (struct gro_config){
 		.flows = ours.flows,
@@ -186,7 +185,7 @@ static void write_request(struct sp_gso_request *public, const struct gso_reques
 	};
 }
 
-/* A superpacket's packets were verified one by one, and its own field unfinished by completion (D7). */
+/* The packets of a superpacket were verified one by one; completion leaves its own checksum unfinished (D7). */
 static uint8_t csum_state(const struct gro_super *super)
 {
 	if (super->csum == GRO_CSUM_WRONG)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * sp_gso_*: the public face of engine/gso_stream.h. A cursor that was not opened, or whose opening
- * ended in anything but SP_GSO_CUT, has nothing to take, whatever is called.
+ * sp_gso_*: the public functions for engine/gso_stream.h. After any result of sp_gso_open() but SP_GSO_CUT
+ * there is nothing to take, whatever is called.
  */
 #include <errno.h>
 
@@ -61,7 +61,7 @@ enum sp_gso_result sp_gso_open(struct sp_gso *gso, const struct sp_gso_request *
 	struct cursor *cursor = cursor_of(gso);
 	enum gso_verdict verdict = GSO_MALFORMED;
 
-	/* V1; and a head cannot be longer than the whole. */
+	/* V1; and the head is not longer than the whole. */
 	if (request->type <= SP_GSO_UDP && (len == 0 || head_len <= len))
 		verdict = gso_stream_open(&cursor->stream, &asked, head, head_len, len, frame_max, mode);
 	cursor->open = verdict == GSO_CUT;
