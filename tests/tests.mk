@@ -22,7 +22,7 @@ faulty     := $(B)/faulty/superpacketd
 helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(B)/tests/mangler $(B)/tools/latency \
               $(B)/tests/fewer_channels.so $(B)/tests/broken_tap.so
 # Whose coverage counts: the engine's tests, and those of the library that is made of it.
-covering_tests := $(prop_tests) $(filter $(addprefix $(B)/tests/unit_,checksum flips flow flow_attack gro% gso% habit header \
+covering_tests := $(prop_tests) $(filter $(addprefix $(B)/tests/unit_,checksum flips flow flow_attack gro% gso% habit \
                     parse% vnet library%),$(unit_tests))
 
 tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(helpers) $(examples) ## build all tests; tests/run runs what is built

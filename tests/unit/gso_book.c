@@ -31,6 +31,13 @@ void put(uint8_t *p, int bytes, uint32_t v)
 	}
 }
 
+struct packet packet_of(uint32_t which)
+{
+	struct packet (*const make[])(void) = { packet_tcp4, packet_tcp6, packet_udp4, packet_udp6 };
+
+	return make[which % 4]();
+}
+
 void add_vlans(struct packet *p, unsigned int cnt)
 {
 	if (cnt > 1)
@@ -270,8 +277,7 @@ void same(const uint8_t *got, const uint8_t *want, uint32_t len, const char *wha
 		     k, got[k], want[k]);
 }
 
-/* What a NIC does with what is left to it. */
-static void finish(uint8_t *frame, uint32_t len, struct gso_left left)
+void nic_finishes(uint8_t *frame, uint32_t len, struct gso_left left)
 {
 	uint16_t csum = (uint16_t)~packet_fold(packet_sum(frame + left.start, len - left.start, 0));
 
@@ -288,7 +294,7 @@ static void check_left(const struct super *s, uint32_t i, struct gso_left left, 
 
 	cr_assert_eq(book_segment(s, i, false, want), len);
 	cr_assert_eq(left.start, s->at.l4_off, "%s", what);
-	finish(frame, len, left);
+	nic_finishes(frame, len, left);
 	same(frame, want, len, what, i);
 	free(want);
 }
@@ -381,6 +387,30 @@ void check_packet_in(const struct packet_tunnel *tunnel, const struct packet *p,
 	for (needs = p->l4 == PACKET_L4_UDP; needs < 2; needs++) {
 		super_build_in(&s, tunnel, p, mss, needs);
 		check_super(&s, what);
+		super_free(&s);
+	}
+}
+
+void check_complete(const struct packet_tunnel *tunnel, const struct packet *p, const char *what)
+{
+	struct packet finished = *p;
+	uint8_t want[2048];
+	struct super s;
+	struct gso gso;
+
+	finished.l4_csum = PACKET_CSUM_FULL;
+	for (int ordinary = 0; ordinary < 2; ordinary++) {
+		if (tunnel)
+			super_build_in(&s, tunnel, p, 500, true);
+		else
+			super_build(&s, p, 500, true);
+		cr_assert_eq(tunnel ? packet_build_in(tunnel, &finished, want, sizeof want, NULL) :
+				      packet_build(&finished, want, sizeof want, NULL), s.len);
+		if (ordinary)
+			s.request.type = GSO_NONE;
+		cr_assert_eq(gso_open(&gso, &s.request, s.data, s.len, 1514, HEADER_CSUM_FULL), GSO_ORDINARY);
+		gso_complete(&s.request, s.data, s.len);
+		same(s.data, want, s.len, what, 0);
 		super_free(&s);
 	}
 }

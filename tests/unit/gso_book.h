@@ -62,6 +62,13 @@ void slot_check(const struct slot *slot, uint32_t hdr_len);
 /* gso_next() into a soiled slot, whose surroundings are checked. */
 struct gso_slice next_checked(struct gso *gso, struct slot *slot);
 
+/* An ordinary packet and a superpacket of one segment (V2), with unfinished checksums, at all levels where tunnel
+ * is not NULL: gso_complete() makes the packet that the builder makes. */
+void check_complete(const struct packet_tunnel *tunnel, const struct packet *p, const char *what);
+
+/* Does what a NIC does with a checksum that is left to it. */
+void nic_finishes(uint8_t *frame, uint32_t len, struct gso_left left);
+
 /* Takes whatever was opened to its end; all that is promised must hold, whatever the bytes. */
 void drain(struct gso *gso, uint32_t len, uint32_t frame_max, bool built);
 
@@ -72,6 +79,9 @@ void put(uint8_t *p, int bytes, uint32_t v);
 uint32_t random_next(uint64_t *state);
 
 extern const uint8_t nop_options[40];
+
+/* A good packet: TCP over IPv4, over IPv6, UDP over IPv4, over IPv6, by which modulo 4. */
+struct packet packet_of(uint32_t which);
 
 /* Up to two tags; what stands between IP and L4: 0 nothing, then more and more. */
 void add_vlans(struct packet *p, unsigned int cnt);

@@ -136,10 +136,9 @@ static void feed_end(struct feed *f)
 /* Shapes that every border is tried with. */
 static struct super shape(unsigned int which, uint16_t size, size_t payload)
 {
-	struct packet (*const make[])(void) = { packet_tcp4, packet_tcp6, packet_udp4, packet_udp6 };
 	struct packet_tunnel tunnel = packet_tunnel(which & 8 ? PACKET_GRE : PACKET_VXLAN,
 						    which & 1 ? PACKET_L3_IPV4 : PACKET_L3_IPV6);
-	struct packet p = make[which & 3]();
+	struct packet p = packet_of(which);
 	struct super s;
 
 	p.payload_len = payload;
