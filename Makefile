@@ -69,17 +69,17 @@ demo:                                       ## install what is needed, build, sh
 	$(SUBMAKE) all
 	tools/demo.py $(B)
 
-test: deps-tests                            ## install, build (gcc, clang, sanitizers), run all tests
+test: deps-tests                            ## install, build, run what every change must pass; T=REGEX: these
+	$(SUBMAKE) all tests
+	$(PYTEST) -m 'not more' tests $(test_programs)
+
+test-more: deps-tests                       ## the rest: clang, sanitizers, fuzzing, coverage, more of zero copy
 	$(SUBMAKE) all tests
 	$(SUBMAKE) CC=clang B=$(B)/clang all tests
 	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
-	tests/run $(B)
-
-test-zerocopy: deps-tests                   ## the daemon in real zero copy, in an emulated machine
-	$(SUBMAKE) all tests
-	tests/run $(B) --only zerocopy
+	$(PYTEST) -m more tests $(more_programs)
 
 deps:                                       ## install what building and running need (Debian packages)
 	@tools/deps.sh
@@ -191,4 +191,4 @@ include tests/tests.mk
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 
-.PHONY: all demo test test-zerocopy deps deps-tests install uninstall clean help
+.PHONY: all demo test test-more deps deps-tests install uninstall clean help

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# What the tests are made of. Included by the Makefile at the top; tests/run runs what is built.
+# What the tests are made of. Included by the Makefile at the top; pytest runs what is built (conftest.py).
 #
 #   unit_NAME    tests/unit/test_NAME.c, Criterion, without the kernel
 #   bpf_NAME     tests/bpf/test_NAME.c, the BPF programs by BPF_PROG_TEST_RUN
@@ -25,8 +25,24 @@ helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(B)/tests/mangler $(B)
 covering_tests := $(prop_tests) $(filter $(addprefix $(B)/tests/unit_,checksum flips flow flow_attack gro% gso% habit \
                     parse% vnet library%),$(unit_tests))
 
-tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(helpers) $(examples) ## build all tests; tests/run runs what is built
-unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
+# What make test and make test-more run of what is built here, and in the other trees.
+test_programs := $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests)
+in_tree = $(patsubst $(B)/%,$(B)/$(1)/%,$(2))
+more_programs := $(call in_tree,clang,$(unit_tests)) $(call in_tree,asan,$(unit_tests) $(prop_tests)) \
+                 $(call in_tree,fuzz,$(fuzz_tests))
+# Debian's Python, for which its pytest is. -B: nothing is written into the source tree.
+PYTEST = SUPERPACKET_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -c pytest.ini -n auto $(if $(T),--only='$(T)')
+
+tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(helpers) $(examples) ## build all tests
+unit-# What make test and make test-more run of what is built here, and in the other trees.
+test_programs := $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests)
+in_tree = $(patsubst $(B)/%,$(B)/$(1)/%,$(2))
+more_programs := $(call in_tree,clang,$(unit_tests)) $(call in_tree,asan,$(unit_tests) $(prop_tests)) \
+                 $(call in_tree,fuzz,$(fuzz_tests))
+# Debian's Python, for which its pytest is. -B: nothing is written into the source tree.
+PYTEST = SUPERPACKET_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -c pytest.ini -n auto $(if $(T),--only='$(T)')
+
+tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 fuzz-tests: $(fuzz_tests)
 covering-tests: $(covering_tests)
 
@@ -95,7 +111,7 @@ soak: $(B)/tests/prop_engine                ## random streams through the engine
 SECONDS ?= 60
 fuzz: deps-tests                            ## fuzz the engine's inputs for SECONDS=60 each; TARGET=gro
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
-	tests/fuzz/run --seconds=$(SECONDS) $(if $(TARGET),--target=$(TARGET)) $(B)/fuzz
+	$(PYTEST) --only='fuzz_$(TARGET)' --fuzz-seconds=$(SECONDS) tests $(call in_tree,fuzz,$(fuzz_tests))
 
 fuzz-corpus: $(B)/make_corpus               ## write tests/fuzz/corpus anew
 	$< tests/fuzz/corpus

@@ -36,8 +36,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "net"))
 from daemon import (DAEMON, EXIT_NO_PERMISSION, EXIT_NOT_SUPPORTED, Daemon,  # noqa: E402
                     HostState, add_up, wait_until_freed)
 from data import Data  # noqa: E402
-from lab import (Failed, Interrupted, Lab, catch_signals, expect, missing_support,  # noqa: E402
-                 remove_leftovers, wait_until)
+from lab import (Interrupted, Lab, catch_signals, missing_support, remove_leftovers,  # noqa: E402
+                 wait_until)
 from wire import Server, Transfer, Wire  # noqa: E402
 
 # What a bulk stream has to reach. 64 KB hold 45 segments of 1448 bytes.
@@ -141,7 +141,7 @@ class Demo:
         """A step that fails is reported, and the next one is tried."""
         try:
             return function(*args)
-        except Failed as failure:
+        except AssertionError as failure:
             self.check(False, f"{what}: {failure}")
             return None
 
@@ -216,7 +216,7 @@ class Demo:
             stream.finish()
             self.held += 1
         self.screen.say("  both completed through the kernel, SHA-256 equal")
-        expect(tap not in wire.host.links(), f"the TAP {tap} is still there")
+        assert tap not in wire.host.links(), f"the TAP {tap} is still there"
         before.wait_restored()
         wait_until_freed(lab, objects)
         self.held += 1
@@ -303,7 +303,7 @@ if __name__ == "__main__":
     remove_leftovers()
     try:
         sys.exit(main())
-    except Failed as failure:
+    except AssertionError as failure:
         print(f"\ndemo: {failure}", file=sys.stderr)
         sys.exit(1)
     except Interrupted as interrupted:

@@ -23,7 +23,10 @@ building="
 "
 demo="nftables iperf3 tcpdump python3 coreutils util-linux"
 # libclang-rt-dev: the sanitizers' run time for clang.
-tests="g++ libclang-rt-dev libcriterion-dev python3-scapy mandoc man-db"
+tests="
+	g++ libclang-rt-dev libcriterion-dev mandoc man-db
+	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-scapy
+"
 
 packages=$building
 optional=""

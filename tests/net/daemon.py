@@ -6,7 +6,7 @@ import os
 import re
 import signal
 
-from lab import BUILD, Failed, expect, wait_until
+from lab import BUILD, Failed, wait_until
 from starved import Starvation
 
 DAEMON = os.path.join(BUILD, "superpacketd")
@@ -30,8 +30,8 @@ class Daemon:
         self.starvation = Starvation(self.process.pid)
         wait_until(lambda: "ready" in self.process.stderr() or not self.process.running(), 20,
                    lambda: f"superpacketd is ready; it said: {self.process.tail()}")
-        expect(self.process.running(), "superpacketd has ended with "
-               f"{self.process.popen.returncode} at its start: {self.process.tail()}")
+        assert self.process.running(), (
+            f"superpacketd has ended with {self.process.popen.returncode} at its start: {self.process.tail()}")
 
     @property
     def pid(self):
@@ -97,7 +97,7 @@ def bpf_object_exists(lab, kind, number):
 
 def wait_until_freed(lab, objects, seconds=10):
     """The kernel frees BPF objects a little after their last reference is gone."""
-    expect(objects, "the daemon held no BPF objects that could be watched")
+    assert objects, "the daemon held no BPF objects that could be watched"
     left = set(objects)
 
     def all_freed():
@@ -169,8 +169,8 @@ def add_up(counters):
         if left != right:
             wrong.append(f"{left_text} = {left}, but {right_text} = {right}")
 
-    expect(set(drops) == {n for n in drops if n.startswith(("rx_", "tx_"))},
-           f"drops are neither rx_ nor tx_: {sorted(drops)}")
+    assert set(drops) == {n for n in drops if n.startswith(("rx_", "tx_"))}, (
+        f"drops are neither rx_ nor tx_: {sorted(drops)}")
     equal("rx_packets", counters["rx_packets"], "delivered + held + dropped",
           counters["rx_delivered_packets"] + counters["rx_held_packets"] + rx_drops)
     equal("tap_packets", counters["tap_packets"], "superpackets + ordinary + dropped",

@@ -6,7 +6,7 @@ The number of a case is in its source MAC and its addresses, so that many can be
 
 import logging
 
-from lab import Skip
+import pytest
 
 try:
     logging.getLogger("scapy").setLevel(logging.ERROR)
@@ -24,7 +24,7 @@ SPORT, DPORT = 40000, 5201
 
 def need_scapy():
     if IP is None:
-        raise Skip("python3-scapy is missing: run make deps")
+        pytest.skip("python3-scapy is missing: run make test")
 
 
 def stream(number, lengths=(MSS, MSS, MSS), version=4, between=None, l2=None, **tcp):

@@ -27,7 +27,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# tests/run and the demo are told which tree to use; alone, it is the usual one
+# the tests and the demo are told which tree to use; alone, it is the usual one
 BUILD = os.path.abspath(os.environ.get("SUPERPACKET_BUILD", os.path.join(ROOT, "build")))
 # A time limit that only ends what hangs is given as a quiet machine would need it, several times over; any
 # other machine has this many times as long.
@@ -45,15 +45,11 @@ PR_SET_PDEATHSIG = 1
 AF_XDP = 44
 
 
-class Failed(Exception):
+class Failed(AssertionError):
     """Something was not as it should be; the text says what, expected and seen."""
 
 
-class Skip(Exception):
-    """This machine cannot show it; the text says what is missing."""
-
-
-class Interrupted(BaseException):
+class Interrupted(KeyboardInterrupt):
     """SIGINT or SIGTERM: unwinds through every cleanup, is caught by no `except Exception`."""
 
 
@@ -79,11 +75,6 @@ def check_interrupted():
     """Raises it again: Python drops an exception that a handler raises inside a finalizer."""
     if _Signals.received and not _Signals.cleaning:
         raise Interrupted(_Signals.received)
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failed(text)
 
 
 def wait_until(predicate, seconds, what, strict=False):

@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 
 from capture import NEEDS_CSUM
-from lab import BUILD, Failed, expect
+from lab import BUILD, Failed
 from oracle_packets import GENEVE_PORT, INNER_B, MAC_B, VNI, VXLAN_PORT, stream, with_outer_checksum
 from oracle_path import Path
 from packets import checksum
@@ -78,7 +78,7 @@ class KernelGro(Path):
 
     def outcome(self, sequence):
         """The deliveries, in their order."""
-        expect(len(sequence) <= LONGEST_BURST, f"{len(sequence)} packets do not fit into one poll")
+        assert len(sequence) <= LONGEST_BURST, f"{len(sequence)} packets do not fit into one poll"
         for _ in range(ATTEMPTS):
             outputs, whole = self._burst(sequence)
             if whole:
@@ -116,14 +116,14 @@ def recognise(got, sequence, waiting):
             if frame == got.frame:
                 return Output((number,), "none", 0, frame)
         raise Failed(f"the kernel has made up a packet: {got.frame[:80].hex()}")
-    expect(got.flags & NEEDS_CSUM, "a superpacket of the kernel has no unfinished checksum")
+    assert got.flags & NEEDS_CSUM, "a superpacket of the kernel has no unfinished checksum"
     at = got.csum_start + (8 if got.gso_type == GSO_UDP else (got.frame[got.csum_start + 12] >> 4) * 4)
     numbers = []
     while at < len(got.frame):
         number = got.frame[at]
-        expect(number in waiting, f"payload of a packet that was not sent at byte {at}")
+        assert number in waiting, f"payload of a packet that was not sent at byte {at}"
         payload = sequence[number].payload(number)
-        expect(got.frame[at:at + len(payload)] == payload, f"the payload of packet {number} has changed")
+        assert got.frame[at:at + len(payload)] == payload, f"the payload of packet {number} has changed"
         numbers.append(number)
         at += len(payload)
     kind = GSO_TYPES[got.gso_type & ~GSO_ECN]
@@ -175,7 +175,7 @@ def run_replay(lab, what, frames, *options):
     packets = read_pcapng(result)
     with open(report) as file:
         lines = [json.loads(line) for line in file]
-    expect(len(lines) == len(packets), f"replay reports {len(lines)} packets and writes {len(packets)}")
+    assert len(lines) == len(packets), f"replay reports {len(lines)} packets and writes {len(packets)}"
     return packets, lines
 
 
@@ -193,7 +193,7 @@ def read_pcapng(path):
     at, frames = 0, []
     while at < len(data):
         kind, length = struct.unpack_from("<II", data, at)
-        expect(length >= 12 and at + length <= len(data), f"{path}: bad block at byte {at}")
+        assert length >= 12 and at + length <= len(data), f"{path}: bad block at byte {at}"
         if kind == 6:
             captured = struct.unpack_from("<I", data, at + 20)[0]
             frames.append(data[at + 28:at + 28 + captured])

@@ -9,7 +9,6 @@ import struct
 from dataclasses import dataclass
 
 from capture import NEEDS_CSUM
-from lab import expect
 from oracle import run_replay
 from oracle_packets import Packet
 from oracle_path import HEADER, PROBE, Path
@@ -81,8 +80,8 @@ class KernelGso(Path):
             packet = self.receive(lambda: f"{superpacket.name}, behind segment {len(segments)}")
             if packet.frame == PROBE:
                 return segments
-            expect(packet.gso_type == 0 and not packet.flags & NEEDS_CSUM,
-                   f"{superpacket.name}: the kernel has left work to the device")
+            assert packet.gso_type == 0 and not packet.flags & NEEDS_CSUM, (
+                f"{superpacket.name}: the kernel has left work to the device")
             segments.append(packet.frame)
 
 

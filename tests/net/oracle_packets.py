@@ -9,8 +9,7 @@ thousands, and some must be wrong in ways of their own.
 import struct
 from dataclasses import dataclass, replace
 
-from packets import (ETH_IPV4, ETH_IPV6, PROTOCOL_TCP, PROTOCOL_UDP, checksum,
-                     pseudo_header)
+from packets import ETH_IPV4, ETH_IPV6, PROTOCOL_TCP, PROTOCOL_UDP, checksum, pseudo_header
 
 FRAGMENT, HOP_BY_HOP, ROUTING, DESTINATION = 44, 0, 43, 60
 VXLAN_PORT, GENEVE_PORT, VNI = 4789, 6081, 42

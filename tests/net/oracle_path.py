@@ -12,8 +12,10 @@ import fcntl
 import os
 import struct
 
+import pytest
+
 from capture import open_socket, receive
-from lab import Failed, Skip, wait_until
+from lab import Failed, wait_until
 from oracle_packets import MAC_A
 
 TUNSETIFF, TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D0, 0x400454D8
@@ -72,7 +74,7 @@ class Path:
         added = ns.ip("link", "add", "name", "br", "mtu", str(MTU), "type", "bridge", "stp_state", "0",
                       "forward_delay", "0", "mcast_snooping", "0", check=False)
         if added.returncode != 0:
-            raise Skip(f"no bridge can be made: {added.stderr.strip()}")
+            pytest.skip(f"no bridge can be made: {added.stderr.strip()}")
         ns.ip("link", "set", "dev", "tap", "mtu", str(MTU))
         for port in ("tap", "out"):
             ns.ip("link", "set", "dev", port, "master", "br")
@@ -90,7 +92,7 @@ class Path:
 
     def need(self, offload, what):
         if self.offloads & offload != offload:
-            raise Skip(f"this kernel's TAP takes no {what}")
+            pytest.skip(f"this kernel's TAP takes no {what}")
 
     def write(self, frame, header=ORDINARY):
         os.write(self.tap, header + frame)

@@ -15,8 +15,9 @@ import contextlib
 import re
 import struct
 
+import pytest
+
 from capture import NEEDS_CSUM, Capture
-from lab import Skip, expect
 from packets import EXTENSIONS, PROTOCOL_TCP, PROTOCOL_UDP, internet_sum, pseudo_header
 from wire import Wire
 
@@ -158,8 +159,8 @@ def translate(host, nic):
 def load(host, rules):
     done = host.run("nft", "--", rules, check=False)
     if done.returncode != 0 and re.search("not supported|No such file", done.stderr):
-        raise Skip(f"this kernel's nf_tables cannot do what is needed: {done.stderr.strip()}")
-    expect(done.returncode == 0, f"nft: {done.stderr}")
+        pytest.skip(f"this kernel's nf_tables cannot do what is needed: {done.stderr.strip()}")
+    assert done.returncode == 0, f"nft: {done.stderr}"
 
 
 class Bridged(Path):
@@ -184,7 +185,7 @@ class Bridged(Path):
     def follow(self):
         """What crosses the bridge crosses the host's IP hooks too, and conntrack there."""
         if self.host.run("test", "-d", "/proc/sys/net/bridge", check=False).returncode != 0:
-            raise Skip("this kernel has no br_netfilter (CONFIG_BRIDGE_NETFILTER)")
+            pytest.skip("this kernel has no br_netfilter (CONFIG_BRIDGE_NETFILTER)")
         for key in ("iptables", "ip6tables"):
             self.host.sysctl(f"net.bridge.bridge-nf-call-{key}", 1)
         load(self.host, """
@@ -213,8 +214,8 @@ class Macvlan(Path):
         done = self.host.ip("link", "add", "link", interface, "name", "eth0", "netns", self.inner.name,
                             "mtu", str(self.mtu), "type", "macvlan", "mode", "bridge", check=False)
         if "Unknown device type" in done.stderr or "not supported" in done.stderr:
-            raise Skip("this kernel has no macvlan (CONFIG_MACVLAN)")
-        expect(done.returncode == 0, f"macvlan on {interface}: {done.stderr}")
+            pytest.skip("this kernel has no macvlan (CONFIG_MACVLAN)")
+        assert done.returncode == 0, f"macvlan on {interface}: {done.stderr}"
         self.inner.up("eth0")
         self.inner.address("eth0", f"{self.INNER4}/24", f"{self.INNER6}/64")
 
@@ -267,7 +268,7 @@ class Tunnelled(Path):
             done = ns.ip("link", "add", "vx", "mtu", "1430", "type", "vxlan", "id", "77", "local", local, "remote",
                          remote, "dstport", "4789", check=False)
             if done.returncode:
-                raise Skip(f"no VXLAN here: {done.stderr.strip()}")
+                pytest.skip(f"no VXLAN here: {done.stderr.strip()}")
             ns.up("vx")
             ns.address("vx", f"{self.OVERLAY[role][0]}/24", f"{self.OVERLAY[role][1]}/64")
 
@@ -339,5 +340,5 @@ class Checker:
         return None
 
     def finish(self, dropped):
-        expect(not self.wrong, f"{self.name}: packets that no wire can carry: {self.wrong}")
-        expect(dropped == 0, f"{self.name}: the capture has lost {dropped} packets")
+        assert not self.wrong, f"{self.name}: packets that no wire can carry: {self.wrong}"
+        assert dropped == 0, f"{self.name}: the capture has lost {dropped} packets"

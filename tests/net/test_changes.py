@@ -4,10 +4,11 @@
 import json
 import os
 
+import pytest
+
 from daemon import COMMAND, DAEMON, EXIT_DEGRADED, EXIT_FAILED, Daemon, wait_until_freed
-from harness import test
-from lab import RUNTIME, Skip, expect, wait_until
-from test_bulk import servers, transfer
+from lab import RUNTIME, wait_until
+from streams import servers, transfer
 from wire import Wire
 
 
@@ -28,8 +29,8 @@ def follow(wire, daemon, mtu):
                f"the TAP has the NIC's MTU of {mtu}")
 
 
-@test("inline: the MTU changes and is followed; what a TAP cannot have the kernel carries", seconds=120)
-def mtu(lab, data):
+def test_mtu(lab, data):
+    """Inline: the MTU changes and is followed; what a TAP cannot have the kernel carries."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     servers(lab, wire, data)
@@ -39,30 +40,30 @@ def mtu(lab, data):
         before = daemon.total()
         both_ways(lab, wire, data)
         after = daemon.total()
-        expect(after["rx_superpackets"] > before["rx_superpackets"] and
-               after["tx_superpackets"] > before["tx_superpackets"], f"nothing was merged or cut at {mtu}")
-        expect(not daemon.own_drops(), f"drops at {mtu}: {daemon.own_drops()}")
+        assert (after["rx_superpackets"] > before["rx_superpackets"] and after["tx_superpackets"] > before["tx_superpackets"]), (
+            f"nothing was merged or cut at {mtu}")
+        assert not daemon.own_drops(), f"drops at {mtu}: {daemon.own_drops()}"
 
     set_mtu(wire, 65535)
     wait_until(lambda: daemon.status()["state"] == "degraded", 5, "the daemon says degraded")
-    expect("mtu 65521" in daemon.process.stderr(), daemon.process.stderr())
+    assert "mtu 65521" in daemon.process.stderr(), daemon.process.stderr()
     before = daemon.total()
     both_ways(lab, wire, data)
     after = daemon.total()
-    expect(after["rx_packets"] == before["rx_packets"] and after["tap_packets"] == before["tap_packets"],
-           "at 65535 the kernel should carry all")
+    assert after["rx_packets"] == before["rx_packets"] and after["tap_packets"] == before["tap_packets"], (
+        "at 65535 the kernel should carry all")
 
     set_mtu(wire, 1500)
     wait_until(lambda: daemon.status()["state"] == "ok", 5, "the daemon says ok again")
     before = daemon.total()
     both_ways(lab, wire, data)
     after = daemon.total()
-    expect(after["rx_superpackets"] > before["rx_superpackets"], "nothing was merged again")
+    assert after["rx_superpackets"] > before["rx_superpackets"], "nothing was merged again"
     daemon.stop()
 
 
-@test("inline: the NIC goes down and up again; traffic resumes", seconds=60)
-def down_up(lab, data):
+def test_down_up(lab, data):
+    """Inline: the NIC goes down and up again; traffic resumes."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     servers(lab, wire, data)
@@ -72,7 +73,7 @@ def down_up(lab, data):
     wire.host.address(wire.nic, f"{wire.HOST6}/64")  # IPv6 addresses go with the link
     before = daemon.total()
     both_ways(lab, wire, data)
-    expect(daemon.total()["rx_superpackets"] > before["rx_superpackets"], "nothing was merged again")
+    assert daemon.total()["rx_superpackets"] > before["rx_superpackets"], "nothing was merged again"
     daemon.stop()
 
 
@@ -100,11 +101,11 @@ def finish(streams):
 
 
 def running(streams):
-    expect(any(s.process.running() for s in streams), "the streams were over too early")
+    assert any(s.process.running() for s in streams), "the streams were over too early"
 
 
-@test("port mode: the TAP's carrier follows the NIC's, wherever the TAP is; streams go on", seconds=120)
-def carrier_follows(lab, data):
+def test_carrier_follows(lab, data):
+    """Port mode: the TAP's carrier follows the NIC's, wherever the TAP is; streams go on."""
     wire = Wire(lab, host_addresses=False)
     tap, container = lab.unique("tap"), lab.namespace("container")
     daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
@@ -115,7 +116,7 @@ def carrier_follows(lab, data):
     streams = [transfer(lab, wire, data, direction, 4, host=container) for direction in ("in", "out")]
     for stream in streams:
         stream.wait_received(data.length // 10)
-    expect(carrier(container, tap), "the TAP has no carrier at start")
+    assert carrier(container, tap), "the TAP has no carrier at start"
     wire.peer.ip("link", "set", wire.wire, "down")
     wait_until(lambda: not carrier(container, tap), 5, "the TAP has no carrier")
     running(streams)
@@ -125,26 +126,25 @@ def carrier_follows(lab, data):
     daemon.stop()
 
 
-@test("inline: a daemon that starts without carrier takes over when it comes", seconds=60)
-def carrier_comes(lab, data):
+def test_carrier_comes(lab, data):
+    """Inline: a daemon that starts without carrier takes over when it comes."""
     wire = Wire(lab)
     wire.peer.ip("link", "set", wire.wire, "down")
     wait_until(lambda: not carrier(wire.host, wire.nic), 5, "the NIC has no carrier")
     daemon = Daemon(lab, wire.host, wire.nic)
-    expect(not carrier(wire.host, daemon.tap()), "the TAP has a carrier that the NIC has not")
+    assert not carrier(wire.host, daemon.tap()), "the TAP has a carrier that the NIC has not"
     wire.peer.ip("link", "set", wire.wire, "up")
     wait_until(lambda: carrier(wire.host, daemon.tap()), 5, "the TAP has a carrier")
     wire.peer.address(wire.wire, f"{wire.PEER6}/64")
     servers(lab, wire, data)
     both_ways(lab, wire, data)
     total = daemon.total()
-    expect(total["rx_superpackets"] and total["tx_superpackets"], f"nothing was merged or cut: {total}")
+    assert total["rx_superpackets"] and total["tx_superpackets"], f"nothing was merged or cut: {total}"
     daemon.stop()
 
 
-@test("inline: the NIC is renamed under two streams; everything has the new name, both can be asked for",
-      seconds=120)
-def renamed(lab, data):
+def test_renamed(lab, data):
+    """Inline: the NIC is renamed under two streams; everything has the new name, both can be asked for."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     streams = under_way(lab, wire, data)
@@ -152,25 +152,25 @@ def renamed(lab, data):
     # an interface that is up can be renamed since Linux 6.2
     done = wire.host.ip("link", "set", old, "name", new, check=False)
     if done.returncode:
-        raise Skip("this kernel renames no interface that is up")
+        pytest.skip("this kernel renames no interface that is up")
     wait_until(lambda: daemon.status()["interface"] == new, 5, "the status has the new name")
     running(streams)
     for name in (old, new):
         entries = json.loads(wire.host.run(COMMAND, "status", "-j", name, check=False).stdout)
-        expect([e["pid"] for e in entries] == [daemon.pid], f"asked for {name}: {entries}")
-    expect(new in link(wire.host, daemon.tap())["ifalias"], "the TAP's alias has the old name")
-    expect(f"{old}: its name is now {new}" in daemon.process.stderr(), daemon.process.stderr())
+        assert [e["pid"] for e in entries] == [daemon.pid], f"asked for {name}: {entries}"
+    assert new in link(wire.host, daemon.tap())["ifalias"], "the TAP's alias has the old name"
+    assert f"{old}: its name is now {new}" in daemon.process.stderr(), daemon.process.stderr()
     second = wire.host.run(DAEMON, "--interface", new, check=False)
-    expect(second.returncode == EXIT_FAILED and "already running" in second.stderr, second.stderr)
+    assert second.returncode == EXIT_FAILED and "already running" in second.stderr, second.stderr
     finish(streams)
     sockets = [n for n in os.listdir(RUNTIME) if n.startswith((f"{old}@", f"{new}@"))]
-    expect(len(sockets) == 1 and sockets[0].startswith(f"{new}@"), f"sockets: {sockets}")
+    assert len(sockets) == 1 and sockets[0].startswith(f"{new}@"), f"sockets: {sockets}"
     daemon.stop()
-    expect(not [n for n in os.listdir(RUNTIME) if n.startswith(f"{new}@")], "the socket file is left")
+    assert not [n for n in os.listdir(RUNTIME) if n.startswith(f"{new}@")], "the socket file is left"
 
 
-@test("inline: another MAC address of the NIC is the TAP's, too; streams go on", seconds=120)
-def mac_changes(lab, data):
+def test_mac_changes(lab, data):
+    """Inline: another MAC address of the NIC is the TAP's, too; streams go on."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--xdp-mode", "generic")
     wire.peer.ethtool_off(wire.wire, "tso")
@@ -203,12 +203,12 @@ def served_again(daemon, lab, wire, data):
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
     after = daemon.total()
-    expect(after["rx_superpackets"] > before["rx_superpackets"] and
-           after["tx_superpackets"] > before["tx_superpackets"], "nothing was merged or cut again")
+    assert (after["rx_superpackets"] > before["rx_superpackets"] and after["tx_superpackets"] > before["tx_superpackets"]), (
+        "nothing was merged or cut again")
 
 
-@test("inline: the NIC is deleted under two streams and comes back, twice; they complete", seconds=120)
-def deleted(lab, data):
+def test_deleted(lab, data):
+    """Inline: the NIC is deleted under two streams and comes back, twice; they complete."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     streams = under_way(lab, wire, data)
@@ -217,11 +217,11 @@ def deleted(lab, data):
         tap = daemon.tap()
         wire.host.ip("link", "del", wire.nic)
         waiting = wait_state(daemon, "waiting")
-        expect("waiting for its return" in waiting["state_why"], waiting["state_why"])
-        expect(not waiting["queues"] and tap not in wire.host.links(), f"not all is released: {waiting}")
+        assert "waiting for its return" in waiting["state_why"], waiting["state_why"]
+        assert not waiting["queues"] and tap not in wire.host.links(), f"not all is released: {waiting}"
         wait_until_freed(lab, objects)
         done = wire.host.run(COMMAND, "status", wire.nic, check=False)
-        expect(done.returncode == EXIT_DEGRADED and "waiting" in done.stdout, done.stdout)
+        assert done.returncode == EXIT_DEGRADED and "waiting" in done.stdout, done.stdout
         running(streams)
         again(lab, wire)
         wait_state(daemon, "ok")
@@ -231,8 +231,8 @@ def deleted(lab, data):
     daemon.stop()
 
 
-@test("inline: the NIC is deleted, and the daemon is ended while it waits", seconds=60)
-def deleted_ended(lab):
+def test_deleted_ended(lab):
+    """Inline: the NIC is deleted, and the daemon is ended while it waits."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     wire.host.ip("link", "del", wire.nic)
@@ -241,12 +241,11 @@ def deleted_ended(lab):
     wire.host.ip("link", "add", wire.nic, "type", "veth", "peer", "name", "other")
     wait_until(lambda: daemon.status()["state"] == "waiting", 1, "one that is down is no return")
     daemon.stop()
-    expect(wire.host.links() == {"lo", wire.nic, "other"}, f"left: {wire.host.links()}")
+    assert wire.host.links() == {"lo", wire.nic, "other"}, f"left: {wire.host.links()}"
 
 
-@test("port mode: the NIC is deleted and comes back; the TAP, its addresses and its connections stay",
-      seconds=120)
-def deleted_port(lab, data):
+def test_deleted_port(lab, data):
+    """Port mode: the NIC is deleted and comes back; the TAP, its addresses and its connections stay."""
     wire = Wire(lab, host_addresses=False)
     tap, container = lab.unique("tap"), lab.namespace("container")
     daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
@@ -259,30 +258,29 @@ def deleted_port(lab, data):
         stream.wait_received(data.length // 10)
     wire.host.ip("link", "del", wire.nic)
     wait_state(daemon, "waiting")
-    expect(not carrier(container, tap), "the TAP still has a carrier")
+    assert not carrier(container, tap), "the TAP still has a carrier"
     running(streams)
     lab.veth(wire.host, wire.nic, wire.peer, wire.wire)
     wire.peer.ethtool_off(wire.wire, "tx")
     wire.peer.address(wire.wire, f"{wire.PEER4}/24", f"{wire.PEER6}/64")
     wait_state(daemon, "ok")
-    expect(container.mac(tap) == wire.host.mac(wire.nic), "the TAP has not the new NIC's address")
+    assert container.mac(tap) == wire.host.mac(wire.nic), "the TAP has not the new NIC's address"
     finish(streams)
     daemon.stop()
 
 
-@test("inline: the NIC is moved into another namespace and back under two streams; they complete",
-      seconds=120)
-def moved(lab, data):
+def test_moved(lab, data):
+    """Inline: the NIC is moved into another namespace and back under two streams; they complete."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     streams = under_way(lab, wire, data)
     elsewhere = lab.namespace("elsewhere")
     wire.host.ip("link", "set", wire.nic, "netns", elsewhere.name)
     waiting = wait_state(daemon, "waiting")
-    expect("another network namespace" in waiting["state_why"], waiting["state_why"])
+    assert "another network namespace" in waiting["state_why"], waiting["state_why"]
     # nothing of ours is left on it there
     net = elsewhere.run("bpftool", "net").stdout
-    expect(wire.nic not in net, f"programs are left on it: {net}")
+    assert wire.nic not in net, f"programs are left on it: {net}"
     running(streams)
     elsewhere.ip("link", "set", wire.nic, "netns", wire.host.name)
     wire.host.up(wire.nic)
@@ -293,8 +291,8 @@ def moved(lab, data):
     daemon.stop()
 
 
-@test("the NIC comes back in a way that cannot be served; it is tried again until it can", seconds=60)
-def returns_unfit(lab, data):
+def test_returns_unfit(lab, data):
+    """The NIC comes back in a way that cannot be served; it is tried again until it can."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     servers(lab, wire, data)
@@ -304,7 +302,7 @@ def returns_unfit(lab, data):
                  "netns", wire.peer.name)
     wire.host.up(wire.nic)
     wait_until(lambda: "MTU 65535 is more than a TAP can have" in daemon.process.stderr(), 5, "it says why")
-    expect(daemon.status()["state"] == "waiting", "it should wait still")
+    assert daemon.status()["state"] == "waiting", "it should wait still"
     wire.host.ip("link", "set", wire.nic, "mtu", "1500")
     wire.peer.up(wire.wire)
     wire.peer.ethtool_off(wire.wire, "tx")

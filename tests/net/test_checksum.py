@@ -10,11 +10,9 @@ checksums, as from the kernel itself, and whoever sends them on to a wire finish
 
 from capture import NEEDS_CSUM, Capture
 from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon, HostState
-from harness import test
-from lab import expect, wait_until
+from faulty import FAULTY, faults
+from lab import wait_until
 from packets import Tcp, internet_sum
-from test_pressure import FAULTY
-from test_proof import faults
 from wire import Server, Transfer, Wire
 
 LENGTH = 8 << 20  # of a transfer that is looked at packet by packet
@@ -49,23 +47,23 @@ class Sums:
 
     def expect(self, unfinished):
         """All of them were, or none; and each as it has to be."""
-        expect(not self.wrong, f"{len(self.wrong)} packets with a wrong checksum: {self.wrong[:2]}")
+        assert not self.wrong, f"{len(self.wrong)} packets with a wrong checksum: {self.wrong[:2]}"
         seen = f"{self.unfinished} segments had an unfinished checksum, {self.finished} a finished one"
-        expect(self.unfinished + self.finished >= LENGTH // 1448, f"too few: {seen}")
-        expect(not (self.finished if unfinished else self.unfinished), seen)
+        assert self.unfinished + self.finished >= LENGTH // 1448, f"too few: {seen}"
+        assert not (self.finished if unfinished else self.unfinished), seen
 
 
 def expect_state(daemon, who, why):
     for queue in daemon.status()["queues"]:
         xsk = queue["xsk"]
-        expect(xsk["tx_checksum"] == who and why in xsk["tx_checksum_why"],
-               f"checksums by {xsk['tx_checksum']} ({xsk['tx_checksum_why']}), not {who} ({why})")
+        assert xsk["tx_checksum"] == who and why in xsk["tx_checksum_why"], (
+            f"checksums by {xsk['tx_checksum']} ({xsk['tx_checksum_why']}), not {who} ({why})")
 
 
 def expect_no_errors(*namespaces):
     for ns in namespaces:
         errors = ns.snmp()["TcpInCsumErrors"]
-        expect(errors == 0, f"{ns.name}: the kernel saw {errors} TCP checksum errors")
+        assert errors == 0, f"{ns.name}: the kernel saw {errors} TCP checksum errors"
 
 
 def watched_out(lab, wire, data, unfinished):
@@ -74,7 +72,7 @@ def watched_out(lab, wire, data, unfinished):
         sums = Sums()
         with Capture(wire.peer, wire.wire, sums.see) as capture:
             Transfer(lab, wire.peer, wire.host_address(family), data, LENGTH).finish()
-        expect(not capture.dropped, f"the capture lost {capture.dropped} packets")
+        assert not capture.dropped, f"the capture lost {capture.dropped} packets"
         sums.expect(unfinished)
 
 
@@ -91,22 +89,22 @@ def by_nic(lab, data, variant):
         out.finish()
     expect_no_errors(wire.host, wire.peer)
     total = daemon.total()
-    expect(total["kernel"]["tx_invalid"] == 0, f"{total['kernel']}")
-    expect(not any(total["drops"].values()), f"the daemon dropped packets: {total['drops']}")
+    assert total["kernel"]["tx_invalid"] == 0, f"{total['kernel']}"
+    assert not any(total["drops"].values()), f"the daemon dropped packets: {total['drops']}"
 
 
-@test("built frames whose checksums are left to the NIC, a stream each way", seconds=120)
-def built_by_nic(lab, data):
+def test_built_by_nic(lab, data):
+    """Built frames whose checksums are left to the NIC, a stream each way."""
     by_nic(lab, data, "built")
 
 
-@test("slices whose checksums are left to the NIC, a stream each way", seconds=120)
-def slices_by_nic(lab, data):
+def test_slices_by_nic(lab, data):
+    """Slices whose checksums are left to the NIC, a stream each way."""
     by_nic(lab, data, "slices")
 
 
-@test("jumbo frames, built and in several descriptors, whose checksums are left to the NIC", seconds=120)
-def jumbo_by_nic(lab, data):
+def test_jumbo_by_nic(lab, data):
+    """Jumbo frames, built and in several descriptors, whose checksums are left to the NIC."""
     wire = Wire(lab, mtu=9000)
     daemon = Daemon(lab, wire.host, wire.nic)
     expect_state(daemon, "nic", "")
@@ -114,7 +112,7 @@ def jumbo_by_nic(lab, data):
     for family in (4, 6):
         Transfer(lab, wire.peer, wire.host_address(family), data, 64 << 20).finish()
     expect_no_errors(wire.peer)
-    expect(daemon.total()["kernel"]["tx_invalid"] == 0, "the kernel has refused descriptors")
+    assert daemon.total()["kernel"]["tx_invalid"] == 0, "the kernel has refused descriptors"
 
 
 def beyond(lab, wire):
@@ -138,8 +136,8 @@ def watched_beyond(lab, wire, outer, data):
     expect_no_errors(outer)
 
 
-@test("a router behind a veth finishes what is left to the NIC", seconds=120)
-def through_router(lab, data):
+def test_through_router(lab, data):
+    """A router behind a veth finishes what is left to the NIC."""
     wire = Wire(lab)
     outer = beyond(lab, wire)
     wire.peer.address("near", f"{ROUTER4}/24", f"{ROUTER6}/64")
@@ -152,8 +150,8 @@ def through_router(lab, data):
     watched_beyond(lab, wire, outer, data)
 
 
-@test("a bridge behind a veth finishes what is left to the NIC", seconds=120)
-def through_bridge(lab, data):
+def test_through_bridge(lab, data):
+    """A bridge behind a veth finishes what is left to the NIC."""
     wire = Wire(lab)
     outer = beyond(lab, wire)
     wire.peer.ip("address", "flush", "dev", wire.wire)
@@ -165,19 +163,19 @@ def through_bridge(lab, data):
     watched_beyond(lab, wire, outer, data)
 
 
-@test("a NIC whose offload is off is not asked: the kernel would sum in its place", seconds=60)
-def offload_off(lab, data):
+def test_offload_off(lab, data):
+    """A NIC whose offload is off is not asked: the kernel would sum in its place."""
     wire = Wire(lab)
     wire.host.ethtool_off(wire.nic, "tx")
     daemon = Daemon(lab, wire.host, wire.nic)
     expect_state(daemon, "software", "offload is off")
     Server(lab, wire.host, data)
     watched_out(lab, wire, data, unfinished=False)
-    expect("made in software" not in daemon.process.stderr(), "a warning of what is as it should be")
+    assert "made in software" not in daemon.process.stderr(), "a warning of what is as it should be"
 
 
-@test("--tx-checksum software: the NIC could, and is not asked", seconds=60)
-def pinned_software(lab, data):
+def test_pinned_software(lab, data):
+    """--tx-checksum software: the NIC could, and is not asked."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--tx-checksum", "software")
     expect_state(daemon, "software", "asked for with --tx-checksum")
@@ -185,8 +183,8 @@ def pinned_software(lab, data):
     watched_out(lab, wire, data, unfinished=False)
 
 
-@test("--tx-checksum nic: so, or an error that leaves nothing behind", seconds=60)
-def pinned_nic(lab):
+def test_pinned_nic(lab):
+    """--tx-checksum nic: so, or an error that leaves nothing behind."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--tx-checksum", "nic")
     expect_state(daemon, "nic", "a test packet was taken")
@@ -194,14 +192,14 @@ def pinned_nic(lab):
     wire.host.ethtool_off(wire.nic, "tx")
     before = HostState(wire.host)
     done = wire.host.run(DAEMON, "--interface", wire.nic, "--tx-checksum", "nic", check=False)
-    expect(done.returncode == EXIT_NOT_SUPPORTED, f"ended with {done.returncode}: {done.stderr}")
-    expect("--tx-checksum nic cannot be had" in done.stderr and "offload is off" in done.stderr,
-           f"it said {done.stderr!r}")
+    assert done.returncode == EXIT_NOT_SUPPORTED, f"ended with {done.returncode}: {done.stderr}"
+    assert "--tx-checksum nic cannot be had" in done.stderr and "offload is off" in done.stderr, (
+        f"it said {done.stderr!r}")
     before.wait_restored()
 
 
-@test("--tx-checksum nic without a carrier: software until it comes, which is no error", seconds=60)
-def pinned_before_carrier(lab):
+def test_pinned_before_carrier(lab):
+    """--tx-checksum nic without a carrier: software until it comes, which is no error."""
     wire = Wire(lab)
     wire.peer.ip("link", "set", "dev", wire.wire, "down")
     wait_until(lambda: "LOWER_UP" not in wire.host.ip_json("link", "show", "dev", wire.nic)[0]["flags"],
@@ -214,28 +212,28 @@ def pinned_before_carrier(lab):
     daemon.stop()
 
 
-@test("a test packet that is not sent: checksums are ours, which is said once; pinned, an error", seconds=90)
-def unproved(lab, data):
+def test_unproved(lab, data):
+    """A test packet that is not sent: checksums are ours, which is said once; pinned, an error."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, program=FAULTY, wrapper=faults(completion=1))
     expect_state(daemon, "software", "not sent in time")
     xsk = daemon.status()["queues"][0]["xsk"]
-    expect(xsk["proved"] and xsk["unaligned"], f"the way of binding is no worse for it: {xsk}")
+    assert xsk["proved"] and xsk["unaligned"], f"the way of binding is no worse for it: {xsk}"
     said = daemon.process.stderr().count("checksums are made in software")
-    expect(said == 1, f"it was said {said} times")
+    assert said == 1, f"it was said {said} times"
     Server(lab, wire.host, data)
     watched_out(lab, wire, data, unfinished=False)
     daemon.stop()
     before = HostState(wire.host)
     done = wire.host.run(*faults(completion=1), FAULTY, "--interface", wire.nic, "--tx-checksum", "nic",
                          check=False)
-    expect(done.returncode == EXIT_NOT_SUPPORTED and "not sent in time" in done.stderr,
-           f"ended with {done.returncode}: {done.stderr}")
+    assert done.returncode == EXIT_NOT_SUPPORTED and "not sent in time" in done.stderr, (
+        f"ended with {done.returncode}: {done.stderr}")
     before.wait_restored()
 
 
-@test("the NIC's offload goes off and on again while a stream flows: nobody notices", seconds=120)
-def offload_changes(lab, data):
+def test_offload_changes(lab, data):
+    """The NIC's offload goes off and on again while a stream flows: nobody notices."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     Server(lab, wire.host, data)

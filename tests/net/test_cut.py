@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from capture import GSO_NONE, GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM, Capture, open_socket, send
 from daemon import add_up
 from frames import DPORT, SPORT, case_number, ethernet, need_scapy, network, setter, stream
-from harness import test
-from lab import Failed, expect, wait_until
-from packets import (PROTOCOL_UDP, Tcp, cut, describe, difference, finished, internet_sum,
-                     pseudo_header)
+from lab import Failed, wait_until
+from packets import PROTOCOL_UDP, Tcp, cut, describe, difference, finished, internet_sum, pseudo_header
 from wire import port_mode
 
 try:
@@ -131,7 +129,7 @@ def udp(number, version, payload):
         rest = internet_sum(pseudo + bytes(frame[l4:]))
         struct.pack_into("!H", frame, len(frame) - 2, 0xFFFF - rest)
     right = (internet_sum(pseudo + bytes(frame[l4:])) ^ 0xFFFF) or 0xFFFF
-    expect((right == 0xFFFF) == zero, "the test's own packet is wrong")
+    assert (right == 0xFFFF) == zero, "the test's own packet is wrong"
     sent = bytearray(frame)
     struct.pack_into("!H", frame, l4 + 6, internet_sum(pseudo))
     struct.pack_into("!H", sent, l4 + 6, right)
@@ -139,9 +137,9 @@ def udp(number, version, payload):
 
 
 def check(case, frames):
-    expect(len(frames) == len(case.expected),
-           f"{case.name}: {len(frames)} packets on the wire instead of {len(case.expected)}: "
-           + "; ".join(describe(frame) for frame in frames[:3]))
+    assert len(frames) == len(case.expected), (
+        f"{case.name}: {len(frames)} packets on the wire instead of {len(case.expected)}: "
+        + "; ".join(describe(frame) for frame in frames[:3]))
     for number, (wanted, seen) in enumerate(zip(case.expected, frames)):
         if wanted != seen:
             raise Failed(f"{case.name}: packet {number} of {len(frames)}: expected "
@@ -188,47 +186,47 @@ def run(lab, *options, shared_id=False, nic_sums=False):
                        f"the daemon has read: {case.name}")
         sock.close()
         wait_until(lambda: daemon.total()["slots_used"] == 0, 5, "everything is sent")
-    expect(not strange, f"offloaded packets on the wire: {strange[:3]}")
-    expect(bool(left) == nic_sums, f"{len(left)} checksums were left to the NIC")
+    assert not strange, f"offloaded packets on the wire: {strange[:3]}"
+    assert bool(left) == nic_sums, f"{len(left)} checksums were left to the NIC"
     failures = []
     for case, frames in zip(table.cases, seen):
         try:
             check(case, frames)
         except Failed as failure:
             failures.append(str(failure))
-    expect(not failures, f"{len(failures)} of {len(table.cases)} cases:\n" + "\n".join(failures))
+    assert not failures, f"{len(failures)} of {len(table.cases)} cases:\n" + "\n".join(failures)
     total = daemon.total()
     too_long = sum(not case.expected for case in table.cases)
-    expect(total["drops"]["tx_too_long"] == too_long,
-           f"tx_too_long is {total['drops']['tx_too_long']} instead of {too_long}")
-    expect(not add_up(total), f"counters do not add up: {add_up(total)}")
+    assert total["drops"]["tx_too_long"] == too_long, (
+        f"tx_too_long is {total['drops']['tx_too_long']} instead of {too_long}")
+    assert not add_up(total), f"counters do not add up: {add_up(total)}"
 
 
-@test("a table of superpackets: cut into header and slices (--transmit slices), byte for byte")
-def slices(lab):
+def test_slices(lab):
+    """A table of superpackets: cut into header and slices (--transmit slices), byte for byte."""
     run(lab, "--transmit", "slices")
 
 
-@test("the same, segments built whole (--transmit built)")
-def built(lab):
+def test_built(lab):
+    """The same, segments built whole (--transmit built)."""
     run(lab, "--transmit", "built")
 
 
-@test("with --ip-id shared, all segments of a superpacket have one IPv4 ID where DF is set (S4)")
-def shared_id(lab):
+def test_shared_id(lab):
+    """With --ip-id shared, all segments of a superpacket have one IPv4 ID where DF is set (S4)."""
     run(lab, "--ip-id", "shared", shared_id=True)
 
 
-@test("the same, as slices")
-def shared_id_slices(lab):
+def test_shared_id_slices(lab):
+    """The same, as slices."""
     run(lab, "--ip-id", "shared", "--transmit", "slices", shared_id=True)
 
 
-@test("built whole, with checksums left to the NIC: the same bytes once it has finished them")
-def built_nic_sums(lab):
+def test_built_nic_sums(lab):
+    """Built whole, with checksums left to the NIC: the same bytes once it has finished them."""
     run(lab, "--transmit", "built", "--tx-checksum", "nic", nic_sums=True)
 
 
-@test("slices with checksums left to the NIC")
-def slices_nic_sums(lab):
+def test_slices_nic_sums(lab):
+    """Slices with checksums left to the NIC."""
     run(lab, "--transmit", "slices", "--tx-checksum", "nic", nic_sums=True)

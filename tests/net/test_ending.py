@@ -7,9 +7,8 @@ import signal
 from capture import Capture, open_socket, send
 from daemon import Daemon, HostState, wait_until_freed
 from frames import case_number, need_scapy, stream
-from harness import test
-from lab import RUNTIME, expect, wait_until
-from test_bulk import servers, transfer
+from lab import RUNTIME, wait_until
+from streams import servers, transfer
 from wire import Server, Transfer, Wire
 
 
@@ -25,7 +24,7 @@ def start_streams(lab, wire, data):
 
 def middle(streams):
     """Were they still running when it happened? Otherwise the test has shown nothing."""
-    expect(any(s.process.running() for s in streams), "the streams were over too early")
+    assert any(s.process.running() for s in streams), "the streams were over too early"
 
 
 def ends(lab, data, end):
@@ -34,43 +33,43 @@ def ends(lab, data, end):
     before = HostState(wire.host)
     daemon = Daemon(lab, wire.host, wire.nic)
     objects = daemon.bpf_objects()
-    expect(any(kind == "link" for kind, _ in objects), f"it holds no BPF link: {objects}")
+    assert any(kind == "link" for kind, _ in objects), f"it holds no BPF link: {objects}"
     tap = daemon.tap()
     streams = start_streams(lab, wire, data)
     end(daemon)
     middle(streams)
     for stream in streams:
         stream.finish()
-    expect(tap not in wire.host.links(), f"the TAP {tap} is still there")
+    assert tap not in wire.host.links(), f"the TAP {tap} is still there"
     before.wait_restored()
     wait_until_freed(lab, objects)
     return wire
 
 
-@test("inline: kill -9 in the middle of two streams; they complete, nothing is left", seconds=120)
-def kill_9(lab, data):
+def test_kill_9(lab, data):
+    """Inline: kill -9 in the middle of two streams; they complete, nothing is left."""
     wire = ends(lab, data, lambda daemon: daemon.kill())
     # whatever the dead one left must not stop the next one
     daemon = Daemon(lab, wire.host, wire.nic)
     Transfer(lab, wire.host, wire.PEER6, data, 32 << 20).finish()
-    expect(daemon.total()["rx_superpackets"] > 0, "the second daemon merged nothing")
+    assert daemon.total()["rx_superpackets"] > 0, "the second daemon merged nothing"
     daemon.stop()
 
 
-@test("inline: SIGTERM in the middle of two streams; the daemon ends well", seconds=120)
-def sigterm(lab, data):
+def test_sigterm(lab, data):
+    """Inline: SIGTERM in the middle of two streams; the daemon ends well."""
     wire = ends(lab, data, lambda daemon: daemon.stop(signal.SIGTERM))
     left = [n for n in os.listdir(RUNTIME) if n.startswith(wire.nic)]
-    expect(not left, f"left in {RUNTIME}: {left}")
+    assert not left, f"left in {RUNTIME}: {left}"
 
 
-@test("inline: SIGINT in the middle of two streams; the daemon ends well", seconds=120)
-def sigint(lab, data):
+def test_sigint(lab, data):
+    """Inline: SIGINT in the middle of two streams; the daemon ends well."""
     ends(lab, data, lambda daemon: daemon.stop(signal.SIGINT))
 
 
-@test("a daemon that dies by abort (SIGABRT) leaves nothing", seconds=120)
-def abort(lab, data):
+def test_abort(lab, data):
+    """A daemon that dies by abort (SIGABRT) leaves nothing."""
     def end(daemon):
         daemon.process.signal(signal.SIGABRT)
         daemon.process.wait(10, -signal.SIGABRT)
@@ -78,8 +77,8 @@ def abort(lab, data):
     ends(lab, data, end)
 
 
-@test("inline: a hung daemon (SIGSTOP) loses its traffic to the kernel, and gets it back", seconds=120)
-def hung(lab, data):
+def test_hung(lab, data):
+    """Inline: a hung daemon (SIGSTOP) loses its traffic to the kernel, and gets it back."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     streams = start_streams(lab, wire, data)
@@ -100,19 +99,19 @@ def hung(lab, data):
     daemon.stop()
 
 
-@test("inline: somebody deletes the TAP under two streams; the daemon says so and ends", seconds=120)
-def tap_deleted(lab, data):
+def test_tap_deleted(lab, data):
+    """Inline: somebody deletes the TAP under two streams; the daemon says so and ends."""
     def end(daemon):
         tap = daemon.tap()
         daemon.ns.ip("link", "del", tap)
         daemon.process.wait(10, 1)
-        expect("the TAP is gone" in daemon.process.stderr(), daemon.process.stderr())
+        assert "the TAP is gone" in daemon.process.stderr(), daemon.process.stderr()
 
     ends(lab, data, end)
 
 
-@test("port mode: kill -9 and SIGTERM leave nothing", seconds=60)
-def port(lab, data):
+def test_port(lab, data):
+    """Port mode: kill -9 and SIGTERM leave nothing."""
     wire = Wire(lab, host_addresses=False)
     before = HostState(wire.host)
     tap = lab.unique("tap")
@@ -127,8 +126,8 @@ def port(lab, data):
         wait_until_freed(lab, objects)
 
 
-@test("inline: what flows hold at an orderly end still goes up", seconds=60)
-def held_at_the_end(lab):
+def test_held_at_the_end(lab):
+    """Inline: what flows hold at an orderly end still goes up."""
     need_scapy()
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--hold", "1000000")
@@ -147,13 +146,13 @@ def held_at_the_end(lab):
         sock.close()
         wait_until(lambda: daemon.total()["rx_held_packets"] >= count, 5,
                    lambda: f"all are held; {daemon.total()}")
-        expect(len(seen) == 0, "they went up before the end")
+        assert len(seen) == 0, "they went up before the end"
         daemon.stop()
         wait_until(lambda: len(seen) == count, 5, lambda: f"{count} went up; {len(seen)} did")
 
 
-@test("start and stop 50 times: nothing is left", seconds=180)
-def start_stop_50(lab):
+def test_start_stop_50(lab):
+    """Start and stop 50 times: nothing is left."""
     wire = Wire(lab)
     before = HostState(wire.host)
     objects = set()

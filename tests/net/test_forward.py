@@ -7,8 +7,7 @@
 import os
 import re
 
-from harness import test
-from lab import BUILD, expect, wait_until
+from lab import BUILD, wait_until
 from wire import Server, Transfer
 
 FORWARD = os.path.join(BUILD, "examples", "forward")
@@ -37,7 +36,7 @@ class Forward:
         self.process = lab.start([FORWARD, *options, "left", "right"], ns=middle, name="forward")
         wait_until(lambda: "ready" in self.process.stderr() or not self.process.running(), 20,
                    lambda: f"the forwarder is ready; it said: {self.process.tail()}")
-        expect(self.process.running(), f"the forwarder has ended: {self.process.tail()}")
+        assert self.process.running(), f"the forwarder has ended: {self.process.tail()}"
         self.host.address("nic", f"{HOST4}/24", f"{HOST6}/64")
         self.peer.address("wire", f"{PEER4}/24", f"{PEER6}/64")
 
@@ -49,7 +48,7 @@ class Forward:
                            r"\w+: (\d+) packets out, (\d+) dropped$", self.process.stdout(), re.M)
         names = ("in", "merged", "superpackets", "out", "dropped")
         counters = {line[0]: dict(zip(names, map(int, line[1:]))) for line in lines}
-        expect(set(counters) == {"left", "right"}, f"counters are {self.process.stdout()!r}")
+        assert set(counters) == {"left", "right"}, f"counters are {self.process.stdout()!r}"
         return counters
 
 
@@ -61,20 +60,20 @@ def carry(lab, data, forward):
         Transfer(lab, ns, address, data, LENGTH).finish()
     counters = forward.stop()
     for name, count in counters.items():
-        expect(count["dropped"] == 0 and count["in"] == count["out"], f"{name}: packets were lost: {count}")
-        expect(count["in"] > PACKETS_LEAST, f"{name}: the transfer went another way: {count}")
-        expect(count["merged"] > count["superpackets"] * PER_SUPERPACKET and
-               count["merged"] > PACKETS_LEAST / 2, f"{name}: it has not merged: {count}")
+        assert count["dropped"] == 0 and count["in"] == count["out"], f"{name}: packets were lost: {count}"
+        assert count["in"] > PACKETS_LEAST, f"{name}: the transfer went another way: {count}"
+        assert count["merged"] > count["superpackets"] * PER_SUPERPACKET and count["merged"] > PACKETS_LEAST / 2, (
+            f"{name}: it has not merged: {count}")
     for ns in (forward.host, forward.peer):
         errors = ns.snmp()["TcpInCsumErrors"]
-        expect(errors == 0, f"{ns.name}: the kernel saw {errors} TCP checksum errors")
+        assert errors == 0, f"{ns.name}: the kernel saw {errors} TCP checksum errors"
 
 
-@test("the example forwarder carries TCP both ways, byte for byte, and merges it on the way", seconds=120)
-def carries_tcp(lab, data):
+def test_carries_tcp(lab, data):
+    """The example forwarder carries TCP both ways, byte for byte, and merges it on the way."""
     carry(lab, data, Forward(lab))
 
 
-@test("the example forwarder (-u) finishes the checksums that veth peers leave unfinished", seconds=120)
-def finishes_checksums(lab, data):
+def test_finishes_checksums(lab, data):
+    """The example forwarder (-u) finishes the checksums that veth peers leave unfinished."""
     carry(lab, data, Forward(lab, "-u", finished=False))

@@ -6,10 +6,8 @@ import mmap
 
 from capture import Capture
 from daemon import Daemon, add_up
-from harness import test
-from lab import expect
 from packets import Tcp
-from test_bulk import servers, transfer
+from streams import servers, transfer
 from wire import PORT, Wire
 
 LENGTH = 64 << 20
@@ -50,7 +48,7 @@ class Witness:
 def expect_mangled(did, corrupt):
     for direction in did.values():
         for what in ("lost", "reordered", "duplicated") + (("corrupted",) if corrupt else ()):
-            expect(direction[what] > 0, f"the mangler has {what} nothing: {did}")
+            assert direction[what] > 0, f"the mangler has {what} nothing: {did}"
 
 
 def inward(lab, data, family):
@@ -65,33 +63,30 @@ def inward(lab, data, family):
     did = wire.mangled()
 
     expect_mangled(did, corrupt=True)
-    expect(not witness.wrong, f"{len(witness.wrong)} superpackets carry wrong bytes: "
-                              f"{witness.wrong[:3]}")
-    expect(witness.superpackets > 1000 and witness.segments > 2 * witness.superpackets,
-           f"only {witness.superpackets} superpackets of {witness.segments} segments were seen")
-    expect(witness.superpackets + capture.dropped >= total["rx_superpackets"] - 10,
-           f"seen {witness.superpackets} of {total['rx_superpackets']} superpackets")
+    assert not witness.wrong, f"{len(witness.wrong)} superpackets carry wrong bytes: {witness.wrong[:3]}"
+    assert witness.superpackets > 1000 and witness.segments > 2 * witness.superpackets, (
+        f"only {witness.superpackets} superpackets of {witness.segments} segments were seen")
+    assert witness.superpackets + capture.dropped >= total["rx_superpackets"] - 10, (
+        f"seen {witness.superpackets} of {total['rx_superpackets']} superpackets")
     # corrupted packets went up alone and unmodified, and the kernel has found them
-    expect(witness.corrupted > 50, f"only {witness.corrupted} corrupted packets were seen alone")
-    expect(total["rx_checksum_errors"] > 50,
-           f"the daemon counted {total['rx_checksum_errors']} checksum errors")
-    expect(errors["TcpInCsumErrors"] > 50,
-           f"the kernel counted {errors['TcpInCsumErrors']} checksum errors")
-    expect(not add_up(total), f"counters do not add up: {add_up(total)}")
+    assert witness.corrupted > 50, f"only {witness.corrupted} corrupted packets were seen alone"
+    assert total["rx_checksum_errors"] > 50, f"the daemon counted {total['rx_checksum_errors']} checksum errors"
+    assert errors["TcpInCsumErrors"] > 50, f"the kernel counted {errors['TcpInCsumErrors']} checksum errors"
+    assert not add_up(total), f"counters do not add up: {add_up(total)}"
 
 
-@test("in over IPv4: SHA-256 intact, no corrupted packet in any superpacket", seconds=150)
-def in_ipv4(lab, data):
+def test_in_ipv4(lab, data):
+    """In over IPv4: SHA-256 intact, no corrupted packet in any superpacket."""
     inward(lab, data, 4)
 
 
-@test("in over IPv6: SHA-256 intact, no corrupted packet in any superpacket", seconds=150)
-def in_ipv6(lab, data):
+def test_in_ipv6(lab, data):
+    """In over IPv6: SHA-256 intact, no corrupted packet in any superpacket."""
     inward(lab, data, 6)
 
 
-@test("out over IPv4 and IPv6: SHA-256 intact", seconds=150)
-def outward(lab, data):
+def test_outward(lab, data):
+    """Out over IPv4 and IPv6: SHA-256 intact."""
     wire = Wire(lab, mangle=dict(RATES, seed=7))
     daemon = Daemon(lab, wire.host, wire.nic)
     servers(lab, wire, data)
@@ -100,12 +95,12 @@ def outward(lab, data):
     total = daemon.total()
     did = wire.mangled()
     expect_mangled(did, corrupt=True)
-    expect(total["tx_superpackets"] > 0, "no superpacket was cut")
-    expect(not add_up(total), f"counters do not add up: {add_up(total)}")
+    assert total["tx_superpackets"] > 0, "no superpacket was cut"
+    assert not add_up(total), f"counters do not add up: {add_up(total)}"
 
 
-@test("a clean wire behind the same relay: nothing is lost or wrong (the control experiment)", seconds=150)
-def control(lab, data):
+def test_control(lab, data):
+    """A clean wire behind the same relay: nothing is lost or wrong (the control experiment)."""
     wire = Wire(lab, mangle={})
     daemon = Daemon(lab, wire.host, wire.nic)
     servers(lab, wire, data)
@@ -114,7 +109,7 @@ def control(lab, data):
     total = daemon.total()
     did = wire.mangled()
     for direction in did.values():
-        expect(direction["lost"] + direction["corrupted"] == 0, f"the mangler mangled: {did}")
-    expect(total["rx_checksum_errors"] == 0, f"{total['rx_checksum_errors']} checksum errors")
+        assert direction["lost"] + direction["corrupted"] == 0, f"the mangler mangled: {did}"
+    assert total["rx_checksum_errors"] == 0, f"{total['rx_checksum_errors']} checksum errors"
     for ns in (wire.host, wire.peer):
-        expect(ns.snmp()["TcpInCsumErrors"] == 0, f"{ns.name}: the kernel saw checksum errors")
+        assert ns.snmp()["TcpInCsumErrors"] == 0, f"{ns.name}: the kernel saw checksum errors"

@@ -2,8 +2,7 @@
 """Many connections: short ones one after the other, long ones at the same time."""
 
 from daemon import Daemon
-from harness import test
-from test_bulk import expect_clean, servers
+from streams import expect_clean, servers
 from wire import Wire, storm
 
 # Everything at once here: small packets, pure ACKs, SYN and FIN, thousands of flows.
@@ -26,16 +25,16 @@ def both_ways(lab, data, load, mode):
     expect_clean(daemon, [wire.host, wire.peer])
 
 
-@test("12,000 short connections, inline", seconds=150)
-def short_connections_inline(lab, data):
+def test_short_connections_inline(lab, data):
+    """12,000 short connections, inline."""
     both_ways(lab, data, SHORT, "inline")
 
 
-@test("12,000 short connections, port mode, slices", seconds=150)
-def short_connections_port(lab, data):
+def test_short_connections_port(lab, data):
+    """12,000 short connections, port mode, slices."""
     both_ways(lab, data, SHORT, "port")
 
 
-@test("200 parallel streams each way and family, inline", seconds=150)
-def parallel_streams(lab, data):
+def test_parallel_streams(lab, data):
+    """200 parallel streams each way and family, inline."""
     both_ways(lab, data, PARALLEL, "inline")

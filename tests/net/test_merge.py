@@ -15,12 +15,11 @@ import struct
 import time
 from dataclasses import dataclass
 
-from capture import (GSO_NONE, GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM, Capture, open_socket, send)
+from capture import GSO_NONE, GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM, Capture, open_socket, send
 from daemon import add_up
-from frames import (DPORT, MSS, SPORT, bad_ip_checksum, case_number, corrupt, ethernet, need_scapy,
-                    network, padded, router_alert, setter, stream)
-from harness import test
-from lab import Failed, expect, wait_until
+from frames import (DPORT, MSS, SPORT, bad_ip_checksum, case_number, corrupt, ethernet, need_scapy, network, padded,
+                    router_alert, setter, stream)
+from lab import Failed, wait_until
 from packets import Tcp, describe, difference, internet_sum, merged
 from wire import port_mode
 
@@ -306,8 +305,8 @@ def expect_delivery(case, number, delivery, packet):
     if packet.frame != wanted:
         raise Failed(f"{where}: expected {describe(wanted)}; seen {describe(packet.frame)}; "
                      f"{difference(wanted, packet.frame)}")
-    expect(got == header, f"{where}: virtio header (needs csum, gso type, size, csum start, offset) "
-                          f"expected {header}, seen {got}")
+    assert got == header, (
+        f"{where}: virtio header (needs csum, gso type, size, csum start, offset) expected {header}, seen {got}")
 
 
 def has_wrong_checksum(frame):
@@ -317,9 +316,9 @@ def has_wrong_checksum(frame):
 
 
 def check(case, seen):
-    expect(len(seen) == len(case.expected),
-           f"{case.name}: {len(seen)} deliveries instead of {len(case.expected)}: "
-           + "; ".join(f"{describe(p.frame)} gso_size {p.gso_size}" for p in seen))
+    assert len(seen) == len(case.expected), (
+        f"{case.name}: {len(seen)} deliveries instead of {len(case.expected)}: "
+        + "; ".join(f"{describe(p.frame)} gso_size {p.gso_size}" for p in seen))
     for number, (delivery, packet) in enumerate(zip(case.expected, seen)):
         expect_delivery(case, number, delivery, packet)
 
@@ -332,9 +331,8 @@ def send_all(sock, frames):
     return time.monotonic() - begin
 
 
-@test("a table of sequences: merged or not, in order, byte for byte with their virtio headers",
-      seconds=120)
-def sequences(lab):
+def test_sequences(lab):
+    """A table of sequences: merged or not, in order, byte for byte with their virtio headers."""
     need_scapy()
     table = Table()
     for part in (plain, ip_header, tcp_header, checksums, padding, flows, vlan, foreign, order):
@@ -359,7 +357,7 @@ def sequences(lab):
             return total["rx_packets"] - before >= sent and total["rx_held_packets"] == 0
 
         wait_until(all_up, 15, lambda: f"all {sent} frames went up; {daemon.total()}")
-    expect(took < HOLD_US / 1e6, f"sending a case took {took:.2f} s: this machine is too slow for the test")
+    assert took < HOLD_US / 1e6, f"sending a case took {took:.2f} s: this machine is too slow for the test"
 
     failures = []
     for case, packets in zip(table.cases, seen):
@@ -367,17 +365,17 @@ def sequences(lab):
             check(case, packets)
         except Failed as failure:
             failures.append(str(failure))
-    expect(not failures, f"{len(failures)} of {len(table.cases)} cases:\n" + "\n".join(failures))
+    assert not failures, f"{len(failures)} of {len(table.cases)} cases:\n" + "\n".join(failures)
     total = daemon.total()
-    expect(not add_up(total), f"counters do not add up: {add_up(total)}")
+    assert not add_up(total), f"counters do not add up: {add_up(total)}"
     wrong = sum(has_wrong_checksum(frame) for case in table.cases for frame in case.frames)
-    expect(total["rx_checksum_errors"] == wrong,
-           f"{total['rx_checksum_errors']} checksum errors were counted, {wrong} were sent")
-    expect(total["rx_cut_again"] == 0, f"the TAP refused {total['rx_cut_again']} superpackets")
+    assert total["rx_checksum_errors"] == wrong, (
+        f"{total['rx_checksum_errors']} checksum errors were counted, {wrong} were sent")
+    assert total["rx_cut_again"] == 0, f"the TAP refused {total['rx_cut_again']} superpackets"
 
 
-@test("without holding (--hold 0) a burst is merged, and nothing stays behind")
-def burst(lab):
+def test_burst(lab):
+    """Without holding (--hold 0) a burst is merged, and nothing stays behind."""
     need_scapy()
     wire, tap, daemon = port_mode(lab)
     frames = [bytes(f) for f in stream(1, [1440] * 40)]
@@ -391,5 +389,5 @@ def burst(lab):
                    lambda: f"all frames went up: {daemon.total()}")
     # how they fall into bursts is the kernel's affair; the bytes are not
     payload = b"".join(Tcp(p.frame).payload for p in seen)
-    expect(payload == b"".join(Tcp(f).payload for f in frames), "the bytes differ")
-    expect(daemon.total()["rx_held_packets"] == 0, "packets are still held")
+    assert payload == b"".join(Tcp(f).payload for f in frames), "the bytes differ"
+    assert daemon.total()["rx_held_packets"] == 0, "packets are still held"

@@ -6,8 +6,7 @@ import os
 import random
 from dataclasses import replace
 
-from harness import test
-from lab import Failed, expect
+from lab import Failed
 from oracle_gso import KernelGso, Superpacket, our_segments, outer_l4
 from oracle_packets import DESTINATION, HOP_BY_HOP, ROUTING, Outer, Packet, timestamp
 from oracle_path import TUN_F_TUNNEL, TUN_F_USO
@@ -84,7 +83,7 @@ def udp(table):
 def sums_to_zero(version):
     """Payload whose first segment has the UDP checksum 0."""
     packet = Packet(version=version, udp=True, length=1000).sums_to_zero(0)
-    expect(packet.frame(0)[-1002:-1000] == b"\xff\xff", "the test's packet has no sum of 0")
+    assert packet.frame(0)[-1002:-1000] == b"\xff\xff", "the test's packet has no sum of 0"
     return packet.data + bytes(2000)
 
 
@@ -162,14 +161,15 @@ def compare(lab, *parts, offloads=0, what="", **options):
     stale = [superpacket.name for superpacket, segments in both
              if dropped_by_linux(superpacket) and segments
              or unfinished_by_linux(superpacket) and outer_checksum_right(superpacket, segments[0])]
-    expect(not stale, f"listed as a difference, but not seen: {stale}")
+    assert not stale, f"listed as a difference, but not seen: {stale}"
     for finished in (False, True):
         ours = our_segments(lab, superpackets, finished)
         wrong = [text for superpacket, a, b in zip(superpackets, theirs, ours)
                  if (text := unequal(superpacket, a, b))]
-        expect(not wrong, f"{len(wrong)} of {len(ours)} superpackets ({'' if finished else 'un'}finished) are "
-               f"cut otherwise than by Linux {os.uname().release}:\n" + "\n".join(wrong[:10]))
-        expect(sum(map(len, ours)) > 2 * len(ours), "hardly anything was cut")
+        assert not wrong, (
+            f"{len(wrong)} of {len(ours)} superpackets ({'' if finished else 'un'}finished) are "
+            f"cut otherwise than by Linux {os.uname().release}:\n" + "\n".join(wrong[:10]))
+        assert sum(map(len, ours)) > 2 * len(ours), "hardly anything was cut"
 
 
 def unequal(superpacket, theirs, ours):
@@ -216,22 +216,22 @@ def outer_checksum_right(superpacket, frame):
     return internet_sum(pseudo + frame[at:]) == 0xFFFF
 
 
-@test("TCP is cut as Linux cuts it, byte for byte: S1-S5", seconds=60)
-def cut_tcp(lab):
+def test_cut_tcp(lab):
+    """TCP is cut as Linux cuts it, byte for byte: S1-S5."""
     compare(lab, lengths, ip, tcp)
 
 
-@test("UDP is cut as Linux cuts it, byte for byte: S6", seconds=60)
-def cut_udp(lab):
+def test_cut_udp(lab):
+    """UDP is cut as Linux cuts it, byte for byte: S6."""
     compare(lab, udp, offloads=TUN_F_USO, what="UDP superpackets")
 
 
-@test("VXLAN and GENEVE are cut as Linux cuts them, byte for byte: S7", seconds=60)
-def cut_tunnels(lab):
+def test_cut_tunnels(lab):
+    """VXLAN and GENEVE are cut as Linux cuts them, byte for byte: S7."""
     compare(lab, tunnels, geneve, offloads=TUN_F_TUNNEL, what="superpackets within UDP tunnels")
 
 
-@test(f"{RANDOM_SUPERPACKETS} random superpackets are cut as Linux cuts them", seconds=60)
-def cut_random(lab):
+def test_cut_random(lab):
+    """A thousand random superpackets are cut as Linux cuts them."""
     compare(lab, at_random, offloads=TUN_F_USO | TUN_F_TUNNEL, what="UDP and tunnel superpackets",
             count=RANDOM_SUPERPACKETS)

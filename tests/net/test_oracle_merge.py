@@ -11,8 +11,9 @@ import os
 import re
 from dataclasses import dataclass, fields
 
-from harness import test
-from lab import BUILD, Failed, Skip, expect
+import pytest
+
+from lab import BUILD, Failed
 from oracle import KernelGro, our_outcomes, write_pcap
 from oracle_packets import Packet
 from oracle_sequences import Sequence, at_random, rules, tunnel_rules
@@ -50,8 +51,8 @@ class Judgement:
                 for sequence, a, b in zip(sequences, map(Verdict, ours), theirs)]
 
     def _differences(self, packets, ours, theirs):
-        expect(sorted(ours.place) == list(range(len(packets))),
-               f"ours delivers {sorted(ours.place)} of {len(packets)} packets")
+        assert sorted(ours.place) == list(range(len(packets))), (
+            f"ours delivers {sorted(ours.place)} of {len(packets)} packets")
         for first, second in ours.overtaken(packets):
             yield f"ours lets {second} overtake {first} (D1, D2)"
         for found in compare(packets, ours, theirs):
@@ -87,7 +88,7 @@ class Judgement:
 
     @staticmethod
     def _expect_none(stale):
-        expect(not stale, "listed as a difference, but not seen:\n" + "\n".join(stale))
+        assert not stale, "listed as a difference, but not seen:\n" + "\n".join(stale)
 
     def merged(self):
         return sum(len(output.packets) > 1 for case in self.cases for output in case.ours.outputs)
@@ -112,19 +113,19 @@ def changes(packet):
                     if getattr(packet, field.name) != getattr(usual, field.name)) or "as usual"
 
 
-@test("each rule alone: merged as by Linux, or not for a listed reason", seconds=90)
-def merge_rules(lab):
+def test_merge_rules(lab):
+    """Each rule alone: merged as by Linux, or not for a listed reason."""
     judgement = Judgement(lab, rules())
     judgement.expect_explained()
     judgement.expect_all_seen()
-    expect(judgement.merged() > 100, "hardly anything was merged")
+    assert judgement.merged() > 100, "hardly anything was merged"
 
 
-@test(f"{RANDOM_SEQUENCES} random sequences: merged as by Linux, or not for a listed reason", seconds=90)
-def merge_random(lab):
+def test_merge_random(lab):
+    """Eight hundred random sequences are merged as by Linux, or not for a listed reason."""
     judgement = Judgement(lab, at_random(SEED, RANDOM_SEQUENCES))
     judgement.expect_explained()
-    expect(judgement.merged() > RANDOM_SEQUENCES, "hardly anything was merged")
+    assert judgement.merged() > RANDOM_SEQUENCES, "hardly anything was merged"
 
 
 def tunnels_like(lab, kind):
@@ -132,23 +133,22 @@ def tunnels_like(lab, kind):
     sequences = tunnel_rules(kind)
     judgement = Judgement(lab, sequences, kind)
     if not judgement.kernel.tunnels:
-        raise Skip(f"Linux merges in {kind.upper()} where it ends in it, and this kernel has no such devices")
+        pytest.skip(f"Linux merges in {kind.upper()} where it ends in it, and this kernel has no such devices")
     judgement.expect_explained()
     judgement.expect_tunnel_seen()
-    expect(judgement.merged() > len(sequences) // 2, "hardly anything was merged")
+    assert judgement.merged() > len(sequences) // 2, "hardly anything was merged"
 
 
-@test("GENEVE, frames and IP packets inside: merged as by Linux, or not for a listed reason", seconds=60)
-def merge_geneve(lab):
+def test_merge_geneve(lab):
+    """GENEVE, frames and IP packets inside: merged as by Linux, or not for a listed reason."""
     tunnels_like(lab, "geneve")
 
 
-@test("GRE, with and without key, checksum, frames inside: merged as by Linux, or not for a listed reason",
-      seconds=60)
-def merge_gre(lab):
+def test_merge_gre(lab):
+    """GRE, with and without key, checksum, frames inside: merged as by Linux, or not for a listed reason."""
     tunnels_like(lab, "gre")
 
 
-@test("IP in IP, each version in each: merged as by Linux, or not for a listed reason", seconds=60)
-def merge_ipip(lab):
+def test_merge_ipip(lab):
+    """IP in IP, each version in each: merged as by Linux, or not for a listed reason."""
     tunnels_like(lab, "ipip")

@@ -10,10 +10,9 @@ import os
 import socket
 
 from daemon import Daemon, per_superpacket
-from harness import test
-from lab import expect, wait_until
+from lab import wait_until
 from paths import MTU, Beyond, Bridged, Macvlan, Routed, Tunnelled
-from test_bulk import expect_clean
+from streams import expect_clean
 from udp import Receiver, Sender, datagrams, exchange
 from wire import Server, Transfer, Wire, storm
 
@@ -46,12 +45,12 @@ def transfers(lab, path, data, daemon, look, families, least):
             checkers = transfer(lab, path, data, direction, family)
             if direction in checkers:
                 packets = checkers[direction].packets
-                expect(packets >= LENGTH / MTU, f"{where}: {packets} packets were seen on the last wire")
+                assert packets >= LENGTH / MTU, f"{where}: {packets} packets were seen on the last wire"
             look(where, direction, family, checkers)
             if daemon:
                 got = per_superpacket(before, daemon.total())[number]
-                expect(got >= least[direction], f"{where}: {got:.1f} packets per superpacket: the transfer "
-                                                "went another way")
+                assert got >= least[direction], (
+                    f"{where}: {got:.1f} packets per superpacket: the transfer went another way")
 
 
 def both(lab, path, data, *options, look=lambda *_: None, port=False, families=(4, 6), out_least=PER_SUPERPACKET):
@@ -81,43 +80,42 @@ def discovery(path):
 
     def look(where, direction, family, checkers):
         sender, _, _, address = path.ends(direction, family)
-        expect(path.discovered(sender, address), f"{where}: the sender knows nothing of MTU {path.mtu}")
-        expect(not any(c.fragments for c in checkers.values()), f"{where}: there were fragments")
+        assert path.discovered(sender, address), f"{where}: the sender knows nothing of MTU {path.mtu}"
+        assert not any(c.fragments for c in checkers.values()), f"{where}: there were fragments"
 
     return look
 
 
-@test("a router with the daemon on its NIC and another interface of the same MTU", seconds=120)
-def router(lab, data):
+def test_router(lab, data):
+    """A router with the daemon on its NIC and another interface of the same MTU."""
     both(lab, Routed(lab), data)
 
 
-@test("a router whose next hop has MTU 1400: too large superpackets are said to be, by ICMP", seconds=120)
-def router_1400(lab, data):
+def test_router_1400(lab, data):
+    """A router whose next hop has MTU 1400: too large superpackets are said to be, by ICMP."""
     path = Routed(lab, 1400)
     both(lab, path, data, look=discovery(path))
 
 
-@test("a router whose next hop has MTU 1280, the least of IPv6", seconds=120)
-def router_1280(lab, data):
+def test_router_1280(lab, data):
+    """A router whose next hop has MTU 1280, the least of IPv6."""
     path = Routed(lab, 1280)
     both(lab, path, data, look=discovery(path))
 
 
-@test("a router with a daemon on either interface, one of MTU 1400", seconds=120)
-def router_two_daemons(lab, data):
+def test_router_two_daemons(lab, data):
+    """A router with a daemon on either interface, one of MTU 1400."""
     path = Routed(lab, 1400)
     second = Daemon(lab, path.host, "far")
     both(lab, path, data, look=discovery(path))
     expect_clean(second, [path.host])
     total = second.total()
     for counter in ("rx_superpackets", "tx_superpackets"):
-        expect(total[counter] > 10, f"the daemon on the other interface: {counter} is {total[counter]}")
+        assert total[counter] > 10, f"the daemon on the other interface: {counter} is {total[counter]}"
 
 
-@test("a router whose other interface is wider (MTU 9000): superpackets of jumbo frames do not fit our NIC",
-      seconds=120)
-def router_wide(lab, data):
+def test_router_wide(lab, data):
+    """A router whose other interface is wider (MTU 9000): superpackets of jumbo frames do not fit our NIC."""
     path = Routed(lab, 9000)
     path.widen()
     path.mtu = MTU
@@ -129,8 +127,8 @@ def router_wide(lab, data):
     both(lab, path, data, look=look)
 
 
-@test("a hop that becomes narrower and wide again in the middle of a stream each way", seconds=120)
-def router_changes(lab, data):
+def test_router_changes(lab, data):
+    """A hop that becomes narrower and wide again in the middle of a stream each way."""
     path = Routed(lab)
     Server(lab, path.peer, data)
     Server(lab, path.inner, data)
@@ -150,21 +148,19 @@ def router_changes(lab, data):
     expect_clean(daemon, [path.host, path.peer, path.inner])
 
 
-@test("port mode: a router whose next hop has MTU 1400; the TAP has the addresses", seconds=120)
-def router_port(lab, data):
+def test_router_port(lab, data):
+    """Port mode: a router whose next hop has MTU 1400; the TAP has the addresses."""
     path = Routed(lab, 1400, port=True)
     both(lab, path, data, look=discovery(path), port=True)
 
 
-@test("senders that let packets be fragmented (DF = 0): superpackets are cut and fragmented at the next hop",
-      seconds=120)
-def fragmented(lab, data):
+def test_fragmented(lab, data):
+    """Senders that let packets be fragmented (DF = 0): superpackets are cut and fragmented at the next hop."""
     fragmenting(lab, data, Routed(lab, 1400))
 
 
-@test("the same behind NAT: conntrack puts fragments together, and superpackets are fragmented behind it",
-      seconds=120)
-def fragmented_nat(lab, data):
+def test_fragmented_nat(lab, data):
+    """The same behind NAT: conntrack puts fragments together, and superpackets are fragmented behind it."""
     fragmenting(lab, data, Routed(lab, 1400, nat=True))
 
 
@@ -174,26 +170,26 @@ def fragmenting(lab, data, path):
 
     def look(where, direction, _family, checkers):
         got = checkers[direction].fragments
-        expect(got >= LENGTH / MTU, f"{where}: {got} fragments")
+        assert got >= LENGTH / MTU, f"{where}: {got} fragments"
 
     # what comes from behind the narrow hop is in fragments when it gets to the daemon: those are not cut
     daemon = both(lab, path, data, look=look, families=(4,), out_least=0)
-    expect(daemon.total()["tx_ordinary"] >= LENGTH / MTU, "the fragments went another way")
+    assert daemon.total()["tx_ordinary"] >= LENGTH / MTU, "the fragments went another way"
 
 
-@test("a container behind NAT: conntrack and masquerade see superpackets", seconds=120)
-def nat(lab, data):
+def test_nat(lab, data):
+    """A container behind NAT: conntrack and masquerade see superpackets."""
     both(lab, Routed(lab, nat=True), data)
 
 
-@test("a container behind NAT whose next hop has MTU 1400", seconds=120)
-def nat_1400(lab, data):
+def test_nat_1400(lab, data):
+    """A container behind NAT whose next hop has MTU 1400."""
     path = Routed(lab, 1400, nat=True)
     both(lab, path, data, look=discovery(path))
 
 
-@test("many short connections through NAT, both ways", seconds=120)
-def nat_storm(lab, data):
+def test_nat_storm(lab, data):
+    """Many short connections through NAT, both ways."""
     path = Routed(lab, 1400, nat=True)
     for ns in (path.peer, path.inner):
         Server(lab, ns, data)
@@ -205,47 +201,46 @@ def nat_storm(lab, data):
     expect_clean(daemon, [path.host, path.peer, path.inner])
 
 
-@test("a bridge: the NIC and a container's veth are its ports", seconds=120)
-def bridge(lab, data):
+def test_bridge(lab, data):
+    """A bridge: the NIC and a container's veth are its ports."""
     both(lab, Bridged(lab), data)
 
 
-@test("a bridge with a container of MTU 1400", seconds=120)
-def bridge_1400(lab, data):
+def test_bridge_1400(lab, data):
+    """A bridge with a container of MTU 1400."""
     both(lab, Bridged(lab, 1400), data)
 
 
-@test("port mode: the TAP and a container's veth of MTU 1400 are ports of a bridge", seconds=120)
-def bridge_port(lab, data):
+def test_bridge_port(lab, data):
+    """Port mode: the TAP and a container's veth of MTU 1400 are ports of a bridge."""
     both(lab, Bridged(lab, 1400, port=True), data, port=True)
 
 
-@test("a container's macvlan on the NIC", seconds=120)
-def macvlan(lab, data):
+def test_macvlan(lab, data):
+    """A container's macvlan on the NIC."""
     both(lab, Macvlan(lab), data)
 
 
-@test("a container's macvlan of MTU 1400 on the NIC", seconds=120)
-def macvlan_1400(lab, data):
+def test_macvlan_1400(lab, data):
+    """A container's macvlan of MTU 1400 on the NIC."""
     both(lab, Macvlan(lab, 1400), data)
 
 
-@test("port mode: a container's macvlan of MTU 1400 on the TAP", seconds=120)
-def macvlan_port(lab, data):
+def test_macvlan_port(lab, data):
+    """Port mode: a container's macvlan of MTU 1400 on the TAP."""
     both(lab, Macvlan(lab, 1400, port=True), data, port=True)
 
 
-@test("a bridge with a container's veth as it comes: superpackets cross the host whole, checksums unfinished",
-      seconds=120)
-def bridge_plain_veth(lab, data):
+def test_bridge_plain_veth(lab, data):
+    """A bridge with a container's veth as it comes: superpackets cross the host whole, checksums unfinished."""
     daemon = both(lab, Bridged(lab, wire=False), data)
     total = daemon.total()
     got = total["tx_segments"] / total["tx_superpackets"]
-    expect(got > 10, f"{got:.1f} packets per superpacket of the container")
+    assert got > 10, f"{got:.1f} packets per superpacket of the container"
 
 
-@test("a container with a small MSS (500): what comes out of a bridge is cut to it", seconds=120)
-def small_mss(lab, data):
+def test_small_mss(lab, data):
+    """A container with a small MSS (500): what comes out of a bridge is cut to it."""
     path = Bridged(lab, wire=False)
     for family, net in ((4, ["10.77.0.0/24"]), (6, ["fd77::/64", "metric", "256"])):
         path.peer.ip(f"-{family}", "route", "change", *net, "dev", path.wire.wire, "proto", "kernel",
@@ -254,23 +249,21 @@ def small_mss(lab, data):
     def look(where, direction, _family, checkers):
         if direction == "out":
             longest = checkers["out"].longest
-            expect(longest <= 500 + 80, f"{where}: {longest} bytes are too many for this MSS")
-            expect(checkers["out"].packets >= LENGTH / 500, f"{where}: {checkers['out'].packets} packets")
+            assert longest <= 500 + 80, f"{where}: {longest} bytes are too many for this MSS"
+            assert checkers["out"].packets >= LENGTH / 500, f"{where}: {checkers['out'].packets} packets"
 
     both(lab, path, data, look=look)
 
 
-@test("what the kernel has merged as a list of packets (rx-gro-list) on the other interface is forwarded",
-      seconds=120)
-def fraglist(lab, data):
+def test_fraglist(lab, data):
+    """What the kernel has merged as a list of packets (rx-gro-list) on the other interface is forwarded."""
     path = Routed(lab)
     path.host.run("ethtool", "-K", "far", "rx-gro-list", "on")
     both(lab, path, data, out_least=0)
 
 
-@test("the host itself sends to a network behind a narrower hop of the peer's: ICMP comes in beside us",
-      seconds=120)
-def narrow_beyond(lab, data):
+def test_narrow_beyond(lab, data):
+    """The host itself sends to a network behind a narrower hop of the peer's: ICMP comes in beside us."""
     path = Beyond(lab, 1400)
     both(lab, path, data, look=discovery(path))
 
@@ -282,29 +275,29 @@ def vxlan(lab, data, under, family, *options, fragments=False):
         if direction in checkers:
             checker = checkers[direction]
             got = checker.fragments if fragments else checker.tunnelled
-            expect(got >= LENGTH / MTU, f"{where}: {got} {'fragments' if fragments else 'packets in the tunnel'}")
+            assert got >= LENGTH / MTU, f"{where}: {got} {'fragments' if fragments else 'packets in the tunnel'}"
 
     daemon = both(lab, Tunnelled(under, family), data, "--merge", "tcp,vxlan", *options, look=look, out_least=0)
-    expect(daemon.total()["rx_cut_again"] == 0, "the TAP refused superpackets")
+    assert daemon.total()["rx_cut_again"] == 0, "the TAP refused superpackets"
 
 
-@test("VXLAN that ends elsewhere, through a router (--merge tcp,vxlan): cut with both headers right", seconds=120)
-def vxlan_router(lab, data):
+def test_vxlan_router(lab, data):
+    """VXLAN that ends elsewhere, through a router (--merge tcp,vxlan): cut with both headers right."""
     vxlan(lab, data, Routed(lab), 4)
 
 
-@test("VXLAN over IPv6 that ends elsewhere, through a router: outer checksums, too", seconds=120)
-def vxlan6_router(lab, data):
+def test_vxlan6_router(lab, data):
+    """VXLAN over IPv6 that ends elsewhere, through a router: outer checksums, too."""
     vxlan(lab, data, Routed(lab), 6)
 
 
-@test("VXLAN through a bridge to a container's veth as it comes", seconds=120)
-def vxlan_bridge(lab, data):
+def test_vxlan_bridge(lab, data):
+    """VXLAN through a bridge to a container's veth as it comes."""
     vxlan(lab, data, Bridged(lab, wire=False), 6)
 
 
-@test("VXLAN to a router whose next hop has MTU 1400: the tunnel's packets are cut and fragmented", seconds=120)
-def vxlan_fragmented(lab, data):
+def test_vxlan_fragmented(lab, data):
+    """VXLAN to a router whose next hop has MTU 1400: the tunnel's packets are cut and fragmented."""
     vxlan(lab, data, Routed(lab, 1400), 4, fragments=True)
 
 
@@ -324,33 +317,33 @@ def big_tcp(lab, data, path, family):
     expect_clean(daemon, [path.host, path.peer, path.inner])
 
 
-@test("BIG TCP (--max-bytes 200000) through a router", seconds=120)
-def big_router(lab, data):
+def test_big_router(lab, data):
+    """BIG TCP (--max-bytes 200000) through a router."""
     big_tcp(lab, data, Routed(lab), 6)
 
 
-@test("BIG TCP through a router whose next hop has MTU 1400", seconds=120)
-def big_router_1400(lab, data):
+def test_big_router_1400(lab, data):
+    """BIG TCP through a router whose next hop has MTU 1400."""
     big_tcp(lab, data, Routed(lab, 1400), 6)
 
 
-@test("BIG TCP through NAT", seconds=120)
-def big_nat(lab, data):
+def test_big_nat(lab, data):
+    """BIG TCP through NAT."""
     big_tcp(lab, data, Routed(lab, nat=True), 6)
 
 
-@test("BIG TCP through a bridge", seconds=120)
-def big_bridge(lab, data):
+def test_big_bridge(lab, data):
+    """BIG TCP through a bridge."""
     big_tcp(lab, data, Bridged(lab), 6)
 
 
-@test("BIG TCP through a bridge to a container's veth as it comes", seconds=120)
-def big_bridge_plain_veth(lab, data):
+def test_big_bridge_plain_veth(lab, data):
+    """BIG TCP through a bridge to a container's veth as it comes."""
     big_tcp(lab, data, Bridged(lab, wire=False), 6)
 
 
-@test("BIG TCP through a container's macvlan", seconds=120)
-def big_macvlan(lab, data):
+def test_big_macvlan(lab, data):
+    """BIG TCP through a container's macvlan."""
     big_tcp(lab, data, Macvlan(lab), 6)
 
 
@@ -384,8 +377,8 @@ def all_datagrams(lab, path, daemon, fragment):
             if direction in checkers:
                 sent = sum(len(window) for window in datagram_windows())
                 checker = checkers[direction]
-                expect(checker.packets >= sent, f"{where}: {checker.packets} packets of {sent} datagrams")
-                expect(bool(checker.fragments) == fragment, f"{where}: {checker.fragments} fragments")
+                assert checker.packets >= sent, f"{where}: {checker.packets} packets of {sent} datagrams"
+                assert bool(checker.fragments) == fragment, f"{where}: {checker.fragments} fragments"
 
 
 def learns(path, daemon, family, direction):
@@ -401,10 +394,10 @@ def learns(path, daemon, family, direction):
     sender.send(datagrams(40, 1452))
     wait_until(lambda: path.discovered(source, address), 5, f"{where}: the sender knows of MTU {path.mtu}")
     if daemon and direction == "in":
-        expect(daemon.total()["rx_superpackets"] > before, f"{where}: no superpacket went up")
+        assert daemon.total()["rx_superpackets"] > before, f"{where}: no superpacket went up"
     sender.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT)
     error = sender.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    expect(error in (0, errno.EMSGSIZE), f"{where}: {os.strerror(error)}")
+    assert error in (0, errno.EMSGSIZE), f"{where}: {os.strerror(error)}"
     exchange(sender, receiver, [datagrams(5, 1452) for _ in range(10)], segment=False)
     sender.close()
     receiver.close()
@@ -415,59 +408,59 @@ def udp_both(lab, path, fragment=False):
     daemon = start(lab, path, "--merge", "tcp,udp")
     all_datagrams(lab, path, daemon, fragment)
     total = daemon.total()
-    expect(total["rx_superpackets"] > 20, f"{total['rx_superpackets']} superpackets of UDP went up")
+    assert total["rx_superpackets"] > 20, f"{total['rx_superpackets']} superpackets of UDP went up"
     expect_clean(daemon, [path.host, path.peer, path.inner])
     return total
 
 
-@test("UDP through a router: superpackets are cut to the very datagrams", seconds=90)
-def udp_router(lab):
+def test_udp_router(lab):
+    """UDP through a router: superpackets are cut to the very datagrams."""
     udp_both(lab, Routed(lab))
 
 
-@test("UDP through NAT", seconds=90)
-def udp_nat(lab):
+def test_udp_nat(lab):
+    """UDP through NAT."""
     udp_both(lab, Routed(lab, nat=True))
 
 
-@test("UDP that may be fragmented (DF = 0), through a router whose next hop has MTU 1400", seconds=90)
-def udp_fragmented(lab):
+def test_udp_fragmented(lab):
+    """UDP that may be fragmented (DF = 0), through a router whose next hop has MTU 1400."""
     udp_both(lab, Routed(lab, 1400), fragment=True)
 
 
-@test("UDP through a bridge", seconds=90)
-def udp_bridge(lab):
+def test_udp_bridge(lab):
+    """UDP through a bridge."""
     udp_both(lab, Bridged(lab))
 
 
-@test("UDP superpackets of a container (UDP_SEGMENT) through a bridge are cut by the daemon", seconds=90)
-def udp_bridge_plain_veth(lab):
+def test_udp_bridge_plain_veth(lab):
+    """UDP superpackets of a container (UDP_SEGMENT) through a bridge are cut by the daemon."""
     total = udp_both(lab, Bridged(lab, wire=False))
-    expect(total["tx_superpackets"] > 20, f"{total['tx_superpackets']} superpackets of UDP were cut")
+    assert total["tx_superpackets"] > 20, f"{total['tx_superpackets']} superpackets of UDP were cut"
 
 
-@test("UDP through a container's macvlan", seconds=90)
-def udp_macvlan(lab):
+def test_udp_macvlan(lab):
+    """UDP through a container's macvlan."""
     udp_both(lab, Macvlan(lab))
 
 
-@test("UDP that the kernel has merged to be forwarded (rx-udp-gro-forwarding) is cut by the daemon", seconds=90)
-def udp_gro_forwarding(lab):
+def test_udp_gro_forwarding(lab):
+    """UDP that the kernel has merged to be forwarded (rx-udp-gro-forwarding) is cut by the daemon."""
     path = Routed(lab)
     path.host.run("ethtool", "-K", "far", "rx-udp-gro-forwarding", "on")
     total = udp_both(lab, path)
-    expect(total["tx_superpackets"] > 20, f"{total['tx_superpackets']} superpackets of UDP were cut")
+    assert total["tx_superpackets"] > 20, f"{total['tx_superpackets']} superpackets of UDP were cut"
 
 
-@test("UDP that the kernel has merged as a list of packets (rx-gro-list) goes out", seconds=90)
-def udp_fraglist(lab):
+def test_udp_fraglist(lab):
+    """UDP that the kernel has merged as a list of packets (rx-gro-list) goes out."""
     path = Routed(lab)
     path.host.run("ethtool", "-K", "far", "rx-gro-list", "on")
     udp_both(lab, path)
 
 
-@test("UDP superpackets that are too large for the next hop: ICMP tells the sender, who fragments", seconds=90)
-def udp_too_large(lab):
+def test_udp_too_large(lab):
+    """UDP superpackets that are too large for the next hop: ICMP tells the sender, who fragments."""
     path = Routed(lab, 1400)
     ways = [(family, direction) for family in (4, 6) for direction in DIRECTIONS]
     for way in ways:
@@ -477,26 +470,26 @@ def udp_too_large(lab):
         learns(path, daemon, *way)
 
 
-@test("port mode: the NIC takes frames for every address, until the daemon ends, also by kill -9; inline it does not")
-def promiscuous(lab):
+def test_promiscuous(lab):
+    """Port mode: the NIC takes frames for every address, until the daemon ends, also by kill -9; inline it does not."""
     wire = Wire(lab)
 
     def promiscuity():
         return wire.host.ip_json("link", "show", "dev", wire.nic)[0]["promiscuity"]
 
-    expect(promiscuity() == 0, "the NIC is promiscuous before the daemon is there")
+    assert promiscuity() == 0, "the NIC is promiscuous before the daemon is there"
     daemon = Daemon(lab, wire.host, wire.nic)
-    expect(promiscuity() == 0, "inline made it promiscuous")
+    assert promiscuity() == 0, "inline made it promiscuous"
     daemon.stop()
     for end in (Daemon.stop, Daemon.kill):
         daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port")
-        expect(promiscuity() == 1, f"promiscuity is {promiscuity()} in port mode")
+        assert promiscuity() == 1, f"promiscuity is {promiscuity()} in port mode"
         end(daemon)
         wait_until(lambda: promiscuity() == 0, 5, "the NIC is no longer promiscuous")
 
 
-@test("a bridge whose packets conntrack follows (br_netfilter): TCP, and UDP in fragments", seconds=120)
-def bridge_conntrack(lab, data):
+def test_bridge_conntrack(lab, data):
+    """A bridge whose packets conntrack follows (br_netfilter): TCP, and UDP in fragments."""
     path = Bridged(lab)
     path.follow()
     daemon = both(lab, path, data, "--merge", "tcp,udp")
@@ -509,13 +502,13 @@ def bridge_conntrack(lab, data):
                 exchange(sender, receiver, [datagrams(5, 4000), datagrams(3, 1000)], segment=False)
             sender.close()
             receiver.close()
-            expect(checkers[direction].fragments >= 15, f"{checkers[direction].fragments} fragments")
-    expect(path.followed() > 4, f"conntrack has seen {path.followed()} packets of established connections")
+            assert checkers[direction].fragments >= 15, f"{checkers[direction].fragments} fragments"
+    assert path.followed() > 4, f"conntrack has seen {path.followed()} packets of established connections"
     expect_clean(daemon, [path.host, path.peer, path.inner])
 
 
-@test("a host that forwards is warned of --merge gre and ipip, one that does not is not")
-def forwarded_tunnels(lab):
+def test_forwarded_tunnels(lab):
+    """A host that forwards is warned of --merge gre and ipip, one that does not is not."""
     wire = Wire(lab)
     for key, merge, warned in ((None, "tcp,gre,ipip", False), ("net.ipv6.conf.all.forwarding", "tcp,ipip", True),
                                ("net.ipv4.ip_forward", "tcp,gre", True), ("net.ipv4.ip_forward", "tcp,vxlan", False)):
@@ -523,7 +516,7 @@ def forwarded_tunnels(lab):
             wire.host.sysctl(key, 1)
         daemon = Daemon(lab, wire.host, wire.nic, "--merge", merge)
         said = daemon.process.stderr()
-        expect(("this host forwards" in said) == warned, f"--merge {merge}, {key} on: it said {said!r}")
+        assert ("this host forwards" in said) == warned, f"--merge {merge}, {key} on: it said {said!r}"
         daemon.stop()
         if key:
             wire.host.sysctl(key, 0)

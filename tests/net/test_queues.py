@@ -4,19 +4,14 @@
 import os
 import re
 
+import pytest
+
 from daemon import COMMAND, DAEMON, EXIT_FAILED, Daemon, add_up
-from harness import test
-from lab import BUILD, Skip, expect, wait_until
-from test_bulk import expect_clean, servers, transfer
-from wire import Wire
+from lab import BUILD, wait_until
+from streams import expect_clean, servers, transfer
+from wire import Wire, channels
 
 SHIM = os.path.join(BUILD, "tests", "fewer_channels.so")
-
-
-def channels(wire, cnt):
-    """The wire's end first when there are fewer of them: XDP wants as many queues as the peer sends on."""
-    for ns, name in ((wire.peer, wire.wire), (wire.host, wire.nic))[::1 if cnt == 1 else -1]:
-        ns.run("ethtool", "-L", name, "rx", str(cnt), "tx", str(cnt))
 
 
 def per_queue(daemon, *names):
@@ -27,11 +22,11 @@ def moved(before, after):
     return [[now - then for now, then in zip(*pair)] for pair in zip(after, before)]
 
 
-@test("inline, 4 queues: the packets of a flow go in and out by one worker", seconds=120)
-def flow_stays(lab, data):
+def test_flow_stays(lab, data):
+    """Inline, 4 queues: the packets of a flow go in and out by one worker."""
     wire = Wire(lab, queues=4)
     daemon = Daemon(lab, wire.host, wire.nic)
-    expect(len(daemon.status()["queues"]) == 4, "not all 4 queues are served")
+    assert len(daemon.status()["queues"]) == 4, "not all 4 queues are served"
     servers(lab, wire, data)
     used = set()
     for number in range(12):
@@ -44,19 +39,19 @@ def flow_stays(lab, data):
         used.add(home)
         # the first packets of a connection go out before one has come in, where the hash says
         few = lambda counts: sum(counts) - counts[home] <= 4 + 0.02 * sum(counts)
-        expect(few(rx), f"{direction}: it came in by several queues: {rx}")
-        expect(few(tx), f"{direction}: in by queue {home}, but out by {tx}")
-    expect(len(used) > 1, f"12 connections all went by queue {used}: nothing is shown")
+        assert few(rx), f"{direction}: it came in by several queues: {rx}"
+        assert few(tx), f"{direction}: in by queue {home}, but out by {tx}"
+    assert len(used) > 1, f"12 connections all went by queue {used}: nothing is shown"
     expect_clean(daemon, [wire.host, wire.peer])
     daemon.stop()
 
 
-@test("inline: queues are added under two streams; each gets a worker, nothing is lost", seconds=120)
-def added(lab, data):
+def test_added(lab, data):
+    """Inline: queues are added under two streams; each gets a worker, nothing is lost."""
     wire = Wire(lab, queues=4)
     channels(wire, 1)
     daemon = Daemon(lab, wire.host, wire.nic)
-    expect(len(daemon.status()["queues"]) == 1, f"more than one queue: {daemon.status()['queues']}")
+    assert len(daemon.status()["queues"]) == 1, f"more than one queue: {daemon.status()['queues']}"
     servers(lab, wire, data)
     streams = [transfer(lab, wire, data, direction, family)
                for direction, family in (("in", 4), ("out", 6))]
@@ -65,39 +60,38 @@ def added(lab, data):
     for cnt in (2, 4):
         channels(wire, cnt)
         wait_until(lambda: len(daemon.status()["queues"]) == cnt, 5, f"{cnt} queues are served")
-        expect(cnt > 2 or any(s.process.running() for s in streams), "the streams were over too early")
+        assert cnt > 2 or any(s.process.running() for s in streams), "the streams were over too early"
     for stream in streams:
         stream.finish()
     for queue in daemon.status()["queues"]:
-        expect(not add_up(queue), f"counters do not add up: {add_up(queue)}")
+        assert not add_up(queue), f"counters do not add up: {add_up(queue)}"
     before = per_queue(daemon, "rx_packets", "tap_packets")
     for number in range(12):
         transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=4 << 20).finish()
     difference = moved(before, per_queue(daemon, "rx_packets", "tap_packets"))
-    expect(sum(rx > 100 for rx, _ in difference) > 1,
-           f"the new queues carry nothing: {difference}")
+    assert sum(rx > 100 for rx, _ in difference) > 1, f"the new queues carry nothing: {difference}"
     daemon.stop()
 
 
-@test("the kernel takes away no queue that has a socket; after the daemon it does", seconds=60)
-def taken_away(lab, data):
+def test_taken_away(lab, data):
+    """The kernel takes away no queue that has a socket; after the daemon it does."""
     wire = Wire(lab, queues=2)
     daemon = Daemon(lab, wire.host, wire.nic)
     wire.peer.run("ethtool", "-L", wire.wire, "tx", "1")
     fewer = ["ethtool", "-L", wire.nic, "rx", "1", "tx", "1"]
     refused = wire.host.run(*fewer, check=False)
-    expect(refused.returncode != 0 and "AF_XDP" in refused.stderr, f"not refused: {refused}")
+    assert refused.returncode != 0 and "AF_XDP" in refused.stderr, f"not refused: {refused}"
     servers(lab, wire, data)
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4, length=8 << 20).finish()
-    expect(len(daemon.status()["queues"]) == 2, "a queue is served no more")
+    assert len(daemon.status()["queues"]) == 2, "a queue is served no more"
     expect_clean(daemon, [wire.host, wire.peer])
     daemon.stop()
     wait_until(lambda: wire.host.run(*fewer, check=False).returncode == 0, 5, "the queue can be taken away")
 
 
-@test("inline: a driver takes queues away under two streams, and gives them back; nothing is lost", seconds=120)
-def fewer(lab, data):
+def test_fewer(lab, data):
+    """Inline: a driver takes queues away under two streams, and gives them back; nothing is lost."""
     wire = Wire(lab, queues=4)
     count = os.path.join(lab.tmp, "channels")
     daemon = Daemon(lab, wire.host, wire.nic,
@@ -112,28 +106,28 @@ def fewer(lab, data):
             file.write(str(cnt))
         wire.host.ip("link", "set", wire.nic, "alias", f"{cnt} queues")  # news of the link
         wait_until(lambda: len(daemon.status()["queues"]) == cnt, 10, f"{cnt} queues are served")
-        expect(cnt < 3 or any(s.process.running() for s in streams), "the streams were over too early")
+        assert cnt < 3 or any(s.process.running() for s in streams), "the streams were over too early"
     for stream in streams:
         stream.finish()
     # what still comes by the others the kernel has, and it goes out by the one that is left
     for number in range(8):
         transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=4 << 20).finish()
     status = daemon.status()
-    expect(status["steer"]["pass_no_socket"] > 0, f"the others still have their sockets: {status['steer']}")
-    expect(status["state"] == "ok", f"state {status['state']}: {status['state_why']}")
+    assert status["steer"]["pass_no_socket"] > 0, f"the others still have their sockets: {status['steer']}"
+    assert status["state"] == "ok", f"state {status['state']}: {status['state_why']}"
     os.unlink(count)
     wire.host.ip("link", "set", wire.nic, "alias", "all queues")
     wait_until(lambda: len(daemon.status()["queues"]) == 4, 10, "all queues are served again")
     for number in range(8):
         transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=4 << 20).finish()
-    expect(sum(rx > 100 for rx, _ in per_queue(daemon, "rx_packets", "tap_packets")) > 1,
-           "the queues that came back carry nothing")
+    assert sum(rx > 100 for rx, _ in per_queue(daemon, "rx_packets", "tap_packets")) > 1, (
+        "the queues that came back carry nothing")
     expect_clean(daemon, [wire.host, wire.peer])
     daemon.stop()
 
 
-@test("port mode: the NIC comes back with fewer, then with more queues; the TAP's queues follow", seconds=120)
-def returns_otherwise(lab, data):
+def test_returns_otherwise(lab, data):
+    """Port mode: the NIC comes back with fewer, then with more queues; the TAP's queues follow."""
     wire = Wire(lab, queues=4, host_addresses=False)
     tap = lab.unique("tap")
     daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
@@ -146,7 +140,7 @@ def returns_otherwise(lab, data):
         wire.peer.ethtool_off(wire.wire, "tx")
         wire.peer.address(wire.wire, f"{wire.PEER4}/24", f"{wire.PEER6}/64")
         wait_until(lambda: daemon.status()["state"] == "ok", 10, "the daemon goes on")
-        expect(len(daemon.status()["queues"]) == cnt, f"{len(daemon.status()['queues'])} queues, not {cnt}")
+        assert len(daemon.status()["queues"]) == cnt, f"{len(daemon.status()['queues'])} queues, not {cnt}"
         # a TAP queue that nobody reads would swallow the flows whose hash is its own
         for number in range(8):
             transfer(lab, wire, data, ("in", "out")[number % 2], 4, length=1 << 20).finish(20)
@@ -164,11 +158,11 @@ def affinities(daemon):
     return [workers[queue] for queue in sorted(workers)]
 
 
-@test("workers run on the CPUs of --cpus, in turns, later ones too; on veth on any by default", seconds=120)
-def pinned(lab, data):
+def test_pinned(lab, data):
+    """Workers run on the CPUs of --cpus, in turns, later ones too; on veth on any by default."""
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
-        raise Skip("there is one CPU only")
+        pytest.skip("there is one CPU only")
     first, second = cpus[:2]
     wire = Wire(lab, queues=4)
     channels(wire, 2)
@@ -176,11 +170,11 @@ def pinned(lab, data):
     channels(wire, 4)
     wait_until(lambda: len(daemon.status()["queues"]) == 4, 5, "4 queues are served")
     order = [second, first, second, first]
-    expect(affinities(daemon) == [{cpu} for cpu in order], f"threads run on {affinities(daemon)}")
+    assert affinities(daemon) == [{cpu} for cpu in order], f"threads run on {affinities(daemon)}"
     shown = [queue["cpu"] for queue in daemon.status()["queues"]]
-    expect(shown == order, f"status says {shown}")
+    assert shown == order, f"status says {shown}"
     text = wire.host.run(COMMAND, "status", wire.nic).stdout
-    expect(re.search(rf"CPUs +{' '.join(map(str, order))} \(asked for with --cpus\)", text), text)
+    assert re.search(rf"CPUs +{' '.join(map(str, order))} \(asked for with --cpus\)", text), text
     servers(lab, wire, data)
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4, length=8 << 20).finish()
@@ -188,9 +182,9 @@ def pinned(lab, data):
 
     for options in ((), ("--cpus", "none")):
         daemon = Daemon(lab, wire.host, wire.nic, *options)
-        expect(affinities(daemon) == [set(cpus)] * 4, f"{options}: threads run on {affinities(daemon)}")
-        expect(all(queue["cpu"] is None for queue in daemon.status()["queues"]), f"{options}: status")
+        assert affinities(daemon) == [set(cpus)] * 4, f"{options}: threads run on {affinities(daemon)}"
+        assert all(queue["cpu"] is None for queue in daemon.status()["queues"]), f"{options}: status"
         daemon.stop()
 
     done = wire.host.run(DAEMON, "--interface", wire.nic, "--cpus", "1023", check=False)
-    expect(done.returncode == EXIT_FAILED and "there is no CPU 1023" in done.stderr, done.stderr)
+    assert done.returncode == EXIT_FAILED and "there is no CPU 1023" in done.stderr, done.stderr

@@ -7,11 +7,11 @@ import json
 import os
 import shutil
 
-from daemon import (COMMAND, DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_OK, EXIT_USAGE, Daemon,
-                    HostState)
-from harness import test
-from lab import RUNTIME, Skip, expect, wait_until
-from test_errors import QueueOwner
+import pytest
+
+from daemon import COMMAND, DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_OK, EXIT_USAGE, Daemon, HostState
+from lab import RUNTIME, wait_until
+from obstacles import QueueOwner
 from wire import Wire
 
 GENERIC = ["--xdp-mode", "generic"]
@@ -35,7 +35,7 @@ def left(name):
 
 def clean(ns, *arguments, code=EXIT_OK):
     done = ns.run(COMMAND, "clean", *arguments, check=False)
-    expect(code is None or done.returncode == code, f"clean ended with {done.returncode}: {done.stdout}{done.stderr}")
+    assert code is None or done.returncode == code, f"clean ended with {done.returncode}: {done.stdout}{done.stderr}"
     return done
 
 
@@ -53,74 +53,74 @@ def elsewhere(lab, wire):
 def killed(lab, wire):
     """A daemon was killed that had GRO switched off."""
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
-    expect(gro(wire) == "off", "GRO is on in front of generic XDP")
+    assert gro(wire) == "off", "GRO is on in front of generic XDP"
     daemon.kill()
-    expect(gro(wire) == "off", "who has switched it on again?")
-    expect("restore" in left(wire.nic), f"no note is left: {left(wire.nic)}")
+    assert gro(wire) == "off", "who has switched it on again?"
+    assert "restore" in left(wire.nic), f"no note is left: {left(wire.nic)}"
 
 
-@test("generic mode: GRO is off while the daemon runs, status says why; SIGTERM restores it")
-def restored_at_the_end(lab):
+def test_restored_at_the_end(lab):
+    """Generic mode: GRO is off while the daemon runs, status says why; SIGTERM restores it."""
     wire = wire_with_gro(lab)
     before = HostState(wire.host)
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
-    expect(gro(wire) == "off", "GRO is on in front of generic XDP")
+    assert gro(wire) == "off", "GRO is on in front of generic XDP"
     status = daemon.status()
-    expect(GRO in status["settings"]["off_until_the_end"], f"{status['settings']}")
-    expect(status["device"]["features"][GRO] is False, f"{status['device']}")
+    assert GRO in status["settings"]["off_until_the_end"], f"{status['settings']}"
+    assert status["device"]["features"][GRO] is False, f"{status['device']}"
     table = wire.host.run(COMMAND, "status", "-v", wire.nic).stdout
-    expect(f"switched off    {GRO} (it comes before generic XDP" in table, table)
-    expect("advice          rx-vlan-offload: a VLAN tag that travels" in table, table)
-    expect("'ethtool -K PEER txvlan off'" in table, f"a command that cannot be copied: {table}")
-    expect("vlan-tag;" not in table, f"a semicolon before nothing: {table}")
-    expect(all(len(line) <= 80 for line in table.splitlines()), f"wider than 80 columns: {table}")
-    expect(f"{GRO} is off until superpacketd ends" in daemon.process.stderr(), daemon.process.stderr())
+    assert f"switched off    {GRO} (it comes before generic XDP" in table, table
+    assert "advice          rx-vlan-offload: a VLAN tag that travels" in table, table
+    assert "'ethtool -K PEER txvlan off'" in table, f"a command that cannot be copied: {table}"
+    assert "vlan-tag;" not in table, f"a semicolon before nothing: {table}"
+    assert all(len(line) <= 80 for line in table.splitlines()), f"wider than 80 columns: {table}"
+    assert f"{GRO} is off until superpacketd ends" in daemon.process.stderr(), daemon.process.stderr()
     daemon.stop()
-    expect(gro(wire) == "on", "GRO was not switched on again")
+    assert gro(wire) == "on", "GRO was not switched on again"
     before.wait_restored()
-    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+    assert not left(wire.nic), f"left: {left(wire.nic)}"
 
 
-@test("native mode: nothing is switched, no note is written; a veth peer's VLAN tags are explained")
-def native_touches_nothing(lab):
+def test_native_touches_nothing(lab):
+    """Native mode: nothing is switched, no note is written; a veth peer's VLAN tags are explained."""
     wire = wire_with_gro(lab)
     before = wire.host.features(wire.nic)
     daemon = Daemon(lab, wire.host, wire.nic)
     after = wire.host.features(wire.nic)
     changed = [f for f in before if before[f] != after.get(f) and f.startswith(("rx-vlan", "generic-receive"))]
-    expect(not changed, f"changed: {changed}")
-    expect(left(wire.nic) == ["sock"], f"files: {left(wire.nic)}")
+    assert not changed, f"changed: {changed}"
+    assert left(wire.nic) == ["sock"], f"files: {left(wire.nic)}"
     settings = daemon.status()["settings"]
-    expect(settings["off_until_the_end"] == {}, f"{settings}")
-    expect(any("ethtool -K PEER txvlan off" in a for a in settings["advice"]), f"{settings}")
+    assert settings["off_until_the_end"] == {}, f"{settings}"
+    assert any("ethtool -K PEER txvlan off" in a for a in settings["advice"]), f"{settings}"
     daemon.stop()
 
 
-@test("what was off stays off: it is not ours to switch on")
-def off_stays_off(lab):
+def test_off_stays_off(lab):
+    """What was off stays off: it is not ours to switch on."""
     wire = Wire(lab)
     wire.host.run("ethtool", "-K", wire.nic, "gro", "off")
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
-    expect(left(wire.nic) == ["sock"], f"files: {left(wire.nic)}")
+    assert left(wire.nic) == ["sock"], f"files: {left(wire.nic)}"
     daemon.stop()
-    expect(gro(wire) == "off", "GRO was switched on")
+    assert gro(wire) == "off", "GRO was switched on"
 
 
-@test("kill -9, then superpacket clean: restored, told, nothing left; a second clean has nothing to do")
-def clean_after_kill(lab):
+def test_clean_after_kill(lab):
+    """Kill -9, then superpacket clean: restored, told, nothing left; a second clean has nothing to do."""
     wire = wire_with_gro(lab)
     before = HostState(wire.host)
     killed(lab, wire)
     done = clean(wire.host, wire.nic)
-    expect(f"{wire.nic}: {GRO} switched on again; socket removed; clean" in done.stdout, f"{done.stdout!r}")
-    expect(gro(wire) == "on", "GRO was not switched on again")
+    assert f"{wire.nic}: {GRO} switched on again; socket removed; clean" in done.stdout, f"{done.stdout!r}"
+    assert gro(wire) == "on", "GRO was not switched on again"
     before.wait_restored()
-    expect(not left(wire.nic), f"left: {left(wire.nic)}")
-    expect(clean(wire.host, wire.nic).stdout == "nothing was left to clean\n", "there was something")
+    assert not left(wire.nic), f"left: {left(wire.nic)}"
+    assert clean(wire.host, wire.nic).stdout == "nothing was left to clean\n", "there was something"
 
 
-@test("superpacket clean without a name: everything in the directory, and what is no file of ours stays")
-def clean_all(lab):
+def test_clean_all(lab):
+    """superpacket clean without a name: everything in the directory, and what is no file of ours stays."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     env, runtime = elsewhere(lab, wire)
@@ -129,186 +129,185 @@ def clean_all(lab):
         with open(os.path.join(runtime, name), "w") as file:
             file.write("something else\n")
     wire.host.run(*env, COMMAND, "clean")
-    expect(gro(wire) == "on", "GRO was not switched on again")
-    expect(sorted(os.listdir(runtime)) == sorted(others), f"{os.listdir(runtime)}")
+    assert gro(wire) == "on", "GRO was not switched on again"
+    assert sorted(os.listdir(runtime)) == sorted(others), f"{os.listdir(runtime)}"
     clean(wire.host, wire.nic)
 
 
-@test("superpacket clean -j, of one interface, from another network namespace")
-def clean_from_elsewhere(lab):
+def test_clean_from_elsewhere(lab):
+    """superpacket clean -j, of one interface, from another network namespace."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     entries = json.loads(clean(wire.peer, wire.nic, "-j").stdout)
-    expect([(e["interface"], e["restored"], e["socket"]) for e in entries] == [(wire.nic, [GRO], True)],
-           f"{entries}")
-    expect(gro(wire) == "on", "GRO was not switched on again")
-    expect(json.loads(clean(wire.peer, wire.wire, "-p").stdout) == [], "the peer has nothing to clean")
+    assert [(e["interface"], e["restored"], e["socket"]) for e in entries] == [(wire.nic, [GRO], True)], f"{entries}"
+    assert gro(wire) == "on", "GRO was not switched on again"
+    assert json.loads(clean(wire.peer, wire.wire, "-p").stdout) == [], "the peer has nothing to clean"
 
 
-@test("kill -9, then the next start takes the change over and restores it in the end")
-def next_start(lab):
+def test_next_start(lab):
+    """Kill -9, then the next start takes the change over and restores it in the end."""
     wire = wire_with_gro(lab)
     before = HostState(wire.host)
     for _ in range(2):
         killed(lab, wire)
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
-    expect(gro(wire) == "off", "GRO is on in front of generic XDP")
+    assert gro(wire) == "off", "GRO is on in front of generic XDP"
     daemon.stop()
-    expect(gro(wire) == "on", "GRO was not switched on again")
+    assert gro(wire) == "on", "GRO was not switched on again"
     before.wait_restored()
-    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+    assert not left(wire.nic), f"left: {left(wire.nic)}"
 
 
-@test("kill -9 in generic mode, then a start in native mode restores at once what it does not need off")
-def next_start_native(lab):
+def test_next_start_native(lab):
+    """Kill -9 in generic mode, then a start in native mode restores at once what it does not need off."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     daemon = Daemon(lab, wire.host, wire.nic)
-    expect(gro(wire) == "on", "GRO was not switched on again")
-    expect(left(wire.nic) == ["sock"], f"files: {left(wire.nic)}")
+    assert gro(wire) == "on", "GRO was not switched on again"
+    assert left(wire.nic) == ["sock"], f"files: {left(wire.nic)}"
     daemon.stop()
-    expect(gro(wire) == "on", "GRO is off after all")
+    assert gro(wire) == "on", "GRO is off after all"
 
 
-@test("what the operator switches back while the daemon runs, and off again, is his")
-def operator_meanwhile(lab):
+def test_operator_meanwhile(lab):
+    """What the operator switches back while the daemon runs, and off again, is his."""
     wire = wire_with_gro(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
     wire.host.run("ethtool", "-K", wire.nic, "gro", "on", "rx-udp-gro-forwarding", "on")
     daemon.stop()
     features = wire.host.features(wire.nic)
-    expect((features[GRO], features["rx-udp-gro-forwarding"]) == ("on", "on"), f"{features}")
+    assert (features[GRO], features["rx-udp-gro-forwarding"]) == ("on", "on"), f"{features}"
 
 
-@test("a start that fails half way restores, too")
-def failing_start(lab):
+def test_failing_start(lab):
+    """A start that fails half way restores, too."""
     wire = wire_with_gro(lab)
     owner = QueueOwner(wire.host, wire.nic)
     done = wire.host.run(DAEMON, "--interface", wire.nic, *GENERIC, check=False)
-    expect(done.returncode == EXIT_FAILED and "busy" in done.stderr, f"{done}")
-    expect(f"{GRO} is on again" in done.stderr, f"it did not come that far: {done.stderr!r}")
-    expect(gro(wire) == "on" and not left(wire.nic), f"GRO {gro(wire)}, left: {left(wire.nic)}")
+    assert done.returncode == EXIT_FAILED and "busy" in done.stderr, f"{done}"
+    assert f"{GRO} is on again" in done.stderr, f"it did not come that far: {done.stderr!r}"
+    assert gro(wire) == "on" and not left(wire.nic), f"GRO {gro(wire)}, left: {left(wire.nic)}"
     owner.socket.close()
 
 
-@test("it is written down first: where that cannot be done, nothing is changed")
-def note_comes_first(lab):
+def test_note_comes_first(lab):
+    """It is written down first: where that cannot be done, nothing is changed."""
     wire = wire_with_gro(lab)
     runtime = os.path.join(lab.tmp, "runtime")
     inode = wire.host.run("stat", "-Lc", "%i", "/proc/self/ns/net").stdout.strip()
     os.makedirs(os.path.join(runtime, f"{wire.nic}@{inode}.restore.new"))
     done = wire.host.run("env", f"RUNTIME_DIRECTORY={runtime}", DAEMON, "--interface", wire.nic, *GENERIC,
                          check=False)
-    expect(done.returncode == EXIT_FAILED and ".restore" in done.stderr, f"{done}")
-    expect(gro(wire) == "on", "GRO was switched off without a note of it")
+    assert done.returncode == EXIT_FAILED and ".restore" in done.stderr, f"{done}"
+    assert gro(wire) == "on", "GRO was switched off without a note of it"
 
 
-@test("clean leaves a daemon alone that runs: exit code 1 if it was named, else nothing is said")
-def clean_while_running(lab):
+def test_clean_while_running(lab):
+    """Clean leaves a daemon alone that runs: exit code 1 if it was named, else nothing is said."""
     wire = wire_with_gro(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
     done = clean(wire.host, wire.nic, code=EXIT_FAILED)
-    expect(f"pid {daemon.pid}" in done.stderr and "stop it first" in done.stderr, f"{done.stderr!r}")
+    assert f"pid {daemon.pid}" in done.stderr and "stop it first" in done.stderr, f"{done.stderr!r}"
     env, runtime = elsewhere(lab, wire)
     done = wire.host.run(*env, COMMAND, "clean")
-    expect(done.stdout == "nothing was left to clean\n" and not done.stderr, f"{done}")
-    expect(len(os.listdir(runtime)) == 2, "it has cleaned after the living")
-    expect(gro(wire) == "off" and left(wire.nic) == ["restore", "sock"], f"left: {left(wire.nic)}")
-    expect(daemon.status()["state"] == "ok", "it was disturbed")
+    assert done.stdout == "nothing was left to clean\n" and not done.stderr, f"{done}"
+    assert len(os.listdir(runtime)) == 2, "it has cleaned after the living"
+    assert gro(wire) == "off" and left(wire.nic) == ["restore", "sock"], f"left: {left(wire.nic)}"
+    assert daemon.status()["state"] == "ok", "it was disturbed"
     daemon.stop()
-    expect(gro(wire) == "on", "GRO was not switched on again")
+    assert gro(wire) == "on", "GRO was not switched on again"
 
 
-@test("clean without permission: exit code 5, and the note stays for who has it")
-def clean_without_permission(lab):
+def test_clean_without_permission(lab):
+    """Clean without permission: exit code 5, and the note stays for who has it."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     command = shutil.copy(COMMAND, lab.tmp)
     os.chmod(command, 0o755)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
     done = wire.host.run(*nobody, command, "clean", wire.nic, check=False)
-    expect(done.returncode == EXIT_NO_PERMISSION and "run as root" in done.stderr, f"{done}")
-    expect("restore" in left(wire.nic) and gro(wire) == "off", f"left: {left(wire.nic)}")
+    assert done.returncode == EXIT_NO_PERMISSION and "run as root" in done.stderr, f"{done}"
+    assert "restore" in left(wire.nic) and gro(wire) == "off", f"left: {left(wire.nic)}"
     none = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
     done = wire.host.run(*none, command, "clean", wire.nic, check=False)
-    expect(done.returncode == EXIT_NO_PERMISSION and "run as root" in done.stderr, f"{done}")
-    expect("restore" in left(wire.nic) and gro(wire) == "off", f"left: {left(wire.nic)}")
+    assert done.returncode == EXIT_NO_PERMISSION and "run as root" in done.stderr, f"{done}"
+    assert "restore" in left(wire.nic) and gro(wire) == "off", f"left: {left(wire.nic)}"
     clean(wire.host, wire.nic)
-    expect(gro(wire) == "on", "GRO was not switched on again")
+    assert gro(wire) == "on", "GRO was not switched on again"
 
 
-@test("kill -9, then the interface is renamed: clean knows it again")
-def renamed(lab):
+def test_renamed(lab):
+    """Kill -9, then the interface is renamed: clean knows it again."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     name = lab.unique("other")
     for change in (["down"], ["name", name], ["up"]):
         wire.host.ip("link", "set", "dev", name if change == ["up"] else wire.nic, *change)
     clean(wire.host, wire.nic)
-    expect(gro(wire, name) == "on", "GRO was not switched on again")
-    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+    assert gro(wire, name) == "on", "GRO was not switched on again"
+    assert not left(wire.nic), f"left: {left(wire.nic)}"
 
 
-@test("kill -9, then the interface is deleted and made anew: the new one is not touched")
-def made_anew(lab):
+def test_made_anew(lab):
+    """Kill -9, then the interface is deleted and made anew: the new one is not touched."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     wire.host.ip("link", "del", wire.nic)
     lab.veth(wire.host, wire.nic, wire.peer, wire.wire)
     wire.host.run("ethtool", "-K", wire.nic, "gro", "off")
     done = clean(wire.host, wire.nic)
-    expect("it is gone" in done.stdout, f"{done.stdout!r}")
-    expect(gro(wire) == "off", "GRO of another interface was switched on")
-    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+    assert "it is gone" in done.stdout, f"{done.stdout!r}"
+    assert gro(wire) == "off", "GRO of another interface was switched on"
+    assert not left(wire.nic), f"left: {left(wire.nic)}"
 
 
-@test("kill -9, then its network namespace goes: clean removes what is left of it")
-def namespace_gone(lab):
+def test_namespace_gone(lab):
+    """Kill -9, then its network namespace goes: clean removes what is left of it."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     lab.run(["ip", "netns", "delete", wire.host.name])
     wait_until(lambda: "it is gone" in clean(wire.peer, wire.nic, code=None).stdout or not left(wire.nic), 10,
                "what is left of the namespace is removed")
-    expect(not left(wire.nic), f"left: {left(wire.nic)}")
+    assert not left(wire.nic), f"left: {left(wire.nic)}"
 
 
-@test("clean with a name that is none, or too many: said, with the exit code")
-def clean_usage(lab):
+def test_clean_usage(lab):
+    """Clean with a name that is none, or too many: said, with the exit code."""
     host = lab.namespace("host")
     done = clean(host, "nosuch0", code=EXIT_FAILED)
-    expect("nosuch0" in done.stderr and "no such interface" in done.stderr, f"{done.stderr!r}")
+    assert "nosuch0" in done.stderr and "no such interface" in done.stderr, f"{done.stderr!r}"
     clean(host, "one", "two", code=EXIT_USAGE)
     done = clean(host, "nosuch0", "-j", code=EXIT_FAILED)
-    expect(json.loads(done.stderr)["exit"] == EXIT_FAILED, f"{done.stderr!r}")
+    assert json.loads(done.stderr)["exit"] == EXIT_FAILED, f"{done.stderr!r}"
 
 
-@test("the NIC is renamed under a daemon that is then killed: the next one finds the note by the new name")
-def renamed_and_killed(lab):
+def test_renamed_and_killed(lab):
+    """The NIC is renamed under a daemon that is then killed: the next one finds the note by the new name."""
     wire = wire_with_gro(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
     old, new = wire.nic, lab.unique("lan")
     if wire.host.ip("link", "set", old, "name", new, check=False).returncode:
-        raise Skip("this kernel renames no interface that is up")
+        pytest.skip("this kernel renames no interface that is up")
     wait_until(lambda: daemon.status()["interface"] == new, 5, "the status has the new name")
-    expect(left(old) == [] and left(new) == ["restore", "sock"], f"{left(old)}, {left(new)}")
+    assert left(old) == [] and left(new) == ["restore", "sock"], f"{left(old)}, {left(new)}"
     daemon.kill()
     daemon = Daemon(lab, wire.host, new, *GENERIC)
     daemon.stop()
-    expect(gro(wire, new) == "on", "GRO stays off")
-    expect(left(new) == [], f"left: {left(new)}")
+    assert gro(wire, new) == "on", "GRO stays off"
+    assert left(new) == [], f"left: {left(new)}"
 
 
-@test("the NIC is deleted and comes back: its settings are changed again, and restored at the end")
-def changed_again(lab):
+def test_changed_again(lab):
+    """The NIC is deleted and comes back: its settings are changed again, and restored at the end."""
     wire = wire_with_gro(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *GENERIC)
     wire.host.ip("link", "del", wire.nic)
     wait_until(lambda: daemon.status()["state"] == "waiting", 5, "the daemon waits")
-    expect(left(wire.nic) == ["sock"], f"a note of a NIC that is gone: {left(wire.nic)}")
+    assert left(wire.nic) == ["sock"], f"a note of a NIC that is gone: {left(wire.nic)}"
     wire.host.ip("link", "add", wire.nic, "type", "veth", "peer", "name", wire.wire, "netns", wire.peer.name)
     wire.host.run("ethtool", "-K", wire.nic, "gro", "on")
     wire.host.up(wire.nic)
     wait_until(lambda: daemon.status()["state"] == "ok", 5, "the daemon goes on")
-    expect(gro(wire) == "off" and "restore" in left(wire.nic), "GRO is on in front of generic XDP, or not noted")
+    assert gro(wire) == "off" and "restore" in left(wire.nic), "GRO is on in front of generic XDP, or not noted"
     daemon.stop()
-    expect(gro(wire) == "on" and left(wire.nic) == [], f"GRO is {gro(wire)}; left: {left(wire.nic)}")
+    assert gro(wire) == "on" and left(wire.nic) == [], f"GRO is {gro(wire)}; left: {left(wire.nic)}"

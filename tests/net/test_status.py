@@ -6,11 +6,9 @@ import os
 import signal
 import socket
 
-from daemon import (COMMAND, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_OK, EXIT_USAGE, Daemon,
-                    add_up)
-from harness import test
-from lab import expect, wait_until
-from test_bulk import servers, transfer
+from daemon import COMMAND, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_OK, EXIT_USAGE, Daemon, add_up
+from lab import wait_until
+from streams import servers, transfer
 from wire import Wire
 
 DIRECTORY = "/run/superpacket"
@@ -27,47 +25,47 @@ REASONS = """
 
 def expect_numbers(counters, where):
     for name in QUEUE_NUMBERS:
-        expect(isinstance(counters.get(name), int), f"{where}: {name} is {counters.get(name)!r}")
+        assert isinstance(counters.get(name), int), f"{where}: {name} is {counters.get(name)!r}"
     for group in ("flushes", "singles"):
         missing = set(REASONS) - set(counters[group])
-        expect(not missing, f"{where}: {group} lacks {missing}")
+        assert not missing, f"{where}: {group} lacks {missing}"
     for group in ("flushes", "singles", "drops"):
-        expect(all(isinstance(n, int) for n in counters[group].values()), f"{where}: {group}")
+        assert all(isinstance(n, int) for n in counters[group].values()), f"{where}: {group}"
 
 
 def expect_tried(xsk):
     """Every way of binding has an outcome; one is in force, and it is the one that xsk names."""
     in_force = [t for t in xsk["tried"] if t["outcome"].startswith("in force: ")]
-    expect(len(in_force) == 1, f"not one is in force: {xsk['tried']}")
-    expect((in_force[0]["mode"], in_force[0]["transmit"]) == (xsk["mode"], xsk["transmit"]), f"{xsk}")
+    assert len(in_force) == 1, f"not one is in force: {xsk['tried']}"
+    assert (in_force[0]["mode"], in_force[0]["transmit"]) == (xsk["mode"], xsk["transmit"]), f"{xsk}"
     for other in xsk["tried"]:
         outcome = other["outcome"]
-        expect(other in in_force or outcome.startswith(("not tried: ", "refused: ")), f"{other}")
+        assert other in in_force or outcome.startswith(("not tried: ", "refused: ")), f"{other}"
     zero_copy = [t for t in xsk["tried"] if t["mode"] == "native-with-zerocopy"]
-    expect(all("has no zero copy" in t["outcome"] for t in zero_copy), f"veth has none: {zero_copy}")
-    expect("its driver has no zero copy" in xsk["why"], f"why: {xsk['why']!r}")
+    assert all("has no zero copy" in t["outcome"] for t in zero_copy), f"veth has none: {zero_copy}"
+    assert "its driver has no zero copy" in xsk["why"], f"why: {xsk['why']!r}"
 
 
 def expect_device(device):
     """What veth says of itself; null is for kernels that do not know the question."""
-    expect(device["driver"] == "veth" and device["kind"] == "veth", f"device: {device}")
+    assert device["driver"] == "veth" and device["kind"] == "veth", f"device: {device}"
     if device["xdp_features"] is not None:
-        expect({"basic", "redirect", "rx-sg"} <= set(device["xdp_features"]), f"{device}")
-        expect("xsk-zerocopy" not in device["xdp_features"], f"{device}")
-    expect(device["xdp_zc_max_segs"] is None, f"without zero copy there is none: {device}")
-    expect(isinstance(device["features"]["generic-receive-offload"], bool), f"{device['features']}")
+        assert {"basic", "redirect", "rx-sg"} <= set(device["xdp_features"]), f"{device}"
+        assert "xsk-zerocopy" not in device["xdp_features"], f"{device}"
+    assert device["xdp_zc_max_segs"] is None, f"without zero copy there is none: {device}"
+    assert isinstance(device["features"]["generic-receive-offload"], bool), f"{device['features']}"
 
 
 def expect_schema(status, wire, daemon):
     for key, value in {"interface": wire.nic, "pid": daemon.pid, "mode": "inline"}.items():
-        expect(status[key] == value, f"{key} is {status[key]!r} instead of {value!r}")
-    expect(status["tap"] in wire.host.links(), f"there is no TAP {status['tap']!r}")
-    expect(status["xdp"]["mode"] and status["xdp"]["why"], f"xdp: {status['xdp']}")
+        assert status[key] == value, f"{key} is {status[key]!r} instead of {value!r}"
+    assert status["tap"] in wire.host.links(), f"there is no TAP {status['tap']!r}"
+    assert status["xdp"]["mode"] and status["xdp"]["why"], f"xdp: {status['xdp']}"
     expect_device(status["device"])
-    expect(len(status["queues"]) == 1, f"{len(status['queues'])} queues")
+    assert len(status["queues"]) == 1, f"{len(status['queues'])} queues"
     for queue in status["queues"]:
         for key in ("mode", "why", "transmit"):
-            expect(queue["xsk"][key], f"xsk.{key} is empty: {queue['xsk']}")
+            assert queue["xsk"][key], f"xsk.{key} is empty: {queue['xsk']}"
         expect_tried(queue["xsk"])
         expect_numbers(queue, f"queue {queue['queue']}")
     expect_numbers(status["total"], "total")
@@ -78,22 +76,22 @@ def expect_sums(status):
     total = status["total"]
     for part in [*status["queues"], total]:
         wrong = add_up(part)
-        expect(not wrong, f"counters do not add up: {wrong}")
+        assert not wrong, f"counters do not add up: {wrong}"
     for name in QUEUE_NUMBERS:
         in_queues = sum(q[name] for q in status["queues"])
-        expect(in_queues == total[name], f"{name}: queues {in_queues}, total {total[name]}")
+        assert in_queues == total[name], f"{name}: queues {in_queues}, total {total[name]}"
     # the engine counts what it hands over, though some of it were stale by then (starved.py)
     stale = total["drops"]["rx_stale"]
     surplus = sum(total["flushes"].values()) - total["rx_superpackets"] - total["rx_cut_again"]
-    expect(0 <= surplus <= stale / 2,
-           f"{sum(total['flushes'].values())} flushes, but {total['rx_superpackets']} superpackets, {stale} stale")
+    assert 0 <= surplus <= stale / 2, (
+        f"{sum(total['flushes'].values())} flushes, but {total['rx_superpackets']} superpackets, {stale} stale")
     alone = total["rx_delivered_packets"] - total["rx_segments"]
-    expect(0 <= sum(total["singles"].values()) - alone <= stale,
-           f"{sum(total['singles'].values())} singles by reason, but {alone} packets went up alone, {stale} stale")
+    assert 0 <= sum(total["singles"].values()) - alone <= stale, (
+        f"{sum(total['singles'].values())} singles by reason, but {alone} packets went up alone, {stale} stale")
 
 
-@test("status -j has every counter, and they add up while traffic flows and afterwards", seconds=90)
-def json_adds_up(lab, data):
+def test_json_adds_up(lab, data):
+    """Status -j has every counter, and they add up while traffic flows and afterwards."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     expect_schema(daemon.status(), wire, daemon)
@@ -104,7 +102,7 @@ def json_adds_up(lab, data):
             status = daemon.status()
             for queue in status["queues"]:
                 wrong = add_up(queue)
-                expect(not wrong, f"in the middle of it counters do not add up: {wrong}")
+                assert not wrong, f"in the middle of it counters do not add up: {wrong}"
         stream.finish()
     # the last ACKs may still be under way
     wait_until(lambda: daemon.total()["slots_used"] == 0 and daemon.total()["rx_held_packets"] == 0,
@@ -112,15 +110,15 @@ def json_adds_up(lab, data):
     status = daemon.status()
     expect_schema(status, wire, daemon)
     expect_sums(status)
-    expect(not daemon.own_drops(), f"drops: {daemon.own_drops()}")
+    assert not daemon.own_drops(), f"drops: {daemon.own_drops()}"
     total = status["total"]
-    expect(total["rx_bytes"] > data.length and total["tx_bytes"] > data.length,
-           f"fewer bytes than were transferred: {total['rx_bytes']} in, {total['tx_bytes']} out; "
-           f"what the kernel carried: {status['steer']}")
+    assert total["rx_bytes"] > data.length and total["tx_bytes"] > data.length, (
+        f"fewer bytes than were transferred: {total['rx_bytes']} in, {total['tx_bytes']} out; "
+        f"what the kernel carried: {status['steer']}")
 
 
-@test("status for people names interface, mode and superpackets and fits 80 columns")
-def text(lab):
+def test_text(lab):
+    """Status for people names interface, mode and superpackets and fits 80 columns."""
     wire = Wire(lab)
     ports = ",".join(str(port) for port in range(50001, 50017))
     Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp,vxlan,geneve,gre,ipip", "--hold", "100", "--idle", "20",
@@ -131,18 +129,18 @@ def text(lab):
     for words in (wire.nic, "inline", "native", "tcp, udp, vxlan, geneve, gre, ipip, held for up to 100 us",
                   "44 packets, 65535 bytes, 128 flows (then all are flushed), 20 us without a packet",
                   "payloads below 64 bytes; ports 50001, 50002,", "50016; flows whose merging keeps failing"):
-        expect(words in said, f"{words!r} is not in: {done.stdout}")
+        assert words in said, f"{words!r} is not in: {done.stdout}"
     too_long = [line for line in done.stdout.splitlines() if len(line) > 80]
-    expect(not too_long, f"longer than 80 columns: {too_long[:2]}")
+    assert not too_long, f"longer than 80 columns: {too_long[:2]}"
 
 
-@test("status says in a sentence what merging was worth, as its counters have it", seconds=60)
-def worth(lab, data):
+def test_worth(lab, data):
+    """Status says in a sentence what merging was worth, as its counters have it."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     said = " ".join(wire.host.run(COMMAND, "status", wire.nic).stdout.split())
     for way in ("in", "out"):
-        expect(f"way {way} nothing has come yet" in said, said)
+        assert f"way {way} nothing has come yet" in said, said
     servers(lab, wire, data)
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
@@ -166,59 +164,59 @@ def worth(lab, data):
     seen = []
     wait_until(agree, 10, lambda: f"{seen[-1][0]} are in: {seen[-1][1]}")
     total = daemon.total()
-    expect(total["rx_segments"] * 2 > total["rx_delivered_packets"], f"little was merged: {total}")
+    assert total["rx_segments"] * 2 > total["rx_delivered_packets"], f"little was merged: {total}"
     daemon.stop()
 
     # where little is merged, it says why
     daemon = Daemon(lab, wire.host, wire.nic, "--merge", "none")
     transfer(lab, wire, data, "in", 4, length=32 << 20).finish()
     said = " ".join(wire.host.run(COMMAND, "status", wire.nic).stdout.split())
-    expect("0 % of them were merged (most went alone due to not_served)" in said, said)
+    assert "0 % of them were merged (most went alone due to not_served)" in said, said
 
 
-@test("status without a daemon: exit code 3 and a sentence")
-def not_running(lab):
+def test_not_running(lab):
+    """Status without a daemon: exit code 3 and a sentence."""
     done = lab.run([COMMAND, "status"], check=False)
-    expect(done.returncode == EXIT_NOT_RUNNING, f"exit code {done.returncode}: {done.stderr}")
-    expect(done.stderr.strip(), "nothing was said on stderr")
+    assert done.returncode == EXIT_NOT_RUNNING, f"exit code {done.returncode}: {done.stderr}"
+    assert done.stderr.strip(), "nothing was said on stderr"
 
 
-@test("without $RUNTIME_DIRECTORY all meet in /run/superpacket")
-def default_directory(lab):
+def test_default_directory(lab):
+    """Without $RUNTIME_DIRECTORY all meet in /run/superpacket."""
     wire = Wire(lab)
     plain = ["env", "-u", "RUNTIME_DIRECTORY"]
     daemon = Daemon(lab, wire.host, wire.nic, wrapper=plain)
     entries = json.loads(wire.host.run(*plain, COMMAND, "status", "-j", wire.nic, check=False).stdout)
-    expect([entry["pid"] for entry in entries] == [daemon.pid], f"found: {entries}")
+    assert [entry["pid"] for entry in entries] == [daemon.pid], f"found: {entries}"
     sockets = [name for name in os.listdir(DIRECTORY) if name.startswith(f"{wire.nic}@")]
-    expect(len(sockets) == 1, f"in {DIRECTORY}: {sockets}")
+    assert len(sockets) == 1, f"in {DIRECTORY}: {sockets}"
     daemon.stop()
-    expect(not os.path.exists(os.path.join(DIRECTORY, sockets[0])), "its socket is left")
+    assert not os.path.exists(os.path.join(DIRECTORY, sockets[0])), "its socket is left"
 
 
-@test("status of two daemons on one machine names both")
-def two_daemons(lab):
+def test_two_daemons(lab):
+    """Status of two daemons on one machine names both."""
     first, second = Wire(lab), lab.namespace("other")
     lab.veth(second, lab.unique("oth"), second, lab.unique("end"))
     daemons = [Daemon(lab, first.host, first.nic), Daemon(lab, second, lab.unique("oth"))]
     for daemon in daemons:
-        expect(daemon.status()["interface"] == daemon.interface, "wrong interface")
+        assert daemon.status()["interface"] == daemon.interface, "wrong interface"
     # others may run on this machine, and be degraded
     entries = json.loads(first.host.run(COMMAND, "status", "-j", check=False).stdout)
     pids = {entry["pid"] for entry in entries}
-    expect({d.pid for d in daemons} <= pids, f"pids {pids}")
+    assert {d.pid for d in daemons} <= pids, f"pids {pids}"
 
 
-@test("superpacket with a bad verb or option: exit code 2")
-def usage(lab):
+def test_usage(lab):
+    """superpacket with a bad verb or option: exit code 2."""
     for argv in (["frobnicate"], ["status", "--frobnicate"]):
         done = lab.run([COMMAND, *argv], check=False)
-        expect(done.returncode == EXIT_USAGE, f"{argv}: exit code {done.returncode}")
-        expect(done.stderr.strip(), f"{argv}: nothing was said on stderr")
+        assert done.returncode == EXIT_USAGE, f"{argv}: exit code {done.returncode}"
+        assert done.stderr.strip(), f"{argv}: nothing was said on stderr"
 
 
-@test("status by the TAP's name, and by the NIC's new name after a renaming")
-def other_names(lab):
+def test_other_names(lab):
+    """Status by the TAP's name, and by the NIC's new name after a renaming."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
 
@@ -226,33 +224,33 @@ def other_names(lab):
         return [entry["pid"] for entry in
                 json.loads(wire.host.run(COMMAND, "status", name, "-j", check=False).stdout)]
 
-    expect(pids(daemon.tap()) == [daemon.pid], "not found by its TAP")
+    assert pids(daemon.tap()) == [daemon.pid], "not found by its TAP"
     renamed = lab.unique("new")
     wire.host.ip("link", "property", "add", "dev", wire.nic, "altname", renamed)
-    expect(pids(renamed) == [daemon.pid], "not found by its interface's index")
+    assert pids(renamed) == [daemon.pid], "not found by its interface's index"
     done = wire.host.run(COMMAND, "status", "nosuch0", check=False)
-    expect(done.returncode == EXIT_NOT_RUNNING, f"nosuch0: exit code {done.returncode}")
+    assert done.returncode == EXIT_NOT_RUNNING, f"nosuch0: exit code {done.returncode}"
 
 
-@test("superpacket IF, without the verb: exit code 2 and what was meant")
-def forgotten_verb(lab):
+def test_forgotten_verb(lab):
+    """superpacket IF, without the verb: exit code 2 and what was meant."""
     wire = Wire(lab)
     done = wire.host.run(COMMAND, wire.nic, check=False)
-    expect(done.returncode == EXIT_USAGE, f"exit code {done.returncode}")
-    expect(f"did you mean 'superpacket status {wire.nic}'?" in done.stderr, done.stderr)
+    assert done.returncode == EXIT_USAGE, f"exit code {done.returncode}"
+    assert f"did you mean 'superpacket status {wire.nic}'?" in done.stderr, done.stderr
 
 
-@test("status of a daemon that hangs: exit code 1, its pid and the way out")
-def hanging(lab):
+def test_hanging(lab):
+    """Status of a daemon that hangs: exit code 1, its pid and the way out."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     daemon.process.signal(signal.SIGSTOP)
     done = wire.host.run(COMMAND, "status", wire.nic, check=False)
     daemon.process.signal(signal.SIGCONT)
-    expect(done.returncode == EXIT_FAILED, f"exit code {done.returncode}: {done.stderr}")
+    assert done.returncode == EXIT_FAILED, f"exit code {done.returncode}: {done.stderr}"
     for word in (f"pid {daemon.pid}", f"kill -9 {daemon.pid}", "systemctl restart"):
-        expect(word in done.stderr, f"{word!r} is not in: {done.stderr}")
-    expect(len(done.stderr.splitlines()) == 1, f"more than a line: {done.stderr}")
+        assert word in done.stderr, f"{word!r} is not in: {done.stderr}"
+    assert len(done.stderr.splitlines()) == 1, f"more than a line: {done.stderr}"
 
 
 class FakeDaemon:
@@ -271,19 +269,19 @@ class FakeDaemon:
         return self.listener.accept()[0]
 
 
-@test("a daemon that dies while it is asked: exit code 3, the sentence, no socket left")
-def dies_while_asked(lab):
+def test_dies_while_asked(lab):
+    """A daemon that dies while it is asked: exit code 3, the sentence, no socket left."""
     fake = FakeDaemon(lab)
     asking = fake.accept()
     fake.listener.close()
     asking.close()
     fake.command.wait(10, EXIT_NOT_RUNNING)
-    expect("no superpacketd is running on fake0" in fake.command.stderr(), fake.command.stderr())
-    expect(not os.path.exists(fake.path), "its socket is still there")
+    assert "no superpacketd is running on fake0" in fake.command.stderr(), fake.command.stderr()
+    assert not os.path.exists(fake.path), "its socket is still there"
 
 
-@test("a daemon that turns a client away is asked again")
-def turned_away(lab):
+def test_turned_away(lab):
+    """A daemon that turns a client away is asked again."""
     fake = FakeDaemon(lab)
     fake.accept().close()
     asking = fake.accept()

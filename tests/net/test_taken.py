@@ -7,10 +7,9 @@ import shutil
 import time
 
 from daemon import COMMAND, EXIT_DEGRADED, STEER_OBJECT, Daemon
-from harness import test
-from lab import expect, wait_until
-from test_bulk import servers, transfer
-from test_pinned import load
+from lab import wait_until
+from pinned import load
+from streams import servers, transfer
 from wire import Wire
 
 NOTICED = 3.0  # seconds; it takes half of one, on a machine with time
@@ -34,7 +33,7 @@ def links(daemon):
 
 
 def detach(lab, daemon, which):
-    expect(which in links(daemon), f"there is no link {which}: {links(daemon)}")
+    assert which in links(daemon), f"there is no link {which}: {links(daemon)}"
     lab.run(["bpftool", "link", "detach", "id", links(daemon)[which]])
 
 
@@ -47,10 +46,10 @@ def expect_noticed(wire, daemon, words, times=1):
         return status["state"] == "degraded" and all(word in status["state_why"] for word in words)
 
     wait_until(said, 10, lambda: f"degraded, with {words}: {daemon.status()['state_why']!r}")
-    expect(time.monotonic() - begin < NOTICED, f"it took {time.monotonic() - begin:.1f} s")
+    assert time.monotonic() - begin < NOTICED, f"it took {time.monotonic() - begin:.1f} s"
     why = daemon.status()["state_why"]
-    expect(daemon.process.stderr().count(why) == times, f"not said once: {daemon.process.stderr()}")
-    expect(wire.host.run(COMMAND, "-q", "status", wire.nic, check=False).returncode == EXIT_DEGRADED, "exit code")
+    assert daemon.process.stderr().count(why) == times, f"not said once: {daemon.process.stderr()}"
+    assert wire.host.run(COMMAND, "-q", "status", wire.nic, check=False).returncode == EXIT_DEGRADED, "exit code"
 
 
 def expect_kernel_carries(lab, wire, data, daemon):
@@ -62,7 +61,7 @@ def expect_kernel_carries(lab, wire, data, daemon):
         transfer(lab, wire, data, direction, 4, length=8 << 20).finish()
     after = daemon.total()
     for name in ("rx_packets", "tap_packets"):
-        expect(after[name] == before[name], f"the daemon has carried {after[name] - before[name]} {name}")
+        assert after[name] == before[name], f"the daemon has carried {after[name] - before[name]} {name}"
 
 
 def settled(daemon, seen):
@@ -81,7 +80,7 @@ def expect_served(lab, wire, data, daemon):
         transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
     after = daemon.total()
     for name in ("rx_superpackets", "tx_superpackets"):
-        expect(after[name] > before[name], f"no {name}")
+        assert after[name] > before[name], f"no {name}"
 
 
 def root_of(pins):
@@ -96,9 +95,9 @@ def load_again(wire, pins):
     xdp_loader(wire, pins, "load", "-m", "native", "-p", pins, wire.nic, STEER_OBJECT)
 
 
-@test("a pinned program is unloaded under a stream: said within a second, the kernel carries; loaded again, it is "
-      "served again", seconds=120)
-def unloaded(lab, data):
+def test_unloaded(lab, data):
+    """A pinned program is unloaded under a stream: said within a second, the kernel carries; loaded again, it is served
+    again."""
     wire = Wire(lab)
     pins = load(lab, wire, "native")
     daemon = Daemon(lab, wire.host, wire.nic, "--pinned", pins)
@@ -118,9 +117,8 @@ def unloaded(lab, data):
     daemon.stop()
 
 
-@test("pins are removed under the daemon: a warning, and it serves on; loaded again with new ones: restart",
-      seconds=120)
-def pins_removed(lab, data):
+def test_pins_removed(lab, data):
+    """Pins are removed under the daemon: a warning, and it serves on; loaded again with new ones: restart."""
     wire = Wire(lab)
     pins = load(lab, wire, "native")
     daemon = Daemon(lab, wire.host, wire.nic, "--pinned", pins)
@@ -137,8 +135,8 @@ def pins_removed(lab, data):
     expect_served(lab, wire, data, again)
 
 
-@test("a link of the daemon is detached by force, XDP or tc, under streams: said, and the kernel carries", seconds=180)
-def detached(lab, data):
+def test_detached(lab, data):
+    """A link of the daemon is detached by force, XDP or tc, under streams: said, and the kernel carries."""
     wire = Wire(lab)
     servers(lab, wire, data)
     for which, words in (("xdp", "the XDP program"), ("egress", "the tc program of the NIC's egress"),
@@ -156,8 +154,8 @@ def detached(lab, data):
         daemon.stop()
 
 
-@test("the redirection of generic mode is removed from the TAP: said, and the kernel carries", seconds=90)
-def redirection(lab, data):
+def test_redirection(lab, data):
+    """The redirection of generic mode is removed from the TAP: said, and the kernel carries."""
     wire = Wire(lab)
     wire.peer.run("ethtool", "-K", wire.wire, "tso", "off")
     daemon = Daemon(lab, wire.host, wire.nic, "--xdp-mode", "generic")
@@ -169,8 +167,8 @@ def redirection(lab, data):
     daemon.stop()
 
 
-@test("port mode: the XDP program is detached: said, for nothing reaches the TAP then", seconds=60)
-def port(lab):
+def test_port(lab):
+    """Port mode: the XDP program is detached: said, for nothing reaches the TAP then."""
     wire = Wire(lab, host_addresses=False)
     daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port")
     detach(lab, daemon, "xdp")

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """TCP within tunnels through the daemon: superpackets in both directions (R19, S7)."""
 
+import pytest
+
 from capture import GSO_NONE, GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM, Capture, open_socket, send
 from daemon import Daemon, add_up, per_superpacket
 from frames import MSS, case_number, ethernet, need_scapy, network, stream
-from harness import test
-from lab import Skip, expect, wait_until
-from test_bulk import QUEUE_LENGTH, expect_clean
-from test_jumbo import jumbo_wire
+from lab import wait_until
+from streams import QUEUE_LENGTH, expect_clean, jumbo_wire
 from wire import Server, Transfer, Wire, port_mode
 
 try:
@@ -28,7 +28,7 @@ def vxlan(ns, device, role, local, remote):
     done = ns.ip("link", "add", "vx", "type", "vxlan", "id", "77", "local", local, "remote", remote,
                  "dstport", "4789", "dev", device, check=False)
     if done.returncode:
-        raise Skip(f"no VXLAN here: {done.stderr.strip()}")
+        pytest.skip(f"no VXLAN here: {done.stderr.strip()}")
     ns.up("vx")
     ns.address("vx", f"{INNER[role][0]}/24", f"{INNER[role][1]}/64")
 
@@ -50,43 +50,43 @@ def tunnelled(lab, data, merge, underlay, port=False, transmit=None):
             after = daemon.total()
             reached.append(per_superpacket(before, after)[number])
     expect_clean(daemon, [wire.host, wire.peer])
-    expect(daemon.total()["rx_cut_again"] == 0, "the TAP refused superpackets")
+    assert daemon.total()["rx_cut_again"] == 0, "the TAP refused superpackets"
     for ns in (wire.host, wire.peer):
         errors = ns.snmp()["UdpInCsumErrors"]
-        expect(errors == 0, f"{ns.name}: the kernel saw {errors} UDP checksum errors")
+        assert errors == 0, f"{ns.name}: the kernel saw {errors} UDP checksum errors"
     return reached
 
 
 def expect_superpackets(reached):
-    expect(min(reached) >= ENOUGH, "segments per superpacket, in, out, in, out: "
-           + ", ".join(f"{n:.1f}" for n in reached))
+    assert min(reached) >= ENOUGH, (
+        "segments per superpacket, in, out, in, out: " + ", ".join(f"{n:.1f}" for n in reached))
 
 
-@test("inline, VXLAN over IPv4 (--merge tcp,vxlan): both ways, IPv4 and IPv6 inside", seconds=120)
-def inline_vxlan(lab, data):
+def test_inline_vxlan(lab, data):
+    """Inline, VXLAN over IPv4 (--merge tcp,vxlan): both ways, IPv4 and IPv6 inside."""
     expect_superpackets(tunnelled(lab, data, "tcp,vxlan", 4))
 
 
-@test("inline, VXLAN over IPv6, whose outer checksum is there", seconds=120)
-def inline_vxlan6(lab, data):
+def test_inline_vxlan6(lab, data):
+    """Inline, VXLAN over IPv6, whose outer checksum is there."""
     expect_superpackets(tunnelled(lab, data, "tcp,udp,vxlan", 6))
 
 
-@test("inline, VXLAN cut as slices (--transmit slices)", seconds=120)
-def inline_vxlan_slices(lab, data):
+def test_inline_vxlan_slices(lab, data):
+    """Inline, VXLAN cut as slices (--transmit slices)."""
     expect_superpackets(tunnelled(lab, data, "vxlan", 4, transmit="slices"))
 
 
-@test("port mode, VXLAN over IPv4", seconds=120)
-def port_vxlan(lab, data):
+def test_port_vxlan(lab, data):
+    """Port mode, VXLAN over IPv4."""
     expect_superpackets(tunnelled(lab, data, "tcp,vxlan", 4, port=True))
 
 
-@test("port mode without vxlan in --merge: cut, but not merged", seconds=120)
-def port_not_asked_for(lab, data):
+def test_port_not_asked_for(lab, data):
+    """Port mode without vxlan in --merge: cut, but not merged."""
     reached = tunnelled(lab, data, "tcp", 4, port=True)
-    expect(reached[0] == reached[2] == 0, f"tunnelled TCP was merged: {reached}")
-    expect(min(reached[1::2]) >= ENOUGH, f"tunnelled TCP was cut by the kernel: {reached}")
+    assert reached[0] == reached[2] == 0, f"tunnelled TCP was merged: {reached}"
+    assert min(reached[1::2]) >= ENOUGH, f"tunnelled TCP was cut by the kernel: {reached}"
 
 
 def inside(packet):
@@ -144,22 +144,21 @@ def deliveries(lab, merge, cases):
         wait_until(lambda: daemon.total()["rx_delivered_packets"] >= sent, 15,
                    lambda: f"all {sent} frames went up: {daemon.total()}")
     total = daemon.total()
-    expect(not add_up(total), f"counters do not add up: {add_up(total)}")
-    expect(total["rx_cut_again"] == 0, f"the TAP refused {total['rx_cut_again']} superpackets")
+    assert not add_up(total), f"counters do not add up: {add_up(total)}"
+    assert total["rx_cut_again"] == 0, f"the TAP refused {total['rx_cut_again']} superpackets"
     return seen
 
 
 def expect_merged(name, frames, packets):
     """One superpacket: the first frame's headers, and all the payloads."""
-    expect(len(packets) == 1, f"{name}: {len(packets)} packets went up instead of a superpacket")
+    assert len(packets) == 1, f"{name}: {len(packets)} packets went up instead of a superpacket"
     packet = packets[0]
     header_len = len(frames[0]) - MSS
-    expect(packet.frame[header_len:] == b"".join(f[header_len:] for f in frames),
-           f"{name}: the payload differs")
-    expect(packet.gso_type in (GSO_TCPV4, GSO_TCPV6) and packet.gso_size == MSS and
-           packet.flags & NEEDS_CSUM, f"{name}: virtio header {packet.gso_type, packet.gso_size}")
-    expect(packet.csum_start == header_len - 20 and packet.csum_offset == 16,
-           f"{name}: checksum at {packet.csum_start} + {packet.csum_offset}")
+    assert packet.frame[header_len:] == b"".join(f[header_len:] for f in frames), f"{name}: the payload differs"
+    assert packet.gso_type in (GSO_TCPV4, GSO_TCPV6) and packet.gso_size == MSS and packet.flags & NEEDS_CSUM, (
+        f"{name}: virtio header {packet.gso_type, packet.gso_size}")
+    assert packet.csum_start == header_len - 20 and packet.csum_offset == 16, (
+        f"{name}: checksum at {packet.csum_start} + {packet.csum_offset}")
     # the lengths of both IP headers, outermost first
     seen, sent = Ether(packet.frame), Ether(frames[0])
     for layer in (IP, IPv6):
@@ -168,11 +167,11 @@ def expect_merged(name, frames, packets):
                 continue
             field = "len" if layer is IP else "plen"
             more = getattr(seen.getlayer(layer, number), field) - getattr(sent.getlayer(layer, number), field)
-            expect(more == 2 * MSS, f"{name}: an IP length is {more} longer, not {2 * MSS}")
+            assert more == 2 * MSS, f"{name}: an IP length is {more} longer, not {2 * MSS}"
 
 
-@test("each kind of tunnel is merged where it is asked for, and only there", seconds=120)
-def every_kind(lab):
+def test_every_kind(lab):
+    """Each kind of tunnel is merged where it is asked for, and only there."""
     need_scapy()
     kinds = tunnels()
     cases = [make(number) for number, (_, _, make) in enumerate(kinds)]
@@ -190,32 +189,32 @@ def none_but(lab, word):
         if its == word:
             expect_merged(name, frames, packets)
             continue
-        expect([p.frame for p in packets] == frames, f"{name}: changed or merged, with --merge {word}")
-        expect(all(p.gso_type == GSO_NONE for p in packets), f"{name}: not alone")
+        assert [p.frame for p in packets] == frames, f"{name}: changed or merged, with --merge {word}"
+        assert all(p.gso_type == GSO_NONE for p in packets), f"{name}: not alone"
 
 
-@test("--merge gre leaves every other tunnel alone")
-def gre_alone(lab):
+def test_gre_alone(lab):
+    """--merge gre leaves every other tunnel alone."""
     none_but(lab, "gre")
 
 
-@test("--merge ipip leaves every other tunnel alone")
-def ipip_alone(lab):
+def test_ipip_alone(lab):
+    """--merge ipip leaves every other tunnel alone."""
     none_but(lab, "ipip")
 
 
-@test("--merge geneve leaves every other tunnel alone")
-def geneve_alone(lab):
+def test_geneve_alone(lab):
+    """--merge geneve leaves every other tunnel alone."""
     none_but(lab, "geneve")
 
 
-@test("--merge tcp leaves every tunnel alone")
-def no_tunnel(lab):
+def test_no_tunnel(lab):
+    """--merge tcp leaves every tunnel alone."""
     none_but(lab, "tcp")
 
 
-@test("inline, what comes our way follows from --merge: by the outer protocol, all of it or nothing", seconds=90)
-def served_inline(lab):
+def test_served_inline(lab):
+    """Inline, what comes our way follows from --merge: by the outer protocol, all of it or nothing."""
     need_scapy()
     cases = [make(number) for number, (_, _, make) in enumerate(tunnels())]
     words = [word for _, word, _ in tunnels()]
@@ -240,7 +239,7 @@ def served_inline(lab):
         # whatever else the two hosts say to each other passes, too
         wait_until(lambda: seen()[0] >= wanted and sum(seen()) >= 3 * len(cases), 5,
                    lambda: f"--merge {merge}: redirected and passed are {seen()}")
-        expect(seen()[0] == wanted, f"--merge {merge}: {seen()[0]} were redirected, not {wanted}")
+        assert seen()[0] == wanted, f"--merge {merge}: {seen()[0]} were redirected, not {wanted}"
         wait_until(lambda: daemon.total()["rx_delivered_packets"] >= wanted, 5, "all have gone up")
-        expect(daemon.total()["rx_superpackets"] > 0 or merge == "tcp", f"--merge {merge}: nothing was merged")
+        assert daemon.total()["rx_superpackets"] > 0 or merge == "tcp", f"--merge {merge}: nothing was merged"
         daemon.stop()

@@ -6,10 +6,7 @@ import random
 import socket
 
 from daemon import Daemon
-from harness import test
-from lab import expect
-from test_bulk import expect_clean
-from test_jumbo import jumbo_wire
+from streams import expect_clean, jumbo_wire
 from udp import Receiver, Sender, datagrams, exchange
 from wire import Wire
 
@@ -54,42 +51,42 @@ def both_kinds_of_sockets(wire, daemon):
         merged = through(wire, number, direction, gro=True)
         plain = through(wire, number, direction, gro=False)
         after = daemon.total()
-        expect(plain.merged == 0, f"{where}: a plain socket got a superpacket")
+        assert plain.merged == 0, f"{where}: a plain socket got a superpacket"
         if direction == "out":
-            expect(after["tx_superpackets"] - before["tx_superpackets"] >= 2 * WINDOWS * 0.9,
-                   f"{where}: {after['tx_superpackets'] - before['tx_superpackets']} superpackets were cut, "
-                   f"of {2 * WINDOWS} sent")
+            assert after["tx_superpackets"] - before["tx_superpackets"] >= 2 * WINDOWS * 0.9, (
+                f"{where}: {after['tx_superpackets'] - before['tx_superpackets']} superpackets were cut, "
+                f"of {2 * WINDOWS} sent")
         else:
-            expect(after["rx_superpackets"] - before["rx_superpackets"] > WINDOWS,
-                   f"{where}: {after['rx_superpackets'] - before['rx_superpackets']} superpackets went up")
-            expect(merged.merged > WINDOWS // 2, f"{where}: {merged.merged} of {merged.messages} messages "
-                                                 "were superpackets")
-        expect(after["rx_cut_again"] == 0, f"{where}: the TAP refused superpackets")
+            assert after["rx_superpackets"] - before["rx_superpackets"] > WINDOWS, (
+                f"{where}: {after['rx_superpackets'] - before['rx_superpackets']} superpackets went up")
+            assert merged.merged > WINDOWS // 2, (
+                f"{where}: {merged.merged} of {merged.messages} messages were superpackets")
+        assert after["rx_cut_again"] == 0, f"{where}: the TAP refused superpackets"
     expect_clean(daemon, [wire.host, wire.peer])
     for ns in (wire.host, wire.peer):
         errors = ns.snmp()["UdpInCsumErrors"]
-        expect(errors == 0, f"{ns.name}: the kernel saw {errors} UDP checksum errors")
+        assert errors == 0, f"{ns.name}: the kernel saw {errors} UDP checksum errors"
 
 
-@test("inline: UDP_SEGMENT senders and UDP_GRO receivers; plain sockets get single datagrams", seconds=90)
-def inline(lab):
+def test_inline(lab):
+    """Inline: UDP_SEGMENT senders and UDP_GRO receivers; plain sockets get single datagrams."""
     wire = Wire(lab)
     both_kinds_of_sockets(wire, Daemon(lab, wire.host, wire.nic, *MERGE))
 
 
-@test("inline, segments as header slot and payload slices (--transmit slices)", seconds=90)
-def inline_slices(lab):
+def test_inline_slices(lab):
+    """Inline, segments as header slot and payload slices (--transmit slices)."""
     wire = Wire(lab)
     both_kinds_of_sockets(wire, Daemon(lab, wire.host, wire.nic, *MERGE, "--transmit", "slices"))
 
 
-@test("port mode: the same", seconds=90)
-def port(lab):
+def test_port(lab):
+    """Port mode: the same."""
     both_kinds_of_sockets(*jumbo_wire(lab, None, *MERGE, port=True))
 
 
-@test("inline with an unconfigured peer that leaves checksums unfinished", seconds=90)
-def unfinished_checksums(lab):
+def test_unfinished_checksums(lab):
+    """Inline with an unconfigured peer that leaves checksums unfinished."""
     wire = Wire(lab)
     wire.peer.run("ethtool", "-K", wire.wire, "tx", "on")
     daemon = Daemon(lab, wire.host, wire.nic, *MERGE)
@@ -99,29 +96,29 @@ def unfinished_checksums(lab):
     expect_clean(daemon, [wire.host, wire.peer])
 
 
-@test("inline without udp in --merge: the kernel carries UDP", seconds=90)
-def inline_not_asked_for(lab):
+def test_inline_not_asked_for(lab):
+    """Inline without udp in --merge: the kernel carries UDP."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     for number, direction in PAIRS:
         through(wire, number, direction, gro=True)
     total = daemon.total()
-    expect(total["rx_packets"] == 0 and total["tap_packets"] == 0, "UDP came our way")
+    assert total["rx_packets"] == 0 and total["tap_packets"] == 0, "UDP came our way"
 
 
-@test("port mode without udp in --merge: UDP is cut, but not merged", seconds=90)
-def port_not_asked_for(lab):
+def test_port_not_asked_for(lab):
+    """Port mode without udp in --merge: UDP is cut, but not merged."""
     wire, daemon = jumbo_wire(lab, None, port=True)
     for number, direction in PAIRS:
         through(wire, number, direction, gro=True)
     total = daemon.total()
-    expect(total["tx_superpackets"] > WINDOWS, "UDP_SEGMENT superpackets were cut by the kernel")
-    expect(total["rx_superpackets"] == 0, "UDP was merged")
+    assert total["tx_superpackets"] > WINDOWS, "UDP_SEGMENT superpackets were cut by the kernel"
+    assert total["rx_superpackets"] == 0, "UDP was merged"
     expect_clean(daemon, [wire.host, wire.peer])
 
 
-@test("datagrams without a checksum, of one byte and without any, fragmented ones: as they were sent", seconds=90)
-def odd_datagrams(lab):
+def test_odd_datagrams(lab):
+    """Datagrams without a checksum, of one byte and without any, fragmented ones: as they were sent."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *MERGE)
 
@@ -138,8 +135,8 @@ def odd_datagrams(lab):
     expect_clean(daemon, [wire.host, wire.peer])
 
 
-@test("a closed port is said: ICMP and ICMPv6 unreachable come back through both directions")
-def unreachable(lab):
+def test_unreachable(lab):
+    """A closed port is said: ICMP and ICMPv6 unreachable come back through both directions."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *MERGE)
     for number, direction in PAIRS:
@@ -157,37 +154,37 @@ def unreachable(lab):
         except socket.timeout:
             refused = False
         sender.close()
-        expect(refused, f"IPv{number} {direction}: no {errno.errorcode[errno.ECONNREFUSED]}")
+        assert refused, f"IPv{number} {direction}: no {errno.errorcode[errno.ECONNREFUSED]}"
     expect_clean(daemon, [wire.host, wire.peer])
 
 
-@test("ports of --pass-ports are not merged; others are")
-def pass_ports(lab):
+def test_pass_ports(lab):
+    """Ports of --pass-ports are not merged; others are."""
     wire = Wire(lab)
     receiver = Receiver(wire.host, wire.HOST4, gro=True)
     other = Receiver(wire.host, wire.HOST4, gro=True)
     daemon = Daemon(lab, wire.host, wire.nic, *MERGE, "--pass-ports", f"9,{receiver.address[1]}")
     conditions = daemon.status()["conditions"]
-    expect(conditions["pass_ports"] == [9, receiver.address[1]], f"status says {conditions}")
+    assert conditions["pass_ports"] == [9, receiver.address[1]], f"status says {conditions}"
     exchange(Sender(wire.peer, receiver.address), receiver, list(windows(1)))
-    expect(receiver.merged == 0, f"{receiver.merged} superpackets for an exempt port")
+    assert receiver.merged == 0, f"{receiver.merged} superpackets for an exempt port"
     singles = daemon.total()["singles"]
-    expect(singles["exempt"] > WINDOWS, f"nothing was exempt: {singles}")
+    assert singles["exempt"] > WINDOWS, f"nothing was exempt: {singles}"
     exchange(Sender(wire.peer, other.address), other, list(windows(2)))
-    expect(other.merged > 0, "nothing was merged for another port")
+    assert other.merged > 0, "nothing was merged for another port"
 
 
-@test("the most packets of a superpacket (--max-packets), the least payload (--min-payload)")
-def packets_and_payload(lab):
+def test_packets_and_payload(lab):
+    """The most packets of a superpacket (--max-packets), the least payload (--min-payload)."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, *MERGE, "--max-packets", "5", "--min-payload", "200")
     receiver = Receiver(wire.host, wire.HOST6, gro=True)
     sender = Sender(wire.peer, receiver.address)
     exchange(sender, receiver, [datagrams(50, 300) for _ in range(10)])
     total = daemon.total()
-    expect(total["flushes"]["count"] > 20, f"superpackets did not end at five: {total['flushes']}")
-    expect(total["rx_segments"] <= 5 * total["rx_superpackets"], "more than five packets in one")
+    assert total["flushes"]["count"] > 20, f"superpackets did not end at five: {total['flushes']}"
+    assert total["rx_segments"] <= 5 * total["rx_superpackets"], "more than five packets in one"
     exchange(sender, receiver, [datagrams(50, 199)])
     after = daemon.total()
-    expect(after["rx_superpackets"] == total["rx_superpackets"], "less than --min-payload was merged")
-    expect(after["singles"]["exempt"] == 50, f"they were not exempt: {after['singles']}")
+    assert after["rx_superpackets"] == total["rx_superpackets"], "less than --min-payload was merged"
+    assert after["singles"]["exempt"] == 50, f"they were not exempt: {after['singles']}"

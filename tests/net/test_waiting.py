@@ -4,10 +4,10 @@
 import os
 import time
 
+import pytest
+
 from daemon import Daemon
-from harness import test
-from lab import Skip, expect
-from test_bulk import servers, transfer
+from streams import servers, transfer
 from wire import Wire
 
 PERIOD = 3  # seconds that are accounted
@@ -27,7 +27,7 @@ def load(daemon):
     """Of a core, over PERIOD, while nothing happens; and what another process takes that does no more than wake up
     WAKINGS times a second, which is little on a fast machine."""
     if not os.path.exists("/proc/self/schedstat"):
-        raise Skip("this kernel does not account for CPU time exactly (CONFIG_SCHED_INFO)")
+        pytest.skip("this kernel does not account for CPU time exactly (CONFIG_SCHED_INFO)")
     before, own, began = cpu_ns(daemon), time.thread_time(), time.monotonic()
     while time.monotonic() < began + PERIOD:  # this is what is measured, nothing is waited for
         time.sleep(1 / WAKINGS)
@@ -40,7 +40,7 @@ def expect_idle(daemon, limit, when=""):
     often, for its heartbeat and its worker, and each time looks around with some system calls."""
     idle, waking = load(daemon)
     limit = max(limit, 4 * waking)
-    expect(idle < limit, f"idle costs {idle:.2%} of a core{when}, {limit:.2%} at most")
+    assert idle < limit, f"idle costs {idle:.2%} of a core{when}, {limit:.2%} at most"
 
 
 def carries(lab, wire, daemon, data):
@@ -50,40 +50,40 @@ def carries(lab, wire, daemon, data):
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4, length=64 << 20).finish()
     after = daemon.total()
-    expect(after["rx_superpackets"] > before["rx_superpackets"], "nothing was merged")
-    expect(after["tx_superpackets"] > before["tx_superpackets"], "nothing was cut")
-    expect(not daemon.own_drops(), f"drops: {daemon.own_drops()}")
+    assert after["rx_superpackets"] > before["rx_superpackets"], "nothing was merged"
+    assert after["tx_superpackets"] > before["tx_superpackets"], "nothing was cut"
+    assert not daemon.own_drops(), f"drops: {daemon.own_drops()}"
 
 
-@test("--wait event, the default: idle costs less than 1 % of a core, also after traffic", seconds=60)
-def event(lab, data):
+def test_event(lab, data):
+    """--wait event, the default: idle costs less than 1 % of a core, also after traffic."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
-    expect(daemon.status()["wait"] == "event", "not the default")
+    assert daemon.status()["wait"] == "event", "not the default"
     expect_idle(daemon, 0.01)
     carries(lab, wire, daemon, data)
     expect_idle(daemon, 0.01, " after traffic")
     daemon.stop()
 
 
-@test("--wait spin: looks on for a while, then sleeps", seconds=60)
-def spin(lab, data):
+def test_spin(lab, data):
+    """--wait spin: looks on for a while, then sleeps."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--wait", "spin:200")
-    expect(daemon.status()["spin_us"] == 200, "another time")
+    assert daemon.status()["spin_us"] == 200, "another time"
     carries(lab, wire, daemon, data)
     # nothing has moved when it wakes every 20 ms, so it sleeps on
     expect_idle(daemon, 0.02)
     daemon.stop()
 
 
-@test("--wait poll: never sleeps, and carries as ever", seconds=60)
-def poll(lab, data):
+def test_poll(lab, data):
+    """--wait poll: never sleeps, and carries as ever."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--wait", "poll")
     carries(lab, wire, daemon, data)
     polls, (idle, _) = daemon.total()["polls"], load(daemon)
-    expect(daemon.total()["polls"] == polls == 0, f"slept {polls} times")
+    assert daemon.total()["polls"] == polls == 0, f"slept {polls} times"
     # what the others on the machine leave it
-    expect(idle > 0.05, f"polling took only {idle:.2%} of a core")
+    assert idle > 0.05, f"polling took only {idle:.2%} of a core"
     daemon.stop()

@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 
-from lab import Failed, expect
+from lab import Failed
 
 UDP_SEGMENT, UDP_GRO = 103, 104  # linux/udp.h
 SO_RCVBUFFORCE = 33
@@ -41,7 +41,7 @@ class Receiver:
 
     def _one(self):
         data, controls, flags, _ = self.socket.recvmsg(65536, 64)
-        expect(not flags & socket.MSG_TRUNC, "a message was cut off")
+        assert not flags & socket.MSG_TRUNC, "a message was cut off"
         size = 0
         for level, kind, value in controls:
             if (level, kind) == (socket.IPPROTO_UDP, UDP_GRO):
@@ -104,6 +104,7 @@ def exchange(sender, receiver, windows, segment=True):
         except Failed as failure:
             raise Failed(f"window {number} ({len(window)} of {len(window[0])} bytes): {failure}") from None
         for i, (wanted, seen) in enumerate(zip(window, got)):
-            expect(wanted == seen, f"window {number}: datagram {i} differs: {len(seen)} bytes, "
-                                   f"not {len(wanted)}" + (", another one" if seen in window else ""))
-        expect(len(got) == len(window), f"window {number}: {len(got)} datagrams, not {len(window)}")
+            assert wanted == seen, (
+                f"window {number}: datagram {i} differs: {len(seen)} bytes, "
+                f"not {len(wanted)}" + (", another one" if seen in window else ""))
+        assert len(got) == len(window), f"window {number}: {len(got)} datagrams, not {len(window)}"

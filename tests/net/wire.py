@@ -10,7 +10,7 @@ import os
 import time
 
 from daemon import Daemon
-from lab import BUILD, Failed, expect, wait_until
+from lab import BUILD, Failed, wait_until
 
 PYTHON = "/usr/bin/python3"
 TRAFFIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "traffic.py")
@@ -59,7 +59,7 @@ class Wire:
                                  ns=middle)
         wait_until(lambda: "ready" in self.mangler.stderr() or not self.mangler.running(), 5,
                    "the mangler is ready")
-        expect(self.mangler.running(), f"the mangler ended: {self.mangler.tail()}")
+        assert self.mangler.running(), f"the mangler ended: {self.mangler.tail()}"
 
     def mangled(self):
         """Ends the mangler; what it did: {"left_to_right": {...}, "right_to_left": {...}}."""
@@ -82,7 +82,7 @@ class Server:
                                  name="serve")
         wait_until(lambda: "serving" in self.process.stderr() or not self.process.running(), 15,
                    lambda: f"the server listens; it said: {self.process.tail()}")
-        expect(self.process.running(), f"the server ended: {self.process.tail()}")
+        assert self.process.running(), f"the server ended: {self.process.tail()}"
 
 
 class Transfer:
@@ -109,7 +109,7 @@ class Transfer:
         wait_until(lambda: self.received() >= length or not self.process.running(), seconds,
                    lambda: f"{length} bytes are there; {self.received()} are; "
                            f"fetch said: {self.process.stderr()[-300:]!r}")
-        expect(self.received() >= length, f"fetch ended early: {self.process.tail()}")
+        assert self.received() >= length, f"fetch ended early: {self.process.tail()}"
 
     def finish(self, seconds=120, strict=False):
         """Waits for its end (see wait_until()) and checks every byte; returns Gbit/s."""
@@ -118,9 +118,8 @@ class Transfer:
         except Failed as failure:
             raise Failed(f"{self.received() >> 20} of {self.length >> 20} MiB: {failure}") from None
         result = json.loads(self.process.stdout().splitlines()[-1])
-        expect(result["bytes"] == self.length,
-               f"{result['bytes']} of {self.length} bytes were received")
-        expect(result["sha256"] == self.data.sha256(self.length), "SHA-256 differs")
+        assert result["bytes"] == self.length, f"{result['bytes']} of {self.length} bytes were received"
+        assert result["sha256"] == self.data.sha256(self.length), "SHA-256 differs"
         return result["bytes"] * 8 / result["seconds"] / 1e9
 
 
@@ -131,10 +130,10 @@ def storm(lab, ns, address, data, connections, at_once, shortest, longest, secon
                         ns=ns, name="storm")
     process.wait(seconds, None)
     lines = process.stdout().splitlines()
-    expect(lines, f"storm said nothing but: {process.tail()}")
+    assert lines, f"storm said nothing but: {process.tail()}"
     result = json.loads(lines[-1])
-    expect(result["failed"] == 0 and result["connections"] == connections,
-           f"{result['failed']} of {result['connections']} connections failed: {result['why']}")
+    assert result["failed"] == 0 and result["connections"] == connections, (
+        f"{result['failed']} of {result['connections']} connections failed: {result['why']}")
     return result
 
 
@@ -149,3 +148,9 @@ def port_mode(lab, *options, nic_sums=False):
     tap = lab.unique("tap")
     daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap, *options)
     return wire, tap, daemon
+
+
+def channels(wire, cnt):
+    """The wire's end first when there are fewer of them: XDP wants as many queues as the peer sends on."""
+    for ns, name in ((wire.peer, wire.wire), (wire.host, wire.nic))[::1 if cnt == 1 else -1]:
+        ns.run("ethtool", "-L", name, "rx", str(cnt), "tx", str(cnt))

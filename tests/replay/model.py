@@ -4,7 +4,7 @@
 It knows descriptions, no bytes; what it says is compared with what the engine does. Rules by number.
 """
 
-from packets import ACK, CWR, FIN, PSH, RST, SYN, URG
+from described import CWR, FIN, PSH, RST, SYN, URG
 
 ENDING = SYN | RST | URG
 

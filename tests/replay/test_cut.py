@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Cutting, compared with a segmenter of our own whose packets are described, not cut."""
 
-from bench import expect, expect_in, test
-from packets import ACK, CWR, FIN, PSH, Packet, checksums_right, wrap
+from described import ACK, CWR, FIN, PSH, Packet, checksums_right, wrap
 
 TIMESTAMPS = b"\x01\x01\x08\x0a" + bytes(range(8))
 
@@ -26,13 +25,13 @@ def segments(packet, mss):
 def agree(bench, packet, mss, sentence):
     lines = bench.cut([packet], mss)
     want = segments(packet, mss)
-    expect([line.record.data for line in lines], [p.bytes() for p in want], sentence)
+    assert [line.record.data for line in lines] == [p.bytes() for p in want], sentence
     kind = "udp" if packet.udp else f"tcpv{packet.version}"
-    expect({(line.gso_type, line.gso_size, line.segs) for line in lines}, {(kind, mss, len(want))}, sentence)
+    assert {(line.gso_type, line.gso_size, line.segs) for line in lines} == {(kind, mss, len(want))}, sentence
 
 
-@test("packets longer than the MSS become what the segmenter makes of them")
-def table(bench):
+def test_table(bench):
+    """Packets longer than the MSS become what the segmenter makes of them."""
     for sentence, fields in (
             ("TCP over IPv4", {}),
             ("TCP over IPv6", {"version": 6}),
@@ -52,38 +51,37 @@ def table(bench):
             agree(bench, Packet(length=length, **fields), mss, f"{sentence}: {length} by {mss}")
 
 
-@test("64 KB by any MSS, down to one byte")
-def sizes(bench):
+def test_sizes(bench):
+    """64 KB by any MSS, down to one byte."""
     for mss in (1, 8, 1448, 9000, 60000):
         agree(bench, Packet(length=20000 if mss == 1 else 65000), mss, f"MSS {mss}")
 
 
-@test("scapy, asked for the checksums, agrees")
-def scapy(bench):
+def test_scapy(bench):
+    """Scapy, asked for the checksums, agrees."""
     for fields in ({}, {"version": 6}, {"udp": True}, {"udp": True, "version": 6}, {"unfinished": True}):
         for line in bench.cut([Packet(length=5001, **fields)], 1400):
-            expect(checksums_right(line.record.data), True, f"checksums {fields}")
+            assert checksums_right(line.record.data), f"checksums {fields}"
 
 
-@test("what is short enough, or cannot be cut, passes as it came")
-def passes(bench):
+def test_passes(bench):
+    """What is short enough, or cannot be cut, passes as it came."""
     arp = b"\xff" * 6 + b"\x02" * 6 + b"\x08\x06" + bytes(46)
     packets = [Packet(length=1000), Packet(length=0), Packet(udp=True, length=1000), Packet(length=1000, padding=50),
                Packet(length=1001, fragment=0x2000), Packet(length=2000, fragment=16),
                Packet(udp=True, length=200000 // 4, flow=3), arp, b"", b"\x01"]
     data = [p if isinstance(p, bytes) else p.bytes() for p in packets]
     lines = bench.cut(packets[:6] + packets[7:], 1000)
-    expect([line.record.data for line in lines], data[:6] + data[7:], "bytes")
-    expect({(line.gso_type, line.gso_size, line.segs, line.segment) for line in lines}, {("none", 0, 1, 0)},
-           "lines")
+    assert [line.record.data for line in lines] == data[:6] + data[7:], "bytes"
+    assert {(line.gso_type, line.gso_size, line.segs, line.segment) for line in lines} == {("none", 0, 1, 0)}, "lines"
     # S6: more than 128 datagrams
     line, = bench.cut([Packet(udp=True, length=129 * 100)], 100)
-    expect((line.gso_type, line.record.data), ("none", Packet(udp=True, length=12900).bytes()), "129 datagrams")
-    expect(len(bench.cut([Packet(udp=True, length=128 * 100)], 100)), 128, "128 datagrams")
+    assert (line.gso_type, line.record.data) == ("none", Packet(udp=True, length=12900).bytes()), "129 datagrams"
+    assert len(bench.cut([Packet(udp=True, length=128 * 100)], 100)) == 128, "128 datagrams"
 
 
-@test("what is odd is counted: cut off, not to be cut, wrong checksums")
-def report(bench):
+def test_report(bench):
+    """What is odd is counted: cut off, not to be cut, wrong checksums."""
     from capture_files import Record
 
     whole = Packet(length=3000).bytes()
@@ -93,27 +91,27 @@ def report(bench):
     text = bench.replay_well("cut", path, "--mss", 1000, "-w", bench.path("out.pcapng")).out.decode()
     for part in ("3 packets into 9 segments", "1 cut off by a snap length", "1 longer than that, but not to be cut",
                  "1 with wrong or unfinished checksums", "2 packets"):
-        expect_in(part, text, "the report")
+        assert part in text, "the report"
 
 
-@test("cutting what was merged gives the capture back")
-def back(bench):
+def test_back(bench):
+    """Cutting what was merged gives the capture back."""
     packets = [Packet(seq=1000 + i * 1400, ip_id=i + 1, length=1400, flags=ACK | (PSH if i % 20 == 19 else 0))
                for i in range(200)]
     merged = bench.merge(packets)
-    expect(len(merged) < 20, True, "merged")
+    assert len(merged) < 20, "merged"
     lines = bench.cut([line.record for line in merged], 1400)
-    expect([line.record.data for line in lines], [p.bytes() for p in packets], "the packets")
+    assert [line.record.data for line in lines] == [p.bytes() for p in packets], "the packets"
 
 
-@test("BIG TCP, whose length is in an option, is cut too")
-def big(bench):
+def test_big(bench):
+    """BIG TCP, whose length is in an option, is cut too."""
     packets = [Packet(version=6, seq=1000 + i * 1400, length=1400, vlan=b"\x81\x00\x00\x05") for i in range(150)]
     merged = bench.merge(packets, "--max-bytes", 200000, "--burst", 150)
-    expect([line.segs for line in merged], [142, 8], "merged")
+    assert [line.segs for line in merged] == [142, 8], "merged"
     lines = bench.cut([line.record for line in merged], 1400)
-    expect([line.record.data for line in lines], [p.bytes() for p in packets], "the packets")
-    expect([line.segs for line in lines], [142] * 142 + [8] * 8, "segs")
+    assert [line.record.data for line in lines] == [p.bytes() for p in packets], "the packets"
+    assert [line.segs for line in lines] == [142] * 142 + [8] * 8, "segs"
     jumbo = bytearray(merged[0].record.data)
     at = 14 + 4 + 40
     for off, value, what in ((4, 0xFF, "longer than the packet"), (0, 17, "another protocol"), (2, 0xC3, "no jumbo"),
@@ -121,14 +119,14 @@ def big(bench):
         odd = bytearray(jumbo)
         odd[at + off] = value
         lines = bench.cut([bytes(odd)], 1400)
-        expect([line.gso_type for line in lines], ["tcpv6"] * 142 if value == 0xF0 else ["none"], what)
+        assert [line.gso_type for line in lines] == (["tcpv6"] * 142 if value == 0xF0 else ["none"]), what
     for length in (14 + 4 + 40, at + 8, at + 8 + 19, at + 8 + 20, 100):
-        expect([line.record.data for line in bench.cut([bytes(jumbo[:length])], 10)], [bytes(jumbo[:length])],
-               f"{length} bytes of it")
+        assert [line.record.data for line in bench.cut([bytes(jumbo[:length])], 10)] == [bytes(jumbo[:length])], (
+            f"{length} bytes of it")
 
 
-@test("superpackets in tunnels are cut within, outer headers and checksums too")
-def tunnels(bench):
+def test_tunnels(bench):
+    """superpackets in tunnels are cut within, outer headers and checksums too."""
     for kind in ("vxlan", "geneve", "gre", "ipip"):
         for outer in (4, 6):
             for with_checksum in ((False, True) if kind in ("vxlan", "geneve") else (False,)):
@@ -137,4 +135,4 @@ def tunnels(bench):
                 whole = wrap(kind, packet.bytes(), 7, outer, with_checksum)
                 want = [wrap(kind, p.bytes(), 7 + i, outer, with_checksum) for i, p in enumerate(line_packets)]
                 lines = bench.cut([whole], 1000)
-                expect([line.record.data for line in lines], want, f"{kind} in IPv{outer}, {with_checksum}")
+                assert [line.record.data for line in lines] == want, f"{kind} in IPv{outer}, {with_checksum}"

@@ -9,9 +9,9 @@ import subprocess
 import termios
 import time
 
-from bench import BASE_NS, COMMAND, DEADLINE, expect, expect_in, test
+from bench import BASE_NS, COMMAND, DEADLINE
 from capture_files import BIG, Record, read_pcapng, write_pcap, write_pcapng
-from packets import Packet
+from described import Packet
 
 
 def some(cnt=4):
@@ -21,16 +21,16 @@ def some(cnt=4):
 def merge_damaged(bench, data, kept, offset, what):
     path = bench.write("in", data)
     run = bench.replay("merge", path, "-w", bench.path("out"), "--json", bench.path("lines"))
-    expect(run.code, 1, f"{what}: exit code")
-    expect_in(f"in: damaged at byte {offset}, behind {kept} packets", run.err, what)
-    expect(len(read_pcapng(bench.read("out"))), kept, f"{what}: packets kept")
-    expect(bench.read("lines").count(b"\n"), kept, f"{what}: lines kept")
-    expect(run.err.count("\n"), 1, f"{what}: one line")
+    assert run.code == 1, f"{what}: exit code"
+    assert f"in: damaged at byte {offset}, behind {kept} packets" in run.err, what
+    assert len(read_pcapng(bench.read("out"))) == kept, f"{what}: packets kept"
+    assert bench.read("lines").count(b"\n") == kept, f"{what}: lines kept"
+    assert run.err.count("\n") == 1, f"{what}: one line"
     return path
 
 
-@test("a capture cut off at every byte of its last records", seconds=120)
-def cut_off(bench):
+def test_cut_off(bench):
+    """A capture cut off at every byte of its last records."""
     for writer in (write_pcap, write_pcapng):
         sizes = [len(writer(some(cnt))) for cnt in range(5)]
         data = writer(some(4))
@@ -41,31 +41,31 @@ def cut_off(bench):
             merge_damaged(bench, data[:size], kept, sizes[kept], f"{writer.__name__} {size} bytes")
 
 
-@test("the other verbs stop there too")
-def verbs(bench):
+def test_verbs(bench):
+    """The other verbs stop there too."""
     path = bench.write("in", write_pcap(some(4))[:-1])
     for arguments in (("cut", path, "--mss", 10, "-w", bench.path("out")), ("roundtrip", path)):
         run = bench.replay(*arguments)
-        expect(run.code, 1, "exit code")
-        expect_in("behind 3 packets", run.err, str(arguments))
-        expect_in("3 packets", run.out.decode(), str(arguments))
-    expect(len(read_pcapng(bench.read("out"))), 6, "segments kept")
+        assert run.code == 1, "exit code"
+        assert "behind 3 packets" in run.err, str(arguments)
+        assert "3 packets" in run.out.decode(), str(arguments)
+    assert len(read_pcapng(bench.read("out"))) == 6, "segments kept"
 
 
-@test("the offset is told of what comes through a pipe, too, also beyond its buffer")
-def pipes(bench):
+def test_pipes(bench):
+    """The offset is told of what comes through a pipe, too, also beyond its buffer."""
     for writer in (write_pcap, write_pcapng):
         for cnt in (4, 20000):
             data, good = writer(some(cnt)), len(writer(some(cnt - 1)))
             run = bench.replay("roundtrip", "-", stdin=data[:-1])
-            expect(run.code, 1, "exit code")
-            expect_in(f"-: damaged at byte {good}, behind {cnt - 1} packets", run.err, writer.__name__)
+            assert run.code == 1, "exit code"
+            assert f"-: damaged at byte {good}, behind {cnt - 1} packets" in run.err, writer.__name__
     run = bench.replay("roundtrip", "-", stdin=b"not a capture at all")
-    expect_in("at byte 4", run.err, "what is no capture")
+    assert "at byte 4" in run.err, "what is no capture"
 
 
-@test("lengths beyond reason")
-def lengths(bench):
+def test_lengths(bench):
+    """Lengths beyond reason."""
     for length in (262145, 0x7FFFFFFF, 0xFFFFFFFF):
         data = bytearray(write_pcap(some(4)))
         at = len(write_pcap(some(2)))
@@ -83,35 +83,35 @@ def lengths(bench):
             merge_damaged(bench, bytes(data), 2, at, f"captured length {length} in a block")
 
 
-@test("what is no capture is refused, and nothing is overwritten")
-def foreign(bench):
+def test_foreign(bench):
+    """What is no capture is refused, and nothing is overwritten."""
     out = bench.write("out", b"precious")
     for data in (b"", b"\n", b"\xd4", b"\xd4\xc3\xb2", b"\xd4\xc3\xb2\xa1" + bytes(10), b"not a capture at all" * 9,
                  b"\x1f\x8b\x08" + bytes(50), b"\n\r\r\n" + bytes(30), write_pcapng([])[:20]):
         path = bench.write("in", data)
         run = bench.replay("merge", path, "-w", out)
-        expect((run.code, run.out), (1, b""), f"exit code for {data[:8]}")
-        expect_in("no capture (pcap or pcapng)", run.err, str(data[:8]))
-        expect_in("at byte ", run.err, str(data[:8]))
-        expect("it is empty" in run.err, not data, f"the reason for {data[:8]}")
-        expect("zcat" in run.err, data[:2] == b"\x1f\x8b", f"a way out for {data[:8]}")
-        expect(bench.read("out"), b"precious", "OUT")
+        assert (run.code, run.out) == (1, b""), f"exit code for {data[:8]}"
+        assert "no capture (pcap or pcapng)" in run.err, str(data[:8])
+        assert "at byte " in run.err, str(data[:8])
+        assert ("it is empty" in run.err) == (not data), f"the reason for {data[:8]}"
+        assert ("zcat" in run.err) == (data[:2] == b"\x1f\x8b"), f"a way out for {data[:8]}"
+        assert bench.read("out") == b"precious", "OUT"
 
 
-@test("a link type other than Ethernet is refused by name")
-def link_types(bench):
+def test_link_types(bench):
+    """A link type other than Ethernet is refused by name."""
     for writer in (write_pcap, write_pcapng):
         for number, name in ((113, "Linux cooked v1"), (101, "Raw IP"), (0, "BSD loopback")):
             path = bench.write("in", writer(some(), link_type=number))
             run = bench.replay("roundtrip", path)
-            expect(run.code, 1, "exit code")
-            expect_in(name, run.err, "the name")
-            expect_in("only captures of Ethernet", run.err, "the sentence")
-            expect_in("tcpdump -i", run.err, "the way out")
+            assert run.code == 1, "exit code"
+            assert name in run.err, "the name"
+            assert "only captures of Ethernet" in run.err, "the sentence"
+            assert "tcpdump -i" in run.err, "the way out"
 
 
-@test("files that cannot be read or written are named")
-def unusable(bench):
+def test_unusable(bench):
+    """Files that cannot be read or written are named."""
     path = bench.capture(some())
     os.mkdir(bench.path("directory"))
     for arguments, name in (
@@ -123,21 +123,21 @@ def unusable(bench):
             (("merge", path, "-w", "/dev/full"), "/dev/full: No space left on device"),
             (("cut", path, "--mss", 10, "-w", bench.path("out"), "--json", "/dev/full"), "/dev/full: No space left")):
         run = bench.replay(*arguments)
-        expect(run.code, 1, f"exit code of {arguments}")
-        expect_in(name, run.err, str(arguments))
-        expect(run.err.count("\n"), 1, f"one line for {arguments}")
+        assert run.code == 1, f"exit code of {arguments}"
+        assert name in run.err, str(arguments)
+        assert run.err.count("\n") == 1, f"one line for {arguments}"
 
 
-@test("a long capture to a full disk ends at once")
-def full(bench):
+def test_full(bench):
+    """A long capture to a full disk ends at once."""
     path = bench.capture([Packet(flow=i) for i in range(2000)])
     run = bench.replay("merge", path, "-w", "/dev/full")
-    expect(run.code, 1, "exit code")
-    expect(run.err.count("No space left"), 1, "said once")
+    assert run.code == 1, "exit code"
+    assert run.err.count("No space left") == 1, "said once"
 
 
-@test("the capture that is read is not overwritten, whatever its name")
-def same_file(bench):
+def test_same_file(bench):
+    """The capture that is read is not overwritten, whatever its name."""
     path = bench.capture(some())
     before = bench.read("in.pcap")
     os.symlink("in.pcap", bench.path("link"))
@@ -145,14 +145,14 @@ def same_file(bench):
     for name in ("in.pcap", "link", "hard", "./in.pcap"):
         for arguments in (("-w", bench.path(name)), ("-w", bench.path("out"), "--json", bench.path(name))):
             run = bench.replay("merge", path, *arguments)
-            expect(run.code, 2, "exit code")
-            expect_in("cannot be read and overwritten", run.err, name)
+            assert run.code == 2, "exit code"
+            assert "cannot be read and overwritten" in run.err, name
     run = bench.replay("merge", path, "-w", bench.path("out"), "--json", bench.path("out"))
-    expect(run.code, 2, "exit code")
-    expect_in("cannot be both", run.err, "OUT and FILE")
+    assert run.code == 2, "exit code"
+    assert "cannot be both" in run.err, "OUT and FILE"
     run = bench.replay("merge", path, "-w", "-", "--json", "-")
-    expect(run.code, 2, "both on stdout")
-    expect(bench.read("in.pcap"), before, "the capture")
+    assert run.code == 2, "both on stdout"
+    assert bench.read("in.pcap") == before, "the capture"
 
 
 def waits_for_more(process):
@@ -162,17 +162,17 @@ def waits_for_more(process):
         return not unread and file.read().rsplit(")", 1)[1].split()[0] == "S"
 
 
-@test("Ctrl-C ends it; what was read until then is kept")
-def interrupted(bench):
+def test_interrupted(bench):
+    """Ctrl-C ends it; what was read until then is kept."""
     process = subprocess.Popen([COMMAND, "replay", "merge", "-", "-w", bench.path("out")], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(write_pcap(some(100)))
     process.stdin.flush()
     end = time.monotonic() + DEADLINE
     while not waits_for_more(process):
-        expect(time.monotonic() < end, True, "it reads")
+        assert time.monotonic() < end, "it reads"
     process.send_signal(signal.SIGINT)
-    expect(process.wait(DEADLINE), 1, "exit code")
+    assert process.wait(DEADLINE) == 1, "exit code"
     with process.stdin, process.stdout, process.stderr:
-        expect_in("-: interrupted", process.stderr.read().decode(), "the sentence")
-    expect(len(read_pcapng(bench.read("out"))), 100, "packets kept")
+        assert "-: interrupted" in process.stderr.read().decode(), "the sentence"
+    assert len(read_pcapng(bench.read("out"))) == 100, "packets kept"

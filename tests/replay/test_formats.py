@@ -3,9 +3,9 @@
 
 import json
 
-from bench import BASE_NS, expect, expect_in, test
+from bench import BASE_NS
 from capture_files import BIG, LITTLE, Record, read_pcapng, write_pcap, write_pcapng
-from packets import Packet
+from described import Packet
 
 
 def some():
@@ -13,8 +13,8 @@ def some():
             for i in range(20)]
 
 
-@test("pcap and pcapng, both byte orders, micro- and nanoseconds")
-def kinds(bench):
+def test_kinds(bench):
+    """Pcap and pcapng, both byte orders, micro- and nanoseconds."""
     for writer in (write_pcap, write_pcapng):
         for order in (BIG, LITTLE):
             for nanoseconds in (True, False):
@@ -24,12 +24,12 @@ def kinds(bench):
                 written = read_pcapng(bench.read("out"))
                 what = f"{writer.__name__} {order} nanoseconds={nanoseconds}"
                 unit = 1 if nanoseconds else 1000
-                expect([r.data for r in written], [r.data for r in records], what)
-                expect([r.time_ns for r in written], [r.time_ns // unit * unit for r in records], what)
+                assert [r.data for r in written] == [r.data for r in records], what
+                assert [r.time_ns for r in written] == [r.time_ns // unit * unit for r in records], what
 
 
-@test("a capture written is read again, by itself and by scapy")
-def again(bench):
+def test_again(bench):
+    """A capture written is read again, by itself and by scapy."""
     import logging
 
     logging.getLogger("scapy").setLevel(logging.ERROR)  # it expects comments to end with a newline
@@ -39,41 +39,41 @@ def again(bench):
     bench.merge(packets)
     path = bench.path("out.pcapng")
     with PcapNgReader(path) as reader:
-        expect([bytes(p) for p in reader], [r.data for r in read_pcapng(bench.read("out.pcapng"))], "scapy")
+        assert [bytes(p) for p in reader] == [r.data for r in read_pcapng(bench.read("out.pcapng"))], "scapy"
     run = bench.replay_well("roundtrip", path, "-j")
-    expect(json.loads(run.out)["packets"], 1, "packets")
+    assert json.loads(run.out)["packets"] == 1, "packets"
 
 
-@test("- is stdin and stdout; then the report goes to stderr")
-def pipes(bench):
+def test_pipes(bench):
+    """- is stdin and stdout; then the report goes to stderr."""
     records = some()
     for writer in (write_pcap, write_pcapng):
         run = bench.replay("merge", "-", "-w", "-", stdin=writer(records), environment={"NO_COLOR": "1"})
-        expect(run.code, 0, "exit code")
-        expect(sorted(r.data for r in read_pcapng(run.out)), sorted(r.data for r in records), "packets")
-        expect_in("20 packets", run.err, "the report")
+        assert run.code == 0, "exit code"
+        assert sorted(r.data for r in read_pcapng(run.out)) == sorted(r.data for r in records), "packets"
+        assert "20 packets" in run.err, "the report"
     path = bench.capture(records)
     run = bench.replay("cut", path, "--mss", 50, "-w", bench.path("out"), "--json", "-", "-q")
-    expect(run.err, "", "quiet")
-    expect(len([json.loads(line) for line in run.out.splitlines()]), len(read_pcapng(bench.read("out"))), "lines")
+    assert run.err == "", "quiet"
+    assert len([json.loads(line) for line in run.out.splitlines()]) == len(read_pcapng(bench.read("out"))), "lines"
 
 
-@test("captures without a packet are captures")
-def empty(bench):
+def test_empty(bench):
+    """Captures without a packet are captures."""
     for writer in (write_pcap, write_pcapng):
         path = bench.write("in", writer([]))
         for arguments in (("merge", path, "-w", bench.path("out")),
                           ("cut", path, "--mss", 9, "-w", bench.path("out")), ("roundtrip", path)):
             run = bench.replay_well(*arguments)
-            expect_in("0 packets", run.out.decode(), "the report")
-        expect(read_pcapng(bench.read("out")), [], "packets")
+            assert "0 packets" in run.out.decode(), "the report"
+        assert read_pcapng(bench.read("out")) == [], "packets"
 
 
-@test("times before 1970 and beyond reason are clamped, not believed")
-def odd_times(bench):
+def test_odd_times(bench):
+    """Times before 1970 and beyond reason are clamped, not believed."""
     records = [Record(Packet(flow=i).bytes(), time) for i, time in
                enumerate((0, 5, 2**64 - 1, 2**63, 7))]
     path = bench.write("in", write_pcapng(records))
     bench.replay_well("merge", path, "-w", bench.path("out"), "--hold", 3600000000)
     times = [r.time_ns for r in read_pcapng(bench.read("out"))]
-    expect((len(times), times), (5, sorted(times)), "times of delivery")
+    assert (len(times), times) == (5, sorted(times)), "times of delivery"

@@ -2,23 +2,16 @@
 """What is merged, and what is said of it: against the model, then option by option."""
 
 import json
-import os
 import random
 import struct
 import subprocess
 
-from bench import BASE_NS, COMMAND, expect, expect_in, test
+from bench import BASE_NS, COMMAND
 from capture_files import Record, write_pcap
 from model import Model
-from packets import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Packet, checksum, checksums_right, wrap
+from described import (ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Packet, checksum, checksums_right, run_of, wrap)
 
 TIMESTAMPS = b"\x01\x01\x08\x0a" + bytes(8)
-
-
-def run_of(cnt, first=None, **fields):
-    """Segments that follow each other."""
-    packet = (first or Packet()).change(**fields)
-    return [packet.change(seq=packet.seq + i * packet.length, ip_id=packet.ip_id + i) for i in range(cnt)]
 
 
 def changed(cnt, at, **fields):
@@ -83,22 +76,22 @@ def verdicts(lines):
 def agree(bench, packets, sentence, **limits):
     options = [f"--{name.replace('_', '-')}={value}" for name, value in limits.items()]
     lines = bench.merge(packets, *options)
-    expect(verdicts(lines), Model(**limits).run(packets), sentence)
+    assert verdicts(lines) == Model(**limits).run(packets), sentence
     for line in lines:
         first = packets[getattr(line, "in")[0]]
         if line.segs > 1:
-            expect((line.gso_type, line.gso_size), (f"tcpv{first.version}", first.length), sentence)
+            assert (line.gso_type, line.gso_size) == (f"tcpv{first.version}", first.length), sentence
     return lines
 
 
-@test("each sequence of a table is merged as the model says", seconds=60)
-def table(bench):
+def test_table(bench):
+    """Each sequence of a table is merged as the model says."""
     for sentence, packets in sequences():
         agree(bench, packets, sentence)
 
 
-@test("random sequences are merged as the model says", seconds=60)
-def random_sequences(bench):
+def test_random_sequences(bench):
+    """Random sequences are merged as the model says."""
     for seed in range(20):
         rng = random.Random(seed)
         next_of, packets = {}, []
@@ -116,41 +109,41 @@ def random_sequences(bench):
               max_packets=rng.choice((2, 5, 512)))
 
 
-@test("--burst, --max-packets and --max-bytes end superpackets where they say")
-def limits(bench):
+def test_limits(bench):
+    """--burst, --max-packets and --max-bytes end superpackets where they say."""
     packets = run_of(50)
     for options in ({"burst": 1}, {"burst": 7}, {"burst": 50}, {"max_packets": 2}, {"max_packets": 49},
                     {"max_bytes": 1000}, {"max_bytes": 2040}, {"max_bytes": 2039}, {"max_bytes": 20000}):
         agree(bench, packets, str(options), **options)
 
 
-@test("a superpacket in the capture is one packet with all bytes and right checksums")
-def bytes_and_checksums(bench):
+def test_bytes_and_checksums(bench):
+    """A superpacket in the capture is one packet with all bytes and right checksums."""
     for version in (4, 6):
         packets = run_of(9, version=version, tcp_options=TIMESTAMPS)
         packets[8] = packets[8].change(flags=ACK | PSH)
         line, = bench.merge(packets)
         # described as one packet, it is exactly this
         whole = packets[0].change(length=9000, flags=ACK | PSH)
-        expect(line.record.data, whole.bytes(), "the superpacket")
-        expect(checksums_right(line.record.data), True, "checksums, as scapy has them")
+        assert line.record.data == whole.bytes(), "the superpacket"
+        assert checksums_right(line.record.data), "checksums, as scapy has them"
 
 
-@test("--merge names what is merged; none merges nothing")
-def merge_list(bench):
+def test_merge_list(bench):
+    """--merge names what is merged; none merges nothing."""
     packets = run_of(4) + run_of(4, udp=True, flow=1)
-    expect([line.segs for line in bench.merge(packets, "--merge", "none")], [1] * 8, "none")
-    expect([line.segs for line in bench.merge(packets, "--merge", "tcp")], [1] * 4 + [4], "tcp")
+    assert [line.segs for line in bench.merge(packets, "--merge", "none")] == [1] * 8, "none"
+    assert [line.segs for line in bench.merge(packets, "--merge", "tcp")] == [1] * 4 + [4], "tcp"
     for merged in ("udp", "tcp,udp", "udp,tcp,vxlan,geneve,gre,ipip"):
         lines = bench.merge(packets, "--merge", merged)
         udp = [line for line in lines if line.gso_type == "udp"]
-        expect([(line.segs, line.gso_size) for line in udp], [(4, 1000)], merged)
-        expect(checksums_right(udp[0].record.data), True, "checksum of " + merged)
-        expect(any(line.gso_type == "tcpv4" for line in lines), "tcp" in merged, "TCP with " + merged)
+        assert [(line.segs, line.gso_size) for line in udp] == [(4, 1000)], merged
+        assert checksums_right(udp[0].record.data), "checksum of " + merged
+        assert any(line.gso_type == "tcpv4" for line in lines) == ("tcp" in merged), "TCP with " + merged
 
 
-@test("a packet held across bursts goes at its deadline, before whatever comes later")
-def hold(bench):
+def test_hold(bench):
+    """A packet held across bursts goes at its deadline, before whatever comes later."""
     def record(packet, us):
         return Record(packet.bytes(), BASE_NS + us * 1000)
 
@@ -159,27 +152,26 @@ def hold(bench):
     records = [record(first, 0), record(second, 60), record(other, 99), record(third, 100),
                record(fourth, 150)]
     lines = bench.merge(records, "--burst", 1, "--hold", 100)
-    expect(verdicts(lines), [([0, 1], "age"), ([2], "age"), ([3, 4], "age")], "deliveries")
-    expect([(line.record.time_ns - BASE_NS) // 1000 for line in lines], [100, 199, 200],
-           "times of delivery: deadlines")
+    assert verdicts(lines) == [([0, 1], "age"), ([2], "age"), ([3, 4], "age")], "deliveries"
+    assert [(line.record.time_ns - BASE_NS) // 1000 for line in lines] == [100, 199, 200], (
+        "times of delivery: deadlines")
     records[3] = record(third, 99)
     lines = bench.merge(records, "--burst", 1, "--hold", 100)
-    expect(verdicts(lines), [([0, 1, 3], "age"), ([2], "age"), ([4], "age")],
-           "one that came just before the deadline")
+    assert verdicts(lines) == [([0, 1, 3], "age"), ([2], "age"), ([4], "age")], "one that came just before the deadline"
 
 
-@test("time that steps back stands still, and is reported")
-def time_steps_back(bench):
+def test_time_steps_back(bench):
+    """Time that steps back stands still, and is reported."""
     packets = run_of(3)
     records = [Record(p.bytes(), BASE_NS + us * 1000) for p, us in zip(packets, (100, 50, 99))]
     lines = bench.merge(records, "--burst", 1)
-    expect({line.record.time_ns for line in lines}, {BASE_NS + 100_000}, "times")
+    assert {line.record.time_ns for line in lines} == {BASE_NS + 100_000}, "times"
     run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
-    expect_in("2 with a time before", run.out.decode(), "the report")
+    assert "2 with a time before" in run.out.decode(), "the report"
 
 
-@test("a packet that a snap length has cut off passes as it is, in order, and is counted")
-def snapped(bench):
+def test_snapped(bench):
+    """A packet that a snap length has cut off passes as it is, in order, and is counted."""
     packets = run_of(6)
     records = [Record(p.bytes(), BASE_NS + i) for i, p in enumerate(packets)]
     whole = records[2].data
@@ -187,50 +179,50 @@ def snapped(bench):
         records[2] = Record(whole[:captured], BASE_NS + 2, len(whole))
         lines = bench.merge(records)
         alone = [line for line in lines if getattr(line, "in") == [2]]
-        expect(len(alone), 1, f"delivered alone with {captured} bytes captured")
+        assert len(alone) == 1, f"delivered alone with {captured} bytes captured"
         if captured >= 34:  # the addresses are known: D1 holds
-            expect([getattr(line, "in") for line in lines], [[0, 1], [2], [3, 4, 5]], f"{captured} bytes")
+            assert [getattr(line, "in") for line in lines] == [[0, 1], [2], [3, 4, 5]], f"{captured} bytes"
     # only its padding was cut off
     padded = run_of(6, length=2, padding=4)
     records = [Record(p.bytes(), BASE_NS + i) for i, p in enumerate(padded)]
     records[2] = Record(records[2].data[:-3], BASE_NS + 2, len(records[2].data))
     lines = bench.merge(records)
-    expect([getattr(line, "in") for line in lines], [[0, 1], [2], [3, 4, 5]], "padding cut off")
+    assert [getattr(line, "in") for line in lines] == [[0, 1], [2], [3, 4, 5]], "padding cut off"
     run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
-    expect_in("1 cut off by a snap length", run.out.decode(), "the report")
+    assert "1 cut off by a snap length" in run.out.decode(), "the report"
 
 
-@test("wrong and unfinished checksums are reported")
-def checksums_reported(bench):
+def test_checksums_reported(bench):
+    """Wrong and unfinished checksums are reported."""
     packets = run_of(5)
     packets[1] = packets[1].change(spoil=1)
     packets[3] = packets[3].change(unfinished=True)
     bench.capture(packets)
     run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
-    expect_in("2 with wrong or unfinished checksums", run.out.decode(), "the report")
-    expect_in("ethtool -K IF tx off", run.out.decode(), "the way out")
+    assert "2 with wrong or unfinished checksums" in run.out.decode(), "the report"
+    assert "ethtool -K IF tx off" in run.out.decode(), "the way out"
 
 
-@test("who has to ask for more than TCP is told so")
-def unserved(bench):
+def test_unserved(bench):
+    """Who has to ask for more than TCP is told so."""
     for udp, served, told in ((6, ("tcp",), True), (6, ("tcp,udp",), False), (5, ("tcp",), False)):
         path = bench.capture([Packet(udp=i < udp, ip_id=i) for i in range(10)])
         run = bench.replay_well("merge", path, "-w", bench.path("out"), "--merge", *served)
-        expect("not served: other protocols" in run.out.decode(), told, f"{udp} of UDP, --merge {served[0]}")
+        assert ("not served: other protocols" in run.out.decode()) == told, f"{udp} of UDP, --merge {served[0]}"
 
 
-@test("captured superpackets, jumbo frames and tiny packets pass through the pool")
-def sizes(bench):
+def test_sizes(bench):
+    """Captured superpackets, jumbo frames and tiny packets pass through the pool."""
     packets = [Packet(length=length, seq=5, flow=flow) for flow, length in
                enumerate((0, 1, 1400, 1900, 2000, 4000, 9000, 64000))]
     lines = bench.merge(packets + [b"", b"\x00", b"\xff" * 13, b"\x02" * 12 + b"\x08\x06" + b"arp" * 9])
-    expect([line.segs for line in lines], [1] * 12, "nothing merged")
+    assert [line.segs for line in lines] == [1] * 12, "nothing merged"
     large = run_of(7, length=9000)
-    expect([line.segs for line in bench.merge(large)], [7], "jumbo frames")
+    assert [line.segs for line in bench.merge(large)] == [7], "jumbo frames"
 
 
-@test("more than the pool holds is flushed, and nothing is lost")
-def pool(bench):
+def test_pool(bench):
+    """More than the pool holds is flushed, and nothing is lost."""
     """Each is a flow of its own and waits for the end of the burst: 300 MB, of which 256 MB are had."""
     packet = bytearray(Packet(length=60000).bytes())
     records = []
@@ -244,32 +236,32 @@ def pool(bench):
     run = bench.replay_well("merge", path, "-w", "/dev/null", "--burst", 65536, "-j", "--json",
                             bench.path("lines.json"))
     report = json.loads(run.out)
-    expect((report["packets"], report["written_packets"], report["checksum_errors"]), (5000, 5000, 0), "packets")
-    expect(report["pool_full"] > 0, True, "the pool was full")
+    assert (report["packets"], report["written_packets"], report["checksum_errors"]) == (5000, 5000, 0), "packets"
+    assert report["pool_full"] > 0, "the pool was full"
     lines = [json.loads(line) for line in bench.read("lines.json").splitlines()]
-    expect(sorted(line["in"][0] for line in lines), list(range(5000)), "each once")
+    assert sorted(line["in"][0] for line in lines) == list(range(5000)), "each once"
 
 
-@test("BIG TCP: superpackets beyond 64 KB for IPv6, with --max-bytes")
-def big_tcp(bench):
+def test_big_tcp(bench):
+    """BIG TCP: superpackets beyond 64 KB for IPv6, with --max-bytes."""
     packets = run_of(100, version=6, length=1428) + run_of(60, length=1448, flow=1)
     lines = bench.merge(packets, "--burst", 1000, "--max-bytes", 200000)
     big = [line for line in lines if line.gso_type == "tcpv6"]
-    expect([line.segs for line in big], [100], "one superpacket")
+    assert [line.segs for line in big] == [100], "one superpacket"
     data = big[0].record.data
-    expect(len(data), 14 + 40 + 8 + 20 + 100 * 1428, "length, with a jumbo payload option")
-    expect(data[14 + 4:14 + 7] + data[54:58], b"\0\0\0" + b"\x06\0\xc2\x04", "length 0 and the option (RFC 2675)")
+    assert len(data) == 14 + 40 + 8 + 20 + 100 * 1428, "length, with a jumbo payload option"
+    assert data[14 + 4:14 + 7] + data[54:58] == b"\0\0\0" + b"\x06\0\xc2\x04", "length 0 and the option (RFC 2675)"
     segment = data[62:]
     pseudo = data[22:54] + struct.pack("!II", len(segment), 6)
-    expect(checksum(pseudo + segment), 0, "the TCP checksum")
-    expect(max(line.segs for line in lines if line.gso_type == "tcpv4"), 45, "IPv4 stays below")
+    assert checksum(pseudo + segment) == 0, "the TCP checksum"
+    assert max(line.segs for line in lines if line.gso_type == "tcpv4") == 45, "IPv4 stays below"
     line, = bench.merge(run_of(350, version=6, length=1428), "--burst", 10**9, "--max-bytes", 524280)
-    expect((len(line.record.data), line.record.original_len), (262144, 14 + 40 + 8 + 20 + 350 * 1428),
-           "beyond what readers take it is cut off")
+    assert (len(line.record.data), line.record.original_len) == (262144, 14 + 40 + 8 + 20 + 350 * 1428), (
+        "beyond what readers take it is cut off")
 
 
-@test("tunnels that are named are merged within, all checksums finished")
-def tunnels(bench):
+def test_tunnels(bench):
+    """Tunnels that are named are merged within, all checksums finished."""
     for kind in ("vxlan", "geneve", "gre", "ipip"):
         for inner in (4, 6):
             for outer in (4, 6):
@@ -278,35 +270,43 @@ def tunnels(bench):
                     packets = run_of(6, version=inner)
                     frames = [wrap(kind, p.bytes(), 7 + i, outer, with_checksum)
                               for i, p in enumerate(packets)]
-                    expect([line.segs for line in bench.merge(frames)], [1] * 6, what + ", not asked for")
+                    assert [line.segs for line in bench.merge(frames)] == [1] * 6, what + ", not asked for"
                     line, = bench.merge(frames, "--merge", f"tcp,{kind}")
-                    expect((line.gso_type, line.gso_size), (f"tcpv{inner}", 1000), what)
+                    assert (line.gso_type, line.gso_size) == (f"tcpv{inner}", 1000), what
                     whole = packets[0].change(length=6000).bytes()
-                    expect(line.record.data, wrap(kind, whole, 7, outer, with_checksum), what)
+                    assert line.record.data == wrap(kind, whole, 7, outer, with_checksum), what
                     run = bench.replay_well("roundtrip", bench.path("in.pcap"), "--merge", f"tcp,{kind}", "-j")
-                    expect(json.loads(run.out)["segments"], 6, what + ", and back")
+                    assert json.loads(run.out)["segments"] == 6, what + ", and back"
 
 
-@test("without --adaptive verdicts depend on the rules alone; with it, what never gains is left alone")
-def adaptive(bench):
+def test_adaptive(bench):
+    """Without --adaptive verdicts depend on the rules alone; with it, what never gains is left alone."""
     packets = [Packet(seq=1000 + i * 5000, ip_id=i, length=100) for i in range(3000)]
     lines = bench.merge(packets)
-    expect({line.flush for line in lines}, {"out_of_sequence", "burst_end"}, "by the rules alone")
+    assert {line.flush for line in lines} == {"out_of_sequence", "burst_end"}, "by the rules alone"
     lines = bench.merge(packets, "--adaptive")
-    expect({line.flush for line in lines} - {"burst_end"}, {"out_of_sequence", "left_alone"}, "--adaptive")
+    assert {line.flush for line in lines} - {"burst_end"} == {"out_of_sequence", "left_alone"}, "--adaptive"
     alone = sum(line.flush == "left_alone" for line in lines)
-    expect(alone > 2500, True, f"nearly all are left alone, {alone} of 3000")
+    assert alone > 2500, f"nearly all are left alone, {alone} of 3000"
 
 
-@test("captures of any size: the memory does not grow")
-def memory(bench):
+# A small process of its own: what is forked counts the memory of the process above it.
+PEAK = """
+import os, resource, sys
+status = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)[1])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+
+
+def test_memory(bench):
+    """Captures of any size: the memory does not grow."""
     peaks = []
     for copies in (1, 20):
         block = write_pcap([Record(Packet().bytes(), BASE_NS)] * 4000)
         path = bench.write("in.pcap", block + block[24:] * (copies - 1))
-        process = subprocess.Popen([COMMAND, "replay", "merge", path, "-w", bench.path("out.pcapng"), "-q"])
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-        expect(status, 0, "exit status")
-        peaks.append(usage.ru_maxrss)
-    expect(peaks[1] < peaks[0] + 4096, True, f"20 times the packets in less than 4 MB more, {peaks} kB")
+        done = subprocess.run(["/usr/bin/python3", "-SEc", PEAK, COMMAND, "replay", "merge", path, "-w",
+                               bench.path("out.pcapng"), "-q"], capture_output=True, text=True)
+        assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr}"
+        peaks.append(int(done.stdout))
+    assert peaks[1] < peaks[0] + 4096, f"20 times the packets in less than 4 MB more, {peaks} kB"

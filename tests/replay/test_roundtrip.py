@@ -7,9 +7,9 @@ import pty
 import random
 import subprocess
 
-from bench import COMMAND, expect, expect_in, test
+from bench import COMMAND
 from capture_files import Record
-from packets import ACK, PSH, Packet
+from described import ACK, PSH, Packet
 
 
 def mixture(seed, cnt):
@@ -30,8 +30,8 @@ def mixture(seed, cnt):
     return out
 
 
-@test("whatever comes, it comes back", seconds=60)
-def mixtures(bench):
+def test_mixtures(bench):
+    """Whatever comes, it comes back."""
     for seed in range(10):
         packets = mixture(seed, 500)
         records = [Record(p.bytes(), 10**18 + i) for i, p in enumerate(packets)]
@@ -41,31 +41,31 @@ def mixtures(bench):
         for options in ((), ("--burst", 1), ("--burst", 1000, "--merge", "tcp,udp,vxlan,geneve,gre,ipip"),
                         ("--merge", "none")):
             report = json.loads(bench.replay_well("roundtrip", path, "-j", *options).out)
-            expect(report["difference"], None, f"seed {seed} {options}")
-            expect(report["packets"], 500, "packets")
-            expect(report["merged_packets"] + report["alone"], 500, "conservation")
-            expect(report["segments"], report["merged_packets"], "segments")
-            expect(report["merged_packets"] > 0, "none" not in options and options != ("--burst", 1), str(options))
+            assert report["difference"] is None, f"seed {seed} {options}"
+            assert report["packets"] == 500, "packets"
+            assert report["merged_packets"] + report["alone"] == 500, "conservation"
+            assert report["segments"] == report["merged_packets"], "segments"
+            assert (report["merged_packets"] > 0) == ("none" not in options and options != ("--burst", 1)), str(options)
 
 
-@test("the report is a table of 80 columns, plain when not on a terminal")
-def report(bench):
+def test_report(bench):
+    """The report is a table of 80 columns, plain when not on a terminal."""
     path = bench.capture(mixture(1, 500))
     text = bench.replay_well("roundtrip", path).out.decode()
-    expect("\033" in text, False, "escape sequences")
+    assert "\033" not in text, "escape sequences"
     # the first line has the name that was given
-    expect(max(map(len, text.splitlines()[1:])) <= 80, True, "columns")
+    assert max(map(len, text.splitlines()[1:])) <= 80, "columns"
     for part in ("500 packets", "superpackets", "byte for byte as it came; order kept", "push_fin", "out_of_sequence",
                  "####"):
-        expect_in(part, text, "the report")
-    expect("table_full" in text, False, "reasons that did not occur")
-    expect_in("table_full", bench.replay_well("roundtrip", path, "-v").out.decode(), "-v")
-    expect(bench.replay_well("roundtrip", path, "-q").out, b"", "-q")
+        assert part in text, "the report"
+    assert "table_full" not in text, "reasons that did not occur"
+    assert "table_full" in bench.replay_well("roundtrip", path, "-v").out.decode(), "-v"
+    assert bench.replay_well("roundtrip", path, "-q").out == b"", "-q"
     compact = bench.replay_well("roundtrip", path, "-j").out
     pretty = bench.replay_well("roundtrip", path, "-p").out
-    expect((compact.count(b"\n"), pretty.count(b"\n") > 20), (1, True), "lines of JSON")
+    assert (compact.count(b"\n"), pretty.count(b"\n") > 20) == (1, True), "lines of JSON"
     reasons = json.loads(compact)["reasons"]
-    expect(sum(r["alone"] for r in reasons.values()), json.loads(compact)["alone"], "sum of reasons")
+    assert sum(r["alone"] for r in reasons.values()) == json.loads(compact)["alone"], "sum of reasons"
 
 
 def on_terminal(arguments, environment):
@@ -81,13 +81,13 @@ def on_terminal(arguments, environment):
     except OSError:  # all ends are closed
         pass
     os.close(parent)
-    expect(process.wait(60), 0, "exit code")
+    assert process.wait(60) == 0, "exit code"
     return text.decode()
 
 
-@test("on a terminal there is colour, but not for NO_COLOR or a dumb one")
-def colour(bench):
+def test_colour(bench):
+    """On a terminal there is colour, but not for NO_COLOR or a dumb one."""
     path = bench.capture(mixture(2, 300))
-    expect_in("\033[32m", on_terminal(["roundtrip", path], {"TERM": "xterm", "NO_COLOR": ""}), "colour")
+    assert "\033[32m" in on_terminal(["roundtrip", path], {"TERM": "xterm", "NO_COLOR": ""}), "colour"
     for environment in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb", "NO_COLOR": ""}):
-        expect("\033[32m" in on_terminal(["roundtrip", path], environment), False, str(environment))
+        assert "\033[32m" not in on_terminal(["roundtrip", path], environment), str(environment)

@@ -3,24 +3,22 @@
 
 import json
 
-from bench import expect, expect_in, test
-from packets import Packet
-from test_merge import run_of
+from described import Packet, run_of
 
 
-@test("help says it all, within 80 columns")
-def help_text(bench):
+def test_help_text(bench):
+    """Help says it all, within 80 columns."""
     for arguments in (("-h",), ("merge", "--help"), ("roundtrip", "nothing", "-h")):
         run = bench.replay_well(*arguments)
         text = run.out.decode()
         for word in ("merge", "cut", "roundtrip", "--json", "--merge", "--burst", "--hold", "--max-bytes",
                      "--max-packets", "--adaptive", "--mss", "--version", "Exit codes"):
-            expect_in(word, text, "help")
-        expect(max(map(len, text.splitlines())) <= 80, True, "columns")
+            assert word in text, "help"
+        assert max(map(len, text.splitlines())) <= 80, "columns"
 
 
-@test("what makes no sense is refused with 2 and a sentence on stderr")
-def refused(bench):
+def test_refused(bench):
+    """What makes no sense is refused with 2 and a sentence on stderr."""
     path = bench.capture([Packet()])
     out = bench.path("out")
     for arguments, part in (
@@ -51,17 +49,17 @@ def refused(bench):
             (("merge", path, "-w", out, "--merge", "tcp,"), "--merge tcp,"), (("merge", path, "-w", out, "--merge", ""), "--merge"),
             (("merge", path, "-w", out, "--merge", "tcp,none"), "--merge tcp,none")):
         run = bench.replay(*arguments)
-        expect((run.code, run.out), (2, b""), f"exit code and stdout of {arguments}")
-        expect_in(part, run.err, str(arguments))
+        assert (run.code, run.out) == (2, b""), f"exit code and stdout of {arguments}"
+        assert part in run.err, str(arguments)
         run = bench.replay("-j", *arguments)
-        expect(json.loads(run.err)["exit"], 2, f"JSON error of {arguments}")
+        assert json.loads(run.err)["exit"] == 2, f"JSON error of {arguments}"
         run = bench.replay("-q", *arguments)
         if run.err or run.code != 2:
-            expect((run.code, run.err), (2, ""), f"quiet {arguments}")
+            assert (run.code, run.err) == (2, ""), f"quiet {arguments}"
 
 
-@test("sizes and times may have units; the same option twice is no error when it says the same")
-def units(bench):
+def test_units(bench):
+    """Sizes and times may have units; the same option twice is no error when it says the same."""
     path = bench.capture(run_of(40, length=100))
     for plain, unit in ((("--burst", 1, "--hold", 2000), ("--burst", 1, "--hold", "2ms", "--hold", "2ms")),
                         (("--max-bytes", 1024), ("--max-bytes", "1K"))):
@@ -71,35 +69,35 @@ def units(bench):
                               *options)
             with open(bench.path("lines")) as file:
                 lines.append(file.read())
-        expect(lines[1], lines[0], f"{unit} instead of {plain}")
-        expect(len(lines[0].splitlines()) < 40, True, "something was merged")
+        assert lines[1] == lines[0], f"{unit} instead of {plain}"
+        assert len(lines[0].splitlines()) < 40, "something was merged"
 
 
-@test("the version is the command's, wherever it is asked for")
-def version(bench):
-    expect(bench.replay_well("-V").out, bench.replay_well("merge", "--version").out, "versions")
-    expect_in("superpacket ", bench.replay_well("-V").out.decode(), "the name")
+def test_version(bench):
+    """The version is the command's, wherever it is asked for."""
+    assert bench.replay_well("-V").out == bench.replay_well("merge", "--version").out, "versions"
+    assert "superpacket " in bench.replay_well("-V").out.decode(), "the name"
 
 
-@test("options may stand anywhere, before the verb too")
-def order(bench):
+def test_order(bench):
+    """Options may stand anywhere, before the verb too."""
     path = bench.capture([Packet()])
     run = bench.replay_well("-j", "--burst=1", "roundtrip", path)
-    expect(json.loads(run.out)["packets"], 1, "packets")
+    assert json.loads(run.out)["packets"] == 1, "packets"
 
 
-@test("superpacket names replay where it lists its commands")
-def listed(bench):
+def test_listed(bench):
+    """superpacket names replay where it lists its commands."""
     import subprocess
 
     from bench import COMMAND
 
     text = subprocess.run([COMMAND, "-h"], capture_output=True, text=True).stdout
-    expect_in("replay", text, "help")
-    expect(max(map(len, text.splitlines())) <= 80, True, "columns")
+    assert "replay" in text, "help"
+    assert max(map(len, text.splitlines())) <= 80, "columns"
     run = subprocess.run([COMMAND, "no-such-verb"], capture_output=True, text=True)
-    expect(run.returncode, 2, "exit code")
-    expect_in("replay", run.stderr, "unknown command")
+    assert run.returncode == 2, "exit code"
+    assert "replay" in run.stderr, "unknown command"
     path = bench.capture([Packet()])
     run = subprocess.run([COMMAND, "-q", "replay", "roundtrip", path], capture_output=True, text=True)
-    expect((run.returncode, run.stdout), (0, ""), "an option before replay")
+    assert (run.returncode, run.stdout) == (0, ""), "an option before replay"

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""In the guest: runs the tests of some modules and reports each as soon as it is over."""
+"""In the guest: pytest runs the tests that are asked for, and what it reports goes out, line by line."""
 
-import importlib
 import json
 import os
 import platform
 import termios
 
-import harness
-import starved
-from data import Data
+import pytest
 
+import laboratory
+import starved
+
+ROOT = "/superpacket"
 # Every byte is random and checked; an emulated processor makes and sends few of them a second.
 DATA_LENGTH = 4 << 20
+# Each plugin that is imported takes its time in an emulated machine.
+WITHOUT = ("cacheprovider", "doctest", "faulthandler", "junitxml", "logging", "nose", "pastebin", "stepwise",
+           "unittest", "unraisableexception", "threadexception", "warnings", "legacypath")
 
 
-class Report:
-    """The line that the machine outside reads."""
+class Reporter:
+    """Writes to the line that the machine outside reads."""
 
     def __init__(self, path):
         self.fd = os.open(path, os.O_WRONLY | os.O_NOCTTY)
@@ -30,21 +34,22 @@ class Report:
             data = data[os.write(self.fd, data):]
         termios.tcdrain(self.fd)
 
+    def pytest_configure(self, config):
+        self.config = config
 
-def chosen(modules, without):
-    """Not all that are there: those of tests/net come in with their helpers."""
-    return [test for test in harness.TESTS
-            if test.module in modules and test.name not in without]
+    def pytest_runtest_logreport(self, report):
+        self.say(nodeid=report.nodeid,
+                 report=self.config.hook.pytest_report_to_serializable(config=self.config, report=report))
 
 
-def run(modules, without, path):
-    report = Report(path)
-    report.say(kernel=platform.release())
+def run(tests, path):
+    reporter = Reporter(path)
+    reporter.say(kernel=platform.release())
     starved.emulated = True
-    for module in modules:
-        importlib.import_module(f"test_{module}")
-    with Data(DATA_LENGTH) as data:
-        for test in chosen(modules, without):
-            result = harness.run_one(test, lambda: data)
-            result.show()
-            report.say(name=test.name, verdict=result.verdict, reason=result.reason, seconds=result.seconds)
+    laboratory.DATA_LENGTH = DATA_LENGTH
+    os.chdir(ROOT)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    # asserts are not rewritten: that, too, takes its time
+    options = ["--assert=plain", "--noconftest", "-p", "pytest_timeout", "-q"]
+    options += [part for name in WITHOUT for part in ("-p", f"no:{name}")]
+    pytest.main([*options, *tests], plugins=[reporter, laboratory])

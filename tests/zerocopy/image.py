@@ -26,7 +26,10 @@ MODULES = ("virtio_net", "tun", "veth", "sch_ingress", "cls_bpf",
            "bridge", "vxlan", "geneve", "ip_gre", "ip6_gre", "ipip", "ip6_tunnel", "sit")
 # Of Python's library: what no test imports, a third of it.
 WITHOUT = {"test", "idlelib", "lib2to3", "ensurepip", "distutils", "turtledemo", "tkinter", "pydoc_data",
-           "dist-packages", "site-packages", "unittest"}
+           "dist-packages", "site-packages"}
+# Debian's pytest, its timeouts, and what it imports.
+PYTEST = ("pytest", "_pytest", "pytest_timeout.py", "pluggy", "iniconfig", "packaging", "attr", "py.py")
+PYTHON_PACKAGES = "/usr/lib/python3/dist-packages"
 # Where libxdp finds its dispatcher.
 XDP_OBJECTS = "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o"
 # The tree of the guest is like ours, so that the tests find each other and what was built.
@@ -115,6 +118,12 @@ def add_programs(image):
     stdlib = subprocess.run(["/usr/bin/python3", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"],
                             capture_output=True, text=True, check=True).stdout.strip()
     image.tree(stdlib, without=WITHOUT)
+    for name in PYTEST:
+        path = os.path.join(PYTHON_PACKAGES, name)
+        if os.path.isdir(path):
+            image.tree(path)
+        elif os.path.exists(path):
+            add_module(image, path)
     extensions = glob.glob(os.path.join(stdlib, "lib-dynload", "*.so"))
     for path in [*programs, *libraries(programs + extensions)]:
         image.file(path)
@@ -181,19 +190,19 @@ def base(packages):
     return path
 
 
-def add_tests(image, source, path):
+def add_module(image, source, path=None):
     """Compiled too: an emulated processor takes seconds for it, at every start."""
-    image.tree(source, path, {"__pycache__"})
+    path = path or source
+    image.file(source, path)
     with tempfile.TemporaryDirectory() as directory:
-        for module in glob.glob(os.path.join(source, "*.py")):
-            compiled = py_compile.compile(module, os.path.join(directory, "compiled"), doraise=True)
-            inside = os.path.join(path, os.path.basename(module))
-            image.file(compiled, importlib.util.cache_from_source(inside))
+        compiled = py_compile.compile(source, os.path.join(directory, "compiled"), doraise=True)
+        image.file(compiled, importlib.util.cache_from_source(path))
 
 
-def build(packages, root, build_directory, path):
-    """The whole initramfs at `path`: the kernel unpacks archives one behind the other."""
+def build(packages, root, build_directory, tests, path):
+    """The whole initramfs at `path`, which asks for these tests: the kernel unpacks archives one behind the other."""
     image = Image()
+    image.add("/wanted", "\n".join(tests).encode())
     programs = [os.path.join(build_directory, name)
                 for name in ("superpacketd", "superpacket", "faulty/superpacketd")]
     for program in programs:
@@ -203,7 +212,9 @@ def build(packages, root, build_directory, path):
     for name in ("steer.bpf.o", "tests/zerocopy/beside.bpf.o"):
         image.file(os.path.join(build_directory, name), os.path.join(GUEST_ROOT, "build", name))
     for suite in ("net", "zerocopy"):
-        add_tests(image, os.path.join(root, "tests", suite), f"{GUEST_ROOT}/tests/{suite}")
+        for module in glob.glob(os.path.join(root, "tests", suite, "*.py")):
+            add_module(image, module, os.path.join(GUEST_ROOT, os.path.relpath(module, root)))
+    image.file(os.path.join(root, "pytest.ini"), f"{GUEST_ROOT}/pytest.ini")
     image.file(os.path.join(root, "tests/zerocopy/init.py"), "/init")
     image.write(path + ".ours")
     with open(path, "wb") as whole:

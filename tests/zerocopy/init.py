@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The first process of the guest: mounts, modules, then the tests that the kernel's command line
-names (zerocopy=MODULE,MODULE, without=MODULE/TEST,MODULE/TEST). Their results go to the second serial line,
-a JSON object each; this console gets everything else. The machine is off at the end, however that came.
+"""The first process of the guest: mounts, modules, then the tests that /wanted names, one a line. What is reported of
+them goes to the second serial line, a JSON object each; this console gets everything else. The machine is off at the
+end, however that came.
 """
 
 import ctypes
@@ -46,14 +46,6 @@ def load_modules():
             os.close(fd)
 
 
-def argument(name):
-    with open("/proc/cmdline") as file:
-        for word in file.read().split():
-            if word.startswith(name + "="):
-                return word.partition("=")[2]
-    return None
-
-
 def wait_for_nics(deadline=10):
     end = time.monotonic() + deadline
     while not all(os.path.exists(f"/sys/class/net/{nic}") for nic in ("eth0", "eth1")):
@@ -66,7 +58,8 @@ def run_tests():
     root = "/superpacket/tests"
     sys.path[:0] = [f"{root}/zerocopy", f"{root}/net"]
     import guest
-    guest.run(argument("zerocopy").split(","), argument("without").split(","), RESULTS)
+    with open("/wanted") as file:
+        guest.run(file.read().split("\n"), RESULTS)
 
 
 def main():

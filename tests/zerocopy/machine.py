@@ -48,14 +48,20 @@ exec "$@"
 
 @dataclass
 class Setup:
-    """One way to set the machine up, and the tests for it."""
-    modules: tuple          # of the tests: test_MODULE.py
-    sentence: str
+    """One way to set the machine up."""
     wire: str = "hub"
-    without: tuple = ()     # tests of those modules, MODULE/TEST, that are not run: too slow here
     queues: int = 1
     late_us: int = 0        # the device reads its transmit ring so long after it was told to
     deadline: int = 2400    # seconds, for all of its tests, on a machine that is busy with others
+
+
+LATE_US = 20_000
+# By the names that tests give: @pytest.mark.machine(name).
+SETUPS = {
+    "one queue": Setup(),
+    "late": Setup(late_us=LATE_US),
+    "two queues": Setup(wire="tap", queues=2),
+}
 
 
 class Broken(Exception):
@@ -90,9 +96,7 @@ def command(packages, setup, initramfs, results):
             "-serial", "stdio", "-serial", f"file:{results}",
             "-kernel", packages.kernel, "-initrd", initramfs,
             "-append", " ".join(("console=ttyS0 quiet panic=-1 nokaslr net.ifnames=0 maxcpus=1",
-                                 "no_timer_check",  # it is judged by how fast this machine is just now
-                                 "zerocopy=" + ",".join(setup.modules),
-                                 "without=" + ",".join(setup.without))),
+                                 "no_timer_check")),  # it is judged by how fast this machine is just now
             *wire(setup)]
     if setup.wire == "tap":
         multi = "multi_queue" if setup.queues > 1 else ""
@@ -108,7 +112,7 @@ def end_with_parent():
 
 
 class Machine:
-    """A machine that runs. `with`: it is off behind."""
+    """A machine that runs."""
 
     def __init__(self, packages, setup, initramfs, directory):
         self.results_path = os.path.join(directory, "results")
@@ -120,10 +124,7 @@ class Machine:
                                             stderr=console, start_new_session=True,
                                             preexec_fn=end_with_parent)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
+    def off(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -141,34 +142,41 @@ class Machine:
     def wait(self, done, seconds):
         """Until done(), or the machine is off, or the time is over; returns the value of done()."""
         end = time.monotonic() + seconds
-        while not done():
+        while not (value := done()):
             if self.process.poll() is not None or time.monotonic() > end:
                 return done()
             time.sleep(0.05)
-        return True
+        return value
 
 
-def run(packages, setup, initramfs, directory, say):
-    """What the guest reported of itself and of each test; calls say(result) as they come."""
-    for boot in range(1, BOOTS + 1):
-        with Machine(packages, setup, initramfs, directory) as machine:
-            if not machine.wait(machine.results, BOOT_DEADLINE):
-                why = (f"ended with {machine.process.returncode}" if machine.process.poll() is not None
-                       else f"has not come up within {BOOT_DEADLINE} s")
-                said = machine.console().strip()[-1500:] or "nothing"
-                print(f"zerocopy: boot {boot} of {BOOTS}: the machine {why}; it said: {said}", flush=True)
-                continue
-            seen = 1
+class Guest:
+    """A machine that has come up and runs tests; close() switches it off."""
 
-            def over():
-                nonlocal seen
-                for result in machine.results()[seen:]:
-                    seen += 1
-                    say(result)
-                return machine.process.poll() is not None
+    def __init__(self, packages, setup, initramfs, directory):
+        self.said = ""
+        for boot in range(1, BOOTS + 1):
+            self.machine = Machine(packages, setup, initramfs, directory)
+            if self.machine.wait(self.machine.results, BOOT_DEADLINE):
+                self.end = time.monotonic() + setup.deadline
+                return
+            code = self.machine.process.poll()
+            self.close()
+            self.said += (f"boot {boot} of {BOOTS}: "
+                          + (f"ended with {code}" if code is not None else f"not up within {BOOT_DEADLINE} s")
+                          + f"; it said: {self.machine.console().strip()[-1500:] or 'nothing'}\n")
+        raise Broken(f"the machine has come up in none of {BOOTS} boots:\n{self.said}")
 
-            if not machine.wait(over, setup.deadline):
-                raise Broken(f"the guest was not done after {setup.deadline} s; it said: "
-                             + machine.console().strip()[-3000:])
-            return machine.results()[0]["kernel"], machine.console()
-    raise Broken(f"the machine has come up in none of {BOOTS} boots; its console is above")
+    def close(self):
+        self.machine.off()
+
+    def reports(self, nodeid):
+        """Of one test, as pytest in the guest has made them; the last one is that of its teardown."""
+        def own():
+            found = [result["report"] for result in self.machine.results() if result.get("nodeid") == nodeid]
+            return found if found and found[-1]["when"] == "teardown" else None
+
+        found = self.machine.wait(own, self.end - time.monotonic())
+        if not found:
+            raise Broken("the machine was off, or its time over, before this test was; it said: "
+                         + self.machine.console().strip()[-3000:])
+        return found

@@ -7,7 +7,7 @@ import hashlib
 import socket
 import time
 
-from lab import Failed, expect
+from lab import Failed
 from traffic import REQUEST
 from wire import PORT
 
@@ -36,7 +36,7 @@ class Paced:
     def _receive(self, length, seconds):
         self.sock.settimeout(max(0.001, seconds))
         part = self.sock.recv(min(length, 64 << 10))
-        expect(part, f"a stream ended after {self.received} of {self.length} bytes")
+        assert part, f"a stream ended after {self.received} of {self.length} bytes"
         self.last_byte = time.monotonic()
         self.digest.update(part)
         self.received += len(part)
@@ -70,4 +70,4 @@ class Paced:
         """And every byte is right."""
         self.read(self.length - self.received, seconds)
         self.sock.close()
-        expect(self.digest.hexdigest() == self.data.sha256(self.length), "SHA-256 differs")
+        assert self.digest.hexdigest() == self.data.sha256(self.length), "SHA-256 differs"

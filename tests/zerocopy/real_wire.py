@@ -7,8 +7,8 @@
 import os
 
 from daemon import Daemon, per_superpacket
-from lab import expect, wait_until
-from test_bulk import expect_clean, servers, transfer
+from lab import wait_until
+from streams import expect_clean, servers, transfer
 from wire import Wire
 
 ZERO_COPY = "native-with-zerocopy"
@@ -45,9 +45,9 @@ def zero_copy(daemon, queues=1):
     """The daemon; XDP_OPTIONS, which is what its status shows, says zero copy, and a packet has proved it."""
     status = daemon.status()
     modes = [queue["xsk"]["mode"] for queue in status["queues"]]
-    expect(modes == [ZERO_COPY] * queues, f"the sockets are {modes}; xdp: {status['xdp']}")
+    assert modes == [ZERO_COPY] * queues, f"the sockets are {modes}; xdp: {status['xdp']}"
     unproved = [queue["xsk"]["unproved"] for queue in status["queues"] if not queue["xsk"]["proved"]]
-    expect(not unproved, f"zero copy, unproved: {unproved}")
+    assert not unproved, f"zero copy, unproved: {unproved}"
     return daemon
 
 
@@ -66,5 +66,5 @@ def both_ways(lab, wire, daemon, data, ways=((4, "in"), (4, "out"), (6, "in"), (
         print(f"      IPv{family} {direction}: {speed * 1000:.0f} Mbit/s, {got:.1f} segments per superpacket",
               flush=True)
         # an emulated processor sends little at once: how much is merged is for tests/net to say
-        expect(got > 0, f"IPv{family} {direction}: no superpacket")
+        assert got > 0, f"IPv{family} {direction}: no superpacket"
     expect_clean(daemon, [wire.host, wire.peer])

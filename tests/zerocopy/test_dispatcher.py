@@ -4,11 +4,14 @@
 import json
 import os
 
+import pytest
+
 from daemon import STEER_OBJECT, Daemon
-from harness import test
-from lab import BUILD, expect
+from lab import BUILD
+from pinned import MAPS
 from real_wire import RealWire, both_ways, zero_copy
-from test_pinned import MAPS
+
+pytestmark = pytest.mark.machine("one queue")
 
 BESIDE = os.path.join(BUILD, "tests", "zerocopy", "beside.bpf.o")
 PINS = "/sys/fs/bpf/superpacket"
@@ -37,34 +40,34 @@ def packets_beside(lab):
         if "values" in maps[0].get("formatted", {}) else int(maps[0]["formatted"]["value"])
 
 
-@test("the daemon joins a dispatcher with a program in it; that one stays when it goes", seconds=60)
-def join(lab, data):
+def test_join(lab, data):
+    """The daemon joins a dispatcher with a program in it; that one stays when it goes."""
     wire = RealWire(lab)
     unload_at_the_end(lab, wire)
     load(lab, wire, BESIDE)
     daemon = zero_copy(Daemon(lab, wire.host, wire.nic))
     why = daemon.status()["xdp"]["why"]
-    expect("dispatcher" in why, f"xdp: {why}")
+    assert "dispatcher" in why, f"xdp: {why}"
     both_ways(lab, wire, daemon, data, ((4, "in"), (6, "out")), 1 << 20)
     seen = packets_beside(lab)
-    expect(seen > 100, f"the program beside ours has seen {seen} packets")
-    expect("steer" in programs(wire), f"loaded: {programs(wire)}")
+    assert seen > 100, f"the program beside ours has seen {seen} packets"
+    assert "steer" in programs(wire), f"loaded: {programs(wire)}"
     daemon.stop()
     left = programs(wire)
-    expect("beside" in left and "steer" not in left, f"loaded now: {left}")
+    assert "beside" in left and "steer" not in left, f"loaded now: {left}"
 
 
-@test("xdp-loader loads another program beside ours; the daemon adopts ours", seconds=60)
-def adopt(lab, data):
+def test_adopt(lab, data):
+    """Xdp-loader loads another program beside ours; the daemon adopts ours."""
     wire = RealWire(lab)
     unload_at_the_end(lab, wire)
     load(lab, wire, STEER_OBJECT, "-p", PINS)
     load(lab, wire, BESIDE)
-    expect(sorted(os.listdir(PINS)) == sorted(MAPS), f"pinned: {os.listdir(PINS)}")
+    assert sorted(os.listdir(PINS)) == sorted(MAPS), f"pinned: {os.listdir(PINS)}"
     daemon = zero_copy(Daemon(lab, wire.host, wire.nic, "--pinned", PINS))
     both_ways(lab, wire, daemon, data, ((4, "in"), (6, "out")), 1 << 20)
     seen = packets_beside(lab)
-    expect(seen > 100, f"the program beside ours has seen {seen} packets")
+    assert seen > 100, f"the program beside ours has seen {seen} packets"
     daemon.stop()
     left = programs(wire)
-    expect("beside" in left and "steer" in left, f"loaded now: {left}")
+    assert "beside" in left and "steer" in left, f"loaded now: {left}"

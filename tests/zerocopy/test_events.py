@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What changes under a daemon in zero copy: connections go on, and it is zero copy as before."""
 
-from harness import test
-from lab import expect, wait_until
+import pytest
+
+from lab import wait_until
 from paced import Paced
 from real_wire import RealWire, start, zero_copy
-from test_bulk import expect_clean, servers
+from streams import expect_clean, servers
+
+pytestmark = pytest.mark.machine("two queues")
 
 FIRST = 256 << 10  # of a stream, each time before something happens
 
@@ -34,7 +37,7 @@ def expect_carried(daemon, streams):
 def expect_refused(wire):
     """virtio_net changes no queue count under an XDP program; what can be followed is in tests/net."""
     done = wire.host.run("ethtool", "-L", wire.nic, "combined", "1", check=False)
-    expect(done.returncode != 0, "the queue count was changed: this driver can, so this has to be tested")
+    assert done.returncode != 0, "the queue count was changed: this driver can, so this has to be tested"
 
 
 def change_mtu(wire, daemon, size):
@@ -49,9 +52,8 @@ def down_and_up(wire):
         wire.host.ip("link", "set", "dev", wire.nic, state)
 
 
-@test("zero copy on two queues: MTU larger and smaller, queue count refused, link down and up, under streams",
-      seconds=120)
-def changes(lab, data):
+def test_changes(lab, data):
+    """Zero copy on two queues: MTU larger and smaller, queue count refused, link down and up, under streams."""
     wire = RealWire(lab, queues=2)
     daemon = start(lab, wire, queues=2)
     servers(lab, wire, data)

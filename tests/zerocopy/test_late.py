@@ -10,14 +10,17 @@ otherwise it would prove nothing.
 import random
 import struct
 
+import pytest
+
 from capture import GSO_TCPV4, NEEDS_CSUM, Capture, open_socket, send
 from daemon import Daemon
-from harness import test
-from lab import expect, wait_until
+from faulty import ALWAYS, FAULTY, fault
+from lab import wait_until
 from packets import ETH_IPV4, PROTOCOL_TCP, Tcp, cut, describe, internet_sum, with_ip_length
 from real_wire import RealWire, start, zero_copy
-from test_bulk import servers, transfer
-from test_pressure import ALWAYS, FAULTY, fault
+from streams import servers, transfer
+
+pytestmark = pytest.mark.machine("late")
 
 SUPERPACKETS = 24
 PAYLOAD = 16_000
@@ -86,26 +89,25 @@ def compare(expected, seen):
     return wrong + [f"not expected, {cnt} times: {describe(frame)}" for frame, cnt in left.items() if cnt]
 
 
-@test("a device that reads late: every segment leaves as it was cut", seconds=60)
-def segments(lab):
+def test_segments(lab):
+    """A device that reads late: every segment leaves as it was cut."""
     wrong, cnt = wrong_segments(lab)
-    expect(not wrong, f"{len(wrong)} of {cnt}: " + "; ".join(wrong[:5]))
+    assert not wrong, f"{len(wrong)} of {cnt}: " + "; ".join(wrong[:5])
 
 
-@test("a daemon that reuses frames before their completion is found out by the same comparison",
-      seconds=60)
-def early_reuse(lab):
+def test_early_reuse(lab):
+    """A daemon that reuses frames before their completion is found out by the same comparison."""
     wrong, cnt = wrong_segments(lab, early_reuse=True)
-    expect(wrong, f"{cnt} segments of a daemon that is broken on purpose have come as if it were not")
+    assert wrong, f"{cnt} segments of a daemon that is broken on purpose have come as if it were not"
     print(f"      {len(wrong)} differences in {cnt} segments, as was to be: {wrong[0]}", flush=True)
 
 
-@test("a device that reads late: TCP out, every byte compared", seconds=60)
-def stream(lab, data):
+def test_stream(lab, data):
+    """A device that reads late: TCP out, every byte compared."""
     wire = RealWire(lab)
     daemon = start(lab, wire)
     servers(lab, wire, data)
     transfer(lab, wire, data, "out", 4, length=1 << 20).finish(60)
     errors = wire.peer.snmp()["TcpInCsumErrors"]
-    expect(errors == 0, f"the peer saw {errors} TCP checksum errors")
+    assert errors == 0, f"the peer saw {errors} TCP checksum errors"
     daemon.stop()

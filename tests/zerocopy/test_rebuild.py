@@ -6,13 +6,16 @@ import re
 import signal
 import time
 
+import pytest
+
 from daemon import Daemon, wait_until_freed
-from harness import test
-from lab import expect
+from faulty import FAULTY, expect_one_line, fault, lines
 from paced import Paced
 from real_wire import RealWire, start, zero_copy
-from test_bulk import servers
-from test_pressure import FAULTY, expect_one_line, fault, lines, stop_and_go
+from stopping import stop_and_go
+from streams import servers
+
+pytestmark = pytest.mark.machine("one queue")
 
 NOTICED, RECOVERED = 1.0, 2.0  # seconds
 FIRST = 512 << 10              # of a stream, before anything happens
@@ -29,18 +32,18 @@ def expect_in_time(daemon, text, began):
     recovered = max(recovered, rebuild)  # the kernel may have broken the silence when a worker was away for long
     print(f"      noticed after {recovered - rebuild:.2f} s, made anew in {rebuild:.3f} s; "
           f"{slack:.2f} s allowed for the emulator", flush=True)
-    expect(recovered - rebuild < NOTICED + slack, f"noticed after {recovered - rebuild:.2f} s")
-    expect(recovered < RECOVERED + slack, f"recovered after {recovered:.2f} s")
+    assert recovered - rebuild < NOTICED + slack, f"noticed after {recovered - rebuild:.2f} s"
+    assert recovered < RECOVERED + slack, f"recovered after {recovered:.2f} s"
     expect_one_line(daemon, text)
 
 
 def expect_whole(daemon, rebuilds):
     """Zero copy as before, and nothing got lost in between."""
     total = zero_copy(daemon).total()
-    expect(total["rebuilds"] == rebuilds, f"made anew {total['rebuilds']} times, not {rebuilds}")
+    assert total["rebuilds"] == rebuilds, f"made anew {total['rebuilds']} times, not {rebuilds}"
     damage = {name: total[name] for name in DAMAGED if total[name]}
-    expect(not damage, f"missing: {damage}")
-    expect(daemon.status()["state"] == "ok", f"state: {daemon.status()['state']}")
+    assert not damage, f"missing: {damage}"
+    assert daemon.status()["state"] == "ok", f"state: {daemon.status()['state']}"
 
 
 def stream_until(daemon, text, stream, another):
@@ -63,7 +66,7 @@ def lose_completion(wire, daemon, data):
     stream = stream_until(daemon, NOT_COMPLETED, stream, another)
     expect_in_time(daemon, NOT_COMPLETED, began)
     stream.read_to_end()
-    expect(daemon.total()["tx_lost_descriptors"] >= 1, "no descriptor was lost")
+    assert daemon.total()["tx_lost_descriptors"] >= 1, "no descriptor was lost"
     expect_whole(daemon, 1)
 
 
@@ -80,9 +83,8 @@ def lose_frames(wire, daemon, data):
     expect_whole(daemon, 2)
 
 
-@test("zero copy: a completion, then receive frames never come: each time the socket is made anew in 2 s",
-      seconds=120)
-def rebuild(lab, data):
+def test_rebuild(lab, data):
+    """Zero copy: a completion, then receive frames never come: each time the socket is made anew in 2 s."""
     wire = RealWire(lab)
     daemon = zero_copy(Daemon(lab, wire.host, wire.nic, program=FAULTY))
     servers(lab, wire, data)
@@ -93,13 +95,13 @@ def rebuild(lab, data):
         Paced(ns, address, data).read_to_end()
     after = daemon.total()
     for name in ("rx_superpackets", "tx_superpackets"):
-        expect(after[name] > before[name], f"{name} does not grow any more")
+        assert after[name] > before[name], f"{name} does not grow any more"
     expect_whole(daemon, 2)
     daemon.stop()
 
 
-@test("zero copy: killed with -9, streams go on; the next daemon has the queue, in zero copy", seconds=60)
-def killed(lab, data):
+def test_killed(lab, data):
+    """Zero copy: killed with -9, streams go on; the next daemon has the queue, in zero copy."""
     wire = RealWire(lab)
     daemon = start(lab, wire)
     servers(lab, wire, data)
@@ -116,14 +118,13 @@ def killed(lab, data):
         stream.read_to_end()
     total = daemon.total()
     for name in ("rx_superpackets", "tx_superpackets"):
-        expect(total[name] > 0, f"a stream did not come back: {name} is 0")
+        assert total[name] > 0, f"a stream did not come back: {name} is 0"
     expect_whole(daemon, 0)
     daemon.stop()
 
 
-@test("zero copy: a stopped daemon loses its flows to the kernel and gets them back; nothing is overtaken",
-      seconds=120)
-def stopped(lab):
+def test_stopped(lab):
+    """Zero copy: a stopped daemon loses its flows to the kernel and gets them back; nothing is overtaken."""
     wire = RealWire(lab)
     daemon = start(lab, wire, "--merge", "tcp,udp")
     stop_and_go(lab, wire, daemon, lambda: daemon.process.signal(signal.SIGSTOP),

@@ -2,11 +2,13 @@
 """Tunnels that the kernel itself begins and ends, in zero copy: GENEVE, of which a TAP can be told, and GRE
 and IP in IP, of which it cannot: there `--merge` is the word that this host terminates them."""
 
-from harness import test
-from lab import expect
+import pytest
+
 from paced import Paced
 from real_wire import RealWire, start
-from test_bulk import expect_clean, servers
+from streams import expect_clean, servers
+
+pytestmark = pytest.mark.machine("one queue")
 
 # type: (options of its devices; network of what is inside; whether superpackets leave, too)
 TUNNELS = {
@@ -36,8 +38,8 @@ def superpackets(daemon):
     return total["rx_superpackets"], total["tx_superpackets"]
 
 
-@test("zero copy, GENEVE, GRE and IP in IP between kernels: TCP both ways, every byte compared", seconds=60)
-def both_ways(lab, data):
+def test_both_ways(lab, data):
+    """Zero copy, GENEVE, GRE and IP in IP between kernels: TCP both ways, every byte compared."""
     wire = RealWire(lab)
     daemon = start(lab, wire, "--merge", ",".join(TUNNELS))
     servers(lab, wire, data)
@@ -46,13 +48,13 @@ def both_ways(lab, data):
         before = superpackets(daemon)
         Paced(wire.host, f"{network}.2", data, length=LENGTH).read_to_end()
         between = superpackets(daemon)
-        expect(between[0] > before[0], f"{kind}, in: nothing was merged")
+        assert between[0] > before[0], f"{kind}, in: nothing was merged"
         Paced(wire.peer, f"{network}.1", data, length=LENGTH).read_to_end()
         # without --merge tcp nothing but this can be a superpacket
         if leave:
-            expect(superpackets(daemon)[1] > between[1], f"{kind}, out: nothing was cut")
+            assert superpackets(daemon)[1] > between[1], f"{kind}, out: nothing was cut"
     expect_clean(daemon, [wire.host, wire.peer])
     for ns in (wire.host, wire.peer):
         errors = ns.snmp()["UdpInCsumErrors"]
-        expect(errors == 0, f"{ns.name}: the kernel saw {errors} UDP checksum errors")
+        assert errors == 0, f"{ns.name}: the kernel saw {errors} UDP checksum errors"
     daemon.stop()

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """A NIC with two queues: a zero-copy socket on each."""
 
-from harness import test
-from lab import expect
+import pytest
+
 from real_wire import RealWire, start
-from test_bulk import expect_clean, servers
+from streams import expect_clean, servers
 from wire import storm
 
+pytestmark = pytest.mark.machine("two queues")
 
-@test("inline, in zero copy, on two queues: both carry traffic, both ways", seconds=60)
-def inline(lab, data):
+
+def test_inline(lab, data):
+    """Inline, in zero copy, on two queues: both carry traffic, both ways."""
     wire = RealWire(lab, queues=2)
     daemon = start(lab, wire, queues=2)
     servers(lab, wire, data)
@@ -17,6 +19,6 @@ def inline(lab, data):
         storm(lab, ns, address, data, 24, 8, 200_000, 400_000, 120)
     for queue in daemon.status()["queues"]:
         for counter in ("rx_superpackets", "tx_superpackets"):
-            expect(queue[counter] > 0, f"queue {queue['queue']}: {counter} is 0")
+            assert queue[counter] > 0, f"queue {queue['queue']}: {counter} is 0"
     expect_clean(daemon, [wire.host, wire.peer])
     daemon.stop()

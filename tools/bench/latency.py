@@ -37,8 +37,8 @@ sys.dont_write_bytecode = True  # keep the source tree clean
 sys.path.insert(0, os.path.join(ROOT, "tests", "net"))
 
 from daemon import Daemon  # noqa: E402
-from lab import (BUILD, Failed, Interrupted, Lab, catch_signals, expect, missing_support,  # noqa: E402
-                 remove_leftovers, wait_until)
+from lab import (BUILD, Interrupted, Lab, catch_signals, missing_support, remove_leftovers,  # noqa: E402
+                 wait_until)
 from wire import Wire  # noqa: E402
 
 LATENCY = os.path.join(BUILD, "tools", "latency")
@@ -115,8 +115,8 @@ class Setup:
         """Checks that requests and responses went through the daemon."""
         total = self.daemon.total()
         for counter in ("rx_packets", "tap_packets"):
-            expect(total[counter] > cnt, f"{cnt} requests, but {counter} is {total[counter]}: "
-                                         "they did not go through the daemon")
+            assert total[counter] > cnt, (
+                f"{cnt} requests, but {counter} is {total[counter]}: they did not go through the daemon")
 
 
 def run_rounds(setups):
@@ -172,7 +172,7 @@ def main():
     remove_leftovers()
     try:
         rounds = run()
-    except Failed as failure:
+    except AssertionError as failure:
         print(f"bench-latency: {failure}", file=sys.stderr)
         return 1
     except Interrupted:

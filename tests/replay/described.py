@@ -127,3 +127,9 @@ def checksums_right(frame):
             layer.chksum = None
         layer = layer.payload
     return bytes(parsed) == frame
+
+
+def run_of(cnt, first=None, **fields):
+    """Segments that follow each other."""
+    packet = (first or Packet()).change(**fields)
+    return [packet.change(seq=packet.seq + i * packet.length, ip_id=packet.ip_id + i) for i in range(cnt)]
