@@ -34,15 +34,7 @@ more_programs := $(call in_tree,clang,$(unit_tests)) $(call in_tree,asan,$(unit_
 PYTEST = SUPERPACKET_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -c pytest.ini -n auto $(if $(T),--only='$(T)')
 
 tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(helpers) $(examples) ## build all tests
-unit-# What make test and make test-more run of what is built here, and in the other trees.
-test_programs := $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests)
-in_tree = $(patsubst $(B)/%,$(B)/$(1)/%,$(2))
-more_programs := $(call in_tree,clang,$(unit_tests)) $(call in_tree,asan,$(unit_tests) $(prop_tests)) \
-                 $(call in_tree,fuzz,$(fuzz_tests))
-# Debian's Python, for which its pytest is. -B: nothing is written into the source tree.
-PYTEST = SUPERPACKET_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -c pytest.ini -n auto $(if $(T),--only='$(T)')
-
-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
+unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
 fuzz-tests: $(fuzz_tests)
 covering-tests: $(covering_tests)
 

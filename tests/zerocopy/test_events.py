@@ -8,7 +8,7 @@ from paced import Paced
 from real_wire import RealWire, start, zero_copy
 from streams import expect_clean, servers
 
-pytestmark = pytest.mark.machine("two queues")
+pytestmark = [pytest.mark.machine("two queues"), pytest.mark.more]
 
 FIRST = 256 << 10  # of a stream, each time before something happens
 

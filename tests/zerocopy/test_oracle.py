@@ -7,4 +7,4 @@ import pytest
 from test_oracle_cut import test_cut_tcp, test_cut_tunnels, test_cut_udp  # noqa: F401
 from test_oracle_merge import test_merge_geneve, test_merge_gre, test_merge_ipip, test_merge_rules  # noqa: F401
 
-pytestmark = pytest.mark.machine("one queue")
+pytestmark = [pytest.mark.machine("one queue"), pytest.mark.more]

@@ -7,7 +7,7 @@ from real_wire import RealWire, start
 from streams import expect_clean, servers
 from wire import storm
 
-pytestmark = pytest.mark.machine("two queues")
+pytestmark = [pytest.mark.machine("two queues"), pytest.mark.more]
 
 
 def test_inline(lab, data):
