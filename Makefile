@@ -77,6 +77,7 @@ test-more: deps-tests                       ## the rest: clang, sanitizers, fuzz
 	$(SUBMAKE) all tests
 	$(SUBMAKE) CC=clang B=$(B)/clang all tests
 	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests
+	$(SUBMAKE) SAN=thread B=$(B)/tsan tsan-tests
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	$(PYTEST) -m more tests $(more_programs)

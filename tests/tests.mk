@@ -31,7 +31,7 @@ in_tree = $(patsubst $(B)/%,$(B)/$(1)/%,$(2))
 more_programs := $(call in_tree,clang,$(unit_tests)) $(call in_tree,asan,$(unit_tests) $(prop_tests)) \
                  $(call in_tree,fuzz,$(fuzz_tests))
 # Debian's Python, for which its pytest is. -B: nothing is written into the source tree.
-PYTEST = SUPERPACKET_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -c pytest.ini -n auto $(if $(T),--only='$(T)')
+PYTEST = SUPERPACKET_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -c .pytest.ini -n auto $(if $(T),--only='$(T)')
 
 tests: $(unit_tests) $(prop_tests) $(bpf_tests) $(nic_tests) $(helpers) $(examples) ## build all tests
 unit-tests: $(unit_tests) $(prop_tests)     ## build those that need neither root nor namespaces
@@ -92,8 +92,7 @@ $(faulty): $(daemon_obj:$(B)/%=$(B)/faulty/%) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
 # For tests/net/test_threads.py: the daemon under ThreadSanitizer.
-tsan-tests: deps-tests                      ## build what the tests under ThreadSanitizer need
-	$(SUBMAKE) SAN=thread B=$(B)/tsan $(B)/tsan/superpacketd $(B)/tsan/faulty/superpacketd
+tsan-tests: $(B)/superpacketd $(faulty) ## build the daemon under ThreadSanitizer (SAN=thread B=build/tsan)
 
 # A failure prints its fewest packets; FIRST=seed begins there.
 MINUTES ?= 10

@@ -9,24 +9,13 @@ import pytest
 from daemon import COMMAND, DAEMON, EXIT_DEGRADED, EXIT_FAILED, Daemon, wait_until_freed
 from lab import RUNTIME, wait_until
 from streams import servers, transfer
-from wire import Wire
+from wire import Wire, follow_mtu, set_mtu
 
 
 def both_ways(lab, wire, data):
     """Packets that the daemon took from the NIC and from the stack while a stream went each way."""
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4).finish()
-
-
-def set_mtu(wire, mtu):
-    wire.host.ip("link", "set", wire.nic, "mtu", str(mtu))
-    wire.peer.ip("link", "set", wire.wire, "mtu", str(mtu))
-
-
-def follow(wire, daemon, mtu):
-    set_mtu(wire, mtu)
-    wait_until(lambda: wire.host.ip_json("link", "show", "dev", daemon.tap())[0]["mtu"] == mtu, 5,
-               f"the TAP has the NIC's MTU of {mtu}")
 
 
 def test_mtu(lab, data):
@@ -36,7 +25,7 @@ def test_mtu(lab, data):
     servers(lab, wire, data)
 
     for mtu in (3000, 9000, 1500):
-        follow(wire, daemon, mtu)
+        follow_mtu(wire, daemon, mtu)
         before = daemon.total()
         both_ways(lab, wire, data)
         after = daemon.total()

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The daemon's threads under ThreadSanitizer: what the main thread, the workers and the guard share is read and
-written as stated, through start, load, rebuilds, changes and the end. `make tsan-tests` builds that daemon."""
+written as stated, through start, load, rebuilds, changes and the end. `make SAN=thread B=build/tsan tsan-tests` builds that daemon."""
 
 import os
 import signal
 
+import pytest
+
 from daemon import EXIT_OK, Daemon
-from harness import test
-from lab import BUILD, Skip, expect, wait_until
-from test_bulk import servers, transfer
-from test_changes import follow
-from test_pressure import fault
-from test_queues import channels
-from wire import Wire
+from faulty import fault
+from lab import BUILD, wait_until
+from streams import servers, transfer
+from wire import Wire, channels, follow_mtu
+
+pytestmark = pytest.mark.more
 
 SANITIZED = os.path.join(BUILD, "tsan", "faulty", "superpacketd")
 # Without randomized addresses, for which older versions of ThreadSanitizer leave too little room (mmap_rnd_bits).
@@ -22,7 +23,7 @@ SECONDS = 20  # for what takes less than 2 without the sanitizer
 
 def sanitized(lab, wire, *options):
     if not os.path.exists(SANITIZED):
-        raise Skip(f"{SANITIZED} is not built: make tsan-tests")
+        pytest.skip(f"{SANITIZED} is not built: make test-more")
     return Daemon(lab, wire.host, wire.nic, *options, program=SANITIZED, wrapper=WRAPPER)
 
 
@@ -52,13 +53,12 @@ def expect_no_race(daemon):
     daemon.process.signal(signal.SIGTERM)
     daemon.process.wait(60, None)
     said = daemon.process.stderr()
-    expect("ThreadSanitizer" not in said, said)
-    expect(daemon.process.popen.returncode == EXIT_OK, f"it ended with {daemon.process.popen.returncode}")
+    assert "ThreadSanitizer" not in said, said
+    assert daemon.process.popen.returncode == EXIT_OK, f"it ended with {daemon.process.popen.returncode}"
 
 
-@test("ThreadSanitizer: start, load both ways, rebuilds, a deaf front end, changes of MTU, name and queues, end",
-      seconds=240)
-def inline(lab, data):
+def test_inline(lab, data):
+    """ThreadSanitizer: start, load both ways, rebuilds, a deaf front end, changes of MTU, name and queues, end."""
     wire = Wire(lab, queues=4)
     channels(wire, 2)
     daemon = sanitized(lab, wire, "-v")
@@ -70,7 +70,7 @@ def inline(lab, data):
     recover(lab, wire, daemon, data, ("completion", 1), "rebuilds")
     channels(wire, 4)
     wait_until(lambda: len(daemon.status()["queues"]) == 4, SECONDS, "4 queues are served")
-    follow(wire, daemon, 3000)
+    follow_mtu(wire, daemon, 3000)
     renamed = lab.unique("new")
     wire.host.ip("link", "set", wire.nic, "name", renamed)
     wait_until(lambda: daemon.status()["interface"] == renamed, SECONDS, "the name is followed")
@@ -79,8 +79,8 @@ def inline(lab, data):
     expect_no_race(daemon)
 
 
-@test("ThreadSanitizer, port mode: the carrier comes late", seconds=120)
-def port(lab, data):
+def test_port(lab, data):
+    """ThreadSanitizer, port mode: the carrier comes late."""
     wire = Wire(lab, host_addresses=False)
     tap = lab.unique("tap")
     wire.peer.ip("link", "set", wire.wire, "down")

@@ -154,3 +154,14 @@ def channels(wire, cnt):
     """The wire's end first when there are fewer of them: XDP wants as many queues as the peer sends on."""
     for ns, name in ((wire.peer, wire.wire), (wire.host, wire.nic))[::1 if cnt == 1 else -1]:
         ns.run("ethtool", "-L", name, "rx", str(cnt), "tx", str(cnt))
+
+
+def set_mtu(wire, mtu):
+    wire.host.ip("link", "set", wire.nic, "mtu", str(mtu))
+    wire.peer.ip("link", "set", wire.wire, "mtu", str(mtu))
+
+
+def follow_mtu(wire, daemon, mtu):
+    set_mtu(wire, mtu)
+    wait_until(lambda: wire.host.ip_json("link", "show", "dev", daemon.tap())[0]["mtu"] == mtu, 5,
+               f"the TAP has the NIC's MTU of {mtu}")

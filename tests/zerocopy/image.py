@@ -214,7 +214,7 @@ def build(packages, root, build_directory, tests, path):
     for suite in ("net", "zerocopy"):
         for module in glob.glob(os.path.join(root, "tests", suite, "*.py")):
             add_module(image, module, os.path.join(GUEST_ROOT, os.path.relpath(module, root)))
-    image.file(os.path.join(root, "pytest.ini"), f"{GUEST_ROOT}/pytest.ini")
+    image.file(os.path.join(root, ".pytest.ini"), f"{GUEST_ROOT}/.pytest.ini")
     image.file(os.path.join(root, "tests/zerocopy/init.py"), "/init")
     image.write(path + ".ours")
     with open(path, "wb") as whole:
