@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from test_rules import TREE, tracked
+from tracked import TREE, tracked
 
 PATH = re.compile(r"(?<![\w/.-])(?:bpf|include|tests|tools|user)/[\w./*-]*\w")
 FILE = re.compile(r"`([\w.*-]+\.(?:c|h|cc|py|map|mk))`")

@@ -5,13 +5,13 @@ product and in a test, the files that a rule names exist and cite it, and every 
     python3 -m pytest tests/tree
 """
 import re
-import subprocess
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-TREE = Path(__file__).resolve().parents[2]
+from tracked import TREE, tracked
+
 RULES = "user/engine/RULES.md"
 PRODUCT = ("bpf/", "include/", "tools/", "user/")
 
@@ -21,17 +21,6 @@ REASON_NAME = re.compile(r"\[(GRO_[A-Z_]+)\] = \"([a-z_]+)\"")
 CITATION = re.compile(r"(?<![\w.])([RDSV])(\d{1,2})(?:-\1?(\d{1,2}))?(?!\w)")
 # In C only comments and strings cite; V4 may well be a constant.
 C_WORDS = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
-
-
-@cache
-def tracked():
-    """Text files under version control, by their path in the tree."""
-    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=TREE, capture_output=True,
-                            text=True)
-    if listed.returncode:
-        pytest.skip(f"git cannot list the files of {TREE}: {listed.stderr.strip()}", allow_module_level=True)
-    paths = [path for path in listed.stdout.split("\0") if path and not path.startswith("tests/fuzz/corpus/")]
-    return {path: (TREE / path).read_text(errors="replace") for path in paths if (TREE / path).is_file()}
 
 
 def citations(path):
