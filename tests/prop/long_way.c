@@ -3,10 +3,7 @@
  * The engine without its short ways. This is a second copy of gro.c, so that the engine itself needs no switch,
  * and its hot path pays for none.
  */
-#define gro_reason_names long_way_reason_names
-#define gro_memory_size long_way_memory_size
-#define gro_init long_way_init
-#define gro_offer long_way_fast_offer
+#define gro_offer long_way_unused_offer
 
 #include "engine/gro.c"
 

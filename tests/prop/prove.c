@@ -209,7 +209,7 @@ static void check_order(struct run *r)
 	}
 }
 
-/* As many packets with a right checksum of a pair as make an unfinished one doubtful: gro.c's
+/* As many packets with a right checksum of a pair as make an unfinished one doubtful: gro_unfinished.c's
  * FINISHED_ENOUGH, and what it knows at most, and loses by doubting. */
 #define EVIDENCE_ENOUGH 16u
 #define EVIDENCE_MOST 32u

@@ -12,7 +12,7 @@
 /* What the proofs ask of the engine to merge: all it knows. */
 #define PROVEN_MERGE GRO_MERGE_ALL
 
-/* From so many held on, the engine looks ahead (gro.c, gro_flush.c). */
+/* From so many held on, the engine prefetches (gro_ahead.c, gro_flush.c). */
 #define CROWD_HELD 512u
 
 /* What the caller does after a packet. */

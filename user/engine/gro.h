@@ -144,7 +144,7 @@ enum gro_id_mode { GRO_ID_UNDECIDED, GRO_ID_INCREMENTING, GRO_ID_FIXED };
 
 /* Bytes of its first header that a superpacket has a copy of: TCP over IPv4 or IPv6 with timestamps, four VLAN
  * tags and more; of tunnels only GRE and IP-in-IP. */
-#define GRO_HEAD_LEN 100u
+#define GRO_HEAD_LEN 99u
 
 /* A superpacket, held or delivered; of one packet (D5) or many. Four cache lines, of which an append to
  * TCP over IPv4 needs the first two: what is compared lies beside what is changed, since first headers
@@ -166,6 +166,7 @@ struct gro_super {
 	uint8_t fill;             /* segments in the last block; GRO_BLOCK_SEGMENTS: a new one is due */
 	uint8_t later_flags;      /* FIN and PSH of the packets behind the first (R17) */
 	bool unfinished;          /* the packets' L4 checksums are unfinished (accept_unfinished) */
+	bool long_way;            /* headers do not tell what belongs to it (gro.c) */
 	uint8_t outer_version, outer_protocol; /* D2 */
 	uint8_t reason;           /* read: enum gro_reason; while held, gro->time_reason */
 	uint8_t csum;             /* read: enum gro_csum; GRO_CSUM_UNKNOWN: nobody has looked. What was

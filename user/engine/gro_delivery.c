@@ -151,3 +151,8 @@ void gro_release_many(struct gro *gro, const struct gro_super *super, uint64_t *
 			cookies[i] = block->segments[j].cookie;
 	}
 }
+
+uint32_t gro_owned_packets(const struct gro *gro)
+{
+	return gro->owned_cnt;
+}

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The life of a superpacket: it begins with one packet, grows by others, and ends as a delivery. What
- * may join it is not asked here (gro_rules.h). For gro.c and gro_flush.c alone.
+ * The life of a superpacket: it begins with one packet, grows by others, and ends as a delivery. What may join it
+ * is not decided here (gro_rules.h). Private to the gro files.
  *
- *      begin()     an entry and its first packet
- *      append()    a place in a block, and how far the superpacket reaches now
- *      complete()  out of the flow table, to the end of the list of deliveries; gro_next() amends the header
+ *      begin()     takes an entry of the pool for the first packet
+ *      append()    gives one more packet a place in a block, and moves the reach; appended() stores the reach
+ *      complete()  takes it out of the flow table to the end of the list of deliveries, from where gro_next()
+ *                  takes it and has its header rewritten (gro_complete.c)
  */
 #ifndef SUPERPACKET_GRO_HELD_H
 #define SUPERPACKET_GRO_HELD_H
 
-#include "gro_complete.h"
+#include "gro_flush.h"
 #include "gro_rules.h"
 
 /* ---- it begins ---- */
@@ -18,43 +19,6 @@
 static ALWAYS_INLINE struct gro_segment segment_of(const struct gro_packet *packet, bool more)
 {
 	return (struct gro_segment){ packet->data, packet->cookie, packet->len, more };
-}
-
-/* The place of one more fragment; there is always a free block for it. */
-static ALWAYS_INLINE struct gro_segment *next_segment(struct gro *gro, struct gro_super *super,
-						      struct reach *reach)
-{
-	if (unlikely(reach->fill == GRO_BLOCK_SEGMENTS)) {
-		uint32_t idx = gro->free_blocks[--gro->free_block_cnt];
-
-		if (reach->fragment_cnt == 1)
-			super->first_block = idx;
-		else
-			gro->blocks[reach->last_block].next = idx;
-		reach->last_block = idx;
-		reach->fill = 0;
-	}
-	reach->fragment_cnt++;
-	return &gro->blocks[reach->last_block].segments[reach->fill++];
-}
-
-/* The fragments behind a packet's first one. */
-static COLD void add_fragments(struct gro *gro, struct gro_super *super,
-						    struct reach *reach, const struct arrival *arrival)
-{
-	for (uint32_t i = 1; i < arrival->fragment_cnt; i++)
-		*next_segment(gro, super, reach) = segment_of(&arrival->packet[i], arrival->packet[i].more);
-}
-
-static COLD void begin_fragments(struct gro *gro, struct gro_super *super,
-						      const struct arrival *arrival)
-{
-	struct reach reach = { .fragment_cnt = 1, .fill = GRO_BLOCK_SEGMENTS };
-
-	add_fragments(gro, super, &reach, arrival);
-	super->fragment_cnt = reach.fragment_cnt;
-	super->last_block = reach.last_block;
-	super->fill = reach.fill;
 }
 
 /* A superpacket of one packet, in no list yet. gro_offer() made sure that there is room. */
@@ -86,12 +50,12 @@ static ALWAYS_INLINE uint32_t begin(struct gro *gro, const struct arrival *arriv
 	super->outer_protocol = arrival->outer_protocol;
 	super->csum = arrival->csum;
 	if (unlikely(arrival->fragment_cnt > 1))
-		begin_fragments(gro, super, arrival);
+		gro_fragments_begin(gro, super, arrival->packet, arrival->fragment_cnt);
 	gro->owned_cnt += arrival->fragment_cnt;
 	return entry;
 }
 
-/* In a few moves without a loop: of 32 bytes each, which overlap. No header is shorter. */
+/* In a few moves of 32 bytes, which overlap, instead of a loop. No header is shorter. */
 static ALWAYS_INLINE void copy_head(struct gro_super *super)
 {
 	const uint8_t *data = super->first.data;
@@ -109,46 +73,6 @@ static ALWAYS_INLINE void copy_head(struct gro_super *super)
 	memcpy(super->copy + len - 32, data + len - 32, 32);
 }
 
-/* ---- it ends ---- */
-
-static inline void make_ready(struct gro *gro, uint32_t entry)
-{
-	gro->table.links[entry].age_next = FLOW_NONE;
-	if (gro->ready_head != FLOW_NONE)
-		gro->table.links[gro->ready_tail].age_next = entry;
-	else
-		gro->ready_head = entry;
-	gro->ready_tail = entry;
-}
-
-/* Reasons that say of a flow, if a packet was held for nothing, that it may go on so (habit.h). */
-#define REASONS_IN_VAIN (1u << GRO_OUT_OF_SEQUENCE | 1u << GRO_NO_DATA | 1u << GRO_LARGER | \
-			 1u << GRO_HEADER | 1u << GRO_CHECKSUM | 1u << GRO_BURST_END | 1u << GRO_AGE)
-
-static COLD void learn(struct gro *gro, const struct gro_super *super, enum gro_reason reason)
-{
-	uint32_t hash = gro->table.links[super - gro->supers].hash;
-
-	if (super->packet_cnt > 1)
-		habit_gained(&gro->habit, hash, super->packet_cnt);
-	else if (REASONS_IN_VAIN >> reason & 1)
-		habit_failed(&gro->habit, hash);
-}
-
-/* Takes a held superpacket out of the table and makes it the next delivery. */
-static inline void complete(struct gro *gro, uint32_t entry, enum gro_reason reason)
-{
-	struct gro_super *super = &gro->supers[entry];
-
-	flow_remove(&gro->table, entry);
-	if (gro->recent == entry)
-		gro->recent = FLOW_NONE;
-	super->reason = (uint8_t)reason;
-	if (unlikely(gro->config.adaptive))
-		learn(gro, super, reason);
-	make_ready(gro, entry);
-}
-
 /* ---- it grows ---- */
 
 static ALWAYS_INLINE struct reach reach_of(const struct gro_super *super)
@@ -161,6 +85,25 @@ static ALWAYS_INLINE struct reach reach_of(const struct gro_super *super)
 	};
 }
 
+/* The place of one more fragment; there is always a free block for it. */
+static ALWAYS_INLINE struct gro_segment *next_segment(struct gro *gro, struct gro_super *super,
+						      struct reach *reach)
+{
+	if (unlikely(reach->fill == GRO_BLOCK_SEGMENTS)) {
+		uint32_t idx = gro->free_blocks[--gro->free_block_cnt];
+
+		if (reach->fragment_cnt == 1)
+			super->first_block = idx;
+		else
+			gro->blocks[reach->last_block].next = idx;
+		reach->last_block = idx;
+		reach->fill = 0;
+	}
+	reach->fragment_cnt++;
+	return &gro->blocks[reach->last_block].segments[reach->fill++];
+}
+
+/* R12: the second packet decides how IDs move. */
 static ALWAYS_INLINE void follow_id(uint16_t *last_id, uint8_t *mode, const uint8_t *ip)
 {
 	uint16_t id = load_be16(ip + 4);
@@ -169,7 +112,8 @@ static ALWAYS_INLINE void follow_id(uint16_t *last_id, uint8_t *mode, const uint
 	*last_id = id;
 }
 
-/* Fragments that began no packet are those of super, which grows no others in a run, and of the arrival. */
+/* Packets up to the reach. Fragments behind a packet's first one are those that super has had, none of which
+ * were added by a run, and those of the arrival. */
 static ALWAYS_INLINE uint32_t packets_reached(const struct gro_super *super, const struct reach *reach,
 					      const struct arrival *arrival)
 {
@@ -186,7 +130,7 @@ static ALWAYS_INLINE enum gro_reason append(struct gro *gro, struct gro_super *s
 
 	*next_segment(gro, super, reach) = segment_of(arrival->packet, arrival->fragment_cnt > 1);
 	if (unlikely(arrival->fragment_cnt > 1))
-		add_fragments(gro, super, reach, arrival);
+		gro_fragments_append(gro, super, reach, arrival->packet, arrival->fragment_cnt);
 	reach->len += view->payload_len;
 	if (view->protocol == TCP_PROTOCOL) {
 		reach->next_seq += view->payload_len;
@@ -196,18 +140,45 @@ static ALWAYS_INLINE enum gro_reason append(struct gro *gro, struct gro_super *s
 		follow_id(&reach->last_id, &reach->id_mode, data + view->l3_off);
 	if (view->tunnel && view->outer_version == 4)
 		follow_id(&reach->outer_last_id, &reach->outer_id_mode, data + view->outer_l3_off);
-	if (unlikely(reach->later_flags))
+	if (unlikely(reach->later_flags)) /* R17 */
 		return GRO_PUSH_FIN;
-	if (unlikely(view->payload_len < super->size))
+	if (unlikely(view->payload_len < super->size)) /* R17, R18 */
 		return GRO_SHORT;
 	if (unlikely(reach->fragment_cnt >= gro->config.max_packets))
 		return GRO_COUNT;
-	if (view->protocol == UDP_PROTOCOL && unlikely(packets_reached(super, reach, arrival) >= GRO_UDP_PACKETS_MAX))
+	if (view->protocol == UDP_PROTOCOL &&
+	    unlikely(packets_reached(super, reach, arrival) >= GRO_UDP_PACKETS_MAX)) /* R18 */
 		return GRO_COUNT;
 	return GRO_REASON_CNT;
 }
 
-/* What follows the append of some packets. */
+/* ---- it ends ---- */
+
+static inline void make_ready(struct gro *gro, uint32_t entry)
+{
+	gro->table.links[entry].age_next = FLOW_NONE;
+	if (gro->ready_head != FLOW_NONE)
+		gro->table.links[gro->ready_tail].age_next = entry;
+	else
+		gro->ready_head = entry;
+	gro->ready_tail = entry;
+}
+
+/* Takes a held superpacket out of the table and makes it the next delivery. */
+static inline void complete(struct gro *gro, uint32_t entry, enum gro_reason reason)
+{
+	struct gro_super *super = &gro->supers[entry];
+
+	flow_remove(&gro->table, entry);
+	if (gro->recent == entry)
+		gro->recent = FLOW_NONE;
+	super->reason = (uint8_t)reason;
+	if (unlikely(gro->config.adaptive))
+		gro_learn_habit(gro, super, reason);
+	make_ready(gro, entry);
+}
+
+/* Stores the reach after packets were appended, and completes the superpacket if there is a reason to. */
 static ALWAYS_INLINE void appended(struct gro *gro, uint32_t entry, const struct reach *reach,
 				   uint32_t packets, bool tunnel, enum gro_reason reason)
 {
