@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fixtures/exact.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Ends the program, as a crash does, unless the condition holds. */
@@ -41,25 +43,6 @@ static inline uint32_t take16(struct input *in)
 	uint32_t low = take8(in);
 
 	return low | take8(in) << 8;
-}
-
-/* Memory of exactly len bytes, so that a step outside does not go unseen. */
-static inline uint8_t *exact_room(size_t len)
-{
-	uint8_t *room = malloc(len ? len : 1);
-
-	if (!room)
-		exit(0);
-	return room;
-}
-
-static inline uint8_t *exact_copy(const uint8_t *data, size_t len)
-{
-	uint8_t *copy = exact_room(len);
-
-	if (len)
-		memcpy(copy, data, len);
-	return copy;
 }
 
 #endif

@@ -1,29 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The parser: any bytes, of which any part lies where it is told. No byte behind that is read, all
- * offsets lie within, the short form says what the long one says, and where the tests' own judge finds
- * a whole packet, so does it.
+ * The parser, with any bytes, of which any part is linear. It reads no byte behind that, all offsets lie
+ * within, parse_plain() agrees with parse_packet(), and where the tests' own judge finds a whole packet, so
+ * does the parser.
  *
  *      input: linear length (2), inner offset (2), packet
  */
 #include "engine/parse.h"
+#include "fixtures/view_check.h"
 #include "fuzz.h"
 #include "prop/judge.h"
 
 static void check_view(const struct packet_view *view, uint32_t linear_len, uint32_t frame_len)
 {
-	holds(view->class <= PARSE_UDP && view->obstacle <= PARSE_L4_HEADER, "class and obstacle are such");
-	if (view->class >= PARSE_ADDRESSED)
-		holds(view->l3_off + (view->ip_version == 4 ? 20u : 40u) <= linear_len, "the IP header lies within");
-	if (view->class >= PARSE_PORTS)
-		holds(view->l4_off + 4u <= linear_len, "the ports lie within");
-	if (view->class >= PARSE_TCP) {
-		holds(view->payload_off <= linear_len, "the headers lie within");
-		holds(view->payload_off + view->payload_len <= frame_len, "the payload lies within");
-		holds(view->l4_off + (view->class == PARSE_TCP ? 20u : 8u) <= view->payload_off, "headers have a length");
-	}
-	if (view->tunnel)
-		holds(view->outer_l3_off < view->outer_l4_off && view->outer_l4_off <= view->l3_off, "the tunnel is outside");
+	const char *flaw = view_flaw(view, linear_len, frame_len);
+
+	holds(!flaw, flaw);
 }
 
 /* Where the judge finds whole TCP or UDP, the walk must have come as far. */

@@ -73,9 +73,8 @@ static bool over_udp(const struct super *s)
 
 static void build(struct super *s, const struct packet_tunnel *tunnel, bool needs_csum)
 {
-	uint8_t *room = malloc(SUPER_MAX);
+	uint8_t *room = exact_room(SUPER_MAX);
 
-	cr_assert_not_null(room);
 	s->p.l4_csum = needs_csum ? PACKET_CSUM_PARTIAL : PACKET_CSUM_FULL;
 	if (!needs_csum)
 		s->p.l4_csum_xor = 0x1234;
@@ -84,9 +83,7 @@ static void build(struct super *s, const struct packet_tunnel *tunnel, bool need
 	else
 		s->len = (uint32_t)packet_build(&s->p, room, SUPER_MAX, &s->at);
 	cr_assert_gt(s->len, 0);
-	s->data = malloc(s->len);
-	cr_assert_not_null(s->data);
-	memcpy(s->data, room, s->len);
+	s->data = exact_copy(room, s->len);
 	free(room);
 }
 
@@ -290,7 +287,7 @@ void nic_finishes(uint8_t *frame, uint32_t len, struct gso_left left)
 static void check_left(const struct super *s, uint32_t i, struct gso_left left, uint8_t *frame, uint32_t len,
 		       const char *what)
 {
-	uint8_t *want = malloc(len);
+	uint8_t *want = exact_room(len);
 
 	cr_assert_eq(book_segment(s, i, false, want), len);
 	cr_assert_eq(left.start, s->at.l4_off, "%s", what);
@@ -311,12 +308,11 @@ static bool left_partial(const struct super *s, enum header_checksum mode)
 void check_mode(const struct super *s, enum header_checksum mode, const char *what)
 {
 	uint32_t cnt = book_count(s), frame_max = (uint32_t)s->at.payload_off + s->request.size, i;
-	uint8_t *want = malloc(frame_max), *built = malloc(frame_max);
+	uint8_t *want = exact_room(frame_max), *built = exact_room(frame_max);
 	const bool partial = left_partial(s, mode);
 	struct gso gso, whole;
 	struct slot slot;
 
-	cr_assert(want && built);
 	/* Nothing of an earlier superpacket may shine through. */
 	memset(&gso, 0xee, sizeof gso);
 	cr_assert_eq(gso_open(&gso, &s->request, s->data, s->len, frame_max, mode), GSO_CUT, "%s", what);
@@ -354,10 +350,8 @@ void check_mode(const struct super *s, enum header_checksum mode, const char *wh
 
 void check_super(const struct super *s, const char *what)
 {
-	uint8_t *before = malloc(s->len);
+	uint8_t *before = exact_copy(s->data, s->len);
 
-	cr_assert_not_null(before);
-	memcpy(before, s->data, s->len);
 	check_mode(s, HEADER_CSUM_FULL, what);
 	check_mode(s, HEADER_CSUM_PARTIAL, what);
 	check_mode(s, HEADER_CSUM_NIC, what);
@@ -417,10 +411,9 @@ void check_complete(const struct packet_tunnel *tunnel, const struct packet *p, 
 
 void drain(struct gso *gso, uint32_t len, uint32_t frame_max, bool built)
 {
-	uint8_t *frame = malloc(frame_max);
+	uint8_t *frame = exact_room(frame_max);
 	uint32_t cnt = 0, end = 0;
 
-	cr_assert_not_null(frame);
 	cr_assert_gt(gso->seg_cnt, 1);
 	for (; !gso_done(gso); cnt++) {
 		if (built) {

@@ -8,6 +8,7 @@
 #define TESTS_GSO_BOOK_H
 
 #include "engine/gso.h"
+#include "fixtures/exact.h"
 #include "fixtures/packet_builder.h"
 
 #define WIRE_MAX 65600u /* a frame_max that bars nothing */

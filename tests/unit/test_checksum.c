@@ -5,27 +5,21 @@
 
 #include "engine/checksum.h"
 #include "fixtures/packet_builder.h"
+#include "prop/random.h"
 
 #define MAX_LEN 2100u
 #define ALIGNMENTS 64u
 #define GUARD 64u
 
-/* Deterministic, so that a failure can be repeated. */
-static uint32_t random_next(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(*state >> 33);
-}
-
 enum fill { FILL_RANDOM, FILL_ONES, FILL_ZERO, FILL_CNT };
 
 static void fill_bytes(uint8_t *p, size_t len, enum fill fill)
 {
-	uint64_t state = 42;
+	struct random r = { 42 };
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		p[i] = fill == FILL_RANDOM ? (uint8_t)random_next(&state) : fill == FILL_ONES ? 0xff : 0;
+		p[i] = fill == FILL_RANDOM ? (uint8_t)random_u64(&r) : fill == FILL_ONES ? 0xff : 0;
 }
 
 /* Plain code sums big-endian words; the engine sums words as they lie. */
@@ -247,14 +241,14 @@ Test(checksum, pieces_add_up, .description = "RFC 1071 section 2: a range cut an
 
 Test(checksum, words_are_replaced, .description = "RFC 1624: taking a word out and adding another equals a new sum")
 {
-	uint64_t state = 7;
+	struct random r = { 7 };
 	uint8_t data[40];
 	int i;
 
 	fill_bytes(data, sizeof data, FILL_RANDOM);
 	for (i = 0; i < 100000; i++) {
-		uint32_t at = random_next(&state) % 20 * 2;
-		uint16_t word = (uint16_t)random_next(&state);
+		uint32_t at = below(&r, 20) * 2;
+		uint16_t word = (uint16_t)random_u64(&r);
 		uint32_t sum = checksum_remove(checksum_add(data, sizeof data, 0), load_u16(data + at));
 
 		/* The corners: words that are 0 in one's complement. */

@@ -22,12 +22,11 @@ struct jumbo {
 /* As Linux makes one of p, before 7.0. */
 static void jumbo_build(struct jumbo *j, const struct packet *from, uint32_t payload_len, bool needs_csum)
 {
-	uint8_t *room = malloc(payload_len + 512);
+	uint8_t *room = exact_room(payload_len + 512);
 	struct packet p = *from;
 	struct packet_layout at;
 	uint8_t *ip;
 
-	cr_assert_not_null(room);
 	*j = (struct jumbo){ .p = *from, .payload_len = payload_len };
 	p.payload_len = payload_len;
 	packet_push_ext(&p, PACKET_EXT_HOPOPTS, JUMBO_LEN);
@@ -43,8 +42,7 @@ static void jumbo_build(struct jumbo *j, const struct packet *from, uint32_t pay
 	/* Its length in the pseudo-header has 32 bits. */
 	put(room + at.l4_off + 16, 2,
 	    needs_csum ? packet_fold(book_pseudo(ip, 6, j->len - j->l4_off)) : 0x4242);
-	j->data = malloc(j->len);
-	memcpy(j->data, room, j->len);
+	j->data = exact_copy(room, j->len);
 	free(room);
 	j->request = (struct gso_request){
 		.type = GSO_TCPV6, .needs_csum = needs_csum, .size = SIZE,
@@ -210,10 +208,9 @@ Test(gso_jumbo, hostile, .description = "S1: 20000 jumbograms with rubbish in th
 	jumbo_build(&j, &p, 66000, true);
 	for (i = 0; i < 20000; i++) {
 		uint32_t len = random_next(&state) % 2 ? j.len : random_next(&state) % 200;
-		uint8_t *data = malloc(len + !len);
+		uint8_t *data = exact_copy(j.data, len);
 		struct gso gso;
 
-		memcpy(data, j.data, len);
 		for (flips = random_next(&state) % 3; flips && len; flips--)
 			data[random_next(&state) % 100 % len] = (uint8_t)random_next(&state);
 		if (gso_open(&gso, &j.request, data, len, 1514, HEADER_CSUM_PARTIAL) == GSO_CUT) {

@@ -53,9 +53,7 @@ static void feed_open(struct feed *f, const struct super *s, bool known, enum he
 	struct gso_request request = s->request;
 
 	*f = (struct feed){ .s = s, .known = known, .mode = mode, .came = with_head, .what = what };
-	f->head = malloc(hdr + with_head);
-	cr_assert_not_null(f->head);
-	memcpy(f->head, s->data, hdr + with_head);
+	f->head = exact_copy(s->data, hdr + with_head);
 	if (!known)
 		spoil_lengths(s, f->head);
 	memset(&f->stream, 0xee, sizeof f->stream);
@@ -111,11 +109,9 @@ static void feed_take_due(struct feed *f)
 
 static void feed_add(struct feed *f, uint32_t len)
 {
-	uint8_t *fragment = malloc(len + !len);
+	uint8_t *fragment = exact_copy(f->s->data + f->s->at.payload_off + f->came, len);
 
-	cr_assert_not_null(fragment);
 	cr_assert_lt(f->fragment_cnt, ARRAY_SIZE(f->fragments));
-	memcpy(fragment, f->s->data + f->s->at.payload_off + f->came, len);
 	f->fragments[f->fragment_cnt++] = fragment;
 	cr_assert(gso_stream_add(&f->stream, fragment, len), "%s: refused", f->what);
 	f->came += len;
@@ -446,11 +442,10 @@ Test(gso_stream, verdicts, .description = "S1, S8, S11, V1-V4: what is cut, what
 		const struct verdict_case *c = &verdicts[i];
 		struct super s = shape(0, c->size, 3000);
 		uint32_t head_len = (uint32_t)((int)s.at.payload_off + c->head);
-		uint8_t *head = malloc(head_len + !head_len);
+		uint8_t *head = exact_copy(s.data, head_len);
 		struct gso_stream stream;
 		enum gso_verdict got;
 
-		memcpy(head, s.data, head_len);
 		s.request.type = c->type;
 		s.request.needs_csum = c->needs_csum;
 		got = gso_stream_open(&stream, &s.request, head, head_len, c->known ? s.len : 0, c->frame_max,
@@ -505,8 +500,7 @@ Test(gso_stream, hostile, .description = "S1, S11, V1-V5: 200000 made-up heads, 
 			head_len = s.len;
 		if (random_next(&state) % 2)
 			len = random_next(&state) % 4 ? 0 : random_next(&state);
-		head = malloc(head_len + !head_len);
-		memcpy(head, s.data, head_len);
+		head = exact_copy(s.data, head_len);
 		for (flips = random_next(&state) % 3; flips && head_len; flips--)
 			head[random_next(&state) % head_len] = (uint8_t)random_next(&state);
 		if (random_next(&state) % 8 == 0)

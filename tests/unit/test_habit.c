@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "engine/habit.h"
+#include "prop/random.h"
 
 #define ENTRIES 64u
 #define FLOW 0x12345600u /* place 0 */
@@ -163,23 +164,17 @@ Test(habit, shared_hash, .description = "a hold that began before its hash was s
 	cr_expect_eq(alone(FLOW), 0, "but a gain of its twin ends it");
 }
 
-static uint32_t chance(uint64_t *state, uint32_t below)
-{
-	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(*state >> 33) % below;
-}
-
 /* A flow of which one hold in `in` gains one packet: how many of its packets are left alone, of a million. */
 static uint32_t flow_of(uint32_t in)
 {
 	uint32_t left_alone = 0, packets;
-	uint64_t state = in;
+	struct random r = { in };
 
 	set_up();
 	for (packets = 0; packets < 1000000; packets++) {
 		if (habit_leave_alone(&habit, FLOW)) {
 			left_alone++;
-		} else if (in && chance(&state, in) == 0) {
+		} else if (in && one_in(&r, in)) {
 			habit_gained(&habit, FLOW, 2);
 			packets++; /* the second of it */
 		} else {
@@ -202,13 +197,13 @@ Test(habit, whole_flows, .description = "who does not gain one packet in 16 hold
 
 Test(habit, any_order, .description = "whatever is called, and however many flows: no flow is left alone for longer than 4096 packets")
 {
-	uint64_t state = 11;
+	struct random r = { 11 };
 
 	for (uint32_t i = 0; i < 3000000; i++) {
-		uint32_t hash = FLOW + chance(&state, 3 * ENTRIES), what = chance(&state, 16);
+		uint32_t hash = FLOW + below(&r, 3 * ENTRIES), what = below(&r, 16);
 
 		if (what == 0)
-			habit_gained(&habit, hash, 2 + chance(&state, 40));
+			habit_gained(&habit, hash, 2 + below(&r, 40));
 		else if (what < 8)
 			habit_failed(&habit, hash);
 		else if (what < 15)

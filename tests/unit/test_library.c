@@ -232,30 +232,6 @@ Test(library, a_full_engine_takes_the_rest_later)
 	cr_assert_geq(calls, 5);
 }
 
-Test(library, limits_of_a_superpacket_hold)
-{
-	struct sp_gro_config config = usual();
-	struct sp_delivery delivery;
-	struct sp_gro *gro;
-
-	config.max_packets = 4;
-	gro = engine(&config);
-	run_stream(packet_tcp4(), NULL, 9);
-	offer_all(gro, 1);
-	cr_assert(sp_gro_next(gro, &delivery));
-	cr_assert_eq(delivery.segs, 4);
-	cr_assert_str_eq(sp_gro_reason_name(delivery.reason), "count");
-
-	config = usual();
-	config.max_bytes = 3 * MSS;
-	gro = engine(&config);
-	run_stream(packet_tcp4(), NULL, 9);
-	offer_all(gro, 1);
-	cr_assert(sp_gro_next(gro, &delivery));
-	cr_assert_eq(delivery.segs, 2);
-	cr_assert_str_eq(sp_gro_reason_name(delivery.reason), "bytes");
-}
-
 Test(library, time_is_what_the_caller_says)
 {
 	struct sp_gro_config config = usual();

@@ -3,8 +3,10 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "engine/parse.h"
+#include "fixtures/exact.h"
 #include "fixtures/packet_builder.h"
+#include "fixtures/view_check.h"
+#include "prop/random.h"
 
 #define FRAME_MAX 4096u
 
@@ -272,35 +274,13 @@ Test(parse, payload_elsewhere, .description = "headers are all that must be line
 	}
 }
 
-/* A view never points beyond what it was made from. */
-static void consistent(const struct packet_view *view, uint32_t linear, uint32_t frame)
-{
-	if (view->class >= PARSE_ADDRESSED) {
-		cr_assert(view->ip_version == 4 || view->ip_version == 6);
-		cr_assert_leq(view->l3_off + (view->ip_version == 4 ? 20u : 40u), linear);
-	}
-	if (view->class >= PARSE_PORTS)
-		cr_assert_leq(view->l4_off + 4u, linear);
-	if (view->class >= PARSE_TCP) {
-		cr_assert_geq(view->payload_off, view->l4_off + 8u);
-		cr_assert_leq(view->payload_off, linear);
-		cr_assert_leq(view->payload_off + (uint64_t)view->payload_len, frame);
-		cr_assert(view->obstacle == PARSE_CLEAR || view->obstacle == PARSE_IP_OPTIONS);
-	} else {
-		cr_assert_neq(view->obstacle, PARSE_CLEAR);
-		cr_assert_eq(view->payload_off | view->payload_len, 0);
-	}
-}
-
 /* The first n bytes in memory of n bytes, so that AddressSanitizer sees a read beyond them. */
 static void parse_prefix(const uint8_t *frame, uint32_t n, uint32_t len, struct packet_view *view)
 {
-	uint8_t *exact = malloc(n ? n : 1);
+	uint8_t *exact = exact_copy(frame, n);
 
-	cr_assert_not_null(exact);
-	memcpy(exact, frame, n);
 	parse_packet(exact + (n ? 0 : 1), n, len, view);
-	consistent(view, n, len);
+	cr_assert_null(view_flaw(view, n, len));
 	free(exact);
 }
 
@@ -371,21 +351,17 @@ Test(parse, offsets_fit, .description = "R1: 64 KB of VLAN tags, or tags up to t
 
 Test(parse, mutated, .description = "hostile bytes: views stay consistent, nothing beyond the packet is read (sanitizers)")
 {
-	uint64_t state = 1;
+	struct random r = { 1 };
 	struct packet_view view;
 	struct built b;
-	uint32_t i;
 
-	for (i = 0; i < 200000; i++) {
-		uint32_t flips, n;
+	for (uint32_t i = 0; i < 200000; i++) {
+		uint32_t n;
 
-		state = state * 6364136223846793005ull + 1442695040888963407ull;
-		build(&cases[(state >> 40) % ARRAY_SIZE(cases)], &b);
-		for (flips = (state >> 33) % 4; flips; flips--) {
-			state = state * 6364136223846793005ull + 1442695040888963407ull;
-			b.frame[12 + (state >> 33) % 70] = (uint8_t)(state >> 56);
-		}
-		n = (uint32_t)((state >> 20) % 4 ? b.len : (state >> 35) % (b.len + 1));
-		parse_prefix(b.frame, n, (state >> 22) % 2 ? n : (uint32_t)b.len, &view);
+		build(&cases[below(&r, ARRAY_SIZE(cases))], &b);
+		for (uint32_t flips = below(&r, 4); flips; flips--)
+			b.frame[12 + below(&r, 70)] = (uint8_t)random_u64(&r);
+		n = one_in(&r, 4) ? below(&r, (uint32_t)b.len + 1) : (uint32_t)b.len;
+		parse_prefix(b.frame, n, one_in(&r, 2) ? n : (uint32_t)b.len, &view);
 	}
 }

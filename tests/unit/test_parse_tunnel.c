@@ -3,8 +3,10 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "engine/parse.h"
+#include "fixtures/exact.h"
 #include "fixtures/packet_builder.h"
+#include "fixtures/view_check.h"
+#include "prop/random.h"
 
 #define FRAME_MAX 4096u
 
@@ -433,16 +435,6 @@ static int class_at(const struct built *b, uint32_t n)
 	return b->p.l4 == PACKET_L4_TCP ? PARSE_TCP : PARSE_UDP;
 }
 
-/* The first n bytes in memory of n bytes, so that AddressSanitizer sees a read beyond them. */
-static uint8_t *exact_copy(const uint8_t *frame, uint32_t n)
-{
-	uint8_t *exact = malloc(n ? n : 1);
-
-	cr_assert_not_null(exact);
-	memcpy(exact, frame, n);
-	return exact;
-}
-
 Test(parse_tunnel, truncated, .description = "R19: every header cut at every length: nothing beyond is read or claimed")
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -471,34 +463,9 @@ Test(parse_tunnel, truncated, .description = "R19: every header cut at every len
 	}
 }
 
-/* A view never points beyond what it was made from. */
-static void consistent(const struct packet_view *view, uint32_t linear, uint32_t len)
-{
-	cr_assert_leq(view->outer_l3_off + (view->outer_version == 4 ? 20u : 40u), view->outer_l4_off);
-	cr_assert_leq(view->outer_l4_off, view->l3_off);
-	cr_assert_leq(view->l3_off, linear);
-	if (view->class >= PARSE_ADDRESSED)
-		cr_assert_leq(view->l3_off + (view->ip_version == 4 ? 20u : 40u), linear);
-	if (view->class >= PARSE_PORTS)
-		cr_assert_leq(view->l4_off + 4u, linear);
-	if (view->class >= PARSE_TCP) {
-		cr_assert_geq(view->payload_off, view->l4_off + 8u);
-		cr_assert_leq(view->payload_off, linear);
-		cr_assert_leq(view->payload_off + (uint64_t)view->payload_len, len);
-	} else {
-		cr_assert_neq(view->obstacle, PARSE_CLEAR);
-	}
-}
-
-static uint32_t chance(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(*state >> 33);
-}
-
 Test(parse_tunnel, mutated, .description = "R19: hostile bytes: views stay consistent, nothing beyond the packet is read")
 {
-	uint64_t state = 7;
+	struct random r = { 7 };
 
 	for (uint32_t i = 0; i < 200000; i++) {
 		struct packet_view outer, view, told;
@@ -506,17 +473,17 @@ Test(parse_tunnel, mutated, .description = "R19: hostile bytes: views stay consi
 		uint8_t *exact;
 		uint32_t n, len;
 
-		build(&cases[chance(&state) % ARRAY_SIZE(cases)], &b);
-		for (uint32_t flips = chance(&state) % 4; flips; flips--)
-			b.frame[12 + chance(&state) % 130] = (uint8_t)chance(&state);
-		n = chance(&state) % 4 ? b.len : chance(&state) % (b.len + 1);
-		len = chance(&state) % 2 ? n : b.len;
+		build(&cases[below(&r, ARRAY_SIZE(cases))], &b);
+		for (uint32_t flips = below(&r, 4); flips; flips--)
+			b.frame[12 + below(&r, 130)] = (uint8_t)random_u64(&r);
+		n = one_in(&r, 4) ? below(&r, b.len + 1) : b.len;
+		len = one_in(&r, 2) ? n : b.len;
 		exact = exact_copy(b.frame, n);
 		if (enter(exact, n, len, &outer, &view))
-			consistent(&view, n, len);
+			cr_assert_null(view_flaw(&view, n, len));
 		told = outer;
-		if (parse_inner_at(exact, n, len, (uint16_t)(chance(&state) % (b.len + 8)), &told))
-			consistent(&told, n, len);
+		if (parse_inner_at(exact, n, len, (uint16_t)below(&r, b.len + 8), &told))
+			cr_assert_null(view_flaw(&told, n, len));
 		free(exact);
 	}
 }
@@ -545,7 +512,7 @@ Test(parse_tunnel, offsets_fit, .description = "R1: tags up to the last offset, 
 				continue;
 			if (view.class >= PARSE_TCP)
 				cr_assert_eq(view.payload_off, b.at.payload_off + tags * 4);
-			consistent(&view, len, len);
+			cr_assert_null(view_flaw(&view, len, len));
 		}
 	}
 	free(data);
