@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the fuzz targets share: bytes of the input, one after the other, and what must hold.
+ * For all fuzz targets: reading the input byte by byte, and conditions that must hold.
  */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Ends the program, as a crash does, unless the condition holds. */
+/* Aborts, which libFuzzer reports as a crash, unless the condition holds. */
 #define holds(condition, sentence)                                                   \
 	do {                                                                         \
 		if (!(condition)) {                                                  \
@@ -29,7 +29,7 @@ struct input {
 	size_t left;
 };
 
-/* Behind the end there are zeros. */
+/* The input continues with zeros behind its end. */
 static inline uint32_t take8(struct input *in)
 {
 	if (!in->left)

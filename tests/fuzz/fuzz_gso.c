@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Segmentation of what a hostile VM may write: a virtio header of any bytes before a packet of any
- * bytes. Whatever is accepted is cut three ways, header and slice, built, and as a stream in fragments;
- * all must give the same, and all of the payload once.
+ * Segmentation of what a hostile VM may write: a virtio header and a packet of any bytes. Everything that is
+ * accepted is cut in three ways (header and slice, built, and as a stream in fragments), which must give the
+ * same segments, with all of the payload once.
  *
  *      input: virtio header (24), frame_max (2), mode (1), head length (2), piece length (2), packet
  */
@@ -18,7 +18,7 @@ struct job {
 	uint32_t head_len, piece;
 };
 
-/* Segment idx, whole; returns its length. Same memory each time. */
+/* The next segment as a whole frame; next_reference() returns its length. */
 static uint8_t reference[70000];
 
 static uint32_t next_reference(struct gso *gso, const struct job *job)

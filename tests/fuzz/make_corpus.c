@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Writes the corpora that are committed: a few inputs of each kind for each target, from which
- * libFuzzer gets to all others.
+ * Writes the committed corpora: a few inputs of each kind for each target, from which libFuzzer finds all
+ * others.
  *
  *      make fuzz-corpus
  */
@@ -31,7 +31,7 @@ static void save(const char *target, const char *name, const void *data, size_t 
 	}
 }
 
-/* A packet of each kind; returns its length, 0 behind the last. */
+/* Builds a packet of this kind; returns its length, 0 for kinds beyond the last. */
 static size_t packet_of(unsigned int kind, size_t payload_len, uint8_t *buf, size_t room,
 			struct packet_layout *at, const char **name)
 {
@@ -108,7 +108,7 @@ static void make_gso(void)
 
 static void make_gro(void)
 {
-	/* Runs of each connection; with changes; in fragments; with time. */
+	/* A run of packets for each connection: unchanged, changed, in fragments, with time passing. */
 	for (unsigned int kind = 0; kind < 12; kind++) {
 		uint8_t input[120] = { 0, 3, 100, 30, 0, 0, 0, 0 }, at = 8;
 		char name[20];

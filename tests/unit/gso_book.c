@@ -151,7 +151,7 @@ uint32_t book_count(const struct super *s)
 	return (uint32_t)((payload + s->request.size - 1) / s->request.size);
 }
 
-/* S4: one IP header of segment i, of which rest bytes are there from the IP header on. */
+/* S4: one IP header of segment i; rest bytes from that header to the end of the segment. */
 static void book_ip(uint8_t *ip, uint32_t rest, uint32_t i, bool fixed_id)
 {
 	if (ip[0] >> 4 == 6) {
@@ -165,7 +165,7 @@ static void book_ip(uint8_t *ip, uint32_t rest, uint32_t i, bool fixed_id)
 	put(ip + 10, 2, 0xffff ^ packet_fold(packet_sum(ip, (ip[0] & 15) * 4u, 0)));
 }
 
-/* A finished checksum of len bytes, in which its field is 0; S6: 0 of UDP is 0xffff. */
+/* The finished checksum of len bytes whose checksum field is 0. S6: UDP's 0 becomes 0xffff. */
 static uint32_t book_csum(const uint8_t *data, uint32_t len, uint64_t sum, bool udp)
 {
 	uint32_t csum = 0xffffu ^ packet_fold(packet_sum(data, len, sum));
@@ -173,7 +173,7 @@ static uint32_t book_csum(const uint8_t *data, uint32_t len, uint64_t sum, bool 
 	return udp && csum == 0 ? 0xffff : csum;
 }
 
-/* S2, S3, S6: the L4 header; its checksum is finished. */
+/* S2, S3, S6: the L4 header, with a finished checksum. */
 static void book_l4(const struct super *s, uint8_t *out, uint32_t end, uint32_t i)
 {
 	uint8_t *l4 = out + s->at.l4_off, *ip = out + s->at.l3_off;
@@ -194,7 +194,7 @@ static void book_l4(const struct super *s, uint8_t *out, uint32_t end, uint32_t 
 	    book_csum(l4, len, book_pseudo(ip, is_udp(s) ? 17 : 6, len), is_udp(s)));
 }
 
-/* S7: the headers around it. */
+/* S7: the outer headers. */
 static void book_outer(const struct super *s, uint8_t *out, uint32_t end, uint32_t i)
 {
 	uint8_t *ip = out + s->at.outer_l3_off, *l4 = out + s->at.outer_l4_off;
@@ -240,7 +240,7 @@ uint32_t book_segment(const struct super *s, uint32_t i, bool partial, uint8_t *
 
 /* ---- comparing ---- */
 
-void slot_soil(struct slot *slot)
+void slot_fill(struct slot *slot)
 {
 	memset(slot, 0x5a, sizeof *slot);
 }
@@ -258,7 +258,7 @@ struct gso_slice next_checked(struct gso *gso, struct slot *slot)
 {
 	struct gso_slice slice;
 
-	slot_soil(slot);
+	slot_fill(slot);
 	slice = gso_next(gso, slot->bytes);
 	slot_check(slot, gso->hdr_len);
 	return slice;
@@ -283,7 +283,7 @@ void nic_finishes(uint8_t *frame, uint32_t len, struct gso_left left)
 	store_be16(frame + left.start + left.offset, csum);
 }
 
-/* What is left to the NIC of a segment is unfinished, and right once the NIC has done it. */
+/* A segment whose checksum is left to the NIC is right once the NIC has finished it. */
 static void check_left(const struct super *s, uint32_t i, struct gso_left left, uint8_t *frame, uint32_t len,
 		       const char *what)
 {
@@ -296,7 +296,7 @@ static void check_left(const struct super *s, uint32_t i, struct gso_left left, 
 	free(want);
 }
 
-/* Plain TCP and UDP only are left to any NIC. */
+/* With HEADER_CSUM_NIC, only plain TCP and UDP are left to the NIC. */
 static bool left_partial(const struct super *s, enum header_checksum mode)
 {
 	const bool plain = !s->at.outer_l3_off &&
@@ -313,7 +313,7 @@ void check_mode(const struct super *s, enum header_checksum mode, const char *wh
 	struct gso gso, whole;
 	struct slot slot;
 
-	/* Nothing of an earlier superpacket may shine through. */
+	/* Nothing of an earlier superpacket may have an effect. */
 	memset(&gso, 0xee, sizeof gso);
 	cr_assert_eq(gso_open(&gso, &s->request, s->data, s->len, frame_max, mode), GSO_CUT, "%s", what);
 	cr_assert_eq(gso_open(&whole, &s->request, s->data, s->len, frame_max, mode), GSO_CUT);
@@ -359,7 +359,7 @@ void check_super(const struct super *s, const char *what)
 	free(before);
 }
 
-/* TCP: S5 trusts the field only with NEEDS_CSUM (V4). UDP: there is none without it (S6). */
+/* TCP with NEEDS_CSUM and without (S5, V4); UDP is only valid with it (S6). */
 void check_packet(const struct packet *p, uint16_t mss, const char *what)
 {
 	struct super s;

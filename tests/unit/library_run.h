@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the tests of libsuperpacket share: an engine in memory that is watched, and a run of packets, kept as
- * they came beside those that the engine has.
+ * For the tests of libsuperpacket: an engine, and a run of packets that are offered to it, with copies to compare
+ * with.
  */
 #ifndef TESTS_LIBRARY_RUN_H
 #define TESTS_LIBRARY_RUN_H
@@ -28,10 +28,10 @@ extern struct run run;
 extern struct iovec iov[SP_GRO_PACKETS_MAX];
 extern uint64_t cookies[SP_GRO_PACKETS_MAX];
 
-/* The defaults, but for 16 flows and PACKETS_MAX fragments. */
+/* The defaults, except 16 flows and PACKETS_MAX fragments. */
 struct sp_gro_config usual(void);
 
-/* An engine of this configuration. Its memory is full of rubbish before; nothing behind it is written. */
+/* An engine of this configuration. Its memory is not zero before; nothing behind it may be written. */
 struct sp_gro *engine(const struct sp_gro_config *config);
 
 /* Adds a packet; its cookie is COOKIE and its index. */
@@ -42,16 +42,16 @@ void run_add_in(const struct packet_tunnel *tunnel, const struct packet *p);
  * count up. tunnel may be NULL. */
 void run_stream(struct packet p, const struct packet_tunnel *tunnel, uint32_t cnt);
 
-/* Offers the run; all of it is taken. */
+/* Offers the run, and checks that all of it is taken. */
 void offer_all(struct sp_gro *gro, uint64_t now_ns);
 
-/* Takes the next delivery: it has that many packets, and that reason. */
+/* Takes the next delivery, and checks its number of packets and its reason. */
 struct sp_delivery next_expect(struct sp_gro *gro, uint32_t segs, const char *reason);
 
-/* Cuts a delivery: its segments are the packets of the run from first on, byte for byte (S10). */
+/* Cuts a delivery, and checks that its segments are the packets of the run from first on, byte for byte (S10). */
 void cut_expect(struct sp_gro *gro, const struct sp_delivery *delivery, uint32_t first);
 
-/* Releases it: its cookies are those of the run's fragments from first on. */
+/* Releases it, and checks that its cookies are those of the run's fragments from first on. */
 void release_expect(struct sp_gro *gro, struct sp_delivery *delivery, uint32_t first);
 
 /* Copies slices to one place; returns their length. */

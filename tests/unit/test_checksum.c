@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Sums: every version equals plain byte-pair code, whatever the length, alignment and bytes. */
+/* Checksums: every version gives the sum of plain byte-pair code, for all lengths, alignments and bytes. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -22,7 +22,7 @@ static void fill_bytes(uint8_t *p, size_t len, enum fill fill)
 		p[i] = fill == FILL_RANDOM ? (uint8_t)random_u64(&r) : fill == FILL_ONES ? 0xff : 0;
 }
 
-/* Plain code sums big-endian words; the engine sums words as they lie. */
+/* Plain code sums big-endian words; the engine sums words in memory order. */
 static uint16_t reference(const void *data, size_t len)
 {
 	return __builtin_bswap16(packet_fold(packet_sum(data, len, 0)));
@@ -36,7 +36,7 @@ static uint8_t *aligned_bytes(size_t len)
 	return p;
 }
 
-/* Runs check on every version this machine has; at least the reference must be there. */
+/* Runs check on every version that this machine can run, the scalar one at least. */
 static void each_version(void (*check)(const struct checksum_version *version))
 {
 	size_t cnt, i, ran = 0;
@@ -116,12 +116,12 @@ static void check_copy(const struct checksum_version *version)
 	free(to);
 }
 
-Test(checksum, copy_equals_add_and_memcpy, .description = "S5: bytes equal, sum equal, nothing outside written")
+Test(checksum, copy_equals_add_and_memcpy, .description = "S5: bytes and sum are right, and nothing outside is written")
 {
 	each_version(check_copy);
 }
 
-/* Memory that ends where the range ends: AddressSanitizer sees a byte read too many. */
+/* Memory that ends where the range ends, so that AddressSanitizer sees every byte read beyond it. */
 static void check_bounds(const struct checksum_version *version)
 {
 	uint32_t len;
@@ -170,7 +170,7 @@ static void check_long(const struct checksum_version *version)
 	free(to);
 }
 
-Test(checksum, long_ranges_do_not_overflow, .description = "megabytes of 0xff: lanes are added up in time")
+Test(checksum, long_ranges_do_not_overflow, .description = "megabytes of 0xff: lanes are added up before they overflow")
 {
 	each_version(check_long);
 }
@@ -224,7 +224,7 @@ Test(checksum, public_functions, .description = "checksum_add() and checksum_cop
 	}
 }
 
-Test(checksum, pieces_add_up, .description = "RFC 1071 section 2: a range cut anywhere, odd places too")
+Test(checksum, pieces_add_up, .description = "RFC 1071 section 2: the sums of two parts add up, cut at any offset, odd ones too")
 {
 	uint8_t data[200];
 	uint32_t cut;
@@ -239,7 +239,7 @@ Test(checksum, pieces_add_up, .description = "RFC 1071 section 2: a range cut an
 	}
 }
 
-Test(checksum, words_are_replaced, .description = "RFC 1624: taking a word out and adding another equals a new sum")
+Test(checksum, words_are_replaced, .description = "RFC 1624: removing a word and adding another gives the same as a new sum")
 {
 	struct random r = { 7 };
 	uint8_t data[40];
@@ -251,7 +251,7 @@ Test(checksum, words_are_replaced, .description = "RFC 1624: taking a word out a
 		uint16_t word = (uint16_t)random_u64(&r);
 		uint32_t sum = checksum_remove(checksum_add(data, sizeof data, 0), load_u16(data + at));
 
-		/* The corners: words that are 0 in one's complement. */
+		/* Words that are 0 in one's complement. */
 		if (i % 4 == 0)
 			word = i % 8 ? 0xffff : 0;
 		store_u16(data + at, word);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The flow table against a naive model of it: an array that remembers what was put in
- * and in which order. The table's memory is allocated to the byte, so that a sanitizer
- * sees every step outside.
+ * The flow table, compared with a naive model: an array of what was inserted, in that order. The table's
+ * memory has exactly the size that it asks for, so that a sanitizer sees every step outside.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -91,7 +90,7 @@ Test(flow, memory_is_exactly_what_was_asked_for)
 			put(&table, i * 2654435761u, ~i * 2654435761u);
 		while (table.oldest != FLOW_NONE)
 			drop(&table, table.oldest);
-		for (uint32_t i = 0; i < capacity; i++) /* all in the last chain */
+		for (uint32_t i = 0; i < capacity; i++) /* all in one chain */
 			put(&table, 0xffffffff, 0xffffffff);
 		while (table.newest != FLOW_NONE)
 			drop(&table, table.newest);
@@ -127,7 +126,7 @@ Test(flow, finds_all_of_one_hash)
 	void *memory = table_open(&table, 8);
 	uint32_t chain = table.mask + 1, seen = 0;
 
-	for (uint32_t i = 0; i < 8; i++) /* every other one a stranger in the same chain */
+	for (uint32_t i = 0; i < 8; i++) /* every other one has another hash in the same chain */
 		put(&table, i % 2 ? 9 : 9 + chain, 0);
 	for (uint32_t e = flow_find(&table, 9); e != FLOW_NONE; e = flow_find_next(&table, e))
 		seen |= 1u << e;
@@ -226,22 +225,22 @@ Test(flow, a_pair_can_be_emptied_while_walking_it)
 	free(memory);
 }
 
-/* What comes after somebody has asked for a pair is in that index when somebody asks again. */
-Test(flow, entries_come_into_the_index_by_pair_when_it_is_asked)
+/* Entries that are inserted after a lookup by pair are indexed by the next lookup. */
+Test(flow, the_pair_index_is_lazy)
 {
 	struct flow_table table;
 	void *memory = table_open(&table, 8);
 
 	put(&table, 0, 7);
 	put(&table, 1, 7);
-	drop(&table, 0); /* never was in it */
+	drop(&table, 0); /* never was in the pair index */
 	cr_assert_eq(table.links[1].pair_prev, FLOW_UNPAIRED);
 	expect_pair(&table, 7, (uint32_t[]){ 1 }, 1);
 	cr_assert_eq(table.links[1].pair_prev, FLOW_NONE);
 	put(&table, 0, 7); /* entry 0 again */
 	put(&table, 2, 8);
 	put(&table, 3, 7);
-	drop(&table, 1); /* the one that is in it, under others that are not */
+	drop(&table, 1); /* is in it, while newer ones are not */
 	drop(&table, 2);
 	expect_pair(&table, 7, (uint32_t[]){ 0, 3 }, 2);
 	expect_pair(&table, 8, NULL, 0);
@@ -253,7 +252,7 @@ Test(flow, all_are_removed_at_once)
 	struct flow_table table;
 	void *memory = table_open(&table, 64);
 
-	for (uint32_t held = 1; held <= 64; held++) { /* few, and so many that all heads are cleared */
+	for (uint32_t held = 1; held <= 64; held++) { /* from one to so many that all heads are cleared */
 		uint32_t e, i = 0;
 
 		for (uint32_t n = 0; n < held; n++) {
@@ -389,7 +388,7 @@ Test(flow, random_operations_agree_with_a_model)
 
 /* ---- hashes ---- */
 
-/* A flow as bytes: all that may tell it from another (R10). */
+/* The bytes by which flows differ (R10). */
 struct key {
 	uint8_t addrs[32];
 	uint32_t addr_len;

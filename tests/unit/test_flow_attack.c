@@ -30,8 +30,8 @@
 #define SLOT_LEN 96u
 #define BURST 64u
 
-/* A chain has half an entry on average at most (two heads an entry and more), and the longest of so
- * many at random has six or seven; nine does not happen in a thousand runs. */
+/* With at least two heads an entry, a chain has half an entry on average. The longest of so many random chains has
+ * six or seven; nine does not happen in a thousand runs. */
 #define LONGEST 9u
 #define MEAN_STEPS 1.5
 
@@ -116,7 +116,7 @@ static void count_vlans(struct flow_bytes *f, uint32_t i)
 	set32(f->bytes + 12, 0x81000000 | i);
 }
 
-/* What one field gains the other loses, or what is flipped in one is flipped in the other. */
+/* Changes of one field that cancel those of another. */
 static void cancel_addresses(struct flow_bytes *f, uint32_t i)
 {
 	set32(addresses(f, 4), 0x0a000000 + i);
@@ -136,7 +136,7 @@ static void cancel_ports(struct flow_bytes *f, uint32_t i)
 	set32(ports(f, 4), (i & 0xffff) << 16 | (~i & 0xffff));
 }
 
-/* The i'th set of up to four bits of so many, flipped. */
+/* Flips the i'th set of up to four bits. */
 static void flip_few(uint8_t *at, uint32_t bit_cnt, uint32_t i)
 {
 	uint32_t n = bit_cnt + 1, bits[4] = { i % n, i / n % n, i / n / n % n, i / n / n / n % n };
@@ -163,8 +163,7 @@ static void high_bits_ipv6(struct flow_bytes *f, uint32_t i)
 	set32(addresses(f, 6) + 16, i << 12);
 }
 
-/* Under the secret that is believed, or without one, all hashes of these are 0: one factor of the
- * first product is. */
+/* With the believed secret, or without one, a factor of the first product is 0, so all these hashes would be 0. */
 static void zero_factor(struct flow_bytes *f, uint32_t i)
 {
 	memcpy(f->bytes, &believed[1], 8);
@@ -185,7 +184,7 @@ static void zero_pair_factor(struct flow_bytes *f, uint32_t i)
 	set32(addresses(f, 6) + 28, i);
 }
 
-/* Found by trying: under the believed secret, they meet in 16 chains. */
+/* Found by trying: with the believed secret, these flows fall into 16 chains. */
 static void meet_when_believed(struct flow_bytes *f, uint32_t i)
 {
 	static struct flow_table table;
@@ -278,13 +277,13 @@ static void take_all(struct target *t)
 	}
 }
 
-/* How many entries a look-up walks over, on average and at most, were each held flow looked for. */
+/* The average and longest walk of a lookup, over all held flows. */
 static void count_chains(struct target *t)
 {
 	struct flow_table *table = &t->gro.table;
 	uint64_t steps = 0;
 
-	flow_find_pair(table, 0); /* so that all are in that index, too */
+	flow_find_pair(table, 0); /* brings all into the pair index */
 	for (uint32_t head = 0; head <= table->mask; head++) {
 		uint32_t len = 0, pairs = 0, last = 0;
 
@@ -374,7 +373,7 @@ static void attack(struct target *t, const struct attack *a)
 		    t->mean_steps, t->longest, t->longest_pair);
 }
 
-Test(flow_attack, chains_stay_short_and_memory_what_it_is)
+Test(flow_attack, chains_stay_short)
 {
 	struct random random = { 7 };
 	static struct target t;
@@ -390,8 +389,8 @@ Test(flow_attack, chains_stay_short_and_memory_what_it_is)
 	}
 }
 
-/* That the counting counts: who knows the secret makes chains as long as the table. */
-Test(flow_attack, who_knows_the_secret_makes_long_chains)
+/* The counting itself: with the right secret, a chain gets as long as the table. */
+Test(flow_attack, with_the_secret_chains_get_long)
 {
 	static const struct attack known = { "known", zero_factor, 4, true, 0, MEAN_STEPS };
 	static struct target t;

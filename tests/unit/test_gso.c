@@ -188,7 +188,7 @@ Test(gso, padding_is_no_payload, .description = "R4: bytes behind the IP length 
 	check_packet(&p, 300, "padded IPv6");
 }
 
-Test(gso, partial_sum_is_trusted, .description = "S5: with NEEDS_CSUM the field counts, which knows the last destination of a routing header")
+Test(gso, partial_sum_is_trusted, .description = "S5: with NEEDS_CSUM the checksum field is used, which contains the final destination of a routing header")
 {
 	struct packet p = packet_tcp6();
 	struct slot slot;
@@ -200,8 +200,8 @@ Test(gso, partial_sum_is_trusted, .description = "S5: with NEEDS_CSUM the field 
 	p.payload_len = 2000;
 	packet_push_ext(&p, PACKET_EXT_ROUTING, 24);
 	super_build(&s, &p, 900, true);
-	/* The sender sums with the destination that the routing header leads to at last; the IP
-	 * header shows the next hop. */
+	/* The sender sums with the final destination of the routing header; the IP header has the
+	 * next hop. */
 	next_hop = s.data + s.at.l3_off + 24;
 	next_hop[15] ^= 0x77;
 	put(s.data + s.at.l4_off + 16, 2, packet_fold(book_pseudo(s.data + s.at.l3_off, 6, 20 + 2000)));
@@ -238,7 +238,7 @@ Test(gso, cursors_are_independent, .description = "S9: two superpackets cut in t
 	for (i = 0; i < 21; i++) {
 		uint32_t len = book_segment(&a, i, false, want);
 
-		/* Short of descriptors: what was taken is taken again later. */
+		/* Short of descriptors: the segments that were taken are taken again later. */
 		saved = ga;
 		gso_next_built(&ga, frame);
 		if (!gso_done(&ga))
@@ -256,7 +256,7 @@ Test(gso, cursors_are_independent, .description = "S9: two superpackets cut in t
 	super_free(&b);
 }
 
-Test(gso, longest_header, .description = "S2: headers up to the slot's end, at every length")
+Test(gso, longest_header, .description = "S2: headers of every length, up to that of the slot")
 {
 	uint16_t ext, options;
 

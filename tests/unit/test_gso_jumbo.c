@@ -13,13 +13,13 @@
 #define JUMBO_LEN 8u
 
 struct jumbo {
-	struct packet p; /* the packet whose segments it has */
+	struct packet p; /* an ordinary packet with its fields */
 	uint8_t *data;
 	uint32_t len, ext_off, l4_off, payload_off, payload_len;
 	struct gso_request request;
 };
 
-/* As Linux makes one of p, before 7.0. */
+/* A jumbogram as Linux makes it, before 7.0. */
 static void jumbo_build(struct jumbo *j, const struct packet *from, uint32_t payload_len, bool needs_csum)
 {
 	uint8_t *room = exact_room(payload_len + 512);
@@ -50,7 +50,7 @@ static void jumbo_build(struct jumbo *j, const struct packet *from, uint32_t pay
 	};
 }
 
-/* Segment i as the packet that it is: no jumbo option, no hop-by-hop header (S2-S5). */
+/* Segment i, made by the packet builder: without jumbo option and hop-by-hop header (S2-S5). */
 static uint32_t segment(const struct jumbo *j, uint32_t i, bool partial, uint8_t *out)
 {
 	struct packet p = j->p;
@@ -91,7 +91,7 @@ static void check(const struct jumbo *j, enum header_checksum mode)
 	cr_assert(gso_done(&gso) && gso_done(&whole));
 }
 
-/* In two fragments, known how long or not. */
+/* In two fragments, with known or unknown length. */
 static void check_stream(const struct jumbo *j, bool known)
 {
 	uint32_t head_len = j->payload_off + 1500, cnt = 0;
@@ -163,7 +163,7 @@ static const struct {
 } verdicts[] = {
 	{ "a good jumbogram", GSO_CUT, j_plain },
 	{ "V4: without NEEDS_CSUM", GSO_CUT, j_scratch },
-	{ "RFC 2675: a length that 16 bits could say", GSO_MALFORMED, j_small },
+	{ "RFC 2675: a length that fits 16 bits", GSO_MALFORMED, j_small },
 	{ "a length beyond the frame", GSO_MALFORMED, j_beyond },
 	{ "a length near 2^32", GSO_MALFORMED, j_huge },
 	{ "another option", GSO_MALFORMED, j_option },
@@ -176,7 +176,7 @@ static const struct {
 	{ "V4: the type says IPv4", GSO_MALFORMED, j_v4 },
 	{ "V4: the type says UDP", GSO_MALFORMED, j_udp },
 	{ "within a tunnel", GSO_MALFORMED, j_tunnel },
-	{ "S8: segments nearly as long as an IP length can be", GSO_CUT, j_all },
+	{ "S8: segments almost as long as an IP length allows", GSO_CUT, j_all },
 	{ "S8: longer than that", GSO_TOO_LONG, j_too_long },
 };
 
@@ -198,7 +198,7 @@ Test(gso_jumbo, verdicts, .description = "S1, S8, V3-V5: which jumbograms are cu
 	}
 }
 
-Test(gso_jumbo, hostile, .description = "S1: 20000 jumbograms with rubbish in their headers, cut off anywhere; no byte beyond is touched (sanitizers)")
+Test(gso_jumbo, hostile, .description = "S1: 20000 jumbograms with random bytes in their headers, cut off anywhere; no byte beyond is touched (sanitizers)")
 {
 	struct packet p = packet_tcp6();
 	uint32_t cut_cnt = 0, i, flips;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What is left to the NIC of ordinary packets (gso_complete_rest()): where it is left, the packet is
- * as it was, and summing as a NIC does makes it what gso_complete() makes; else it is that at once.
- * Of segments, the books of test_gso*.c tell (check_mode()).
+ * Checksums of ordinary packets that are left to the NIC (gso_complete_rest()). If one is left, the packet is
+ * not written, and computing the checksum as a NIC does gives what gso_complete() gives. If not, it is finished
+ * at once. check_mode() of gso_book.c tests the same for segments.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void expect_left(const struct ordinary *o, const char *what)
 	gso_complete(&done.request, done.data, done.len);
 	cr_assert(packet_csums_ok(done.data, done.len), "%s", what);
 	nic_finishes(kept.data, kept.len, left);
-	cr_assert_arr_eq(kept.data, done.data, o->len, "%s: the NIC's checksum is another", what);
+	cr_assert_arr_eq(kept.data, done.data, o->len, "%s: the NIC's checksum differs", what);
 }
 
 static void expect_done(const struct ordinary *o, const char *what)
@@ -84,7 +84,7 @@ Test(gso_left, tagged_packets)
 	}
 }
 
-Test(gso_left, zero_of_udp, .description = "S6: what sums to 0 is the NIC's to send as 0xffff")
+Test(gso_left, zero_of_udp, .description = "S6: the NIC sends a checksum of 0 as 0xffff")
 {
 	uint32_t zeros = 0;
 	uint8_t payload[2];
@@ -104,7 +104,7 @@ Test(gso_left, zero_of_udp, .description = "S6: what sums to 0 is the NIC's to s
 	cr_assert_geq(zeros, 1);
 }
 
-Test(gso_left, what_not_every_nic_knows_is_done_here)
+Test(gso_left, other_packets_are_finished_in_software)
 {
 	struct packet options = packet_tcp4(), extension = packet_udp6();
 	static const uint8_t nops[4] = { 1, 1, 1, 1 };
@@ -125,17 +125,20 @@ Test(gso_left, what_not_every_nic_knows_is_done_here)
 	expect_done(&o, "a sum that goes elsewhere");
 	o = make(packet_udp4());
 	o.data[o.at.l4_off + 5] ^= 1;
-	expect_done(&o, "a UDP length that contradicts IP's");
+	expect_done(&o, "a UDP length that contradicts the IP length");
 	o = make(packet_udp4());
 	o.data[o.at.l3_off + 6] |= 0x20;
 	expect_done(&o, "a fragment");
 	o = make(packet_tcp4());
 	o.request.needs_csum = false;
 	expect_done(&o, "nothing asked");
+	o = make(packet_tcp4());
+	o.request.inner_l3_off = (uint16_t)o.at.l3_off;
+	expect_done(&o, "a tunnel that is not there");
 }
 
-/* Some NICs go by the headers: of a tunnel they would sum the outer packet. */
-Test(gso_left, tunnels_are_done_here)
+/* Some NICs go by the headers, and would sum the outer packet of a tunnel. */
+Test(gso_left, tunnels_are_finished_in_software)
 {
 	const struct packet_tunnel tunnel = packet_tunnel(PACKET_VXLAN, PACKET_L3_IPV4);
 	struct packet p = packet_tcp4();
@@ -145,7 +148,7 @@ Test(gso_left, tunnels_are_done_here)
 	o.len = (uint32_t)packet_build_in(&tunnel, &p, o.data, sizeof o.data, &o.at);
 	o.request = (struct gso_request){ .needs_csum = true, .csum_start = (uint16_t)o.at.l4_off,
 					  .csum_offset = TCP_CSUM_OFFSET };
-	expect_done(&o, "a tunnel that nobody has told of");
+	expect_done(&o, "a tunnel that the request does not mention");
 	o.request.type = GSO_TCPV4;
 	o.request.size = 1400;
 	o.request.inner_l3_off = (uint16_t)o.at.l3_off;

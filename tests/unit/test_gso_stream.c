@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Superpackets that come in fragments (S11): whatever the borders, the segments are those of
- * gso_book.c, and each can be taken at the first moment when it can be known.
+ * Superpackets that come in fragments (S11): wherever they are split, the segments are those of gso_book.c, and
+ * each can be taken as soon as its bytes determine it.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #define SEGMENT_MAX 2048u
 
-/* A superpacket on its way. */
+/* A superpacket that is fed in fragments. */
 struct feed {
 	const struct super *s;
 	struct gso_stream stream;
@@ -31,7 +31,7 @@ static uint32_t payload_len(const struct super *s)
 	return (uint32_t)(s->at.ip_end - s->at.payload_off);
 }
 
-/* With an unknown length, all that the headers say of it is rubbish, and so is the checksum. */
+/* With an unknown length, the length fields and the checksum are ignored, so they may hold anything. */
 static void spoil_lengths(const struct super *s, uint8_t *head)
 {
 	const size_t ips[] = { s->at.l3_off, s->at.outer_l4_off ? s->at.outer_l3_off : s->at.l3_off };
@@ -62,7 +62,7 @@ static void feed_open(struct feed *f, const struct super *s, bool known, enum he
 	cr_assert_eq(f->stream.gso.hdr_len, hdr);
 }
 
-/* Takes one segment and compares it; its slices are as few as they can be. */
+/* Takes one segment, and compares it. */
 static void feed_take(struct feed *f)
 {
 	struct iovec slices[GSO_STREAM_FRAGMENTS];
@@ -71,7 +71,7 @@ static void feed_take(struct feed *f)
 	uint32_t len = book_segment(f->s, f->taken, f->mode == HEADER_CSUM_PARTIAL, want);
 	struct slot slot;
 
-	slot_soil(&slot);
+	slot_fill(&slot);
 	cnt = gso_stream_next(&f->stream, slot.bytes, slices, GSO_STREAM_FRAGMENTS);
 	cr_assert(cnt >= 1 && cnt <= GSO_STREAM_FRAGMENTS);
 	slot_check(&slot, hdr);
@@ -86,7 +86,7 @@ static void feed_take(struct feed *f)
 	f->taken++;
 }
 
-/* S11: how many segments can be known from what has come. */
+/* S11: how many segments are determined by the bytes that have come. */
 static uint32_t due(const struct feed *f)
 {
 	uint32_t size = f->s->request.size;
@@ -129,7 +129,7 @@ static void feed_end(struct feed *f)
 	free(f->head);
 }
 
-/* Shapes that every border is tried with. */
+/* TCP and UDP, IPv4 and IPv6, plain and in tunnels. */
 static struct super shape(unsigned int which, uint16_t size, size_t payload)
 {
 	struct packet_tunnel tunnel = packet_tunnel(which & 8 ? PACKET_GRE : PACKET_VXLAN,
@@ -149,7 +149,7 @@ static struct super shape(unsigned int which, uint16_t size, size_t payload)
 
 #define SHAPES 16u
 
-/* Head with a bytes of payload, a fragment up to b, one up to the end. */
+/* A head with a bytes of payload, a fragment up to b, another one up to the end. */
 static void borders(const struct super *s, uint32_t a, uint32_t b, bool known, enum header_checksum mode)
 {
 	char what[80];
@@ -183,7 +183,7 @@ Test(gso_stream, every_border, .description = "S11: all pairs of borders, TCP an
 		}
 }
 
-Test(gso_stream, byte_by_byte, .description = "S11: fragments of a byte; a segment leaves with the byte that makes it known")
+Test(gso_stream, byte_by_byte, .description = "S11: fragments of one byte; a segment is ready with the byte that determines it")
 {
 	uint32_t which, known, i;
 
@@ -229,7 +229,7 @@ Test(gso_stream, random_borders, .description = "S10, S11: 3000 superpackets in 
 	}
 }
 
-Test(gso_stream, one_segment, .description = "S3, S11: what turns out to be one segment has all flags; headers alone are one, too")
+Test(gso_stream, one_segment, .description = "S3, S11: a superpacket that turns out to be one segment keeps all flags; headers alone are a segment too")
 {
 	static const size_t payloads[] = { 0, 1, 99, 100 };
 	uint32_t which, i;
@@ -252,7 +252,7 @@ Test(gso_stream, one_segment, .description = "S3, S11: what turns out to be one 
 			cr_assert_eq(slices[0].iov_len, payloads[i]);
 			cr_assert(gso_stream_done(&f.stream) && !gso_stream_ready(&f.stream));
 
-			/* The very packet that it is. */
+			/* The packet itself. */
 			p.l4_csum = PACKET_CSUM_FULL;
 			if (s.at.outer_l4_off)
 				packet_build_in(&s.tunnel, &p, want, sizeof want, NULL);
@@ -264,7 +264,7 @@ Test(gso_stream, one_segment, .description = "S3, S11: what turns out to be one 
 		}
 }
 
-Test(gso_stream, room, .description = "a ring of fragments: what does not fit is refused, and nothing is lost")
+Test(gso_stream, room, .description = "fragments beyond the room of the ring are refused, and nothing is lost")
 {
 	struct super s = shape(0, 100, 250);
 	struct feed f;
@@ -274,7 +274,7 @@ Test(gso_stream, room, .description = "a ring of fragments: what does not fit is
 	feed_open(&f, &s, true, HEADER_CSUM_FULL, 0, "room");
 	for (i = 0; i < GSO_STREAM_FRAGMENTS - 1; i++)
 		feed_add(&f, 1);
-	feed_add(&f, 0); /* adds nothing, takes no room */
+	feed_add(&f, 0); /* adds nothing, uses no place */
 	feed_add(&f, 60);
 	cr_assert_not(gso_stream_add(&f.stream, &more, 1));
 	cr_assert(gso_stream_add(&f.stream, &more, 0));
@@ -304,7 +304,7 @@ Test(gso_stream, too_few_slices, .description = "a segment of three slices is no
 	super_free(&s);
 }
 
-Test(gso_stream, ended_too_soon, .description = "S11: of a known length some bytes never come: what is whole is cut, the rest is never ready")
+Test(gso_stream, ended_too_soon, .description = "S11: bytes of a known length are missing: complete segments are cut, the rest never gets ready")
 {
 	struct super s = shape(0, 100, 250);
 	uint8_t more[300] = { 0 };
@@ -323,7 +323,7 @@ Test(gso_stream, ended_too_soon, .description = "S11: of a known length some byt
 	super_free(&s);
 }
 
-Test(gso_stream, bytes_beyond, .description = "R4: bytes behind the superpacket's length are in no segment, in the head or behind it")
+Test(gso_stream, bytes_beyond, .description = "R4: bytes behind the superpacket's length are in no segment, whether they come with the head or later")
 {
 	struct packet p = packet_tcp4();
 	uint8_t more[100] = { 0 };
@@ -340,7 +340,7 @@ Test(gso_stream, bytes_beyond, .description = "R4: bytes behind the superpacket'
 		feed_open(&f, &s, true, HEADER_CSUM_FULL, with_head, "beyond");
 		f.came -= with_head - (250 - missing);
 		feed_add(&f, missing);
-		for (i = 0; i < 2 * GSO_STREAM_FRAGMENTS; i++) /* they take no room, either */
+		for (i = 0; i < 2 * GSO_STREAM_FRAGMENTS; i++) /* they use no place either */
 			cr_assert(gso_stream_add(&f.stream, more, sizeof more));
 		feed_take_due(&f);
 		feed_end(&f);
@@ -348,7 +348,7 @@ Test(gso_stream, bytes_beyond, .description = "R4: bytes behind the superpacket'
 	super_free(&s);
 }
 
-Test(gso_stream, head_beyond, .description = "a head longer than the superpacket that it is said to be: what is beyond is not looked at")
+Test(gso_stream, head_beyond, .description = "a head longer than the given length of the superpacket: bytes beyond it are not read")
 {
 	struct super s = shape(0, 100, 250);
 	struct gso_stream stream;
@@ -360,7 +360,7 @@ Test(gso_stream, head_beyond, .description = "a head longer than the superpacket
 	super_free(&s);
 }
 
-Test(gso_stream, udp_limit, .description = "S6: of an unknown length, what would be the 129th datagram is refused")
+Test(gso_stream, udp_limit, .description = "S6: with an unknown length, the 129th datagram is refused")
 {
 	struct super s = shape(2, 10, 1280);
 	uint8_t more = 0;
@@ -376,7 +376,7 @@ Test(gso_stream, udp_limit, .description = "S6: of an unknown length, what would
 	super_free(&s);
 }
 
-Test(gso_stream, source_routed, .description = "S5: a partial sum counts where the length is known; where not, the IP header's addresses do")
+Test(gso_stream, source_routed, .description = "S5: a partial sum is used if the length is known, else the addresses of the IP header")
 {
 	struct packet p = packet_tcp6();
 	uint8_t slot[2][HEADER_SLOT_LEN];
@@ -425,12 +425,12 @@ static const struct verdict_case verdicts[] = {
 	{ "V4: without NEEDS_CSUM, length unknown", GSO_CUT, 0, false, GSO_TCPV4, 1000, 1514, false },
 	{ "V1: size 0, length unknown", GSO_MALFORMED, 0, false, GSO_TCPV4, 0, 1514, true },
 	{ "V2: one segment", GSO_ORDINARY, 0, true, GSO_TCPV4, 3000, 3100, true },
-	{ "one segment, but nobody knows", GSO_CUT, 3000, false, GSO_TCPV4, 3000, 3100, true },
+	{ "one segment, length unknown", GSO_CUT, 3000, false, GSO_TCPV4, 3000, 3100, true },
 	{ "an ordinary packet", GSO_ORDINARY, 0, true, GSO_NONE, 0, 3100, true },
 	{ "an ordinary packet of unknown length", GSO_MALFORMED, 3000, false, GSO_NONE, 0, 3100, true },
 	{ "S8: a segment too long", GSO_TOO_LONG, 0, true, GSO_TCPV4, 1461, 1514, true },
 	{ "S8: a segment too long, length unknown", GSO_TOO_LONG, 0, false, GSO_TCPV4, 1461, 1514, true },
-	{ "S8: as long as an IP length can be", GSO_CUT, 0, false, GSO_TCPV4, 65495, 80000, true },
+	{ "S8: as long as an IP length allows", GSO_CUT, 0, false, GSO_TCPV4, 65495, 80000, true },
 	{ "S8: longer than that", GSO_TOO_LONG, 0, false, GSO_TCPV4, 65496, 80000, true },
 };
 
@@ -458,7 +458,7 @@ Test(gso_stream, verdicts, .description = "S1, S8, S11, V1-V4: what is cut, what
 
 /* ---- hostile input ---- */
 
-/* Feeds fragments until the end; what is taken is no more than what came. */
+/* Feeds fragments until the end, and takes all segments. */
 static void drain_stream(struct gso_stream *stream, uint64_t *state, uint32_t frame_max)
 {
 	static uint8_t payload[4096];

@@ -6,7 +6,7 @@
 
 #include "gso_book.h"
 
-/* Tunnels as they are met; a number of each kind. */
+/* Common tunnels, several of each kind. */
 struct tunnel_case {
 	const char *says;
 	enum packet_tunnel_kind kind;
@@ -65,7 +65,7 @@ Test(gso_tunnel, every_kind, .description = "S7: each tunnel in IPv4 and IPv6, o
 				snprintf(what, sizeof what, "%s, outer v%u, inner %u", tunnels[i].says,
 					 outer ? 6 : 4, inner);
 				check_packet_in(&t, &p, 701, what);
-				p.payload_len = 702; /* the first is not the last, though both are ends */
+				p.payload_len = 702; /* two segments, both of which differ from the template */
 				check_packet_in(&t, &p, 701, what);
 				p.payload_len = 2 * 701; /* the last is as long as the others */
 				check_packet_in(&t, &p, 701, what);
@@ -94,7 +94,7 @@ Test(gso_tunnel, header_shapes, .description = "S2, S7: tags outside and inside,
 					}
 }
 
-Test(gso_tunnel, ids, .description = "S4, S7: IPv4 IDs of both levels count up or stay, each for itself")
+Test(gso_tunnel, ids, .description = "S4, S7: IPv4 IDs of each level count up or stay, independently")
 {
 	static const uint16_t ids[] = { 0, 0xfffe, 0x1234 };
 	unsigned int i, k, fixed;
@@ -118,7 +118,7 @@ Test(gso_tunnel, ids, .description = "S4, S7: IPv4 IDs of both levels count up o
 			}
 }
 
-/* The outer sum takes every value, since the VNI and the key do. */
+/* The VNI and the key take every value, so the outer checksum does. */
 Test(gso_tunnel, checksum_corners, .description = "S7: every outer sum; UDP's 0 becomes 0xffff, GRE's stays")
 {
 	struct packet_tunnel vxlan = packet_tunnel(PACKET_VXLAN, PACKET_L3_IPV6);
@@ -198,7 +198,7 @@ Test(gso_tunnel, gre_fields_before_the_inner_packet, .description = "S7: a check
 	super_free(&s);
 }
 
-Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd length, which nobody has, is refused; the same a byte longer is cut")
+Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd length is refused; the same a byte longer is cut")
 {
 	uint8_t inside[2048] = { 0 }, frame[2048];
 	struct packet outer = packet_udp4(), p = packet_tcp4();
@@ -211,7 +211,7 @@ Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd leng
 					 .inner_l3_off = (uint16_t)(14 + 20 + 8 + gap) };
 		struct gso gso;
 
-		/* The IP packet moves right behind gap bytes of tunnel. */
+		/* The IP packet is moved behind a tunnel header of gap bytes. */
 		len = (uint32_t)packet_build(&p, inside + gap, sizeof inside - gap, NULL) - 14;
 		memmove(inside + gap, inside + gap + 14, len);
 		outer.payload = inside;
@@ -224,7 +224,7 @@ Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd leng
 
 /* ---- ordinary packets ---- */
 
-Test(gso_tunnel, complete, .description = "V2, S7: an unfinished packet inside an unfinished tunnel: both sums come out right, 0 stays 0")
+Test(gso_tunnel, complete, .description = "V2, S7: an unfinished packet in an unfinished tunnel: both checksums are finished, 0 stays 0")
 {
 	unsigned int i, outer, inner, len;
 
@@ -271,7 +271,7 @@ Test(gso_tunnel, complete_finished_inside, .description = "V2, V4: a finished pa
 	gso_complete(&r, got, (uint32_t)len);
 	cr_assert_arr_eq(got, want, len);
 
-	/* An ordinary packet with nothing to finish is left alone, whatever it holds. */
+	/* An ordinary packet with nothing to finish is not changed. */
 	put(got + at.outer_l4_off + 6, 2, 0xbeef);
 	put(want + at.outer_l4_off + 6, 2, 0xbeef);
 	r.type = GSO_NONE;
@@ -279,7 +279,7 @@ Test(gso_tunnel, complete_finished_inside, .description = "V2, V4: a finished pa
 	cr_assert_arr_eq(got, want, len);
 }
 
-Test(gso_tunnel, complete_no_tunnel, .description = "an ordinary packet that only claims to be in a tunnel: its own sum is finished, no other byte changes")
+Test(gso_tunnel, complete_no_tunnel, .description = "a request that wrongly mentions a tunnel: the checksum is finished, no other byte changes")
 {
 	struct packet p = packet_tcp4();
 	uint8_t want[256], got[256];

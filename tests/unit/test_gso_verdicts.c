@@ -29,6 +29,8 @@ static void p_short_udp(struct packet *p) { p->udp_len = 2000; }
 static void p_arp(struct packet *p) { p->l3 = PACKET_L3_NONE; p->ethertype = 0x806; p->payload_len = 100; }
 static void p_small(struct packet *p) { p->payload_len = 1000; }
 static void p_empty(struct packet *p) { p->payload_len = 0; }
+static void p_longest(struct packet *p) { p->payload_len = 1514 - 54; }
+static void p_longer(struct packet *p) { p->payload_len = 1514 - 53; }
 static void p_128(struct packet *p) { p->payload_len = 1280; }
 static void p_129(struct packet *p) { p->payload_len = 1281; }
 static void p_six_tags(struct packet *p) { for (int i = 0; i < 6; i++) packet_push_vlan(p, 0, 1); }
@@ -119,6 +121,8 @@ static const struct verdict_case verdicts[] = {
 	{ "an ordinary packet that is not IP", GSO_ORDINARY, TCP4, p_arp, r_none_not_ip, NO_TUNNEL },
 	{ "S8: a segment of exactly the longest frame", GSO_CUT, TCP4, p_plain, r_tcp_exact, NO_TUNNEL },
 	{ "S8: a segment a byte longer", GSO_TOO_LONG, TCP4, p_plain, r_tcp_more, NO_TUNNEL },
+	{ "S8: an ordinary packet of exactly the longest frame", GSO_ORDINARY, TCP4, p_longest, r_none, NO_TUNNEL },
+	{ "S8: an ordinary packet a byte longer", GSO_TOO_LONG, TCP4, p_longer, r_none, NO_TUNNEL },
 	{ "S8: an ordinary packet too long", GSO_TOO_LONG, TCP4, p_plain, r_none, NO_TUNNEL },
 	{ "S8, V2: one segment too long", GSO_TOO_LONG, TCP4, p_plain, r_size_all, NO_TUNNEL },
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Leaving alone what does not gain: the numbers, who shares a place, and what it comes to for whole flows. */
+/* Adaptive merging: the numbers, flows that share a place, and the effect on whole flows. */
 #include <criterion/criterion.h>
 
 #include "engine/habit.h"
@@ -26,7 +26,7 @@ static void fail(uint32_t hash, uint32_t cnt)
 		habit_failed(&habit, hash);
 }
 
-/* Packets that the flow is left alone for, from now on. */
+/* How many packets the flow is left alone for, from now on. */
 static uint32_t alone(uint32_t hash)
 {
 	uint32_t cnt = 0;
@@ -36,7 +36,7 @@ static uint32_t alone(uint32_t hash)
 	return cnt;
 }
 
-Test(habit, trusted_at_first, .description = "15 holds in vain are none too many, 16 are")
+Test(habit, trusted_at_first, .description = "after 15 holds in vain a flow is still held, after 16 it is left alone")
 {
 	cr_expect_eq(alone(FLOW), 0);
 	fail(FLOW, HABIT_TRUST - 1);
@@ -61,7 +61,7 @@ Test(habit, each_try_in_vain_doubles, .description = "64, 128 ... 4096, and no m
 	cr_assert_eq(want, HABIT_ALONE_MAX);
 }
 
-Test(habit, a_gain_ends_it, .description = "a try that gains is trusted by what it gained, and the time begins at 64 again")
+Test(habit, a_gain_ends_it, .description = "a try that gains earns credit, and the next pause is 64 packets again")
 {
 	fail(FLOW, HABIT_TRUST);
 	alone(FLOW);
@@ -69,7 +69,7 @@ Test(habit, a_gain_ends_it, .description = "a try that gains is trusted by what 
 	alone(FLOW);
 	fail(FLOW, HABIT_TRY - 1);
 	habit_gained(&habit, FLOW, 2);
-	fail(FLOW, HABIT_EARNED); /* one was left of the try */
+	fail(FLOW, HABIT_EARNED); /* and one hold of the try was left */
 	cr_expect_eq(alone(FLOW), 0);
 	fail(FLOW, 1);
 	cr_expect_eq(alone(FLOW), HABIT_ALONE_MIN);
@@ -110,7 +110,7 @@ Test(habit, gains_take_no_place, .description = "a flow that only gains leaves t
 	cr_expect_arr_eq(memory, none, sizeof memory);
 }
 
-Test(habit, every_hash_alike, .description = "0 and the largest hash are hashes like any other; a free place is nobody's")
+Test(habit, every_hash_alike, .description = "0 and the largest hash are treated like any other")
 {
 	static const uint32_t hashes[] = { 0, 1, ENTRIES, UINT32_MAX };
 
@@ -125,7 +125,7 @@ Test(habit, every_hash_alike, .description = "0 and the largest hash are hashes 
 	}
 }
 
-Test(habit, neighbours, .description = "flows of other places, or other hashes at this one, are not left alone for it")
+Test(habit, neighbours, .description = "flows in other places, and other hashes in this one, are not affected")
 {
 	fail(FLOW, HABIT_TRUST);
 	for (uint32_t i = 1; i < 2 * ENTRIES; i++)
@@ -134,7 +134,7 @@ Test(habit, neighbours, .description = "flows of other places, or other hashes a
 	cr_expect_eq(alone(FLOW), HABIT_ALONE_MIN, "nor does their gain count");
 }
 
-Test(habit, the_busier_keeps_the_place, .description = "one foreign failure a packet does not take it; 15 without a sign of life do")
+Test(habit, the_busier_keeps_the_place, .description = "one failure of another flow a packet does not take the place; 15 without a packet in between do")
 {
 	const uint32_t other = FLOW + ENTRIES;
 
@@ -153,7 +153,7 @@ Test(habit, the_busier_keeps_the_place, .description = "one foreign failure a pa
 	cr_expect_eq(alone(other), HABIT_ALONE_MIN, "it is the other's now");
 }
 
-Test(habit, shared_hash, .description = "a hold that began before its hash was sent away neither shortens nor prolongs that")
+Test(habit, shared_hash, .description = "a hold that began before its hash was left alone does not change the pause")
 {
 	fail(FLOW, HABIT_TRUST);
 	cr_assert(habit_leave_alone(&habit, FLOW));
@@ -164,7 +164,7 @@ Test(habit, shared_hash, .description = "a hold that began before its hash was s
 	cr_expect_eq(alone(FLOW), 0, "but a gain of its twin ends it");
 }
 
-/* A flow of which one hold in `in` gains one packet: how many of its packets are left alone, of a million. */
+/* A flow in which one hold of `in` gains one packet: how many of a million packets are left alone. */
 static uint32_t flow_of(uint32_t in)
 {
 	uint32_t left_alone = 0, packets;
@@ -184,7 +184,7 @@ static uint32_t flow_of(uint32_t in)
 	return left_alone;
 }
 
-Test(habit, whole_flows, .description = "who does not gain one packet in 16 holds is left alone, who gains more is not; the line is sharp")
+Test(habit, whole_flows, .description = "a flow that gains less than one packet in 16 holds is left alone, one that gains more is not; the line is sharp")
 {
 	cr_expect_gt(flow_of(0), 998000);
 	cr_expect_gt(flow_of(100), 990000, "%u", flow_of(100));
@@ -195,7 +195,7 @@ Test(habit, whole_flows, .description = "who does not gain one packet in 16 hold
 	cr_expect_eq(flow_of(1), 0);
 }
 
-Test(habit, any_order, .description = "whatever is called, and however many flows: no flow is left alone for longer than 4096 packets")
+Test(habit, any_order, .description = "in any order of calls, with many flows: no flow is left alone for more than 4096 packets")
 {
 	struct random r = { 11 };
 

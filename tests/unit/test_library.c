@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * libsuperpacket as a stranger has it: this test sees the public headers and links the shared library,
- * nothing else of ours. The rules are tested beside the engine; here is what the library adds: its
- * configuration, its memory, its ownership, its errors (test_library_gso.c: of cutting), and that all of the
- * engine can be reached (test_library_engine.c).
+ * libsuperpacket as its users have it: this test includes the public headers and links the shared library,
+ * nothing else. The rules are tested with the engine. Here is what the library adds: configuration, memory,
+ * ownership and errors. test_library_gso.c tests cutting, test_library_engine.c that everything in the engine is
+ * available.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -59,7 +59,7 @@ Test(library, a_field_out_of_its_range_is_refused)
 	}
 }
 
-/* A caller made against an older header: his struct ends earlier, and nothing behind it is touched. */
+/* A caller compiled against an older header: the struct ends earlier, and nothing behind it is touched. */
 Test(library, a_smaller_config_works)
 {
 	struct sp_gro_config whole = usual(), config;
@@ -71,7 +71,7 @@ Test(library, a_smaller_config_works)
 	cr_assert_eq(config.hold_ns, UINT64_MAX, "defaults were written beyond the caller's struct");
 	config.flows = whole.flows;
 	config.packets = whole.packets;
-	/* hold_ns is all ones where the library would look for it; 0 is what it must take */
+	/* the bytes where this version has hold_ns are all ones; the library must take 0 */
 	cr_assert_eq(sp_gro_memory_size(&config), sp_gro_memory_size(&whole));
 	run_stream(packet_tcp4(), NULL, 3);
 	run.cnt = 2;
@@ -82,7 +82,7 @@ Test(library, a_smaller_config_works)
 	cr_assert(sp_gro_next(gro, &delivery), "with hold_ns 0 the end of the burst flushes");
 }
 
-/* One made against a newer header: fine, as long as he does not use what we do not know. */
+/* A caller compiled against a newer header works as long as the unknown fields are 0. */
 Test(library, a_larger_config_works_while_its_tail_is_zero)
 {
 	struct { struct sp_gro_config config; uint8_t more[24]; } later = { .config = usual() };
@@ -165,7 +165,7 @@ Test(library, unmerge_gives_back_what_came)
 	release_expect(gro, &delivery, 0);
 }
 
-/* D1: what is not merged stays behind what its flow holds; released in any order, all comes back. */
+/* D1: a packet that is not merged comes after what its flow holds. Deliveries may be released in any order. */
 Test(library, deliveries_come_in_order)
 {
 	struct sp_gro_config config = usual();
@@ -200,7 +200,7 @@ Test(library, deliveries_come_in_order)
 	cr_assert_eq(sp_gro_singles(gro, second.reason), 1);
 }
 
-/* Fewer are taken than offered when there is no room; nothing is lost when the rest is offered later. */
+/* Without room, fewer packets are taken than offered; nothing is lost when the rest is offered later. */
 Test(library, a_full_engine_takes_the_rest_later)
 {
 	struct sp_gro_config config = usual();
@@ -283,14 +283,14 @@ Test(library, a_wrong_checksum_passes_and_is_counted)
 	release_expect(gro, &delivery, 0);
 	cr_assert_eq(sp_gro_offer(gro, run.fragments, 0, 2), 0);
 
-	run.fragments[0].verified = true; /* somebody says that he has looked (R8) */
+	run.fragments[0].verified = true; /* the caller has verified it (R8) */
 	offer_all(gro, 3);
 	sp_gro_flush(gro);
 	cr_assert(sp_gro_next(gro, &delivery));
 	cr_assert_eq(delivery.csum, SP_CSUM_VERIFIED);
 }
 
-Test(library, checksum_states_tell_who_has_looked)
+Test(library, checksum_states)
 {
 	struct sp_gro_config config = usual();
 	struct sp_delivery delivery;

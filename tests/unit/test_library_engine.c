@@ -154,8 +154,8 @@ Test(library_engine, tcp_in_geneve) { through_tunnel(PACKET_GENEVE, SP_MERGE_GEN
 Test(library_engine, tcp_in_gre) { through_tunnel(PACKET_GRE, SP_MERGE_GRE); }
 Test(library_engine, tcp_in_ip) { through_tunnel(PACKET_IPIP, SP_MERGE_IPIP); }
 
-/* R12, S4: each level's ID stands or counts by itself. */
-Test(library_engine, a_tunnel_may_have_one_id_and_the_packets_in_it_many)
+/* R12, S4: the IDs of each level stay or count, independently. */
+Test(library_engine, ids_of_a_tunnel_and_of_the_packets_inside)
 {
 	struct packet_tunnel tunnel = packet_tunnel(PACKET_GRE, PACKET_L3_IPV4);
 	struct sp_gro_config config = usual();
@@ -218,8 +218,8 @@ Test(library_engine, marks_let_equal_cwr_merge) /* R13 */
 	cut_expect(gro, &delivery, 0);
 }
 
-/* R16: with headroom for the jumbo option, IPv6 TCP goes beyond 64 KB, and comes back. */
-Test(library_engine, big_tcp_goes_there_and_back)
+/* R16: with headroom for the jumbo option, TCP over IPv6 is merged beyond 64 KB, and cut again. */
+Test(library_engine, big_tcp_is_merged_and_cut)
 {
 	struct sp_gro_config config = usual();
 	struct sp_delivery delivery;
@@ -344,8 +344,8 @@ static uint64_t left_alone(const struct sp_gro *gro)
 	return 0;
 }
 
-/* A packet a burst: holding it is in vain each time. */
-Test(library_engine, flows_that_do_not_gain_are_left_alone_where_that_is_asked_for)
+/* One packet a burst: each hold is in vain. */
+Test(library_engine, flows_that_do_not_merge_are_left_alone_if_adaptive)
 {
 	struct sp_gro_config config = usual();
 
@@ -396,7 +396,7 @@ static double seconds_to_hold_many(struct sp_gro_config *config)
 }
 
 /* It was 200 times slower once; a factor of 2 is noise. */
-Test(library_engine, without_a_secret_flows_do_not_meet_in_one_chain)
+Test(library_engine, without_a_secret_flows_are_not_in_one_chain)
 {
 	struct sp_gro_config none = usual(), some = usual();
 	double without = 1e9, with = 1e9;

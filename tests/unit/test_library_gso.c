@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * sp_gso_*, through the shared library: superpackets that come in pieces (S11), and errors. The segments
- * themselves are the business of the engine's tests.
+ * sp_gso_* in the shared library: superpackets that come in fragments (S11), and errors. The bytes of segments
+ * are compared in the engine's tests.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 static uint8_t super[70000];
 static struct packet_layout layout;
 
-/* One packet with payload_len bytes: a superpacket of size MSS. */
+/* Builds a superpacket with payload_len bytes, to be cut to MSS. */
 static struct sp_gso_request super_build(struct packet p, uint32_t payload_len, uint32_t *len)
 {
 	p.payload_len = payload_len;
@@ -36,7 +36,7 @@ static uint32_t take(struct sp_gso *gso, uint8_t *packet)
 	return n ? header_len + gathered(slices, (uint32_t)n, packet + header_len) : 0;
 }
 
-/* S11: cut as it comes, in pieces of every size, it gives what it gives as a whole. */
+/* S11: cut while it comes, in fragments of any size, it gives the same segments. */
 Test(library_gso, a_superpacket_in_fragments_is_cut_like_a_whole_one)
 {
 	static const uint32_t pieces[] = { 1, 29, 333, 1447, 1448, 1449, 4096, 60000 };
@@ -54,7 +54,7 @@ Test(library_gso, a_superpacket_in_fragments_is_cut_like_a_whole_one)
 		cr_assert_eq(sp_gso_open(&in_parts, &request, super, hdr, len, FRAME_MAX,
 					 SP_GSO_CHECKSUM_FULL), SP_GSO_CUT);
 		for (; !sp_gso_done(&in_parts); segs++) {
-			/* pieces of 1: as many as may wait are too few for a segment */
+			/* the largest number of fragments of 1 byte is too small for a segment */
 			uint32_t piece = pieces[i] == 1 ? 50 + segs % 2 : pieces[i];
 
 			while (!sp_gso_ready(&in_parts)) {
@@ -80,8 +80,8 @@ Test(library_gso, a_superpacket_in_fragments_is_cut_like_a_whole_one)
 	}
 }
 
-/* S11: nobody knows how long it will be; the last segment waits for the end. */
-Test(library_gso, a_superpacket_of_unknown_length_ends_when_told)
+/* S11: with an unknown length, the last segment waits for the end. */
+Test(library_gso, a_superpacket_of_unknown_length_ends_with_sp_gso_end)
 {
 	static uint8_t packet[FRAME_MAX];
 	struct packet p = packet_tcp6();
@@ -111,7 +111,7 @@ Test(library_gso, a_superpacket_of_unknown_length_ends_when_told)
 	cr_assert(sp_gso_done(&gso));
 }
 
-/* Only SP_LEN_UNKNOWN is that: any other length, however wrong, is one, and the IP header says better. */
+/* Only SP_LEN_UNKNOWN means unknown. With a length that is too large, the IP length counts. */
 Test(library_gso, a_length_that_is_far_too_large_is_no_unknown_one)
 {
 	static const uint32_t lens[] = { 100000, UINT32_MAX - 1, UINT32_MAX };
@@ -169,7 +169,7 @@ Test(library_gso, what_cannot_be_cut_leaves_nothing_to_take)
 	static const struct {
 		const char *what;
 		uint8_t result;
-		int type, size, csum_start, csum_offset, head_len, frame_max; /* -1: as it should be */
+		int type, size, csum_start, csum_offset, head_len, frame_max; /* -1: the right value */
 	} cases[] = {
 		{ "an ordinary packet", SP_GSO_ORDINARY, SP_GSO_NONE, -1, -1, -1, -1, 9000 },
 		{ "one that is too long", SP_GSO_TOO_LONG, SP_GSO_NONE, -1, -1, -1, -1, 1000 },
@@ -221,7 +221,7 @@ Test(library_gso, checksums_may_be_left_to_the_nic)
 	cr_assert_eq(sp_gso_open(&gso, &request, super, len, len, FRAME_MAX, SP_GSO_CHECKSUM_PARTIAL), SP_GSO_CUT);
 	len = take(&gso, packet);
 	cr_assert_not(packet_csums_ok(packet, len));
-	request.type = SP_GSO_NONE; /* as the NIC would: the request's offsets are the segment's too */
+	request.type = SP_GSO_NONE; /* what a NIC does; the offsets are the same in each segment */
 	cr_assert_eq(sp_gso_complete(&request, packet, len), 0);
 	cr_assert(packet_csums_ok(packet, len));
 }
@@ -249,7 +249,7 @@ Test(library_gso, complete_checks_where_it_writes)
 	cr_assert(packet_csums_ok(super, len));
 }
 
-/* S7: what was to be cut has an outer checksum that means nothing yet, even if it is one segment. */
+/* S7: the outer checksum of a packet that was meant to be cut is not valid yet, even if it is a single segment. */
 Test(library_gso, complete_finishes_the_tunnel_too)
 {
 	struct packet_tunnel tunnel = packet_tunnel(PACKET_VXLAN, PACKET_L3_IPV4);

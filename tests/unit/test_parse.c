@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The walk: one sentence a case, each a good packet with one thing changed. */
+/* The parser: each case is a good packet with one thing changed, and has a sentence. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -108,7 +108,7 @@ struct parse_case {
 	enum parse_class class;
 	enum parse_obstacle obstacle;
 	uint8_t protocol;
-	int payload_len; /* -1: what the packet was given */
+	int payload_len; /* -1: that of the packet */
 };
 
 #define TCP4 packet_tcp4
@@ -246,7 +246,7 @@ static void compare(const struct parse_case *c, const struct built *b, const str
 	}
 }
 
-Test(parse, table, .description = "R1, R2, R4-R7, R20, D2: each case has a sentence")
+Test(parse, table, .description = "R1, R2, R4-R7, R20, D2: class, obstacle and offsets of each case")
 {
 	struct packet_view view;
 	struct built b;
@@ -259,7 +259,7 @@ Test(parse, table, .description = "R1, R2, R4-R7, R20, D2: each case has a sente
 	}
 }
 
-Test(parse, payload_elsewhere, .description = "headers are all that must be linear")
+Test(parse, payload_elsewhere, .description = "only headers must be linear")
 {
 	struct packet_view view;
 	struct built b;
@@ -284,7 +284,7 @@ static void parse_prefix(const uint8_t *frame, uint32_t n, uint32_t len, struct 
 	free(exact);
 }
 
-Test(parse, truncated, .description = "R2, R4, R6: cut anywhere, nothing beyond is read, nothing more is claimed")
+Test(parse, truncated, .description = "R2, R4, R6: cut off at every length: nothing beyond is read, no more is claimed than is there")
 {
 	struct packet_view whole, cut, linear;
 	struct built b;
@@ -299,7 +299,7 @@ Test(parse, truncated, .description = "R2, R4, R6: cut anywhere, nothing beyond 
 			parse_prefix(b.frame, n, (uint32_t)b.len, &linear);
 			cr_assert_leq(cut.class, whole.class, "%s: cut to %u", cases[i].says, n);
 			cr_assert_leq(linear.class, whole.class, "%s: %u linear", cases[i].says, n);
-			/* What was cut off belongs to the packet, unless it was padding. */
+			/* The cut-off bytes belong to the packet, unless they were padding. */
 			if (whole.class == PARSE_TCP && n < whole.payload_off + whole.payload_len)
 				cr_assert_lt(cut.class, PARSE_PORTS, "%s: cut to %u", cases[i].says, n);
 			if (linear.class >= PARSE_TCP)
@@ -308,7 +308,7 @@ Test(parse, truncated, .description = "R2, R4, R6: cut anywhere, nothing beyond 
 	}
 }
 
-Test(parse, linear_beyond_frame, .description = "a linear length beyond the frame's means no more than the frame")
+Test(parse, linear_beyond_frame, .description = "a linear length beyond the frame counts as the frame")
 {
 	struct packet p = packet_tcp4();
 	struct packet_view a, b;
@@ -322,7 +322,7 @@ Test(parse, linear_beyond_frame, .description = "a linear length beyond the fram
 	cr_assert_eq(b.obstacle, PARSE_IP_LENGTH);
 }
 
-Test(parse, offsets_fit, .description = "R1: 64 KB of VLAN tags, or tags up to the last offset: no wrap")
+Test(parse, offsets_fit, .description = "R1: 64 KB of VLAN tags, or tags up to the last offset: offsets do not wrap")
 {
 	uint32_t len = 65535 + 4096, tags, at;
 	uint8_t *data = malloc(len);

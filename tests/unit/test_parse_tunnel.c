@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The step into a tunnel (R19): one sentence a case, each a good tunnel with one thing changed. */
+/* Stepping into tunnels (R19): each case is a good tunnel with one thing changed, and has a sentence. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -242,7 +242,7 @@ static void build(const struct tunnel_case *c, struct built *b)
 	cr_assert_gt(b->len, 0, "%s: cannot be built", c->says);
 }
 
-/* Both steps; the view of the first one in *outer. */
+/* Parses the outer packet into *outer, then the packet inside into *view. */
 static bool enter(const uint8_t *data, uint32_t linear, uint32_t len, struct packet_view *outer,
 		  struct packet_view *view)
 {
@@ -283,7 +283,7 @@ static void compare(const struct tunnel_case *c, const struct built *b, const st
 	}
 }
 
-Test(parse_tunnel, table, .description = "R19, R1, R2, R4-R7, R20: each case has a sentence")
+Test(parse_tunnel, table, .description = "R19, R1, R2, R4-R7, R20: class, obstacle and offsets of each case")
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct tunnel_case *c = &cases[i];
@@ -306,32 +306,32 @@ Test(parse_tunnel, table, .description = "R19, R1, R2, R4-R7, R20: each case has
 	}
 }
 
-Test(parse_tunnel, at, .description = "R19: told where the IP header inside is, the same is found")
+Test(parse_tunnel, at, .description = "R19: with the offset of the IP header inside, the result is the same")
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct tunnel_case *c = &cases[i];
-		struct packet_view outer, view, told;
+		struct packet_view outer, view, found_at;
 		struct built b;
 
 		build(c, &b);
 		if (c->class < PARSE_TCP || !enter(b.frame, b.len, b.len, &outer, &view))
 			continue;
 		if (view.tunnel == PARSE_GENEVE)
-			view.tunnel = PARSE_VXLAN; /* nothing but UDP is known */
+			view.tunnel = PARSE_VXLAN; /* the kind over UDP is not known */
 		for (uint32_t off = 0; off <= b.len + 1; off++) {
 			bool found;
 
-			told = outer;
-			found = parse_inner_at(b.frame, b.len, b.len, (uint16_t)off, &told);
+			found_at = outer;
+			found = parse_inner_at(b.frame, b.len, b.len, (uint16_t)off, &found_at);
 			if (off == b.at.l3_off)
-				cr_expect_arr_eq(&told, &view, sizeof told, "%s", c->says);
+				cr_expect_arr_eq(&found_at, &view, sizeof found_at, "%s", c->says);
 			cr_expect(found || off != b.at.l3_off, "%s", c->says);
-			/* What is no IP header is none, and nothing before the tunnel's header ends. */
+			/* Nothing is found before the end of the outer L4 header. */
 			cr_expect(!found || off >= b.at.outer_l4_off + (view.tunnel == PARSE_VXLAN ? 8 : 0u));
 			if (!found)
-				cr_expect_arr_eq(&told, &outer, sizeof told, "%s: %u", c->says, off);
+				cr_expect_arr_eq(&found_at, &outer, sizeof found_at, "%s: %u", c->says, off);
 			else
-				cr_expect_not(parse_inner_at(b.frame, b.len, b.len, b.at.l3_off, &told),
+				cr_expect_not(parse_inner_at(b.frame, b.len, b.len, b.at.l3_off, &found_at),
 					      "%s: a second level", c->says);
 		}
 	}
@@ -358,7 +358,7 @@ Test(parse_tunnel, at_refused, .description = "no tunnel: TCP, UDP cut off, a fr
 	cr_expect(parse_inner_at(b.frame, b.len, b.len, (uint16_t)b.at.l3_off, &view));
 }
 
-Test(parse_tunnel, only_what_is_asked, .description = "R19: each tunnel is entered if it is named, at the ports given")
+Test(parse_tunnel, only_what_is_asked, .description = "R19: a tunnel is entered if its bit is set, at the configured ports")
 {
 	static const struct tunnel_case kinds[] = {
 		{ "vxlan", PACKET_VXLAN, V4, TCP4, plain, 0, 0 }, { "geneve", PACKET_GENEVE, V6, TCP4, plain, 0, 0 },
@@ -379,7 +379,7 @@ Test(parse_tunnel, only_what_is_asked, .description = "R19: each tunnel is enter
 				     (bits & PARSE_TUNNEL_BIT(kind_of(kinds[i].kind))) != 0, "%s, 0x%x",
 				     kinds[i].says, bits);
 			some = all;
-			/* The port alone tells which; neither's header passes for the other's. */
+			/* The port decides between the two, and neither's header is a valid one of the other. */
 			some.vxlan_port = GENEVE_PORT, some.geneve_port = VXLAN_PORT;
 			view = outer;
 			cr_expect_eq(parse_inner(b.frame, b.len, b.len, &some, &view), i >= 2,
@@ -390,7 +390,7 @@ Test(parse_tunnel, only_what_is_asked, .description = "R19: each tunnel is enter
 		}
 }
 
-Test(parse_tunnel, vxlan_bits, .description = "RFC 7348: of the first word, I must be set, GBP's bits may be, no other")
+Test(parse_tunnel, vxlan_bits, .description = "RFC 7348: in the first word, I must be set, the bits of GBP may be, no others")
 {
 	static const struct tunnel_case vxlan = { "", PACKET_VXLAN, V4, TCP4, plain, 0, 0 };
 	const uint32_t gbp_bits = 0x8048ffff;
@@ -406,7 +406,7 @@ Test(parse_tunnel, vxlan_bits, .description = "RFC 7348: of the first word, I mu
 	}
 }
 
-Test(parse_tunnel, gre_bits, .description = "RFC 2784, 2890: of the first word, only C and K")
+Test(parse_tunnel, gre_bits, .description = "RFC 2784, 2890: in the first word, only C and K may be set")
 {
 	for (uint32_t word = 0; word < 0x10000; word++) {
 		static const struct tunnel_case gre = { "", PACKET_GRE, V4, TCP4, gre_both, 0, 0 };
@@ -421,7 +421,7 @@ Test(parse_tunnel, gre_bits, .description = "RFC 2784, 2890: of the first word, 
 	}
 }
 
-/* What the walk can know of a tunnel without extension headers whose first n bytes are there. */
+/* The class of a tunnel without extension headers, of which the first n bytes are there. */
 static int class_at(const struct built *b, uint32_t n)
 {
 	if (n < b->at.inner_off)
@@ -435,7 +435,7 @@ static int class_at(const struct built *b, uint32_t n)
 	return b->p.l4 == PACKET_L4_TCP ? PARSE_TCP : PARSE_UDP;
 }
 
-Test(parse_tunnel, truncated, .description = "R19: every header cut at every length: nothing beyond is read or claimed")
+Test(parse_tunnel, truncated, .description = "R19: cut off at every length: nothing beyond is read or claimed")
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct tunnel_case *c = &cases[i];
@@ -448,13 +448,13 @@ Test(parse_tunnel, truncated, .description = "R19: every header cut at every len
 			uint8_t *exact = exact_copy(b.frame, n);
 			bool entered = enter(exact, n, b.len, &outer, &view);
 
-			/* The rest elsewhere: as far as it reaches, the same. */
+			/* The rest is not linear: the view is the same, as far as the linear part reaches. */
 			if (c->obstacle == PARSE_CLEAR && c->class >= PARSE_TCP && !b.p.ext_cnt) {
 				cr_assert_eq(entered ? view.class : REFUSED, class_at(&b, n), "%s: %u linear", c->says, n);
 				if (view.class == c->class && entered)
 					cr_assert_arr_eq(&view, &whole, sizeof view, "%s: %u linear", c->says, n);
 			}
-			/* Cut off: the outer length tells, but where it was padding. */
+			/* Cut off: the outer length shows it, except in padding. */
 			entered = enter(exact, n, n, &outer, &view);
 			if (!b.t.outer.pad_to && n < b.len)
 				cr_assert_not(entered, "%s: cut to %u", c->says, n);
@@ -468,7 +468,7 @@ Test(parse_tunnel, mutated, .description = "R19: hostile bytes: views stay consi
 	struct random r = { 7 };
 
 	for (uint32_t i = 0; i < 200000; i++) {
-		struct packet_view outer, view, told;
+		struct packet_view outer, view, found_at;
 		struct built b;
 		uint8_t *exact;
 		uint32_t n, len;
@@ -481,14 +481,14 @@ Test(parse_tunnel, mutated, .description = "R19: hostile bytes: views stay consi
 		exact = exact_copy(b.frame, n);
 		if (enter(exact, n, len, &outer, &view))
 			cr_assert_null(view_flaw(&view, n, len));
-		told = outer;
-		if (parse_inner_at(exact, n, len, (uint16_t)below(&r, b.len + 8), &told))
-			cr_assert_null(view_flaw(&told, n, len));
+		found_at = outer;
+		if (parse_inner_at(exact, n, len, (uint16_t)below(&r, b.len + 8), &found_at))
+			cr_assert_null(view_flaw(&found_at, n, len));
 		free(exact);
 	}
 }
 
-Test(parse_tunnel, offsets_fit, .description = "R1: tags up to the last offset, outside or inside: no wrap")
+Test(parse_tunnel, offsets_fit, .description = "R1: tags up to the last offset, outside or inside: offsets do not wrap")
 {
 	const uint32_t len = 65535 + 4096;
 	uint8_t *data = calloc(1, len);

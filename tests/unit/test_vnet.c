@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The virtio header, judged by itself; what only the packet can tell is in test_gso.c. */
+/* The virtio header by itself; test_gso_verdicts.c has what depends on the packet. */
 #include <criterion/criterion.h>
 
 #include "engine/vnet.h"
@@ -40,7 +40,7 @@ static const struct vnet_case cases[] = {
 	{ "without NEEDS_CSUM the csum fields mean nothing", true, GSO_NONE, LEN, HDR(0, NONE, 0, 0xffff, 0xffff) },
 	{ "an unfinished TCP packet", true, GSO_NONE, LEN, HDR(CSUM, NONE, 0, 34, 16) },
 	{ "an unfinished UDP packet", true, GSO_NONE, LEN, HDR(CSUM, NONE, 0, 34, 6) },
-	{ "DATA_VALID and RSC_INFO are told for information", true, GSO_NONE, LEN, HDR(2 | 4, NONE, 0, 0, 0) },
+	{ "DATA_VALID and RSC_INFO are ignored", true, GSO_NONE, LEN, HDR(2 | 4, NONE, 0, 0, 0) },
 	{ "a superpacket", true, GSO_TCPV4, LEN, HDR(CSUM, TCPV4, 1448, 34, 16) },
 	{ "a superpacket, IPv6", true, GSO_TCPV6, LEN, HDR(CSUM, TCPV6, 1428, 54, 16) },
 	{ "S3: a superpacket with CWR", true, GSO_TCPV4, LEN, HDR(CSUM, TCPV4 | ECN, 1448, 34, 16) },
@@ -125,7 +125,7 @@ static void compare_tunnel(const struct vnet_case *c, const struct gso_request *
 	cr_expect_eq(request->inner_l3_off, version ? c->hdr.inner_nh_offset : 0, "%s", c->says);
 }
 
-Test(vnet, read, .description = "V1-V5, V8: each case has a sentence")
+Test(vnet, read, .description = "V1-V5, V8: what each header is read as")
 {
 	size_t i;
 
@@ -150,7 +150,7 @@ Test(vnet, read, .description = "V1-V5, V8: each case has a sentence")
 	}
 }
 
-Test(vnet, hdr_len_is_ignored, .description = "V6: hdr_len lies; every value of it reads the same")
+Test(vnet, hdr_len_is_ignored, .description = "V6: every value of hdr_len reads the same")
 {
 	struct vnet_header hdr = HDR(CSUM, TCPV4, 1448, 34, 16);
 	struct gso_request first, request;
@@ -183,7 +183,7 @@ Test(vnet, wire_order, .description = "V8: little-endian, byte by byte")
 	memset(&hdr, 0xee, sizeof hdr);
 	vnet_write(&hdr, &request);
 	memcpy(expected, bytes, sizeof bytes);
-	expected[2] = 0; /* V6: the hint was not read, so it is not passed on */
+	expected[2] = 0; /* V6: the hint is not read */
 	cr_assert_arr_eq(&hdr, expected, sizeof expected);
 	request.hdr_len = 66;
 	vnet_write(&hdr, &request);
@@ -205,7 +205,7 @@ Test(vnet, write, .description = "V7: a single packet as it came, an unfinished 
 	cr_assert(hdr.flags == CSUM && hdr.gso_type == NONE && hdr.gso_size == 0);
 	cr_assert(hdr.csum_start == 34 && hdr.csum_offset == 6);
 
-	/* A packet alone is ordinary in a tunnel too. */
+	/* A single packet in a tunnel is an ordinary one too. */
 	vnet_write(&hdr, &(struct gso_request){ .outer_udp = true, .outer_version = 4, .outer_csum = true,
 						.outer_l4_off = 34, .inner_l3_off = 64 });
 	cr_assert_arr_eq(&hdr, zero, sizeof zero);
@@ -214,7 +214,7 @@ Test(vnet, write, .description = "V7: a single packet as it came, an unfinished 
 	cr_assert(hdr.flags == CSUM && hdr.gso_type == TCPV4 && hdr.gso_size == 1448);
 	cr_assert(hdr.outer_th_offset == 0 && hdr.inner_nh_offset == 0);
 
-	/* GRE, IP in IP: like what is inside. */
+	/* GRE, IP in IP: described like the packet inside. */
 	request.outer_l4_off = 34, request.inner_l3_off = 42, request.csum_start = 62;
 	request.outer_version = 4;
 	vnet_write(&hdr, &request);
@@ -237,7 +237,7 @@ static bool same(const struct gso_request *a, const struct gso_request *b)
 	       a->inner_l3_off == b->inner_l3_off;
 }
 
-/* Of a request: its type, whether the sum is there (TCP may go without), tunnel or none. */
+/* A request of this type, with or without NEEDS_CSUM, in a tunnel or not. */
 static struct gso_request request_of(uint8_t type, bool needs, uint8_t outer, bool outer_csum)
 {
 	struct gso_request request = { .type = type, .needs_csum = needs };
@@ -255,13 +255,13 @@ static struct gso_request request_of(uint8_t type, bool needs, uint8_t outer, bo
 	return request;
 }
 
-Test(vnet, round_trip, .description = "V7, V8, S10: what is written reads as what was asked")
+Test(vnet, round_trip, .description = "V7, V8, S10: what is written reads as the same request")
 {
 	for (uint8_t type = GSO_NONE; type <= GSO_UDP; type++)
 		for (uint32_t i = 0; i < 12; i++) {
 			struct gso_request in = request_of(type, i % 2, (uint8_t[]){ 0, 4, 6 }[i / 4], i & 2), out;
 			struct vnet_header hdr;
-			/* What cannot be told: UDP, or a tunnel, whose sum is finished; an ordinary one's tunnel. */
+			/* The header cannot describe UDP or a tunnel with a finished checksum, nor an ordinary packet's tunnel. */
 			bool valid = type == GSO_NONE || in.needs_csum || (type != GSO_UDP && !in.outer_udp);
 
 			vnet_write(&hdr, &in);
@@ -273,7 +273,7 @@ Test(vnet, round_trip, .description = "V7, V8, S10: what is written reads as wha
 		}
 }
 
-/* A tunnel superpacket with tags, and the header that says where things are, but for `missed` bytes. */
+/* The corrected request of a superpacket in a tunnel, with VLAN tags, whose offsets are `missed` bytes too small. */
 static struct gso_request corrected(enum packet_l3 outer, uint32_t tags, uint32_t missed, struct packet_layout *at)
 {
 	struct packet_tunnel tunnel = packet_tunnel(PACKET_VXLAN, outer);
@@ -295,7 +295,7 @@ static struct gso_request corrected(enum packet_l3 outer, uint32_t tags, uint32_
 	return request;
 }
 
-Test(vnet, tag_that_is_not_counted, .description = "V8: Linux forgets a tag of its own in a tunnel's offsets; offsets that are right stay")
+Test(vnet, tag_that_is_not_counted, .description = "V8: a VLAN tag that Linux does not count in a tunnel's offsets is added; right offsets stay")
 {
 	static const enum packet_l3 outers[] = { PACKET_L3_IPV4, PACKET_L3_IPV6 };
 
@@ -310,7 +310,7 @@ Test(vnet, tag_that_is_not_counted, .description = "V8: Linux forgets a tag of i
 			}
 }
 
-Test(vnet, nothing_else_is_corrected, .description = "V8: offsets that are wrong otherwise stay so, for gso_open() to refuse")
+Test(vnet, nothing_else_is_corrected, .description = "V8: offsets that are wrong in another way stay so, and gso_open() refuses them")
 {
 	struct packet_layout at;
 	struct gso_request request = corrected(PACKET_L3_IPV6, 2, 8, &at), plain, before;
@@ -328,7 +328,7 @@ Test(vnet, nothing_else_is_corrected, .description = "V8: offsets that are wrong
 	cr_expect_eq(request.outer_l4_off, at.outer_l4_off);
 }
 
-Test(vnet, any_bytes, .description = "V1-V5, V8: whatever is accepted keeps within the packet, and in order")
+Test(vnet, any_bytes, .description = "V1-V5, V8: the offsets of every accepted header lie within the packet, and in order")
 {
 	struct random r = { 3 };
 	uint32_t tunnels = 0, others = 0;

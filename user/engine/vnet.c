@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The virtio header is 24 bytes that somebody else wrote. vnet_read() copies its meaning into a request,
- * and checks every value before it is used.
+ * The virtio header is 24 bytes from an untrusted side. vnet_read() copies its meaning into a request, and
+ * checks every value before it is used.
  */
 #include <linux/if_ether.h>
 
