@@ -21,10 +21,11 @@ static struct difference difference;
 /* Offers a run of segments; they become the one delivery. */
 static void merge(const struct packet *first)
 {
-	struct engine_config config = { .merge = SP_MERGE_TCP, .burst = 64, .keep_copies = true };
+	struct engine_config config = { .burst = 64, .keep_copies = true };
 	struct packet p = *first;
 	uint8_t frame[2048];
 
+	sp_gro_config_init(&config.gro);
 	cr_assert_eq(engine_init(&engine, &config), 0);
 	p.payload_len = PAYLOAD;
 	for (uint32_t i = 0; i < PACKETS; i++) {

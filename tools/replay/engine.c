@@ -118,39 +118,25 @@ uint32_t engine_pool_size(void)
 
 /* --- The engine --- */
 
-static void fill_config(struct sp_gro_config *gro, const struct engine_config *config)
-{
-	sp_gro_config_init(gro);
-	gro->merge = config->merge;
-	gro->flags = config->adaptive ? SP_GRO_ADAPTIVE : 0;
-	gro->flows = POOL_PACKETS;
-	gro->packets = POOL_PACKETS;
-	gro->hold_ns = config->hold_ns;
-	gro->headroom = HEADROOM;
-	if (config->max_packets)
-		gro->max_packets = config->max_packets;
-	if (config->max_bytes)
-		gro->max_bytes = config->max_bytes;
-	/* Results do not depend on it, but a malicious capture should not know it. */
-	if (getrandom(gro->secret, sizeof gro->secret, GRND_NONBLOCK) < 0)
-		gro->secret[0] = (uintptr_t)gro;
-}
-
 int engine_init(struct engine *engine, const struct engine_config *config)
 {
-	struct sp_gro_config gro;
+	struct sp_gro_config *gro = &engine->config.gro;
 	size_t size;
 	int err;
 
 	*engine = (struct engine){ .config = *config };
-	fill_config(&gro, config);
-	size = sp_gro_memory_size(&gro);
+	gro->flows = gro->packets = POOL_PACKETS;
+	gro->headroom = HEADROOM;
+	/* Results do not depend on it, but a malicious capture should not know it. */
+	if (getrandom(gro->secret, sizeof gro->secret, GRND_NONBLOCK) < 0)
+		gro->secret[0] = (uintptr_t)gro;
+	size = sp_gro_memory_size(gro);
 	if (!size)
 		return -EINVAL;
 	err = posix_memalign(&engine->gro_memory, 64, size);
 	if (err)
 		return -err;
-	engine->gro = sp_gro_init(&gro, engine->gro_memory);
+	engine->gro = sp_gro_init(gro, engine->gro_memory);
 	if (!engine->gro || !pool_init(engine)) {
 		err = engine->gro ? -ENOMEM : -EINVAL;
 		engine_fini(engine);
@@ -206,7 +192,7 @@ static bool offer_packet(struct engine *engine, struct engine_packet *packet)
 /* Advances the clock to the next deadline or to now_ns. Returns true if it was a deadline. */
 static bool advance_clock(struct engine *engine, uint64_t now_ns)
 {
-	uint64_t deadline = engine->config.hold_ns ? sp_gro_deadline(engine->gro) : UINT64_MAX;
+	uint64_t deadline = engine->config.gro.hold_ns ? sp_gro_deadline(engine->gro) : UINT64_MAX;
 
 	if (deadline != UINT64_MAX && deadline <= now_ns) {
 		if (deadline > engine->clock_ns)
@@ -263,7 +249,7 @@ bool engine_end(struct engine *engine)
 {
 	if (sp_gro_deadline(engine->gro) == UINT64_MAX)
 		return false;
-	if (!engine->config.hold_ns || !advance_clock(engine, UINT64_MAX))
+	if (!engine->config.gro.hold_ns || !advance_clock(engine, UINT64_MAX))
 		sp_gro_burst_end(engine->gro, engine->clock_ns);
 	return true;
 }

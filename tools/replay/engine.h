@@ -26,11 +26,8 @@
 #define ENGINE_BURST_MAX 1000000000u
 
 struct engine_config {
-	uint32_t merge; /* SP_MERGE_* */
-	uint32_t burst; /* packets; 1 to ENGINE_BURST_MAX */
-	uint32_t max_packets, max_bytes; /* 0: the library's default */
-	uint64_t hold_ns;
-	bool adaptive;
+	struct sp_gro_config gro; /* by sp_gro_config_init(); engine_init() sizes it to the pool, and makes a secret */
+	uint32_t burst;           /* packets; 1 to ENGINE_BURST_MAX */
 	bool keep_copies; /* keep engine_packet.copy, to compare with later */
 };
 

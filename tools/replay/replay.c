@@ -213,7 +213,7 @@ static uint32_t parse_merge(struct command *command, const char *value)
 static void take_value(struct command *command, int option, const char *value)
 {
 	struct replay_options *options = &command->options;
-	struct engine_config *engine = &options->engine;
+	struct sp_gro_config *gro = &options->engine.gro;
 
 	switch (option) {
 	case 'w':
@@ -223,23 +223,22 @@ static void take_value(struct command *command, int option, const char *value)
 		options->json = value;
 		break;
 	case OPT_MERGE:
-		engine->merge = parse_merge(command, value);
+		gro->merge = parse_merge(command, value);
 		break;
 	case OPT_BURST:
-		engine->burst = (uint32_t)parse_number(command, option, value, 1, ENGINE_BURST_MAX);
+		options->engine.burst = (uint32_t)parse_number(command, option, value, 1, ENGINE_BURST_MAX);
 		break;
 	case OPT_HOLD:
-		engine->hold_ns = parse_hold(command, value);
+		gro->hold_ns = parse_hold(command, value);
 		break;
 	case OPT_MAX_BYTES:
-		engine->max_bytes = parse_bytes(command, option, value, 1, SP_GRO_BYTES_MAX);
+		gro->max_bytes = parse_bytes(command, option, value, 1, SP_GRO_BYTES_MAX);
 		break;
 	case OPT_MAX_PACKETS:
-		engine->max_packets = (uint32_t)parse_number(command, option, value, 2,
-							     SP_GRO_PACKETS_MAX);
+		gro->max_packets = (uint32_t)parse_number(command, option, value, 2, SP_GRO_PACKETS_MAX);
 		break;
 	case OPT_ADAPTIVE:
-		engine->adaptive = true;
+		gro->flags = SP_GRO_ADAPTIVE;
 		break;
 	default: /* OPT_MSS; 65535 means something else to Linux (V1) */
 		options->mss = parse_bytes(command, option, value, 1, 65534);
@@ -342,12 +341,11 @@ static enum exit_code run(struct command *command, int argc, char **argv)
 
 enum exit_code replay_main(int argc, char **argv)
 {
-	struct command command = {
-		.options.engine = { .merge = SP_MERGE_TCP, .burst = ENGINE_BURST_DEFAULT },
-	};
+	struct command command = { .options.engine.burst = ENGINE_BURST_DEFAULT };
 	enum exit_code code;
 	int option;
 
+	sp_gro_config_init(&command.options.engine.gro);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":w:jpvqhV", long_options, NULL)) != -1)
 		take_option(&command, option, argv);

@@ -231,7 +231,7 @@ static int roundtrip_init(struct roundtrip *roundtrip, const struct replay_optio
 	struct engine_config config = options->engine;
 
 	memset(roundtrip, 0, sizeof *roundtrip);
-	roundtrip->tunnels = tunnels_of(config.merge);
+	roundtrip->tunnels = tunnels_of(config.gro.merge);
 	config.keep_copies = true;
 	if (!order_init(&roundtrip->order, engine_pool_size()))
 		return -ENOMEM;
