@@ -201,24 +201,30 @@ Test(gso_tunnel, gre_fields_before_the_inner_packet, .description = "S7: a check
 Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd length is refused; the same a byte longer is cut")
 {
 	uint8_t inside[2048] = { 0 }, frame[2048];
-	struct packet outer = packet_udp4(), p = packet_tcp4();
-	struct packet_layout at;
-	uint32_t gap, len;
+	struct packet p = packet_tcp4();
 
 	p.payload_len = 1000;
-	for (gap = 9; gap < 11; gap++) {
+	for (uint32_t i = 0; i < 4; i++) {
+		bool gre = i / 2;
+		uint32_t gap = 9 + i % 2, len;
+		struct packet outer = packet_udp4();
 		struct gso_request r = { .type = GSO_TCPV4, .size = 300,
-					 .inner_l3_off = (uint16_t)(14 + 20 + 8 + gap) };
+					 .inner_l3_off = (uint16_t)(14 + 20 + (gre ? 0 : 8) + gap) };
 		struct gso gso;
 
-		/* The IP packet is moved behind a tunnel header of gap bytes. */
+		if (gre) {
+			outer.l4 = PACKET_L4_NONE;
+			outer.protocol = GRE_PROTOCOL;
+		}
+		/* The IP packet is moved behind a tunnel header of gap bytes, of which GRE's are the first four. */
 		len = (uint32_t)packet_build(&p, inside + gap, sizeof inside - gap, NULL) - 14;
 		memmove(inside + gap, inside + gap + 14, len);
+		memset(inside, 0, gap);
 		outer.payload = inside;
 		outer.payload_len = gap + len;
-		len = (uint32_t)packet_build(&outer, frame, sizeof frame, &at);
+		len = (uint32_t)packet_build(&outer, frame, sizeof frame, NULL);
 		cr_assert_eq(gso_open(&gso, &r, frame, len, 1514, HEADER_CSUM_FULL),
-			     gap % 2 ? GSO_MALFORMED : GSO_CUT);
+			     gap % 2 ? GSO_MALFORMED : GSO_CUT, "%s, %u bytes", gre ? "GRE" : "UDP", gap);
 	}
 }
 

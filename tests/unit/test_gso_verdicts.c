@@ -46,6 +46,7 @@ static void p_header_254(struct packet *p)
 
 static void r_plain(struct gso_request *r) { (void)r; }
 static void r_scratch(struct gso_request *r) { r->needs_csum = false; r->csum_start = r->csum_offset = 9; }
+static void r_no_csum(struct gso_request *r) { r->needs_csum = false; }
 static void r_none(struct gso_request *r) { r->type = GSO_NONE; }
 static void r_v4(struct gso_request *r) { r->type = GSO_TCPV4; }
 static void r_v6(struct gso_request *r) { r->type = GSO_TCPV6; }
@@ -128,9 +129,9 @@ static const struct verdict_case verdicts[] = {
 
 	{ "good datagrams", GSO_CUT, UDP4, p_plain, r_plain, NO_TUNNEL },
 	{ "good datagrams, IPv6", GSO_CUT, UDP6, p_plain, r_plain, NO_TUNNEL },
-	{ "S6: without NEEDS_CSUM", GSO_MALFORMED, UDP4, p_plain, r_scratch, NO_TUNNEL },
-	{ "S6: without NEEDS_CSUM, IPv6", GSO_MALFORMED, UDP6, p_plain, r_scratch, NO_TUNNEL },
-	{ "S6: one datagram without NEEDS_CSUM", GSO_MALFORMED, UDP4, p_small, r_scratch, NO_TUNNEL },
+	{ "S6: without NEEDS_CSUM", GSO_MALFORMED, UDP4, p_plain, r_no_csum, NO_TUNNEL },
+	{ "S6: without NEEDS_CSUM, IPv6", GSO_MALFORMED, UDP6, p_plain, r_no_csum, NO_TUNNEL },
+	{ "S6: one datagram without NEEDS_CSUM", GSO_MALFORMED, UDP4, p_small, r_no_csum, NO_TUNNEL },
 	{ "V3: csum_offset is TCP's", GSO_MALFORMED, UDP4, p_plain, r_tcp_offset, NO_TUNNEL },
 	{ "V5: csum_start is not the UDP header", GSO_MALFORMED, UDP4, p_plain, r_start, NO_TUNNEL },
 	{ "V4: the type is UDP, the packet TCP", GSO_MALFORMED, TCP4, p_plain, r_udp, NO_TUNNEL },
