@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/rundir.h"
 #include "command/ask.h"
-
-#define SOCKET_DIR "/run/superpacket"
 
 /* A connection that was cut is tried again after this: a daemon that dies is gone by then. */
 #define RETRY_MS 50
@@ -33,24 +30,21 @@ uint64_t ask_netns(void)
 
 char *ask_dir(void)
 {
-	const char *env = getenv("RUNTIME_DIRECTORY");
+	char dir[PATH_MAX];
 
-	/* systemd names a list; ours is the first. */
-	return env && *env ? strndup(env, strcspn(env, ":")) : strdup(SOCKET_DIR);
+	rundir_path(dir, sizeof dir);
+	return strdup(dir);
 }
 
 /* Reads "IF@INODE.sock". */
 static bool parse_name(const char *name, struct instance *instance)
 {
-	const char *at = strrchr(name, '@');
-	char *end;
+	const char *suffix;
+	size_t len = rundir_parse(name, &instance->netns, &suffix);
 
-	if (!at || at == name || !isdigit((unsigned char)at[1]))
+	if (!len || strcmp(suffix, ".sock"))
 		return false;
-	instance->netns = strtoull(at + 1, &end, 10);
-	if (strcmp(end, ".sock"))
-		return false;
-	instance->interface = strndup(name, (size_t)(at - name));
+	instance->interface = strndup(name, len);
 	return instance->interface;
 }
 
@@ -287,18 +281,16 @@ int ask_connect(const char *path, pid_t *pid)
 
 void ask_remove_stale(const char *dir, const char *path)
 {
-	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	/* A new daemon takes the name under the same lock. */
+	int lock = rundir_lock(dir, false), fd;
 
 	if (lock < 0)
 		return;
-	/* A new daemon takes the name under the same lock (user/daemon/control.c). */
-	if (!flock(lock, LOCK_EX | LOCK_NB)) {
-		fd = connect_to(path, now_ms());
-		if (fd == -ECONNREFUSED)
-			unlink(path);
-		if (fd >= 0)
-			close(fd);
-	}
+	fd = connect_to(path, now_ms());
+	if (fd == -ECONNREFUSED)
+		unlink(path);
+	if (fd >= 0)
+		close(fd);
 	close(lock);
 }
 

@@ -7,7 +7,7 @@
  *      an XDP program     in libxdp's dispatcher, if it was one of several; it passes every frame
  *
  * A TAP and everything else goes with the process. All is done under the lock of the directory, which a
- * starting daemon takes, too (user/daemon/control.c), in the namespace of the interface.
+ * starting daemon takes, too (base/rundir.h), in the namespace of the interface.
  */
 #include "command/clean.h"
 
@@ -16,21 +16,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/rundir.h"
 #include "nic/restore.h"
 #include "nic/steer_leftovers.h"
 #include "command/ask.h"
-
-#define LOCK_TRIES 200
-#define LOCK_PAUSE_US 10000
 
 struct clean {
 	struct say_style say;
@@ -174,16 +172,16 @@ static bool has_anything(const json_t *entry)
 
 static void clean_one(struct clean *clean, const char *interface, uint64_t netns)
 {
-	char *sock = NULL, *note = NULL, *half = NULL;
-	json_t *entry = json_object();
+	char sock[PATH_MAX], note[PATH_MAX], half[PATH_MAX + sizeof ".new"];
+	json_t *entry;
 	int err;
 
-	if (asprintf(&sock, "%s/%s@%llu.sock", clean->dir, interface, (unsigned long long)netns) < 0 ||
-	    asprintf(&note, "%s/%s@%llu.restore", clean->dir, interface, (unsigned long long)netns) < 0 ||
-	    asprintf(&half, "%s.new", note) < 0)
-		abort();
-	if (json_object_get(clean->seen, note))
-		goto out;
+	if (rundir_file(sock, sizeof sock, clean->dir, interface, netns, ".sock") ||
+	    rundir_file(note, sizeof note, clean->dir, interface, netns, ".restore") ||
+	    json_object_get(clean->seen, note))
+		return;
+	snprintf(half, sizeof half, "%s.new", note);
+	entry = json_object();
 	json_object_set_new(clean->seen, note, json_true());
 	json_object_set_new(entry, "interface", json_string(interface));
 	json_object_set_new(entry, "netns", json_integer((json_int_t)netns));
@@ -207,25 +205,17 @@ static void clean_one(struct clean *clean, const char *interface, uint64_t netns
 		json_array_append(clean->done, entry);
 out:
 	json_decref(entry);
-	free(sock);
-	free(note);
-	free(half);
 }
 
 /* ---- all of them ---- */
 
-/* Reads IF@INODE.sock or .restore; the name is the caller's to free. */
+/* The interface that a file belongs to, to be freed by the caller. */
 static char *parse_name(const char *name, uint64_t *netns)
 {
-	const char *at = strrchr(name, '@');
-	char *end;
+	const char *suffix;
+	size_t len = rundir_parse(name, netns, &suffix);
 
-	if (!at || at == name)
-		return NULL;
-	*netns = strtoull(at + 1, &end, 10);
-	if (end == at + 1 || (strcmp(end, ".sock") != 0 && strcmp(end, ".restore") != 0))
-		return NULL;
-	return strndup(name, (size_t)(at - name));
+	return len ? strndup(name, len) : NULL;
 }
 
 /* What has files here. An interface of this name in another namespace is another one, which only a
@@ -258,25 +248,6 @@ static void clean_interfaces(struct clean *clean)
 		if (!clean->interface || !strcmp(clean->interface, i->if_name))
 			clean_one(clean, i->if_name, ask_netns());
 	if_freenameindex(all);
-}
-
-/* -ENOENT: there is no directory, so nothing to be kept from changing. */
-static int lock_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	for (int try = 0; flock(fd, LOCK_EX | LOCK_NB); try++) {
-		if (errno != EWOULDBLOCK || try == LOCK_TRIES) {
-			int err = errno == EWOULDBLOCK ? -ETIMEDOUT : -errno;
-
-			close(fd);
-			return err;
-		}
-		usleep(LOCK_PAUSE_US);
-	}
-	return fd;
 }
 
 /* ---- telling ---- */
@@ -330,7 +301,7 @@ enum exit_code clean_main(struct say_style say, bool pretty, const char *interfa
 {
 	struct clean clean = { .say = say, .interface = interface, .dir = ask_dir(),
 			       .seen = json_object(), .done = json_array() };
-	int lock = lock_dir(clean.dir);
+	int lock = rundir_lock(clean.dir, true);
 
 	libbpf_set_print(no_messages);
 	libxdp_set_print(no_xdp_messages);

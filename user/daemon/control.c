@@ -1,54 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/control.h"
 #include "base/log.h"
+#include "base/rundir.h"
 
-/* How long another daemon or command may hold the directory's lock: it binds a socket under it. */
-#define LOCK_TRIES 200
-#define LOCK_PAUSE_NS 10000000
 /* The directory may be removed, with the last daemon, between our mkdir() and our bind(). */
 #define CLAIM_TRIES 5
-
-/* systemd names a list; ours is the first. */
-static void runtime_dir(struct control *control, char *dir, size_t room)
-{
-	const char *env = getenv("RUNTIME_DIRECTORY");
-
-	control->own_dir = !env || !*env;
-	if (control->own_dir)
-		env = CONTROL_DIR;
-	snprintf(dir, room, "%.*s", (int)strcspn(env, ":"), env);
-}
-
-/* Opens the directory and locks it, waiting for a bounded time. Returns the fd or -errno. */
-static int dir_lock(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	for (int try = 0; flock(fd, LOCK_EX | LOCK_NB); try++) {
-		if (errno != EWOULDBLOCK || try == LOCK_TRIES) {
-			int err = errno == EWOULDBLOCK ? -ETIMEDOUT : -errno;
-
-			close(fd);
-			return err;
-		}
-		nanosleep(&(struct timespec){ .tv_nsec = LOCK_PAUSE_NS }, NULL);
-	}
-	return fd;
-}
 
 static int unix_address(struct sockaddr_un *addr, const char *path)
 {
@@ -124,7 +89,7 @@ static int claim(struct control *control, const char *dir, const char *interface
 
 	if (mkdir(dir, 0755) && errno != EEXIST)
 		return -errno;
-	lock = dir_lock(dir);
+	lock = rundir_lock(dir, true);
 	if (lock < 0)
 		return lock;
 	err = find_listener(control->path, &pid);
@@ -159,14 +124,6 @@ static void release_path(struct control *control)
 	}
 }
 
-/* Where the daemon of an interface listens. Returns 0 or -ENAMETOOLONG. */
-static int name_path(char *path, size_t room, const char *dir, const char *interface, uint64_t netns)
-{
-	int len = snprintf(path, room, "%s/%s@%llu.sock", dir, interface, (unsigned long long)netns);
-
-	return (size_t)len >= room ? -ENAMETOOLONG : 0;
-}
-
 int control_open(struct control *control, const char *interface, uint64_t netns)
 {
 	char dir[sizeof control->path];
@@ -175,8 +132,9 @@ int control_open(struct control *control, const char *interface, uint64_t netns)
 	*control = (struct control){ .listen_fd = -1, .epoll_fd = -1 };
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;
-	runtime_dir(control, dir, sizeof dir);
-	if (name_path(control->path, sizeof control->path, dir, interface, netns)) {
+	control->own_dir = !rundir_is_systemds();
+	rundir_path(dir, sizeof dir);
+	if (rundir_file(control->path, sizeof control->path, dir, interface, netns, ".sock")) {
 		log_error("control socket in %s: the path is too long; set RUNTIME_DIRECTORY", dir);
 		return -ENAMETOOLONG;
 	}
@@ -203,11 +161,11 @@ int control_rename(struct control *control, const char *interface, uint64_t netn
 	int lock, err;
 	pid_t pid;
 
-	runtime_dir(control, dir, sizeof dir);
-	err = name_path(path, sizeof path, dir, interface, netns);
+	rundir_path(dir, sizeof dir);
+	err = rundir_file(path, sizeof path, dir, interface, netns, ".sock");
 	if (err || !strcmp(path, control->path))
 		return err;
-	lock = dir_lock(dir);
+	lock = rundir_lock(dir, true);
 	if (lock < 0)
 		return lock;
 	err = find_listener(path, &pid);

@@ -3,7 +3,7 @@
  * The control socket: how `superpacket` asks the running daemon, and how a second daemon on the
  * same interface finds out that there is one.
  *
- *      $RUNTIME_DIRECTORY or /run/superpacket / IF@NETNS-INODE.sock     (0660)
+ *      INTERFACE@NETNS.sock in the runtime directory (base/rundir.h), with mode 0660
  *
  * One line in, one JSON text out, end of connection. Nothing here waits for a client: sockets do
  * not block, requests are short, clients are few and each has a deadline.
@@ -20,7 +20,6 @@
 #include <stdint.h>
 #include <sys/un.h>
 
-#define CONTROL_DIR "/run/superpacket"
 #define CONTROL_REQUEST_MAX 128  /* bytes of a request line, its end included */
 #define CONTROL_CLIENTS_MAX 16   /* at once; more are turned away */
 #define CONTROL_DEADLINE_NS 2000000000ull /* from accept to the last byte read by the client */
