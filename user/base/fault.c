@@ -56,7 +56,7 @@ __attribute__((constructor)) static void read_environment(void)
 	for (const char *text = getenv("SUPERPACKET_FAULTS"); text && *text; text = strchr(text, ',')) {
 		text += *text == ',';
 		if (!set_fault(text))
-			log_abort("SUPERPACKET_FAULTS: '%s' is no fault", text);
+			log_abort("SUPERPACKET_FAULTS: '%s' is not a fault with a count", text);
 	}
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Faults on command: what a kernel, a driver or a front end may do to us, done by ourselves, so that
- * tests can prove what becomes of it. Only in builds with SUPERPACKET_FAULTS, which are never
- * installed; in all others nothing of it is left.
+ * Faults on command. Tests make happen what a kernel, a driver or a front end may do to the daemon, and see how it
+ * recovers. Only builds with SUPERPACKET_FAULTS have this; they are never installed. In all other builds,
+ * fault_strikes() is a constant and nothing of this is left.
  *
- * The control socket takes `fault NAME COUNT`: the next COUNT occasions go wrong, those of all
- * workers together; 0 ends it. What is to go wrong before there is a control socket, the environment
- * says: SUPERPACKET_FAULTS="NAME COUNT,NAME COUNT".
+ * The control socket takes the request `fault NAME COUNT`: the next COUNT occasions go wrong, counted over all
+ * workers; 0 ends it. For faults before there is a control socket, the environment has
+ * SUPERPACKET_FAULTS="NAME COUNT,NAME COUNT".
+ *
+ * To add one: an enumerator here, its name in fault.c, and fault_strikes() at the place where it goes wrong.
  */
 #ifndef SUPERPACKET_FAULT_H
 #define SUPERPACKET_FAULT_H
@@ -14,26 +16,26 @@
 #include <stdbool.h>
 
 enum fault {
-	FAULT_COMPLETION, /* "completion": one never comes, nor that of a test frame */
-	FAULT_WAKE,       /* "wake": the kernel is not told to transmit, so it takes nothing */
-	FAULT_FILL,       /* "fill": a frame given to the kernel never comes back */
-	FAULT_TAP_WRITE,  /* "tap-write": the TAP has no room */
-	FAULT_BIND,       /* "bind": a socket cannot be bound, at first or again */
-	FAULT_FRAME,      /* "frame": a free frame is forgotten */
-	FAULT_STOP,       /* "stop": SIGSTOP, just when a worker has seen that it is not late */
-	FAULT_EARLY_REUSE, /* "early-reuse": what a transmission uses is free with its submission, not its completion */
+	FAULT_COMPLETION, /* "completion": a completion never comes, also that of a test frame */
+	FAULT_WAKE,       /* "wake": the kernel is not woken for transmission, so it takes no descriptors */
+	FAULT_FILL,       /* "fill": a frame that was given to the kernel never comes back */
+	FAULT_TAP_WRITE,  /* "tap-write": a write to the TAP finds no room */
+	FAULT_BIND,       /* "bind": a socket cannot be bound, at start or in a rebuild */
+	FAULT_FRAME,      /* "frame": a free frame is lost */
+	FAULT_STOP,       /* "stop": SIGSTOP, just after a worker has seen that the heartbeat has not lapsed */
+	FAULT_EARLY_REUSE, /* "early-reuse": memory under transmission is freed at submission, not at completion */
 	FAULT_CNT,
 };
 
 #ifdef SUPERPACKET_FAULTS
 
-/* Conservation ends the process instead of being counted (worker.c). */
+/* A frame that is in no known place ends the process (worker_recover.c). */
 #define FAULT_BUILD true
 
-/* Whether this occasion goes wrong. */
+/* Whether this occasion goes wrong. Any thread may ask. */
 bool fault_strikes(enum fault fault);
 
-/* Carries out a request of the control socket; false: it is none of ours. */
+/* Carries out a request of the control socket. Returns false when it is not about faults. */
 bool fault_command(const char *request);
 
 #else

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A line is one write(2), so that lines of several threads do not mix. */
+/* A line is written by one write(2), so that the lines of several threads do not mix. */
 #define LINE_MAX_LEN 1024
 
 static enum log_level level_max = LOG_LEVEL_INFO;
@@ -28,7 +28,7 @@ void log_set_level(enum log_level level)
 	level_max = level;
 }
 
-/* Whether stderr is the journal: systemd names its device and inode (systemd.exec(5)). */
+/* Whether stderr is the journal, of which systemd passes device and inode (systemd.exec(5)). */
 static bool to_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -39,7 +39,7 @@ static bool to_journal(void)
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
-/* What vsnprintf() would have written, not what it had room for, is what it returns. */
+/* vsnprintf() returns what it would have written. This is what it has written. */
 static size_t clip(int len, size_t room)
 {
 	if (len < 0)
@@ -58,14 +58,14 @@ static void log_line(enum log_level level, const char *fmt, va_list args)
 			    to_journal() ? levels[level].journal : "", levels[level].word),
 		   sizeof(line));
 	len += clip(vsnprintf(line + len, sizeof(line) - len, fmt, args), sizeof(line) - len);
-	/* One line each: libraries bring their own newlines. */
+	/* Messages of libraries end with a newline already. */
 	while (len > 0 && line[len - 1] == '\n')
 		len--;
 	if (len == sizeof(line) - 1)
 		len--;
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, len) < 0)
-		return; /* nobody left to tell */
+		return; /* there is nowhere else to say so */
 }
 
 void log_error(const char *fmt, ...)

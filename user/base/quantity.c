@@ -13,7 +13,7 @@ static const struct unit counts[] = { { "", 1 }, { NULL, 0 } };
 static const struct unit sizes[] = { { "", 1 }, { "K", 1u << 10 }, { "M", 1u << 20 }, { NULL, 0 } };
 static const struct unit times[] = { { "", 1 }, { "us", 1 }, { "ms", 1000 }, { "s", 1000000 }, { NULL, 0 } };
 
-/* 0: there is no such unit. */
+/* Returns 0 when there is no such unit. */
 static uint64_t factor_of(const char *name, const struct unit *units)
 {
 	while (units->name && strcmp(name, units->name))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Numbers of a command line, with the unit behind them: 64K, 50us. Digits and at most one unit: no sign, no
- * blank, no fraction, nothing that overflows. A number out of min to max (which are in the smallest unit) is
- * refused like one that is none: false, and the result is as it was.
+ * Numbers with units, as on a command line: 64K, 50us. They have digits and at most one unit behind them, and no
+ * sign, blank or fraction. Each function returns false, and leaves its result alone, when the text is no such number,
+ * overflows, or is not in min..max (in the smallest unit).
  */
 #ifndef SUPERPACKET_QUANTITY_H
 #define SUPERPACKET_QUANTITY_H
@@ -10,13 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* No unit at all. */
+/* A number without a unit. */
 bool quantity_count(const char *value, uint64_t min, uint64_t max, uint64_t *count);
 
-/* Bytes; K: 1024 of them, M: 1048576. */
+/* Bytes; K is 1024 bytes, M is 1024 K. */
 bool quantity_bytes(const char *value, uint64_t min, uint64_t max, uint64_t *bytes);
 
-/* us, ms, s; a plain number is microseconds. */
+/* Microseconds (us, or no unit), milliseconds (ms) or seconds (s). Returns microseconds. */
 bool quantity_us(const char *value, uint64_t min, uint64_t max, uint64_t *us);
 
 #endif

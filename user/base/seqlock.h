@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A sequence lock with one writer: whoever reads, from any thread and at any time, gets all words as of one moment,
- * and the writer never waits. The sequence is odd while the words are being written.
+ * A sequence lock with one writer. Any thread may read at any time and gets all words as of one moment; the writer
+ * never waits. The sequence is odd while the words are being written.
  *
- * Words are released and acquired one by one, instead of between two fences: on x86 both are plain moves, and
- * ThreadSanitizer, which knows no fences, can follow. A reader that sees a word of a new round synchronizes with its
- * store, so it also sees that the sequence has moved on, and reads again.
+ * Each word is stored with release and loaded with acquire. A reader that has seen a word of the next round therefore
+ * also sees that the sequence has changed, and reads again. On x86 both are plain moves. Two fences would do as well,
+ * but ThreadSanitizer does not know fences.
  */
 #ifndef SUPERPACKET_SEQLOCK_H
 #define SUPERPACKET_SEQLOCK_H
@@ -23,8 +23,8 @@ static inline void seqlock_write(uint32_t *sequence, uint64_t *to, const uint64_
 	__atomic_store_n(sequence, begin + 1, __ATOMIC_RELEASE);
 }
 
-/* Waits only while the writer is in the middle of it: some tens of nanoseconds, unless its thread is preempted just
- * there. */
+/* Waits only while the writer is in the middle of a round: some tens of nanoseconds, unless its thread is preempted
+ * just there. */
 static inline void seqlock_read(const uint32_t *sequence, uint64_t *to, const uint64_t *from, size_t words)
 {
 	uint32_t before;
