@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a worker's socket and memory have come to be: decided when they are opened, and anew when the worker rebuilds
- * them. The worker publishes a copy each time; other threads read that copy and never the socket itself.
+ * Properties of a worker's socket and memory, which are decided when they are opened, at start and in a rebuild. The
+ * worker publishes a copy each time; other threads read that copy and never the socket itself.
  */
 #ifndef SUPERPACKET_FACTS_H
 #define SUPERPACKET_FACTS_H
@@ -12,7 +12,7 @@
 #include "nic/xsk.h"
 
 struct worker_facts {
-	struct xsk_choice choice; /* the way of binding, what became of the others, and who finishes checksums */
+	struct xsk_choice choice; /* the bind mode, what became of the others, and who finishes checksums */
 	bool zerocopy, slices, unaligned; /* as in struct xsk */
 	bool huge_pages;          /* the memory is on huge pages */
 	uint32_t tx_budget;       /* as in struct xsk */

@@ -13,16 +13,16 @@ void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,
 	};
 }
 
-static bool goes_on(const struct xsk_ring_cons *rx, uint32_t idx)
+static bool continues(const struct xsk_ring_cons *rx, uint32_t idx)
 {
 	return xsk_ring_cons__rx_desc(rx, idx)->options & XDP_PKT_CONTD;
 }
 
-/* Descriptors of the packet that begins at idx, at most cnt; 0: it does not end among them. */
+/* The number of descriptors of the packet that begins at idx; 0 if it does not end within the next cnt. */
 static uint32_t packet_descriptors(const struct xsk_ring_cons *rx, uint32_t idx, uint32_t cnt)
 {
 	for (uint32_t i = 0; i < cnt; i++)
-		if (!goes_on(rx, idx + i))
+		if (!continues(rx, idx + i))
 			return i + 1;
 	return 0;
 }
@@ -37,7 +37,7 @@ static void give_back(struct receive *receive, uint32_t idx, uint32_t cnt)
 	}
 }
 
-/* Drops cnt descriptors, which are a packet or the end of one; it is counted once. */
+/* Drops cnt descriptors: a whole packet, or the end of one. The packet is counted here, once. */
 static void drop(struct receive *receive, uint32_t idx, uint32_t cnt)
 {
 	give_back(receive, idx, cnt);
@@ -64,17 +64,16 @@ static void take(struct receive *receive, uint32_t idx, uint32_t cnt, struct gro
 }
 
 /*
- * What is missing of the last packet is behind what was peeked at, and is left for the next time. A packet
- * with more descriptors than are ever taken at once is dropped piece by piece (something has merged it: no
- * wire has such frames).
+ * If the last packet is not complete yet, its descriptors stay in the ring for the next call. A packet with more
+ * descriptors than are taken at once is dropped piece by piece. (No wire has such frames; something has merged it.)
  */
 uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIVE_BATCH], bool *more)
 {
 	struct xsk_ring_cons *rx = &receive->xsk->rx;
 	uint32_t idx, cnt, done = 0, taken = 0;
 
-	/* Else a peek would look again only once all that it saw is taken: never, where the end of a
-	 * packet is missing. */
+	/* libxdp's peek reads the producer index again only when all entries that it knows of are taken, which never
+	 * happens while the end of a packet is missing. */
 	rx->cached_prod = __atomic_load_n(rx->producer, __ATOMIC_ACQUIRE);
 	cnt = xsk_ring_cons__peek(rx, RECEIVE_BATCH, &idx);
 	*more = cnt == RECEIVE_BATCH;

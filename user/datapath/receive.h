@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Reception: what the NIC has written becomes packets for the engine, and free frames become
- * the NIC's again.
+ * Reception: descriptors of the receive ring become packets for the engine, and free frames go back to the kernel by
+ * the fill ring.
  *
  *      free frames --receive_refill--> fill ring -> kernel -> receive ring --receive_burst--> engine
  *
- * A jumbo frame lies in several frames of the umem, one descriptor each, all but the last marked
+ * A jumbo packet lies in several frames of the umem, one descriptor each, of which all but the last are marked
  * XDP_PKT_CONTD. They are taken together or not at all.
  */
 #ifndef SUPERPACKET_RECEIVE_H
@@ -29,12 +29,12 @@ struct receive {
 	uint64_t starved_losses;   /* packets that it had lost for want of a frame when that began */
 };
 
-/* The socket is open and its fill ring stocked. */
+/* To be called with an open socket whose fill ring is stocked. */
 void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,
 		  struct worker_stats *stats);
 
-/* Takes up to RECEIVE_BATCH descriptors of whole packets, and counts them. Returns how many fragments
- * were put into packets[], which are the caller's now. *more: the ring may hold others. */
+/* Takes up to RECEIVE_BATCH descriptors of whole packets and counts them. Returns how many fragments it has written to
+ * packets[]; their frames belong to the caller now. *more says that the ring may hold further descriptors. */
 uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIVE_BATCH], bool *more);
 
 /* Gives free frames to the kernel, as many as its ring takes. */

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Transmission, see transmit.h. Two variants of the same walk:
+ * A segment is sent in one of two forms:
  *
  *   slices   | header slot | CONTD  +  | slice of the buffer | [ + | rest behind a chunk border | ]
  *   built    | header and payload, copied and summed in one pass |
  *
- * Where the NIC finishes checksums, each packet's first descriptor has a request in front of it, in the slot
- * or in the buffer: it belongs to the unit, and is free again with what follows it. It is written for every
- * packet, even if there is nothing to ask, for a driver in zero copy may read it whatever the descriptor
- * says.
+ * Segments that fit a chunk are built, unless the socket is for slices. Jumbo segments and jumbo packets are sent as
+ * slices, through any socket that takes several descriptors.
  *
- * Built is what fits a chunk, unless the socket is for slices; jumbo segments and jumbo packets go as
- * slices through any socket that takes several descriptors.
+ * When the NIC finishes checksums, the first descriptor of each packet has a request in front of it, in the slot or in
+ * the buffer. The request belongs to the unit and is freed with what follows it. It is written for every packet, even
+ * without anything to ask, because a driver in zero copy may read it whatever the descriptor says.
  *
- * Completions come one per descriptor, with its address. In copy mode they come when the
- * kernel frees the packet, so not necessarily in order; a completion is therefore matched to its
- * unit by address. The oldest unit is the right one nearly always.
+ * There is one completion per descriptor, with its address. In copy mode it comes when the kernel frees the packet,
+ * so completions may be out of order. Each is therefore matched to its unit by its address. Nearly always that is the
+ * oldest unit.
  */
 #include "datapath/transmit.h"
 
@@ -26,7 +25,7 @@
 #include "base/log.h"
 #include "nic/uapi_compat.h"
 
-/* Buffers start on cache lines, so that two packets in flight never share one. */
+/* Buffers begin at cache lines, so that no two packets in flight share one. */
 #define BUFFER_STEP 64u
 
 static uint32_t round_up(uint32_t n, uint32_t step)
@@ -66,7 +65,7 @@ static uint32_t room_for_packet(const struct transmit *transmit)
 	return transmit->xsk->tx_headroom + UMEM_SUPERPACKET_ROOM;
 }
 
-/* Where the packet in work begins. */
+/* Where the packet that is being sent begins. */
 static uint64_t packet_addr(const struct transmit *transmit)
 {
 	return umem_buffer_addr(transmit->umem, transmit->buffer.off) + transmit->xsk->tx_headroom;
@@ -92,24 +91,17 @@ uint8_t *transmit_buffer(struct transmit *transmit)
 
 /* ---- descriptors ---- */
 
-/* Each outstanding descriptor has its place in the completion ring, which is as long as the
- * transmit ring, so that the kernel never has to hold one back. */
+/* There is room in the completion ring for every outstanding descriptor, since it is as long as the transmit ring. So
+ * the kernel never has to hold a completion back. */
 static uint32_t free_descriptors(const struct transmit *transmit)
 {
 	return transmit->xsk->ring_size - transmit->outstanding;
 }
 
-/* What one descriptor can describe, where it may cross chunk borders: every one counts as if it had
- * a request in front of it (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()). */
-static uint32_t unaligned_max(const struct transmit *transmit)
-{
-	return UMEM_CHUNK_LEN - transmit->xsk->tx_headroom;
-}
-
-/* The most descriptors that len bytes behind addr can take, whatever addr. */
+/* The most descriptors that len bytes can take, wherever they begin. */
 static uint32_t descriptors_for(const struct transmit *transmit, uint32_t len)
 {
-	const uint32_t most = unaligned_max(transmit);
+	const uint32_t most = xsk_slice_max(transmit->xsk, 0);
 
 	return transmit->xsk->unaligned ? (len + most - 1) / most : len / UMEM_CHUNK_LEN + 2;
 }
@@ -119,7 +111,7 @@ static bool by_slices(const struct transmit *transmit, uint32_t frame_len)
 	return transmit->xsk->slices || transmit->xsk->tx_headroom + frame_len > UMEM_CHUNK_LEN;
 }
 
-/* What is asked of the NIC about the packet that begins at addr; returns the option of its descriptor. */
+/* Writes the request to the NIC for the packet that begins at addr. Returns the option for its descriptor. */
 static uint32_t put_request(struct transmit *transmit, uint64_t addr)
 {
 	const struct gso_left *left = &transmit->left;
@@ -140,7 +132,7 @@ static void put_descriptor(struct transmit *transmit, uint64_t addr, uint32_t le
 	struct xsk_ring_prod *tx = &transmit->xsk->tx;
 	uint32_t idx;
 
-	/* Room was made sure of by whoever began the unit. */
+	/* segments_now() or room_for_ordinary() has made sure that there is room. */
 	if (xsk_ring_prod__reserve(tx, 1, &idx) != 1)
 		log_abort("transmit: no descriptor, %u outstanding of %u", transmit->outstanding,
 			  transmit->xsk->ring_size);
@@ -148,16 +140,14 @@ static void put_descriptor(struct transmit *transmit, uint64_t addr, uint32_t le
 	transmit->outstanding++;
 }
 
-/* Describes len bytes at addr, the last of a packet; split where a descriptor may not cross a
- * chunk border (aligned chunks) or be longer than a chunk. options are the first one's. Returns
- * how many it took. */
+/* Describes the last len bytes of a packet, at addr, in several descriptors where one may not cross a chunk border
+ * (aligned chunks) or be longer than a chunk. The first one gets the options. Returns how many there are. */
 static uint32_t put_slices(struct transmit *transmit, uint64_t addr, uint32_t len, uint32_t options)
 {
 	uint32_t cnt = 0;
 
 	for (;;) {
-		uint32_t room = transmit->xsk->unaligned ? unaligned_max(transmit) :
-							   UMEM_CHUNK_LEN - addr % UMEM_CHUNK_LEN;
+		uint32_t room = xsk_slice_max(transmit->xsk, addr);
 
 		cnt++;
 		if (len <= room) {
@@ -173,14 +163,14 @@ static uint32_t put_slices(struct transmit *transmit, uint64_t addr, uint32_t le
 
 /* ---- units ---- */
 
-/* Units end in order: one that waits for its last completion keeps those behind it, even finished
- * ones. The ring of units may be full before the ring of descriptors is. */
+/* Units are freed in order: one that waits for its last completion keeps back all behind it, even finished ones. So
+ * the ring of units may be full before the ring of descriptors is. */
 static bool units_left(const struct transmit *transmit)
 {
 	return transmit->unit_head - transmit->unit_tail < transmit->xsk->ring_size;
 }
 
-/* Only once there is room for all that the unit needs: its place may be the oldest unit's. */
+/* To be called only when there is room for all that the unit needs: it overwrites its place in the ring. */
 static struct transmit_unit *begin_unit(struct transmit *transmit)
 {
 	uint32_t mask = transmit->xsk->ring_size - 1;
@@ -199,7 +189,7 @@ static void give_back(struct transmit *transmit, struct transmit_unit *unit)
 	unit->slots = unit->buffer = (struct span){ 0 };
 }
 
-/* One index publish for all descriptors of the unit: the kernel sees it whole. */
+/* Publishes all descriptors of the unit at once, so that the kernel sees the whole unit. */
 static void submit_unit(struct transmit *transmit, struct transmit_unit *unit, bool last)
 {
 	if (last) {
@@ -250,8 +240,8 @@ static void segment_built(struct transmit *transmit, struct transmit_unit *unit,
 }
 
 /*
- * How many segments the next unit takes: all that are left if they fit now; if they fit only
- * later, none (0: wait); what a half-empty ring takes where they never fit.
+ * How many segments the next unit gets, for which it reserves the slots. All that are left, if they fit now; none (0:
+ * wait), if they will fit later; if they can never fit at once, as many as half an empty ring takes.
  */
 static uint32_t segments_now(struct transmit *transmit, uint32_t per_segment, struct span *slots)
 {
@@ -308,7 +298,7 @@ static bool room_for_ordinary(const struct transmit *transmit, struct span *slot
 	       span_reserve(&transmit->umem->slots, 1, slot);
 }
 
-/* In a slot: one descriptor does, within one chunk. */
+/* Copies the packet into a slot, where one descriptor within one chunk is enough. */
 static void ordinary_built(struct transmit *transmit, struct transmit_unit *unit, struct span *slot)
 {
 	struct umem *umem = transmit->umem;
@@ -348,7 +338,7 @@ static bool send_ordinary(struct transmit *transmit)
 
 /* ---- packets of the front end ---- */
 
-/* S8: the longest frame that may carry this packet's link-layer header. */
+/* S8: the longest frame that this packet may be, with its link-layer header. */
 static uint32_t frame_max(const struct transmit *transmit, const uint8_t *data, uint32_t len)
 {
 	uint32_t link_len = parse_link_len(data, len);
@@ -357,8 +347,8 @@ static uint32_t frame_max(const struct transmit *transmit, const uint8_t *data, 
 	       (link_len < TRANSMIT_LINK_MAX ? link_len : TRANSMIT_LINK_MAX);
 }
 
-/* S4: the patent's one identifier for all. Only with DF (RFC 6864), and not within tunnels, whose outer
- * header is the kernel's own affair. */
+/* S4: whether all segments may have the patent's one identifier. Only with DF (RFC 6864), and not in tunnels, whose
+ * outer header the kernel has made. */
 static bool may_share_id(const struct gso_request *request, const uint8_t *data, uint32_t len)
 {
 	uint32_t l3_off = parse_link_len(data, len);
@@ -367,7 +357,7 @@ static bool may_share_id(const struct gso_request *request, const uint8_t *data,
 	       data[l3_off] >> 4 == 4 && (load_be16(data + l3_off + 6) & 0x4000);
 }
 
-static struct gso_left complete(const struct gso_request *request, uint8_t *data, uint32_t len, bool nic)
+static struct gso_left finish(const struct gso_request *request, uint8_t *data, uint32_t len, bool nic)
 {
 	if (nic)
 		return gso_complete_rest(request, data, len);
@@ -375,7 +365,7 @@ static struct gso_left complete(const struct gso_request *request, uint8_t *data
 	return (struct gso_left){ 0 };
 }
 
-/* A packet that is not sent has taken no buffer yet: the next one is read to the same place. */
+/* A packet that is dropped has not taken its buffer yet: the next one is read to the same place. */
 void transmit_packet(struct transmit *transmit, const struct gso_request *asked, uint32_t len)
 {
 	struct umem *umem = transmit->umem;
@@ -395,7 +385,7 @@ void transmit_packet(struct transmit *transmit, const struct gso_request *asked,
 		transmit->stats->tx_drop_too_long++;
 		return;
 	case GSO_ORDINARY:
-		transmit->left = complete(request, data, len, nic);
+		transmit->left = finish(request, data, len, nic);
 		transmit->state = TRANSMIT_ORDINARY;
 		break;
 	case GSO_CUT:
@@ -436,7 +426,7 @@ bool transmit_wake(struct transmit *transmit)
 	if (fault_strikes(FAULT_WAKE))
 		return false;
 	transmit->stats->tx_wakeups++;
-	(void)xsk_wake_tx(transmit->xsk); /* what it did not take stays in the ring */
+	(void)xsk_wake_tx(transmit->xsk); /* descriptors that it does not take stay in the ring */
 	return xsk_ring_is_taken(tx);
 }
 
@@ -470,7 +460,7 @@ static struct transmit_unit *find_unit(struct transmit *transmit, uint64_t addr)
 		if (unit->outstanding && unit_has(transmit->umem, unit, addr))
 			return unit;
 	}
-	log_abort("transmit: completion of %#llx, which is in no unit (%u descriptors outstanding)",
+	log_abort("transmit: completion of %#llx, which belongs to no unit (%u descriptors outstanding)",
 		  (unsigned long long)addr, transmit->outstanding);
 }
 
@@ -518,7 +508,7 @@ void transmit_missing(const struct transmit *transmit, uint32_t *slots, uint32_t
 		in_slots += unit->slots.len + unit->slots.skipped;
 		in_buffers += unit->buffer.len + unit->buffer.skipped;
 	}
-	/* The packet in work has its buffer already, and its last unit will take it over. */
+	/* The packet that is being sent has its buffer; its last unit will take it over. */
 	if (transmit_paused(transmit))
 		in_buffers += transmit->buffer.len + transmit->buffer.skipped;
 	*slots = transmit->umem->slots.used - in_slots;

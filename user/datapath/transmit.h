@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Transmission: packets of the front end, read straight into superpacket buffers, become
- * descriptors of the NIC's queue.
+ * Transmission: packets of the front end are read straight into superpacket buffers and become descriptors of the
+ * NIC's queue.
  *
- *      buffer = transmit_buffer()     where the next packet is to be read
- *      transmit_packet(request, len)  it is cut: header slots + slices (or built frames)
+ *      buffer = transmit_buffer()     where to read the next packet
+ *      transmit_packet(request, len)  cuts it: header slots + slices (or built frames)
  *      transmit_wake()                once a burst, or once a superpacket
- *      transmit_complete()            what the NIC is done with is free again
+ *      transmit_complete()            frees what the NIC is done with
  *
- * Everything that is submitted at once is one *unit*: some segments of one superpacket, all of
- * them wherever they fit. A unit owns its header slots and, if it holds the packet's last
- * segment, the packet's buffer; it counts its outstanding descriptors and gives back what it
- * owns on the last completion, oldest unit first. Nothing is reused before.
+ * What is submitted at once is one *unit*: all segments of a superpacket or, when they do not fit, some of them. A
+ * unit owns its header slots and, if it has the packet's last segment, the packet's buffer. It counts its outstanding
+ * descriptors and gives back what it owns after the last completion, the oldest unit first. Nothing is reused before.
  *
- * Short of descriptors or slots, the cursor stays where it is (S9): transmit_paused() says so,
- * transmit_resume() goes on after completions, and no further packet is taken meanwhile.
+ * When descriptors or slots run out, the cursor stays where it is (S9). transmit_paused() says so, transmit_resume()
+ * continues after completions, and no further packet is taken meanwhile.
  */
 #ifndef SUPERPACKET_TRANSMIT_H
 #define SUPERPACKET_TRANSMIT_H
@@ -26,8 +25,8 @@
 
 struct transmit_unit {
 	struct span slots;     /* len 0: none */
-	struct span buffer;    /* len 0: belongs to a later unit of the same packet */
-	uint64_t slices_addr;  /* what its descriptors cover of the packet's buffer */
+	struct span buffer;    /* len 0: a later unit of the same packet owns it */
+	uint64_t slices_addr;  /* the part of the packet's buffer that its descriptors cover */
 	uint32_t slices_len;
 	uint32_t outstanding;  /* descriptors submitted and not completed */
 };
@@ -36,54 +35,54 @@ struct transmit {
 	struct xsk *xsk;
 	struct umem *umem;
 	struct worker_stats *stats;
-	bool shared_id;               /* S4: segments share the IPv4 ID where DF is set; set by the owner */
-	uint32_t mtu;                 /* of the wire: a frame's bytes behind the link-layer header */
+	bool shared_id;               /* S4: segments with DF share their IPv4 ID; set by the owner */
+	uint32_t mtu;                 /* of the wire: bytes of a frame behind its link-layer header */
 	struct transmit_unit *units;  /* ring of ring_size, oldest at tail */
 	uint32_t unit_head, unit_tail; /* free-running */
 	uint32_t outstanding;         /* descriptors of all units */
-	uint64_t finished;            /* units, ever: what the watchdog calls progress */
-	/* the packet in work */
+	uint64_t finished;            /* units since start; the progress that the watchdog watches */
+	/* the packet that is being sent */
 	struct span buffer;           /* reserved by transmit_buffer(), taken by transmit_packet() */
 	struct gso gso;
 	struct gso_request request;
-	struct gso_left left;         /* of each of its packets, to the NIC */
+	struct gso_left left;         /* what the NIC has to finish of each segment */
 	uint32_t packet_len;
 	enum { TRANSMIT_IDLE, TRANSMIT_CUTTING, TRANSMIT_ORDINARY } state;
 };
 
 /*
- * Bytes of a slot, for umem_set_slots(): a header or a whole frame, and in front of it what is asked of
- * the NIC. With that in front, headers may cross chunk borders: slices have room for requests in unaligned chunks
- * alone (tx_checksum.h).
+ * Bytes of a slot, for umem_set_slots(): a header, or a whole frame, behind the room for a request to the NIC. With
+ * that room a header may cross a chunk border; this is allowed, because slices have room for requests in unaligned
+ * chunks only (tx_checksum.h).
  */
 static inline uint32_t transmit_slot_len(const struct xsk *xsk)
 {
 	return xsk->slices ? xsk->tx_headroom + HEADER_SLOT_LEN : UMEM_CHUNK_LEN;
 }
 
-/* VLAN tags of a frame beyond its MTU; more count as payload. */
+/* The longest link-layer header beyond the MTU: Ethernet with two VLAN tags. Further tags count as payload. */
 #define TRANSMIT_LINK_MAX (14u + 2 * 4u)
 
-/* Prepares transmission through an open socket. mtu + TRANSMIT_LINK_MAX is at most xsk_frame_max(),
- * which a chain of descriptors can send in any layout. Returns 0 or -ENOMEM. */
+/* Prepares transmission through an open socket. mtu + TRANSMIT_LINK_MAX is at most xsk_frame_max(); a chain of
+ * descriptors can send that much in any layout. Returns 0 or -ENOMEM. */
 int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem, uint32_t mtu,
 		  struct worker_stats *stats);
 void transmit_fini(struct transmit *transmit);
 
-/* Forgets all that was under way, because socket and memory are new; counts what is lost by it. */
+/* Forgets all that was under way, for a new socket with new memory, and counts what is lost. */
 void transmit_reset(struct transmit *transmit);
 
-/* Where to read the next packet: UMEM_SUPERPACKET_ROOM bytes; NULL: none free, or paused. */
+/* Returns where to read the next packet, UMEM_SUPERPACKET_ROOM bytes; NULL when none are free, or it is paused. */
 uint8_t *transmit_buffer(struct transmit *transmit);
 
 /* Whether transmit_buffer() would give one. */
 bool transmit_can_take(const struct transmit *transmit);
 
-/* Takes the packet of len bytes that was read to transmit_buffer(); counts it, and drops it when it
- * cannot be sent. May leave transmission paused. */
+/* Sends the packet of len bytes that was read to transmit_buffer(), and counts it; drops it when it cannot be sent.
+ * Transmission may be paused afterwards. */
 void transmit_packet(struct transmit *transmit, const struct gso_request *request, uint32_t len);
 
-/* The wire's MTU from now on. May be called by another thread. */
+/* Sets the wire's MTU. Any thread may call this. */
 static inline void transmit_set_mtu(struct transmit *transmit, uint32_t mtu)
 {
 	__atomic_store_n(&transmit->mtu, mtu, __ATOMIC_RELAXED);
@@ -95,22 +94,22 @@ static inline bool transmit_paused(const struct transmit *transmit)
 	return transmit->state != TRANSMIT_IDLE;
 }
 
-/* Goes on with a waiting packet. Returns false while it still waits. */
+/* Continues with a waiting packet. Returns false while it still waits. */
 bool transmit_resume(struct transmit *transmit);
 
-/* Whether the kernel has taken all that was submitted. */
+/* Whether the kernel has taken all submitted descriptors. */
 bool transmit_is_taken(const struct transmit *transmit);
 
-/* Tells the kernel that there is something to send. Returns false when it must be told again. */
+/* Wakes the kernel if it has not taken all descriptors. Returns false when it has to be woken again. */
 bool transmit_wake(struct transmit *transmit);
 
-/* The same, whether it asks for it or not: some drivers look after their queue only then. */
+/* Wakes the kernel in any case: some drivers clean up their queue only then. */
 void transmit_nudge(struct transmit *transmit);
 
-/* Takes completions and frees what belongs to finished units. Returns how many there were. */
+/* Takes completions and frees what finished units own. Returns the number of completions. */
 uint32_t transmit_complete(struct transmit *transmit);
 
-/* What is out of a ring (slots, buffers) and belongs to no unit, in its units. Walks all units. */
+/* Returns the slots, and the bytes of buffers, that are in use but belong to no unit. Walks all units. */
 void transmit_missing(const struct transmit *transmit, uint32_t *slots, uint32_t *buffers);
 
 #endif

@@ -115,7 +115,6 @@ static void write_header(const struct xsk *xsk, const struct netdev *dev)
 static uint32_t describe_slices(const struct xsk *xsk, uint32_t len, struct xdp_desc *descs)
 {
 	const struct umem *umem = xsk->umem;
-	const uint32_t most = UMEM_CHUNK_LEN - xsk->tx_headroom; /* see transmit.c, unaligned_max() */
 	uint64_t addr = umem_buffer_addr(umem, UMEM_CHUNK_LEN - 1);
 	uint32_t cnt = 1;
 
@@ -123,7 +122,7 @@ static uint32_t describe_slices(const struct xsk *xsk, uint32_t len, struct xdp_
 	descs[0] = (struct xdp_desc){ .addr = header_addr(xsk), .len = HEADER_LEN,
 				      .options = XDP_PKT_CONTD };
 	while (len) {
-		uint32_t room = xsk->unaligned ? most : UMEM_CHUNK_LEN - addr % UMEM_CHUNK_LEN;
+		uint32_t room = xsk_slice_max(xsk, addr);
 		uint32_t piece = len < room ? len : room;
 
 		descs[cnt++] = (struct xdp_desc){ .addr = addr, .len = piece,

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Memory of a worker: the mapped area, and what is free in it. See umem.h for the regions.
- *
- * span_ring, by example (size 10, letters are spans that are out, '-' free, '.' skipped):
+ * An example of span_ring (size 10; letters are spans in use, '-' is free, '.' is skipped):
  *
  *      aaabbb----   take 3, take 3
  *      ---bbbcc--   take 2, give a
- *      dddbbbcc..   take 3: does not fit behind c, so the end is skipped and d begins at 0
- *      ddd-----..   give b, give c: the skipped end is d's until d is given back
- *      ----------   give d: empty, and the next span begins at 0, whose lines are warm
+ *      dddbbbcc..   take 3: it does not fit behind c, so the end is skipped and d begins at 0
+ *      ddd-----..   give b, give c: the skipped end belongs to d until d is given back
+ *      ----------   give d: the ring is empty, so the next span begins at 0, where the cache is warm
  */
 #include "nic/umem.h"
 
@@ -47,7 +45,7 @@ void span_take(struct span_ring *ring, struct span *span, uint32_t len)
 void span_give(struct span_ring *ring, const struct span *span)
 {
 	if (span->skipped + span->len > ring->used)
-		log_abort("span_give: %u + %u skipped at %u, but only %u are out", span->len,
+		log_abort("span_give: %u + %u skipped at %u, but only %u are in use", span->len,
 			  span->skipped, span->off, ring->used);
 	ring->used -= span->skipped + span->len;
 	ring->tail = span->off + span->len == ring->size ? 0 : span->off + span->len;
@@ -60,8 +58,8 @@ static uint64_t round_up(uint64_t len, uint64_t to)
 	return (len + to - 1) / to * to;
 }
 
-/* Huge pages must be set aside by the operator (vm.nr_hugepages); without them the kernel may
- * still build transparent ones. */
+/* Huge pages must be set aside by the operator (vm.nr_hugepages). Without them the kernel may still use transparent
+ * ones. */
 static int map_area(struct umem *umem, uint64_t len)
 {
 	const int prot = PROT_READ | PROT_WRITE;
@@ -77,7 +75,7 @@ static int map_area(struct umem *umem, uint64_t len)
 	umem->area = mmap(NULL, umem->area_len, prot, flags, -1, 0);
 	if (umem->area == MAP_FAILED)
 		return -errno;
-	(void)madvise(umem->area, umem->area_len, MADV_HUGEPAGE); /* an advice, no more */
+	(void)madvise(umem->area, umem->area_len, MADV_HUGEPAGE); /* a hint only */
 	return 0;
 }
 
@@ -122,7 +120,7 @@ void umem_set_slots(struct umem *umem, uint32_t slot_len, uint32_t most)
 	const uint64_t room = (umem->buffers_off - umem->slots_off) / slot_len;
 
 	if (umem->slots.used > 0)
-		log_abort("umem_set_slots: %u slots are out", umem->slots.used);
+		log_abort("umem_set_slots: %u slots are in use", umem->slots.used);
 	umem->config.slot_len = slot_len;
 	umem->config.slots = room < most ? (uint32_t)room : most;
 	umem->slots = (struct span_ring){ .size = umem->config.slots };

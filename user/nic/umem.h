@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The memory of one worker that its NIC queue has mapped: one UMEM, three regions.
+ * The memory of one worker, which its NIC queue has mapped: one UMEM with three regions.
  *
  *   0          rx_len                 + slots_len                 + buffers_len
  *   | receive frames | header slots or built frames | superpacket buffers |
  *
- *   region   unit                      where a unit can be, and how it leaves
+ *   region   unit                      where a unit can be, in this order
  *   frames   chunk (4 KiB)             free stack -> fill ring -> kernel -> receive ring -> engine
  *                                      (held or delivered) -> free stack
  *   slots    256 B, or a whole chunk   free -> written for a segment -> transmit ring -> kernel
@@ -13,16 +13,15 @@
  *   buffers  bytes, 64-byte steps      free -> read into from the front end -> transmit ring ->
  *                                      kernel -> last completion of its superpacket -> free
  *
- * Where the NIC is asked to finish checksums (tx_checksum.h), a header slot is longer by the room in front
- * of its header, a built frame begins behind that room, and so does a packet in the buffers:
+ * When the NIC finishes checksums (tx_checksum.h), there is room for a request in front of each header, built frame and
+ * packet in the buffers; header slots are longer by that:
  *
  *   | unused ..... request, 24 B | header, frame or superpacket .......... |
  *    \_ xsk->tx_headroom, 64 B _/ ^ a packet's first descriptor points here
  *
- * Slots and buffers are taken and given back in the order of transmission, so each is a
- * ring with a head and a tail (struct span_ring), contiguous for any one superpacket: no
- * free lists, no fragmentation, small packets take only what they need. Everything here is
- * touched by the owning worker only.
+ * Slots and buffers are taken and given back in the order of transmission, so each region is a ring with a head and a
+ * tail (struct span_ring), from which a superpacket gets a contiguous piece. There are no free lists and no
+ * fragmentation, and small packets take only what they need. Only the owning worker touches any of this.
  */
 #ifndef SUPERPACKET_UMEM_H
 #define SUPERPACKET_UMEM_H
@@ -31,38 +30,38 @@
 
 #define UMEM_CHUNK_LEN 4096u
 
-/* What the kernel leaves free in front of a received frame (XDP_PACKET_HEADROOM). */
+/* The room that the kernel leaves in front of a received frame (XDP_PACKET_HEADROOM). */
 #define UMEM_RX_HEADROOM 256u
 
-/* Room that one superpacket of the front end may need: 64 KiB behind the link-layer header
- * (14 + VLAN tags), rounded up to whole chunks. A shorter read buffer would truncate silently. */
+/* The most bytes of one superpacket of the front end: 64 KiB behind the link-layer header (14 bytes and VLAN tags),
+ * rounded up to whole chunks. A read into a shorter buffer would cut it off without notice. */
 #define UMEM_SUPERPACKET_ROOM (17u * UMEM_CHUNK_LEN)
 
-/* A ring of bytes or slots handed out and taken back in order. */
+/* A ring of bytes or slots that are taken, and given back, in order. */
 struct span_ring {
 	uint32_t size;
-	uint32_t head;  /* next to hand out */
-	uint32_t tail;  /* oldest still out */
-	uint32_t used;  /* out, skipped ends included; 0 means empty */
+	uint32_t head;  /* the next to be taken */
+	uint32_t tail;  /* the oldest in use */
+	uint32_t used;  /* in use, with skipped ends; 0 means empty */
 };
 
-/* A contiguous piece of a span_ring. skipped counts what was passed over at the ring's end. */
+/* A contiguous piece of a span_ring. skipped counts the units that were passed over at the ring's end. */
 struct span {
 	uint32_t off;
 	uint32_t len;
 	uint32_t skipped;
 };
 
-/* Reserves len contiguous units without taking them; false when they are not free. */
+/* Finds len contiguous free units, without taking them. Returns false when there are none. */
 bool span_reserve(const struct span_ring *ring, uint32_t len, struct span *span);
 
 /* Takes the first len (1 ≤ len ≤ reserved) units of what span_reserve() found; sets span->len. */
 void span_take(struct span_ring *ring, struct span *span, uint32_t len);
 
-/* Gives back the oldest span that is out. An empty ring starts again at 0. */
+/* Gives back the oldest span in use. An empty ring starts again at 0. */
 void span_give(struct span_ring *ring, const struct span *span);
 
-/* Stack of free receive frames, by address. */
+/* The free receive frames, as a stack of their addresses. */
 struct frame_stack {
 	uint64_t *addrs;
 	uint32_t cnt, capacity;
@@ -71,7 +70,7 @@ struct frame_stack {
 struct umem_config {
 	uint32_t rx_frames;    /* chunks */
 	uint32_t slots;        /* of slot_len bytes */
-	uint32_t slot_len;     /* UMEM_CHUNK_LEN where segments are built whole, else that of headers */
+	uint32_t slot_len;     /* UMEM_CHUNK_LEN if segments are built whole; else the length of headers */
 	uint32_t buffers_len;  /* bytes, a multiple of UMEM_CHUNK_LEN, ≥ 2 * UMEM_SUPERPACKET_ROOM */
 };
 
@@ -86,16 +85,14 @@ struct umem {
 	struct span_ring buffers;  /* in bytes */
 };
 
-/* Maps the area (2 MiB huge pages where there are any, else plain ones) and fills the stack.
- * Returns 0 or -errno. */
+/* Maps the area (on 2 MiB huge pages if there are any, else on plain ones) and fills the stack. Returns 0 or -errno. */
 int umem_open(struct umem *umem, const struct umem_config *config);
 void umem_close(struct umem *umem);
 
 /*
- * Divides the slots region anew: into slots of slot_len bytes, as many as it holds but at most
- * most (config.slots says how many): a ring longer than what can be in flight only makes every slot
- * come back cold. For the worker, which learns only from xsk_open() whether it sends header slots
- * or built frames. The kernel does not know about slots. No slot may be out.
+ * Divides the slots region anew, into at most `most` slots of slot_len bytes; config.slots has their number then. More
+ * slots than can be in flight would only be colder in the cache. This is for the worker, which learns from xsk_open()
+ * whether it sends header slots or built frames; the kernel does not know about slots. No slot may be in use.
  */
 void umem_set_slots(struct umem *umem, uint32_t slot_len, uint32_t most);
 

@@ -100,10 +100,17 @@ static inline uint32_t xsk_frame_max(const struct xsk *xsk)
 	return (xsk->zerocopy ? xsk->chain_max - 2 : xsk->chain_max) * XSK_FRAME_MAX;
 }
 
+/* The most bytes that one descriptor at addr may have. In aligned chunks it ends at a chunk border. In unaligned chunks
+ * the kernel counts the room for a request with every descriptor (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()). */
+static inline uint32_t xsk_slice_max(const struct xsk *xsk, uint64_t addr)
+{
+	return xsk->unaligned ? UMEM_CHUNK_LEN - xsk->tx_headroom : UMEM_CHUNK_LEN - (uint32_t)(addr % UMEM_CHUNK_LEN);
+}
+
 /*
- * A receive descriptor's address: where its data is, and the frame it lies in, to be given back.
- * Both hold in aligned mode (the address is that of the data) and in unaligned mode (frame, and
- * the offset in the upper 16 bits): frames begin at multiples of UMEM_CHUNK_LEN in either.
+ * Where the data of a receive descriptor is, and the frame it lies in, which has to be given back. Both functions work
+ * in aligned mode (the address is that of the data) and in unaligned mode (the address is that of the frame, with the
+ * offset in the upper 16 bits), since frames begin at multiples of UMEM_CHUNK_LEN in either mode.
  */
 static inline uint64_t xsk_rx_data(uint64_t addr)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The order of the calls is the kernel's: memory, sizes of the rings, where they are, mappings, bind. */
+/* The kernel wants this order: memory, sizes of the rings, their offsets, mappings, bind. */
 #include "nic/xsk_rings.h"
 
 #include <errno.h>
@@ -16,8 +16,8 @@ static int set(int fd, int option, const void *value, socklen_t len)
 	return setsockopt(fd, SOL_XDP, option, value, len) < 0 ? -errno : 0;
 }
 
-/* Without room for requests as older kernels know it: they would take a longer struct, too, but not
- * say what they make of its end. */
+/* Without room for requests, the struct has the length that older kernels know. They would take a longer one, too, but
+ * ignore its end without a word. */
 static int register_umem(int fd, const struct xsk_rings_config *config)
 {
 	const struct compat_xdp_umem_reg umem = {
@@ -44,7 +44,7 @@ static int set_ring_sizes(int fd, uint32_t size)
 	return err;
 }
 
-/* Maps one ring; *base is where it begins. */
+/* Maps one ring; *base is where the mapping begins. */
 static int map_ring(struct xsk_rings *rings, int which, const struct xdp_ring_offset *off, size_t entry_len,
 		    uint32_t size, uint8_t **base)
 {
@@ -74,7 +74,7 @@ static int map_producer(struct xsk_rings *rings, int which, const struct xdp_rin
 	if (err)
 		return err;
 	*ring = (struct xsk_ring_prod){
-		.cached_cons = size, /* a ring's size ahead: see xsk_prod_nb_free() */
+		.cached_cons = size, /* ahead of the consumer by the ring's size: see xsk_prod_nb_free() */
 		.mask = size - 1,
 		.size = size,
 		.producer = (uint32_t *)(base + off->producer),

@@ -2,9 +2,9 @@
 /*
  * An AF_XDP socket, the registration of its umem, and the four rings that it shares with the kernel.
  *
- * libxdp has functions for that, but in its versions of today none that registers room for requests to
- * the NIC in front of packets. So the system calls are here; the rings are laid out as libxdp's
- * (xdp/xsk.h), whose verbs work on them.
+ * libxdp has functions for this, but in its present versions none of them registers room for requests to the NIC in
+ * front of packets. So the system calls are made here. The rings have libxdp's layout (xdp/xsk.h), so that its verbs
+ * work on them.
  */
 #ifndef SUPERPACKET_XSK_RINGS_H
 #define SUPERPACKET_XSK_RINGS_H
@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 
-/* What closing needs to know. */
+/* What xsk_rings_close() needs. */
 struct xsk_rings {
 	int fd;
 	struct xsk_mapping {
@@ -36,9 +36,8 @@ struct xsk_rings_config {
 };
 
 /*
- * Opens all of it, bound to its queue. Returns 0, or -errno of the call that failed; nothing is left
- * behind then. A kernel that knows no tx_metadata_len refuses it with -EINVAL (before Linux 6.11), as it
- * does other things.
+ * Opens the socket with its rings and binds it to its queue. Returns 0, or -errno of the call that failed, with nothing
+ * left to close. Kernels before 6.11 refuse a tx_metadata_len with -EINVAL, which also has other reasons.
  */
 int xsk_rings_open(struct xsk_rings *rings, const struct xsk_rings_config *config);
 
