@@ -36,8 +36,8 @@ static struct modes_facts fill_in(struct modes_facts facts)
 
 static const struct device_case cases[] = {
 	{ "a driver with everything", { PROMISES(8) }, "ZBcb", MODES_ZEROCOPY_SLICES,
-	  "its driver sends header and slices from where they lie" },
-	{ "just enough descriptors for slices", { PROMISES(3) }, "ZBcb", MODES_ZEROCOPY_SLICES, "from where they lie" },
+	  "its driver sends header and slices from where they are" },
+	{ "just enough descriptors for slices", { PROMISES(3) }, "ZBcb", MODES_ZEROCOPY_SLICES, "from where they are" },
 	{ "one too few", { PROMISES(2) }, "Bcb", MODES_ZEROCOPY_SLICES,
 	  "takes 2 descriptors a packet in zero copy, slices need 3" },
 	{ "zero copy without multi-buffer: most drivers", { PROMISES(1) }, "Bcb", MODES_ZEROCOPY_SLICES,
@@ -79,7 +79,7 @@ static const struct device_case cases[] = {
 	{ "longer: zero copy in one descriptor is out", { PROMISES(1), .frame_len = 3841 }, "cb",
 	  MODES_ZEROCOPY_BUILT, "frames of 3841 bytes do not fit a chunk, which has room for 3840" },
 	{ "jumbo in zero copy, enough for it", { PROMISES(8), .frame_len = 9022 }, "Zcb",
-	  MODES_ZEROCOPY_SLICES, "from where they lie" },
+	  MODES_ZEROCOPY_SLICES, "from where they are" },
 	{ "jumbo, one descriptor too few", { PROMISES(4), .frame_len = 9022 }, "cb",
 	  MODES_ZEROCOPY_SLICES, "takes 4 descriptors a packet in zero copy, slices need 5" },
 	{ "jumbo, zero copy pinned, no way", { PROMISES(1), .frame_len = 9022, .pin = MODES_PIN_ZEROCOPY },
@@ -170,7 +170,7 @@ Test(modes, what_came_of_it_in_words)
 	modes_outcome(&plan, outcomes, MODES_COPY_BUILT_SG, text, sizeof text);
 	expect_text(text, "in force: built frames are faster where the kernel copies");
 	modes_outcome(&plan, outcomes, MODES_COPY_BUILT, text, sizeof text);
-	expect_text(text, "not tried: a better one was had");
+	expect_text(text, "not tried: a better variant is in force");
 
 	outcomes[MODES_ZEROCOPY_BUILT] = 0;
 	modes_explain(&plan, outcomes, MODES_ZEROCOPY_BUILT, text, sizeof text);

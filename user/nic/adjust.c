@@ -2,38 +2,33 @@
 #include "nic/adjust.h"
 
 static const struct {
-	const char *off, *fixed;
+	const char *off, *fixed; /* why it is switched off; what to say when it cannot be */
 	bool generic_only;
 } reasons[FEATURE_CNT] = {
-	[FEATURE_LRO] = {
+	[FEATURE_LRO ... FEATURE_GRO_HW] = { /* neighbours */
 		.off = "it joins packets before XDP sees them",
-		.fixed = "it joins packets before XDP sees them, and its driver does not let it be switched "
-			 "off: what is longer than the MTU is not ours; see 'ethtool -k'",
-	},
-	[FEATURE_GRO_HW] = {
-		.off = "it joins packets before XDP sees them",
-		.fixed = "it joins packets before XDP sees them, and its driver does not let it be switched "
-			 "off: what is longer than the MTU is not ours; see 'ethtool -k'",
+		.fixed = "it joins packets before XDP sees them, and its driver cannot switch it off: the kernel carries "
+			 "what is longer than the MTU; see 'ethtool -k'",
 	},
 	[FEATURE_VLAN] = {
-		.off = "the VLAN tags that it takes out of frames would not reach us",
-		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver does not let it "
-			 "be switched off: have no VLANs on this NIC",
+		.off = "the VLAN tags that it takes out of frames would be lost",
+		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver cannot switch it off: use no "
+			 "VLANs on this NIC",
 	},
 	[FEATURE_VLAN_STAG] = {
-		.off = "the VLAN tags that it takes out of frames would not reach us",
-		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver does not let it "
-			 "be switched off: have no 802.1ad VLANs on this NIC",
+		.off = "the VLAN tags that it takes out of frames would be lost",
+		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver cannot switch it off: use no "
+			 "802.1ad VLANs on this NIC",
 	},
 	[FEATURE_GRO] = {
-		.off = "it comes before generic XDP, and what it joins would overtake what we hold",
-		.fixed = "it comes before generic XDP and cannot be switched off: what it joins may overtake "
-			 "what we hold; use a NIC with native XDP",
+		.off = "it comes before generic XDP, and packets that it joins would overtake those that are held",
+		.fixed = "it comes before generic XDP and cannot be switched off: packets that it joins may overtake "
+			 "those that are held; use a NIC with native XDP",
 		.generic_only = true,
 	},
 };
 
-/* There it is the peer that puts the tag beside the frame, whatever this end says it takes. */
+/* On veth the peer passes the tag beside the frame, whatever feature this end has. */
 static struct adjust on_veth(enum feature feature)
 {
 	static const struct adjust tags = {

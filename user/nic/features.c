@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The kernel has no numbers for features that a program could rely on: they are found by the names
- * of its string set (net/ethtool/common.c netdev_features_strings), some of which are not those
- * that ethtool has been showing since before there was a set.
+ * The kernel's numbers of features differ between versions. Features are found by the names in its string set
+ * (net/ethtool/common.c netdev_features_strings). ethtool shows some of them by older names.
  */
 #include "nic/features.h"
 
@@ -25,9 +24,9 @@ static const struct {
 	[FEATURE_UDP_GRO_FORWARDING] = { "rx-udp-gro-forwarding", "rx-udp-gro-forwarding" },
 };
 
-/* Where each of ours is among the kernel's: its number, -1 where this kernel does not know it. */
+/* The kernel's number of each feature; -1 if this kernel does not know it. */
 struct places {
-	uint32_t block_cnt; /* of 32 features each */
+	uint32_t block_cnt; /* blocks of 32 features each */
 	int at[FEATURE_CNT];
 };
 
@@ -141,7 +140,7 @@ static int write_blocks(int fd, const char *interface, const struct places *plac
 		set->features[at / 32].valid |= 1u << at % 32;
 		set->features[at / 32].requested |= (on >> f & 1) << at % 32;
 	}
-	/* A positive result says that not all could be done; what came of it is read afterwards. */
+	/* The ioctl also succeeds when not all could be switched: the caller reads them afterwards. */
 	err = ethtool_command(fd, interface, set);
 	free(set);
 	return err;

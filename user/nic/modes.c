@@ -13,12 +13,12 @@ const struct modes_parts modes_parts[MODES_CNT] = {
 	[MODES_COPY_BUILT] = { 0 },
 };
 
-/* Drivers that say they can and do it wrong, and how long they did. Only what was seen: a driver that
- * refuses needs no entry. */
+/* Drivers that claim zero copy and do it wrong, and in which kernels. The list has only what was observed. A driver
+ * that refuses to bind needs no entry. */
 static const struct known_bad {
 	const char *driver;
-	uint32_t since, until;    /* kernels: from, and the first that is right again (0: none yet) */
-	uint32_t chunk_below;     /* only with chunks shorter than this; 0: with any */
+	uint32_t since, until;    /* the first wrong kernel, and the first that is right again (0: none yet) */
+	uint32_t chunk_below;     /* only chunks shorter than this are affected; 0: all are */
 	const char *why;
 } known_bad[] = {
 	{ "virtio_net", 0, MODES_KERNEL(6, 13), 0,
@@ -45,7 +45,7 @@ uint32_t modes_segs_needed(uint32_t frame_len, uint32_t chunk_len)
 	return 1 + frame_len / chunk_len + 2;
 }
 
-/* What a frame may have at most to be received in one chunk. */
+/* The longest frame that one chunk can receive. */
 static uint32_t chunk_room(const struct modes_facts *facts)
 {
 	return facts->chunk_len - facts->rx_headroom;
@@ -68,8 +68,7 @@ static bool accept(char *why, const char *reason)
 	return true;
 }
 
-/* What holds for all three. Of a driver that was not asked, because the kernel is too old for the
- * question, binding tells. */
+/* What holds for all three variants with zero copy. If the kernel is too old to ask the driver, binding tells. */
 static bool judge_zerocopy(const struct modes_facts *facts, char *why)
 {
 	const char *bad = find_known_bad(facts);
@@ -86,8 +85,8 @@ static bool judge_zerocopy(const struct modes_facts *facts, char *why)
 }
 
 /*
- * Multi-buffer in zero copy. Not even to be tried where the driver has not promised it: some bind, send
- * nothing, and complete everything (xdp-zc-max-segs 1), so that nobody would notice.
+ * Multi-buffer in zero copy. It is not even tried when the driver has not promised it: some drivers bind, send
+ * nothing and complete everything (xdp-zc-max-segs 1), so that nobody would notice.
  */
 static bool judge_zerocopy_sg(const struct modes_facts *facts, char *why)
 {
@@ -96,8 +95,8 @@ static bool judge_zerocopy_sg(const struct modes_facts *facts, char *why)
 	if (!judge_zerocopy(facts, why))
 		return false;
 	if (!facts->zc_max_segs)
-		return refuse(why, "whether its driver takes several descriptors a packet in zero copy, this "
-				   "kernel cannot tell");
+		return refuse(why, "this kernel cannot tell whether its driver takes several descriptors a packet in "
+				   "zero copy");
 	if (facts->zc_max_segs == 1)
 		return refuse(why, "its driver takes one descriptor a packet in zero copy");
 	if (facts->zc_max_segs < needed)
@@ -142,12 +141,12 @@ static bool judge(const struct modes_facts *facts, enum modes_variant variant, c
 				judge_zerocopy(facts, why);
 	if (!ok || !judge_transmit(facts, variant, why))
 		return false;
-	/* In copy mode the socket is opened all the same: who opens it knows the MTU that would do. */
+	/* In copy mode the socket is opened all the same, so that its owner can tell which MTU would do. */
 	if (parts->zerocopy && !parts->sg && !judge_one_chunk(facts, why))
 		return false;
 	switch (variant) {
 	case MODES_ZEROCOPY_SLICES:
-		return accept(why, "its driver sends header and slices from where they lie");
+		return accept(why, "its driver sends header and slices from where they are");
 	case MODES_ZEROCOPY_BUILT_SG:
 		if (facts->transmit == MODES_TRANSMIT_AUTO)
 			return refuse(why, "the socket for slices is the same");
@@ -189,7 +188,7 @@ static const char *not_proved(int outcome)
 					  NULL;
 }
 
-/* What spoke against a variant that is not in force. */
+/* Writes what is wrong with a variant that is not in force. */
 static void objection(const struct modes_plan *plan, int outcome, int variant, char text[MODES_WHY_LEN])
 {
 	const struct modes_parts *parts = &modes_parts[variant];
@@ -208,7 +207,7 @@ static void objection(const struct modes_plan *plan, int outcome, int variant, c
 		snprintf(text, MODES_WHY_LEN, "%s", plan->variants[variant].why);
 }
 
-/* Puts one more behind the others, each but once. */
+/* Appends a reason, unless it is there already. */
 static void append(char *text, size_t room, const char *more)
 {
 	const size_t len = strlen(text);
@@ -244,7 +243,7 @@ void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT],
 	else if (not_proved(outcomes[variant]))
 		snprintf(text, room, "not proved: %s", not_proved(outcomes[variant]));
 	else if (plan->variants[variant].tried)
-		snprintf(text, room, "not tried: a better one was had");
+		snprintf(text, room, "not tried: a better variant is in force");
 	else
 		snprintf(text, room, "not tried: %s", why);
 }

@@ -27,7 +27,7 @@ static int parse_attr(const struct nlattr *attr, void *data)
 	struct netdev *dev = data;
 
 	switch (mnl_attr_get_type(attr)) {
-	case IFLA_IFNAME: /* the real one, where an alternative name was asked for */
+	case IFLA_IFNAME: /* the real name, even if it was looked up by an alternative one */
 		snprintf(dev->name, sizeof(dev->name), "%s", mnl_attr_get_str(attr));
 		break;
 	case IFLA_IFALIAS:
@@ -75,7 +75,7 @@ static int parse_link(const struct nlmsghdr *answer, void *data)
 	return mnl_attr_parse(answer, sizeof(*link), parse_attr, dev);
 }
 
-/* By index, or (index 0) by name. */
+/* By index, or by name if the index is 0. */
 static int ask_link(struct netdev *dev, uint32_t ifindex, const char *name)
 {
 	char request[NETLINK_REQUEST_LEN];
@@ -86,7 +86,7 @@ static int ask_link(struct netdev *dev, uint32_t ifindex, const char *name)
 	link = mnl_nlmsg_put_extra_header(nlh, sizeof(*link));
 	link->ifi_family = AF_UNSPEC;
 	link->ifi_index = (int)ifindex;
-	/* The kernel looks up a short name among both kinds, a long one can only be alternative. */
+	/* IFLA_IFNAME is looked up among both kinds of names; a long name can only be an alternative one. */
 	if (ifindex)
 		;
 	else if (strlen(name) < IFNAMSIZ)
@@ -175,7 +175,7 @@ static int set_attributes(uint32_t ifindex, const struct netdev_settings *settin
 	return rtnl_talk(nlh, NULL, NULL);
 }
 
-/* By netlink and not by /proc/sys, which another mount namespace may show of another network. */
+/* Not by /proc/sys, which may show another network namespace than ours (`ip netns exec`, containers). */
 static int set_no_addresses(uint32_t ifindex)
 {
 	char request[NETLINK_REQUEST_LEN];
@@ -188,7 +188,7 @@ static int set_no_addresses(uint32_t ifindex)
 	mnl_attr_nest_end(nlh, inet6);
 	mnl_attr_nest_end(nlh, families);
 	err = rtnl_talk(nlh, NULL, NULL);
-	return err == -EAFNOSUPPORT ? 0 : err; /* no IPv6 here, no addresses of it */
+	return err == -EAFNOSUPPORT ? 0 : err; /* a kernel without IPv6 */
 }
 
 int netdev_set(uint32_t ifindex, const struct netdev_settings *settings)
@@ -197,7 +197,7 @@ int netdev_set(uint32_t ifindex, const struct netdev_settings *settings)
 	int err;
 
 	err = set_attributes(ifindex, settings);
-	/* Before up: the link-local address and the solicitations come with it. */
+	/* Before it is up: the link-local address and the solicitations come with that. */
 	if (!err && settings->no_addresses)
 		err = set_no_addresses(ifindex);
 	if (!err && settings->up)

@@ -7,10 +7,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-/* The kernel answers as soon as it has its lock; a hung driver may keep that for long. */
+/* The kernel answers as soon as it has its lock, which a driver that hangs may hold for long. */
 #define ANSWER_SECONDS 5
 
-/* An interface with virtual functions needs more than libmnl's 8 KiB. */
+/* The answer about an interface with virtual functions is longer than libmnl's 8 KiB. */
 #define ANSWER_LEN 32768
 
 static int receive(struct mnl_socket *socket, uint32_t seq, mnl_cb_t parse, void *data)
@@ -90,7 +90,7 @@ int genl_family(const char *name, uint16_t *id)
 }
 
 struct group {
-	const char *name, *found; /* found: of the entry that is being read */
+	const char *name, *found; /* found: the name in the entry that is being read */
 	uint32_t entry_id, id;
 };
 

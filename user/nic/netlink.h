@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One request to the kernel over netlink, and its answer. Requests are rare (start, stop, a change
- * of the interface), so each has a socket of its own and nothing is kept.
+ * A request to the kernel over netlink, and its answer. Requests are rare (start, stop, a change of the interface), so
+ * each has a socket of its own, and there is no state.
  */
 #ifndef SUPERPACKET_NETLINK_H
 #define SUPERPACKET_NETLINK_H
@@ -9,13 +9,12 @@
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 
-/* Room for any request we make. */
+/* Room for any of our requests. */
 #define NETLINK_REQUEST_LEN 1024
 
 /*
- * Sends the request to a bus (NETLINK_ROUTE, NETLINK_GENERIC), asking for an acknowledgement, and
- * hands the answer to parse (may be NULL; see mnl_cb_run()). Returns 0, the kernel's -errno, or
- * -ETIMEDOUT.
+ * Sends a request to a bus (NETLINK_ROUTE, NETLINK_GENERIC), with a request for an acknowledgement, and passes the
+ * answer to parse (see mnl_cb_run(); may be NULL). Returns 0, the kernel's -errno, or -ETIMEDOUT.
  */
 int netlink_talk(int bus, struct nlmsghdr *request, mnl_cb_t parse, void *data);
 
@@ -27,8 +26,7 @@ static inline int rtnl_talk(struct nlmsghdr *request, mnl_cb_t parse, void *data
 /* Begins a request to a family of generic netlink in buffer. */
 struct nlmsghdr *genl_request(char *buffer, uint16_t family, uint8_t command, uint8_t version);
 
-/* The number that a family of generic netlink has. Returns 0, -ENOENT where the kernel has none of
- * this name, or -errno. */
+/* The number of a family of generic netlink. Returns 0 or -errno; -ENOENT when the kernel does not have it. */
 int genl_family(const char *name, uint16_t *id);
 
 /* The number of a multicast group of a family, for NETLINK_ADD_MEMBERSHIP; errors as genl_family(). */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* See promisc.h; packet(7). */
 #include "nic/promisc.h"
 
 #include <errno.h>
@@ -10,7 +9,7 @@
 int promisc_open(uint32_t ifindex)
 {
 	const struct packet_mreq membership = { .mr_ifindex = (int)ifindex, .mr_type = PACKET_MR_PROMISC };
-	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* protocol 0: it receives nothing */
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* protocol 0: receives nothing */
 	int err;
 
 	if (fd < 0)

@@ -10,7 +10,7 @@
 
 #define HEADLINE "superpacket-restore 1\n"
 
-/* A path in /run/superpacket, and the name it is first written under. */
+/* Room for the path of a note, and for the temporary one that it is written to. */
 #define PATH_LEN 256
 
 static int print_note(FILE *file, const struct restore_note *note)

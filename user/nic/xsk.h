@@ -100,11 +100,12 @@ static inline uint32_t xsk_frame_max(const struct xsk *xsk)
 	return (xsk->zerocopy ? xsk->chain_max - 2 : xsk->chain_max) * XSK_FRAME_MAX;
 }
 
-/* The most bytes that one descriptor at addr may have. In aligned chunks it ends at a chunk border. In unaligned chunks
- * the kernel counts the room for a request with every descriptor (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()). */
+/* The most bytes that one descriptor at addr may have. In aligned chunks it ends at a chunk border. In unaligned ones
+ * the kernel counts the room for a request with every descriptor (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()).
+ */
 static inline uint32_t xsk_slice_max(const struct xsk *xsk, uint64_t addr)
 {
-	return xsk->unaligned ? UMEM_CHUNK_LEN - xsk->tx_headroom : UMEM_CHUNK_LEN - (uint32_t)(addr % UMEM_CHUNK_LEN);
+	return UMEM_CHUNK_LEN - (xsk->unaligned ? xsk->tx_headroom : (uint32_t)(addr % UMEM_CHUNK_LEN));
 }
 
 /*
