@@ -12,7 +12,7 @@
 #include "frontend/tap.h"
 #include "base/log.h"
 
-static int find_netns(struct daemon *d)
+static int find_netns(uint64_t *netns)
 {
 	struct stat st;
 
@@ -22,14 +22,13 @@ static int find_netns(struct daemon *d)
 		log_error("/proc/self/ns/net: %s; is /proc mounted?", strerror(-err));
 		return err;
 	}
-	d->netns = st.st_ino;
+	*netns = st.st_ino;
 	return 0;
 }
 
-static int find_interface(struct daemon *d)
+static int find_interface(struct netdev *dev, const char *name)
 {
-	const char *name = d->config.interface;
-	int err = netdev_open(&d->dev, name);
+	int err = netdev_open(dev, name);
 
 	if (err == -ENODEV)
 		log_error("interface %s: not found; see 'ip link'", name);
@@ -59,8 +58,8 @@ static int check_interface(const struct netdev *dev)
 	return 0;
 }
 
-/* Queues that can both receive and send. What comes in by one beyond them the kernel serves; as a
- * NIC keeps a flow on its queue, that is whole flows. */
+/* Queues that can both receive and send. What arrives on the others is left to the kernel; these are whole flows, as
+ * a NIC keeps a flow on its queue. */
 static uint32_t usable_queues(const struct netdev *dev)
 {
 	uint32_t cnt = dev->rx_queues;
@@ -78,29 +77,28 @@ static uint32_t at_most(uint32_t number, uint32_t limit)
 	return number < limit ? number : limit;
 }
 
-uint32_t check_queues(const struct daemon *d, const struct netdev *dev)
+uint32_t check_queues(const struct config *config, const struct netdev *dev)
 {
 	uint32_t have = at_most(usable_queues(dev), TAP_QUEUES_MAX);
 
-	return d->config.queues ? at_most(d->config.queues, have) : have;
+	return config->queues ? at_most(config->queues, have) : have;
 }
 
-static int choose_queues(struct daemon *d)
+static int choose_queues(const struct config *config, const struct netdev *dev, struct workers *workers)
 {
-	uint32_t have = usable_queues(&d->dev), room = d->dev.rx_queues_max;
+	uint32_t have = usable_queues(dev), room = dev->rx_queues_max;
 
-	if (d->config.queues > have) {
-		log_error("--queues: %s has %u; give a number from 1 to %u, or all", d->dev.name, have,
-			  have);
+	if (config->queues > have) {
+		log_error("--queues: %s has %u; give a number from 1 to %u, or all", dev->name, have, have);
 		return -EINVAL;
 	}
-	if (!d->config.queues && have > TAP_QUEUES_MAX)
+	if (!config->queues && have > TAP_QUEUES_MAX)
 		log_warning("%s: of %u queues the first %u are served, as many as a TAP can have",
-			    d->dev.name, have, TAP_QUEUES_MAX);
-	d->queue_cnt = check_queues(d, &d->dev);
-	if (d->config.queues || room < d->queue_cnt)
-		room = d->queue_cnt;
-	d->queue_room = at_most(room, TAP_QUEUES_MAX);
+			    dev->name, have, TAP_QUEUES_MAX);
+	workers->cnt = check_queues(config, dev);
+	if (config->queues || room < workers->cnt)
+		room = workers->cnt;
+	workers->room = at_most(room, TAP_QUEUES_MAX);
 	return 0;
 }
 
@@ -114,16 +112,16 @@ static bool is_on(const char *sysctl)
 	return c != EOF && c != '0' && c != '\n';
 }
 
-/* Superpackets of GRE and IPIP that are forwarded are dropped by the kernel, which was not told what they
- * are (vnet.h): whoever names those tunnels says that they end here. A router's operator may not know. */
-static void warn_router(const struct daemon *d)
+/* The kernel drops superpackets of GRE and IPIP that are forwarded, because it was not told what they are (vnet.h).
+ * So these tunnels may be named only where they end here, which the operator of a router may not know. */
+static void warn_router(uint32_t merge, const char *interface)
 {
-	if (!(d->config.gro.merge & (GRO_MERGE_GRE | GRO_MERGE_IPIP)))
+	if (!(merge & (GRO_MERGE_GRE | GRO_MERGE_IPIP)))
 		return;
 	if (is_on("/proc/sys/net/ipv4/ip_forward") || is_on("/proc/sys/net/ipv6/conf/all/forwarding"))
 		log_warning("%s: this host forwards, and tunnels of GRE or IPIP that it forwards would be lost once "
 			    "they are merged; leave gre and ipip out of --merge unless all of them end here",
-			    d->dev.name);
+			    interface);
 }
 
 /* CAP_BPF and CAP_PERFMON came out of CAP_SYS_ADMIN, which still includes them. The programs need
@@ -172,58 +170,57 @@ static int check_af_xdp(void)
 	return err;
 }
 
-static int take_cpu_list(struct daemon *d)
+static int check_cpu_list(const struct cpus *cpus)
 {
 	cpu_set_t allowed;
 
-	d->cpus = d->config.cpu_list;
-	d->cpus_why = "asked for with --cpus";
 	cpus_allowed(&allowed);
-	for (uint32_t i = 0; i < d->cpus.cnt; i++)
-		if (!CPU_ISSET(d->cpus.cpu[i], &allowed)) {
+	for (uint32_t i = 0; i < cpus->cnt; i++)
+		if (!CPU_ISSET(cpus->cpu[i], &allowed)) {
 			log_error("--cpus: there is no CPU %u, or not for us; see Cpus_allowed_list in "
-				  "/proc/self/status", d->cpus.cpu[i]);
+				  "/proc/self/status", cpus->cpu[i]);
 			return -EINVAL;
 		}
 	return 0;
 }
 
-static int choose_cpus(struct daemon *d)
+static int choose_cpus(const struct config *config, const struct netdev *dev, struct cpus *cpus)
 {
-	d->cpus.cnt = 0;
-	d->cpus_why = "asked for with --cpus";
-	if (d->config.cpus == CPUS_LIST)
-		return take_cpu_list(d);
-	if (d->config.cpus == CPUS_AUTO)
-		cpus_near(&d->cpus, &d->dev, &d->cpus_why);
-	return 0;
+	if (config->cpus == CPUS_AUTO) {
+		cpus_near(cpus, dev);
+		return 0;
+	}
+	*cpus = config->cpu_list; /* empty with CPUS_NONE */
+	cpus->why = "asked for with --cpus";
+	return check_cpu_list(cpus);
 }
 
-int check_nic(struct daemon *d)
+int check_nic(const struct config *config, struct device *device, struct workers *workers)
 {
-	int err = check_interface(&d->dev);
+	const struct netdev *dev = &device->dev;
+	int err = check_interface(dev);
 
 	if (!err)
-		err = choose_queues(d);
+		err = choose_queues(config, dev, workers);
 	if (!err)
-		err = choose_cpus(d);
-	return err ? err : plan_check(d);
+		err = choose_cpus(config, dev, &device->cpus);
+	return err ? err : plan_check(&device->plan, config, dev);
 }
 
 int check_host(struct daemon *d)
 {
-	int err = find_netns(d);
+	int err = find_netns(&d->device.netns);
 
 	if (!err)
-		err = find_interface(d);
+		err = find_interface(&d->device.dev, d->config.interface);
 	if (!err)
 		err = check_capabilities();
 	if (!err)
 		err = check_af_xdp();
 	if (!err)
-		err = check_nic(d);
+		err = check_nic(&d->config, &d->device, &d->workers);
 	if (!err)
-		warn_router(d);
+		warn_router(d->config.gro.merge, d->device.dev.name);
 	return err;
 }
 

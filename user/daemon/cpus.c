@@ -111,23 +111,23 @@ static void all_cpus(struct cpus *cpus)
 		cpus->cpu[cpus->cnt] = (uint16_t)cpus->cnt;
 }
 
-void cpus_near(struct cpus *cpus, const struct netdev *dev, const char **why)
+void cpus_near(struct cpus *cpus, const struct netdev *dev)
 {
 	cpu_set_t allowed;
 	int node;
 
 	cpus->cnt = 0;
-	*why = "no device of hardware is behind the interface";
+	cpus->why = "no device of hardware is behind the interface";
 	if (!*dev->parent)
 		return;
 	cpus_allowed(&allowed);
 	node = numa_node(dev);
 	if (node >= 0 && node_cpus(cpus, node))
 		cpus_restrict(cpus, &allowed);
-	*why = "those near the NIC";
+	cpus->why = "those near the NIC";
 	if (cpus->cnt)
 		return;
 	all_cpus(cpus);
 	cpus_restrict(cpus, &allowed);
-	*why = "all: the machine names none near the NIC";
+	cpus->why = "all: the machine names none near the NIC";
 }

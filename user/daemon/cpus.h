@@ -17,6 +17,7 @@
 struct cpus {
 	uint32_t cnt; /* 0: nothing is pinned */
 	uint16_t cpu[CPUS_MAX];
+	const char *why; /* in words, for status */
 };
 
 enum cpus_how {
@@ -38,9 +39,9 @@ int cpus_of(const struct cpus *cpus, uint32_t queue);
 /*
  * CPUS_AUTO: the CPUs of the NIC's NUMA node; all, where the machine has one node or does not say; none
  * for an interface without a device (veth, ...), which is near to no CPU: its frames come on the sender's.
- * Only what this process may use. *why: in words, for status.
+ * Only those that this process may use. Says why in cpus->why.
  */
-void cpus_near(struct cpus *cpus, const struct netdev *dev, const char **why);
+void cpus_near(struct cpus *cpus, const struct netdev *dev);
 
 /* The CPUs that this process may use. */
 void cpus_allowed(cpu_set_t *allowed);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* What the device has said of itself, for status. null: the kernel does not know the question. */
-#include "daemon/daemon.h"
 #include "daemon/describe.h"
 
 static json_t *named_bits(bool told, uint64_t bits, const char *(*name)(uint32_t bit))

@@ -2,7 +2,7 @@
 /*
  * What happens to the NIC is followed, without a restart and without losing connections:
  *
- *      MTU, MAC, carrier   the front end's follow
+ *      MTU, MAC, carrier   the front end follows
  *      the first carrier   what could not be proved without one is proved: sockets are opened anew
  *      queues              a new one gets a worker, a vanished one loses it, the others go on
  *      name                the control socket's file follows; either name may be asked for
@@ -11,78 +11,94 @@
  *
  * A NIC that is moved into another namespace cannot be followed there: the kernel unbinds its AF_XDP
  * sockets (net/xdp/xsk.c xsk_notifier()), and nothing that it tells of the new home can be entered. So
- * moved is gone, but from a container that ends a NIC comes back.
+ * moved is gone, but a NIC comes back from a container that ends.
  */
 #include <errno.h>
 
-#include "daemon/daemon.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "daemon/daemon.h"
 
-/* Between attempts to open a NIC, or a queue of it, that is there, but cannot be opened. */
+/* Between attempts to open a NIC, or a queue of it, that is there but cannot be opened. */
 #define PAUSE_FIRST_NS 500000000ull
 #define PAUSE_MAX_NS 32000000000ull
+
+static void retry_later(struct retry *retry)
+{
+	if (!retry->pause_ns)
+		retry->pause_ns = PAUSE_FIRST_NS;
+	else if (retry->pause_ns < PAUSE_MAX_NS)
+		retry->pause_ns *= 2;
+	retry->wanted = true;
+	retry->next_ns = clock_ns() + retry->pause_ns;
+}
+
+static bool retry_is_due(const struct retry *retry)
+{
+	return retry->wanted && clock_ns() >= retry->next_ns;
+}
 
 /* Above what the sockets take, received frames would be lost: inline, the kernel can carry them. */
 static void follow_mtu(struct daemon *d)
 {
-	uint32_t mtu = d->dev.mtu, most = open_mtu_max(d);
+	struct steer *steer = d->attached.steer;
+	const char *name = d->device.dev.name;
+	uint32_t mtu = d->device.dev.mtu, most = open_mtu_max(&d->workers);
 	bool fits = mtu <= most, is_inline = d->config.mode == CONFIG_INLINE;
-	int err;
 
 	if (fits) {
-		for (uint32_t q = 0; q < d->queue_cnt; q++)
-			transmit_set_mtu(&d->workers[q].transmit, mtu);
-		steer_set_frame_max(d->steer, mtu + TRANSMIT_LINK_MAX);
-		err = d->front->ops->set_mtu(d->front, mtu);
+		const struct frontend *frontend = d->front.frontend;
+		int err;
+
+		workers_set_mtu(&d->workers, mtu);
+		steer_set_frame_max(steer, mtu + TRANSMIT_LINK_MAX);
+		err = frontend->ops->set_mtu(frontend, mtu);
 		if (err)
-			log_warning("%s: setting its MTU to %u: %s", d->front->name, mtu, strerror(-err));
-		log_info("%s: the MTU is now %u", d->dev.name, mtu);
+			log_warning("%s: setting its MTU to %u: %s", frontend->name, mtu, strerror(-err));
+		log_info("%s: the MTU is now %u", name, mtu);
 	} else {
-		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu "
-			  "%u'", d->dev.name, mtu,
-			  is_inline ? "the kernel carries all traffic" : "longer frames are lost",
-			  d->dev.name, most);
+		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu %u'",
+			  name, mtu, is_inline ? "the kernel carries all traffic" : "longer frames are lost", name,
+			  most);
 	}
 	if (is_inline)
-		steer_serve(d->steer, fits);
-	d->degraded = fits ? NULL : "the MTU is too large for a frame";
-	service_status(fits ? d->ready : "degraded: the MTU is too large for a frame");
+		steer_serve(steer, fits);
+	d->state.mtu_too_large = !fits;
+	state_tell(&d->state);
 }
 
-static void follow_mac(const struct daemon *d)
+static void follow_mac(const struct netdev *dev, const struct frontend *frontend)
 {
-	int err = d->front->ops->set_mac(d->front, d->dev.mac);
+	int err = frontend->ops->set_mac(frontend, dev->mac);
 
 	if (err)
-		log_warning("%s: giving it the new address of %s: %s", d->front->name, d->dev.name,
-			    strerror(-err));
+		log_warning("%s: giving it the new address of %s: %s", frontend->name, dev->name, strerror(-err));
 	else
-		log_info("%s: another MAC address; so has %s", d->dev.name, d->front->name);
+		log_info("%s: another MAC address; so has %s", dev->name, frontend->name);
 }
 
-static void say_state(struct daemon *d)
+static void tell_ready(struct daemon *d)
 {
-	describe_ready(d);
-	if (!d->degraded)
-		service_status(d->ready);
+	status_ready(d);
+	state_tell(&d->state);
 }
 
 /* All is released, and opened anew when the interface is there, and up. */
-static void wait_for(struct daemon *d, const char *why)
+static void release_and_wait(struct daemon *d, const char *why)
 {
 	open_close_nic(d, true);
-	d->dev.ifindex = 0;
-	d->more.want = 0;
-	d->degraded = NULL;
-	d->waiting = why;
-	d->look = (struct look){ .wanted = true, .pause_ns = PAUSE_FIRST_NS };
-	service_status(d->waiting);
+	d->device.dev.ifindex = 0;
+	d->state.mtu_too_large = false;
+	d->state.waiting = why;
+	d->follow.queues.wanted = false;
+	d->follow.reopen = (struct retry){ .wanted = true };
+	state_tell(&d->state);
 }
 
-static bool is_unproved(const struct daemon *d)
+static bool any_unproved(const struct workers *workers)
 {
-	for (uint32_t q = 0; q < d->queue_cnt; q++)
-		if (facts_read(&d->workers[q].facts).choice.unproved)
+	for (uint32_t q = 0; q < workers->cnt; q++)
+		if (workers_choice(workers, q).unproved)
 			return true;
 	return false;
 }
@@ -90,191 +106,201 @@ static bool is_unproved(const struct daemon *d)
 /* Once, for binding may cost the carrier again. */
 static void prove_late(struct daemon *d)
 {
-	int err;
-
-	if (!d->dev.carrier || d->proved_late || !is_unproved(d))
+	if (!d->device.dev.carrier || d->follow.proved_late || !any_unproved(&d->workers))
 		return;
-	d->proved_late = true;
-	err = open_workers_anew(d);
-	if (err)
-		wait_for(d, "its queues could not be opened anew when the carrier came; they will be tried again");
+	d->follow.proved_late = true;
+	if (open_workers_anew(d))
+		release_and_wait(d, "its queues could not be opened anew when the carrier came; they will be tried "
+				    "again");
 	else
-		say_state(d);
+		tell_ready(d);
 }
 
 static void follow_carrier(struct daemon *d)
 {
-	int err = d->front->ops->set_carrier(d->front, d->dev.carrier);
+	const struct netdev *dev = &d->device.dev;
+	const struct frontend *frontend = d->front.frontend;
+	int err = frontend->ops->set_carrier(frontend, dev->carrier);
 
-	log_info("%s: %s", d->dev.name, d->dev.carrier ? "the carrier is back" : "no carrier");
+	log_info("%s: %s", dev->name, dev->carrier ? "the carrier is back" : "no carrier");
 	if (err)
-		log_debug("%s: its carrier: %s", d->front->name, strerror(-err));
+		log_debug("%s: its carrier: %s", frontend->name, strerror(-err));
 	prove_late(d);
 }
 
-static void rename_socket(struct daemon *d)
+static void rename_socket(struct control *control, struct settings *settings, const struct device *device)
 {
-	int err = control_rename(&d->control, d->dev.name, d->netns);
+	int err = control_rename(control, device->dev.name, device->netns);
 
 	if (err)
-		log_warning("%s: its control socket keeps the name %s: %s", d->dev.name, d->control.path,
+		log_warning("%s: its control socket keeps the name %s: %s", device->dev.name, control->path,
 			    strerror(-err));
-	settings_renamed(d);
+	settings_renamed(settings, &device->dev, control->path);
 }
 
 static void follow_name(struct daemon *d, const char *old)
 {
-	log_info("%s: its name is now %s", old, d->dev.name);
-	rename_socket(d);
-	open_label_front(d);
-	say_state(d);
+	log_info("%s: its name is now %s", old, d->device.dev.name);
+	rename_socket(&d->control, &d->attached.settings, &d->device);
+	front_label(&d->front, &d->device.dev);
+	tell_ready(d);
 }
 
-static void say_queues(struct daemon *d, uint32_t before)
+static void tell_queues(struct daemon *d, uint32_t before)
 {
-	log_info("%s: %u queues are served now, %u were", d->dev.name, d->queue_cnt, before);
-	say_state(d);
+	if (d->workers.cnt == before)
+		return;
+	log_info("%s: %u queues are served now, %u were", d->device.dev.name, d->workers.cnt, before);
+	tell_ready(d);
 }
 
-/* One that cannot be opened may be another program's, or want memory: it is tried again, without a word. */
+/* Has the XDP program run on queues that were added, too. */
+static void renew_steer(struct steer *steer, const struct netdev *dev)
+{
+	int err = netdev_is_veth(dev) ? steer_renew(steer) : 0;
+
+	if (err)
+		log_warning("%s: veth does not run the XDP program on queues that came after it; the kernel carries "
+			    "what arrives on those until the program is attached again (%s)", dev->name,
+			    strerror(-err));
+}
+
+/* A queue that cannot be opened may be another program's, or want memory: it is tried again, without logging that. */
 static void add_queues(struct daemon *d, bool again)
 {
-	const uint32_t before = d->queue_cnt;
+	const uint32_t before = d->workers.cnt;
 
-	while (d->queue_cnt < d->more.want && !open_add_queue(d, again))
-		beat_show(d);
-	if (d->queue_cnt > before)
-		open_renew_steer(d);
-	if (d->queue_cnt == d->more.want)
-		return;
+	while (d->workers.cnt < d->follow.queues_wanted && !open_add_queue(d, again))
+		heartbeat_show(&d->heartbeat);
+	if (d->workers.cnt > before)
+		renew_steer(d->attached.steer, &d->device.dev);
 	if (!again)
-		d->more.pause_ns = PAUSE_FIRST_NS;
-	else if (d->more.pause_ns < PAUSE_MAX_NS)
-		d->more.pause_ns *= 2;
-	d->more.next_ns = clock_ns() + d->more.pause_ns;
+		d->follow.queues = (struct retry){ 0 };
+	if (d->workers.cnt < d->follow.queues_wanted)
+		retry_later(&d->follow.queues);
+	else
+		d->follow.queues.wanted = false;
 }
 
 static void follow_queues(struct daemon *d)
 {
-	uint32_t want = check_queues(d, &d->dev), before = d->queue_cnt;
+	struct workers *workers = &d->workers;
+	const char *name = d->device.dev.name;
+	uint32_t want = check_queues(&d->config, &d->device.dev), before = workers->cnt;
 
-	if (want > d->queue_room) {
-		log_warning("%s: of %u queues the first %u are served; a restart serves all", d->dev.name,
-			    want, d->queue_room);
-		want = d->queue_room;
+	if (want > workers->room) {
+		log_warning("%s: of %u queues the first %u are served; a restart serves all", name, want,
+			    workers->room);
+		want = workers->room;
 	}
-	d->more.want = want;
-	while (d->queue_cnt > want) {
-		open_remove_queue(d);
-		beat_show(d);
+	d->follow.queues_wanted = want;
+	while (workers->cnt > want) {
+		workers_remove_last(workers, d->attached.steer, d->front.frontend);
+		heartbeat_show(&d->heartbeat);
 	}
 	add_queues(d, false);
-	if (d->queue_cnt < want)
-		log_error("%s: of %u queues only %u are served for now%s", d->dev.name, want, d->queue_cnt,
+	if (workers->cnt < want)
+		log_error("%s: of %u queues only %u are served for now%s", name, want, workers->cnt,
 			  d->config.mode == CONFIG_INLINE ? ", the kernel carries the rest" : "");
-	if (d->queue_cnt != before)
-		say_queues(d, before);
+	tell_queues(d, before);
 }
 
 static void retry_queues(struct daemon *d)
 {
-	const uint32_t before = d->queue_cnt;
+	const uint32_t before = d->workers.cnt;
 
-	if (d->queue_cnt >= d->more.want || clock_ns() < d->more.next_ns)
+	if (!retry_is_due(&d->follow.queues))
 		return;
 	add_queues(d, true);
-	if (d->queue_cnt > before)
-		say_queues(d, before);
+	tell_queues(d, before);
 }
 
-static void leave(struct daemon *d, bool moved)
+static void follow_absence(struct daemon *d, bool moved)
 {
-	log_warning("%s: the interface is %s; waiting for its return%s", d->dev.name,
+	log_warning("%s: the interface is %s; waiting for its return%s", d->device.dev.name,
 		    moved ? "in another network namespace" : "gone",
 		    moved ? " (or start a superpacketd there)" : "");
-	d->proved_late = false;
-	wait_for(d, moved ? "the interface is in another network namespace; waiting for its return" :
-			    "the interface is gone; waiting for its return");
+	d->follow.proved_late = false;
+	release_and_wait(d, moved ? "the interface is in another network namespace; waiting for its return" :
+				    "the interface is gone; waiting for its return");
 }
 
-static void compare(struct daemon *d)
+/* Looks at the interface and follows whatever differs from what was known of it. */
+static void follow_changes(struct daemon *d)
 {
-	struct netdev now, was = d->dev;
-	int err = netdev_reread(&now, d->dev.ifindex);
+	struct netdev now, was = d->device.dev;
+	int err = netdev_reread(&now, was.ifindex);
 
-	if (err == -ENODEV) { /* the farewell came after the news that brought us here */
-		leave(d, watch_read(&d->watch, d->dev.ifindex).moved);
+	if (err == -ENODEV) { /* its deletion came after the news that brought us here */
+		follow_absence(d, watch_read(&d->watch, was.ifindex).moved);
 		return;
 	}
 	if (err) {
-		log_warning("%s: asking what has changed: %s", d->dev.name, strerror(-err));
+		log_warning("%s: asking what has changed: %s", was.name, strerror(-err));
 		return;
 	}
 	/* As they were at start: what was switched off since is noted by that (settings.c). */
 	now.features = was.features;
 	now.xdp = was.xdp;
-	d->dev = now;
+	d->device.dev = now;
 	if (strcmp(was.name, now.name))
 		follow_name(d, was.name);
 	if (was.mtu != now.mtu)
 		follow_mtu(d);
 	if (memcmp(was.mac, now.mac, sizeof now.mac))
-		follow_mac(d);
+		follow_mac(&now, d->front.frontend);
 	if (was.carrier != now.carrier)
 		follow_carrier(d);
-	if (!d->waiting && (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues))
+	if (!d->state.waiting && (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues))
 		follow_queues(d);
 }
 
 /* The name that it had last, or the one that was asked for: a NIC that is plugged in again has the
  * latter until it is renamed as its predecessor was. Whether there is one, and up. */
-static bool find_again(const struct daemon *d, struct netdev *dev)
+static bool find_again(const char *last, const char *asked, struct netdev *dev)
 {
-	return (!netdev_open(dev, d->dev.name) || !netdev_open(dev, d->config.interface)) && dev->up;
+	return (!netdev_open(dev, last) || !netdev_open(dev, asked)) && dev->up;
 }
 
-static void look_again(struct daemon *d, uint64_t now_ns)
+static void try_reopen(struct daemon *d)
 {
 	struct netdev found;
 	int err;
 
-	if (!d->look.wanted || now_ns < d->look.next_ns)
+	if (!retry_is_due(&d->follow.reopen))
 		return;
-	d->look.wanted = false;
-	if (!find_again(d, &found))
+	d->follow.reopen.wanted = false;
+	if (!find_again(d->device.dev.name, d->config.interface, &found))
 		return; /* until there are other news */
-	d->dev = found;
-	err = check_nic(d);
+	d->device.dev = found;
+	err = check_nic(&d->config, &d->device, &d->workers);
 	if (!err)
 		err = open_nic(d);
 	if (err) {
-		d->dev.ifindex = 0;
-		d->queue_cnt = 0;
-		d->look.wanted = true;
-		d->look.next_ns = clock_ns() + d->look.pause_ns;
-		if (d->look.pause_ns < PAUSE_MAX_NS)
-			d->look.pause_ns *= 2;
+		d->device.dev.ifindex = 0;
+		d->workers.cnt = 0;
+		retry_later(&d->follow.reopen);
 		return;
 	}
-	d->waiting = NULL;
-	rename_socket(d);
-	say_state(d);
-	log_info("%s: the interface is back: %s", d->dev.name, d->ready);
-	settings_say(d);
+	d->state.waiting = NULL;
+	rename_socket(&d->control, &d->attached.settings, &d->device);
+	tell_ready(d);
+	log_info("%s: the interface is back: %s", d->device.dev.name, d->state.ready);
+	settings_say(&d->attached.settings, &d->device.dev, steer_is_generic(d->attached.steer));
 }
 
 void follow_news(struct daemon *d)
 {
-	struct watch_news news = watch_read(&d->watch, d->dev.ifindex);
+	struct watch_news news = watch_read(&d->watch, d->device.dev.ifindex);
 
-	if (d->waiting) {
-		d->look.wanted |= news.others | news.changed;
-		look_again(d, clock_ns());
+	if (d->state.waiting) {
+		d->follow.reopen.wanted |= news.others | news.changed;
+		try_reopen(d);
 	} else if (news.gone) {
-		leave(d, news.moved);
+		follow_absence(d, news.moved);
 	} else if (news.changed) {
-		compare(d);
+		follow_changes(d);
 	}
-	if (!d->waiting)
+	if (!d->state.waiting)
 		retry_queues(d);
 }

@@ -3,11 +3,11 @@
  * superpacketd: opens everything in one order, closes it in the reverse one, and does in between
  * what is slow: signals, the heartbeat, the control socket. Packets are the workers' business.
  *
- *      watch      news of interfaces; before the first is asked about, so that none is missed
+ *      watch      notifications about interfaces; before the first is asked about, so that none is missed
  *      netdev     what the NIC is; what cannot work is refused here, before anything is touched
  *      control    the claim on the interface: a second daemon ends here
- *      settings   of the NIC that hurt are switched off, to be restored; from here on it is open_nic(), and
- *                 done anew when the NIC has been away
+ *      settings   those of the NIC that harm us are switched off, to be restored; from here on it is open_nic(), and
+ *                 done again when the NIC has been away
  *      front end  the TAP
  *      steer      programs and maps; the XDP program is attached and passes every frame
  *      workers    memory and socket of each queue, then their threads
@@ -16,7 +16,7 @@
  * Signals stay blocked and are read from a descriptor, so that nothing is interrupted half way;
  * every step below has a time limit of its own.
  *
- * Fail-open: the heartbeat that the BPF programs ask for comes from here (beat.c).
+ * Fail-open: the heartbeat that the BPF programs ask for comes from here (heartbeat.h).
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,9 +27,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/daemon.h"
 
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PERMISSION = 5, EXIT_UNSUPPORTED = 6 };
 
@@ -59,10 +60,10 @@ static enum exit_code exit_code(int err)
 
 static void say_ready(struct daemon *d)
 {
-	describe_ready(d);
-	log_info("ready: %s", d->ready);
-	service_ready(d->ready);
-	settings_say(d);
+	status_ready(d);
+	log_info("ready: %s", d->state.ready);
+	service_ready(d->state.ready);
+	settings_say(&d->attached.settings, &d->device.dev, steer_is_generic(d->attached.steer));
 }
 
 /* --- The control socket --- */
@@ -70,10 +71,10 @@ static void say_ready(struct daemon *d)
 static char *answer(struct daemon *d, const char *request)
 {
 	if (!strcmp(request, "status"))
-		return describe_status(d);
+		return status_answer(d);
 	if (fault_command(request))
 		return strdup("{}");
-	return describe_refusal(request);
+	return status_refusal(request);
 }
 
 static void serve_control(struct daemon *d)
@@ -82,7 +83,7 @@ static void serve_control(struct daemon *d)
 
 	while ((client = control_next(&d->control, clock_ns()))) {
 		control_reply(&d->control, client, answer(d, client->request));
-		beat_show(d);
+		heartbeat_show(&d->heartbeat);
 	}
 }
 
@@ -90,8 +91,8 @@ static void serve_control(struct daemon *d)
 
 static int heartbeat_timer(void)
 {
-	struct itimerspec every = { .it_interval.tv_nsec = DAEMON_HEARTBEAT_NS,
-				    .it_value.tv_nsec = DAEMON_HEARTBEAT_NS };
+	struct itimerspec every = { .it_interval.tv_nsec = HEARTBEAT_NS,
+				    .it_value.tv_nsec = HEARTBEAT_NS };
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL)) {
@@ -110,14 +111,14 @@ static bool drain_fd(int fd)
 }
 
 /* Somebody may delete the TAP; then what is left is to end well, and to be started again. */
-static int check_front(const struct daemon *d)
+static int check_front(const struct workers *workers, const struct front *front)
 {
-	for (uint32_t q = 0; q < d->queue_cnt; q++) {
-		int err = __atomic_load_n(&d->workers[q].front_error, __ATOMIC_RELAXED);
+	for (uint32_t q = 0; q < workers->cnt; q++) {
+		int err = __atomic_load_n(&workers->worker[q].front_error, __ATOMIC_RELAXED);
 
 		if (err) {
 			log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one "
-				  "when it is started again", d->front->name, strerror(-err));
+				  "when it is started again", front->frontend->name, strerror(-err));
 			return err;
 		}
 	}
@@ -143,21 +144,21 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 			return err;
 		}
 		drain_fd(timer_fd);
-		beat_show(d);
+		heartbeat_show(&d->heartbeat);
 		if (drain_fd(signal_fd))
 			return 0;
 		follow_news(d);
-		guard_follow(d);
-		err = check_front(d);
+		guard_follow(&d->attached.guard, &d->config, d->device.dev.name, &d->state);
+		err = check_front(&d->workers, &d->front);
 		if (err)
 			return err;
 		serve_control(d); /* also on the timer: deadlines of clients */
 	}
 }
 
-static int serve(struct daemon *d)
+static int serve(struct daemon *d, const sigset_t *signals)
 {
-	int signal_fd = signalfd(-1, &d->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	int signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	int timer_fd = heartbeat_timer();
 	int err;
 
@@ -185,11 +186,11 @@ static void at_once(int signal)
 	_exit(signal == SIGALRM ? EXIT_FAILED : 128 + signal);
 }
 
-static void begin_shutdown(struct daemon *d)
+static void begin_shutdown(const struct daemon *d, const sigset_t *signals)
 {
 	struct sigaction action = { .sa_handler = at_once };
 
-	log_info("stopping: %s", d->dev.name);
+	log_info("stopping: %s", d->device.dev.name);
 	service_stopping();
 	socket_path = d->control.path;
 	sigaction(SIGTERM, &action, NULL);
@@ -197,18 +198,18 @@ static void begin_shutdown(struct daemon *d)
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
 	alarm(SHUTDOWN_LIMIT_S);
-	sigprocmask(SIG_UNBLOCK, &d->signals, NULL);
+	sigprocmask(SIG_UNBLOCK, signals, NULL);
 }
 
 static void close_all(struct daemon *d)
 {
-	if (!d->waiting)
+	if (!d->state.waiting)
 		open_close_nic(d, false);
-	else if (d->front)
-		d->front->ops->close(d->front);
+	else if (d->front.frontend)
+		front_close(&d->front, false);
 }
 
-static int run(struct daemon *d)
+static int run(struct daemon *d, const sigset_t *signals)
 {
 	int err = watch_open(&d->watch);
 
@@ -217,14 +218,14 @@ static int run(struct daemon *d)
 	err = check_host(d);
 	if (err)
 		goto err_watch;
-	err = control_open(&d->control, d->dev.name, d->netns);
+	err = control_open(&d->control, d->device.dev.name, d->device.netns);
 	if (err)
 		goto err_watch;
 	err = open_nic(d);
 	if (err)
 		goto err_control;
-	err = serve(d);
-	begin_shutdown(d);
+	err = serve(d, signals);
+	begin_shutdown(d, signals);
 	close_all(d);
 err_control:
 	control_close(&d->control);
@@ -234,19 +235,20 @@ err_watch:
 }
 
 /* Before any thread is started, so that all inherit the mask. */
-static void block_signals(struct daemon *d)
+static void block_signals(sigset_t *signals)
 {
-	sigemptyset(&d->signals);
-	sigaddset(&d->signals, SIGTERM);
-	sigaddset(&d->signals, SIGINT);
-	sigaddset(&d->signals, SIGHUP); /* the terminal went away */
-	sigprocmask(SIG_BLOCK, &d->signals, NULL);
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGHUP); /* the terminal went away */
+	sigprocmask(SIG_BLOCK, signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
+	sigset_t signals;
 
 	switch (config_parse(&daemon.config, argc, argv)) {
 	case CONFIG_HELP:
@@ -262,8 +264,10 @@ int main(int argc, char **argv)
 		break;
 	}
 	log_set_level(daemon.config.log_level);
-	block_signals(&daemon);
-	service_init(&daemon.service);
+	block_signals(&signals);
 	daemon.start_ns = clock_ns();
-	return (int)exit_code(run(&daemon));
+	daemon.heartbeat = (struct heartbeat){ .interface = daemon.device.dev.name, .workers = &daemon.workers,
+					       .guard = &daemon.attached.guard, .state = &daemon.state };
+	service_init(&daemon.heartbeat.service);
+	return (int)exit_code(run(&daemon, &signals));
 }

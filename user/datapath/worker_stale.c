@@ -6,7 +6,7 @@
  * programs leave the traffic to the kernel (inline mode; see steer_abi.h). A packet that the worker still holds
  * would then arrive behind newer packets of its flow that the kernel has carried. Such packets are stale: they are
  * dropped, in both directions, like packets on a wire that was cut. The main thread shows the heartbeat again only
- * when every worker has caught up (user/daemon/beat.c), so no newer packet is dropped with them.
+ * when every worker has caught up (user/daemon/heartbeat.c), so no newer packet is dropped with them.
  *
  * This is checked before every packet, since the thread may be stopped between any two: a write to the front end
  * wakes the receiver, and on a busy machine the receiver may then take this CPU. Only the one packet that is in

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "daemon/heartbeat.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+_Static_assert(HEARTBEAT_NS <= STEER_HEARTBEAT_LIMIT_NS / 4, "steer.h asks for this");
+
+/* A worker sleeps 20 ms at most. One that has not come round for this long hangs, or is starved so badly that the
+ * kernel serves its traffic better. With the heartbeat's own limit, traffic is lost for 0.2 s. */
+#define WORKER_STALL_NS 100000000u
+
+/* Notes whether the worker moves, and logs when that changes. */
+static void check_progress(struct heartbeat *heartbeat, uint32_t queue, uint64_t now)
+{
+	const struct worker *worker = &heartbeat->workers->worker[queue];
+	struct progress *progress = &heartbeat->workers->progress[queue];
+	uint64_t tick = __atomic_load_n(&worker->tick, __ATOMIC_RELAXED);
+
+	progress->away = __atomic_load_n(&worker->away, __ATOMIC_RELAXED);
+	if (tick != progress->tick) {
+		progress->tick = tick;
+		progress->moved_ns = now;
+		if (progress->hung)
+			log_warning("%s queue %u: its worker moves again", heartbeat->interface, queue);
+		progress->hung = false;
+	} else if (!progress->hung && now > progress->moved_ns + WORKER_STALL_NS) {
+		log_warning("%s queue %u: its worker hangs; the kernel carries all traffic until it moves again",
+			    heartbeat->interface, queue);
+		progress->hung = true;
+	}
+}
+
+/* While this thread did not run, the workers may not have run either: the whole process may have been stopped. That
+ * time is not held against them. */
+static void discount_own_absence(struct heartbeat *heartbeat, uint64_t now)
+{
+	uint64_t absent_ns = heartbeat->shown_ns ? now - heartbeat->shown_ns : 0;
+
+	heartbeat->shown_ns = now;
+	if (absent_ns <= 2 * HEARTBEAT_NS)
+		return;
+	for (uint32_t q = 0; q < heartbeat->workers->opened_cnt; q++)
+		heartbeat->workers->progress[q].moved_ns += absent_ns;
+}
+
+/* Once the kernel has carried the traffic, it goes on until no worker has anything older left. */
+static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
+{
+	const struct workers *workers = heartbeat->workers;
+
+	if (!steer_lapsed(heartbeat->steer, now))
+		return true;
+	for (uint32_t q = 0; q < workers->opened_cnt; q++)
+		if (workers->worker[q].running &&
+		    !__atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
+void heartbeat_show(struct heartbeat *heartbeat)
+{
+	const struct workers *workers = heartbeat->workers;
+	struct state *state = heartbeat->state;
+	uint64_t now = clock_ns();
+	bool hung = false, away = false;
+
+	discount_own_absence(heartbeat, now);
+	/* A worker that is being opened belongs to the thread that opens it, and is not among these. */
+	for (uint32_t q = 0; q < workers->opened_cnt; q++) {
+		if (!workers->worker[q].running)
+			continue;
+		check_progress(heartbeat, q, now);
+		hung |= workers->progress[q].hung;
+		away |= workers->progress[q].away;
+	}
+	if (hung != state->hung || away != state->away) {
+		state->hung = hung;
+		state->away = away;
+		state_tell(state);
+	}
+	if (hung)
+		return;
+	if (heartbeat->steer && !away && !guard_misses(heartbeat->guard) && all_caught_up(heartbeat, now))
+		steer_heartbeat(heartbeat->steer, now);
+	service_feed_watchdog(&heartbeat->service, now);
+}

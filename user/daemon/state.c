@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "daemon/state.h"
+
+#include <stdio.h>
+
+#include "daemon/service.h"
+
+const char *state_why(const struct state *state)
+{
+	if (state->waiting)
+		return state->waiting;
+	if (state->hung)
+		return "a worker hangs; the kernel carries the traffic";
+	if (state->away)
+		return "a worker cannot carry packets now; the kernel does";
+	if (*state->missing)
+		return state->missing;
+	return state->mtu_too_large ? "the MTU is too large for a frame" : "";
+}
+
+const char *state_name(const struct state *state)
+{
+	if (state->waiting)
+		return "waiting";
+	return *state_why(state) ? "degraded" : "ok";
+}
+
+void state_tell(const struct state *state)
+{
+	const char *why = state_why(state);
+	char text[sizeof state->missing + 16];
+
+	if (state->waiting || !*why) {
+		service_status(*why ? why : state->ready);
+		return;
+	}
+	snprintf(text, sizeof text, "degraded: %s", why);
+	service_status(text);
+}

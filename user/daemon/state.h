@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The state of the daemon as a whole, and telling it: to `superpacket status` and, in the same words, to systemd.
+ *
+ *      ok          it carries what it should
+ *      degraded    it does not; inline, the kernel carries the traffic
+ *      waiting     the interface is gone
+ */
+#ifndef SUPERPACKET_STATE_H
+#define SUPERPACKET_STATE_H
+
+#include <stdbool.h>
+
+struct state {
+	char ready[128];      /* what is served, in one line */
+	const char *waiting;  /* why there is no interface to serve; everything of it is released. NULL: it is there */
+	bool mtu_too_large;
+	bool hung, away;      /* some worker does not move, or cannot carry packets now (heartbeat.c) */
+	char missing[320];    /* which program was taken away, and what helps (guard.c); "": none */
+};
+
+/* "ok", "degraded" or "waiting". */
+const char *state_name(const struct state *state);
+
+/* Why it is not ok, "" where it is. */
+const char *state_why(const struct state *state);
+
+/* Tells systemd. */
+void state_tell(const struct state *state);
+
+#endif
