@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/rundir.h"
 #include "command/ask.h"
 
 /* A connection that was cut is tried again after this: a daemon that dies is gone by then. */
@@ -21,107 +16,46 @@
 
 /* --- Finding daemons --- */
 
-uint64_t ask_netns(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
-}
-
-char *ask_dir(void)
-{
-	char dir[PATH_MAX];
-
-	rundir_path(dir, sizeof dir);
-	return strdup(dir);
-}
-
-/* Reads "IF@INODE.sock". */
-static bool parse_name(const char *name, struct instance *instance)
-{
-	const char *suffix;
-	size_t len = rundir_parse(name, &instance->netns, &suffix);
-
-	if (!len || strcmp(suffix, ".sock"))
-		return false;
-	instance->interface = strndup(name, len);
-	return instance->interface;
-}
-
 static int compare_instances(const void *left, const void *right)
 {
 	const struct instance *a = left, *b = right;
-	uint64_t own = ask_netns();
+	uint64_t own = rundir_netns();
 
-	if ((a->netns == own) != (b->netns == own))
-		return a->netns == own ? -1 : 1;
-	if (a->netns != b->netns)
-		return a->netns < b->netns ? -1 : 1;
-	return strverscmp(a->interface, b->interface);
+	if ((a->name.netns == own) != (b->name.netns == own))
+		return a->name.netns == own ? -1 : 1;
+	if (a->name.netns != b->name.netns)
+		return a->name.netns < b->name.netns ? -1 : 1;
+	return strverscmp(a->name.interface, b->name.interface);
 }
 
-void ask_free_list(struct instance *list, size_t cnt)
-{
-	for (size_t i = 0; i < cnt; i++) {
-		free(list[i].path);
-		free(list[i].interface);
-	}
-	free(list);
-}
-
-/* Adds what a directory entry stands for, unless it is no socket or another interface's. */
-static int add_instance(struct instance **list, size_t *cnt, const char *dir, const char *name,
-			const char *interface)
-{
-	struct instance found = { 0 }, *longer;
-
-	if (!parse_name(name, &found))
-		return 0;
-	if (interface && strcmp(interface, found.interface)) {
-		free(found.interface);
-		return 0;
-	}
-	longer = realloc(*list, (*cnt + 1) * sizeof **list);
-	if (longer)
-		*list = longer;
-	if (!longer || asprintf(&found.path, "%s/%s", dir, name) < 0) {
-		free(found.interface);
-		return -ENOMEM;
-	}
-	longer[(*cnt)++] = found;
-	return 0;
-}
-
-int ask_list(const char *dir, const char *interface, struct instance **list,
-			  size_t *cnt)
+int ask_list(const char *dir, const char *interface, struct instance **list, size_t *cnt)
 {
 	DIR *stream = opendir(dir);
+	struct rundir_name name;
 	struct dirent *entry;
-	int err = 0;
 
 	*list = NULL;
 	*cnt = 0;
 	if (!stream)
 		return errno == ENOENT ? 0 : -errno;
-	while (!err && (entry = readdir(stream)))
-		err = add_instance(list, cnt, dir, entry->d_name, interface);
+	while ((entry = readdir(stream))) {
+		struct instance *longer, *found;
+
+		if (!rundir_parse(entry->d_name, &name) || strcmp(name.suffix, RUNDIR_SOCKET) ||
+		    (interface && strcmp(interface, name.interface)))
+			continue;
+		longer = realloc(*list, (*cnt + 1) * sizeof **list);
+		if (!longer)
+			break;
+		*list = longer;
+		found = &longer[*cnt];
+		found->name = name;
+		*cnt += !rundir_file(found->path, sizeof found->path, dir, name.interface, name.netns, RUNDIR_SOCKET);
+	}
 	closedir(stream);
 	if (*cnt)
 		qsort(*list, *cnt, sizeof **list, compare_instances);
-	return err;
-}
-
-size_t ask_drop_foreign(struct instance *list, size_t cnt)
-{
-	uint64_t own = ask_netns();
-
-	if (!cnt || list[0].netns != own)
-		return cnt;
-	for (size_t i = 1; i < cnt; i++) {
-		free(list[i].path);
-		free(list[i].interface);
-	}
-	return 1;
+	return entry ? -ENOMEM : 0;
 }
 
 /* --- Asking one --- */
@@ -146,27 +80,14 @@ static int wait_for(int fd, short events, int64_t deadline)
 	return cnt ? 0 : -ETIMEDOUT;
 }
 
-static int connect_to(const char *path, int64_t deadline)
+/* Where its backlog is full there is no event to wait for. */
+static int connect_until(const char *path, int64_t deadline, pid_t *pid)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, err;
+	int fd;
 
-	if (strlen(path) >= sizeof addr.sun_path)
-		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	while (connect(fd, (struct sockaddr *)&addr, sizeof addr)) {
-		/* EAGAIN: its backlog is full, and there is no event to wait for. */
-		err = errno == EAGAIN && now_ms() >= deadline ? -ETIMEDOUT : -errno;
-		if (err != -EAGAIN) {
-			close(fd);
-			return err;
-		}
+	while ((fd = rundir_connect(path, pid)) == -EAGAIN && now_ms() < deadline)
 		poll(NULL, 0, 10);
-	}
-	return fd;
+	return fd == -EAGAIN ? -ETIMEDOUT : fd;
 }
 
 static int send_request(int fd, const char *request, int64_t deadline)
@@ -216,9 +137,7 @@ static int read_answer(int fd, char **text, size_t *len, int64_t deadline)
 static int ask_once(const char *path, const char *request, int64_t deadline, json_t **answer,
 		    pid_t *pid)
 {
-	struct ucred peer = { 0 };
-	socklen_t peer_len = sizeof peer;
-	int fd = connect_to(path, deadline);
+	int fd = connect_until(path, deadline, pid);
 	char *text = NULL;
 	size_t len = 0;
 	int err;
@@ -226,8 +145,6 @@ static int ask_once(const char *path, const char *request, int64_t deadline, jso
 	*answer = NULL;
 	if (fd < 0)
 		return fd;
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
-		*pid = peer.pid;
 	err = send_request(fd, request, deadline);
 	if (!err)
 		err = read_answer(fd, &text, &len, deadline);
@@ -264,29 +181,14 @@ int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pi
 	return err;
 }
 
-int ask_connect(const char *path, pid_t *pid)
-{
-	struct ucred peer = { 0 };
-	socklen_t len = sizeof peer;
-	int fd = connect_to(path, now_ms());
-
-	*pid = 0;
-	if (fd < 0)
-		return fd;
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		*pid = peer.pid;
-	close(fd);
-	return 0;
-}
-
 void ask_remove_stale(const char *dir, const char *path)
 {
-	/* A new daemon takes the name under the same lock. */
-	int lock = rundir_lock(dir, false), fd;
+	int lock = rundir_lock(dir), fd;
+	pid_t pid;
 
 	if (lock < 0)
 		return;
-	fd = connect_to(path, now_ms());
+	fd = rundir_connect(path, &pid);
 	if (fd == -ECONNREFUSED)
 		unlink(path);
 	if (fd >= 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Finds the running daemons and asks them. Every daemon listens on a Unix socket of its own,
- * IF@INODE.sock, named after its interface and network namespace (user/daemon/control.h); it takes
- * one line and answers with one JSON object.
+ * Finds the running daemons (user/base/rundir.h) and asks them: a daemon takes one line and answers with one JSON
+ * object.
  *
  * Nothing here prints: failures are -errno, and the caller has the words for them.
  */
@@ -13,32 +12,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+#include "base/rundir.h"
 
 /* A daemon answers within milliseconds; one that starts is busy for as long as a queue is. */
 #define ASK_DEADLINE_MS 3000
 
 /* A socket, and what its name says. */
 struct instance {
-	char *path;
-	char *interface;
-	uint64_t netns;
+	char path[RUNDIR_PATH_LEN];
+	struct rundir_name name;
 };
 
-/* The inode of our own network namespace; 0 if it cannot be told. */
-uint64_t ask_netns(void);
-
-/* The directory of the sockets, malloc'ed. */
-char *ask_dir(void);
-
-/* Lists the sockets of an interface (NULL: of all), own namespace first. A directory that is not
- * there is an empty one. The list is given back with ask_free_list(), after an error too. */
+/* Lists the sockets of an interface (NULL: of all), those of our own namespace first. A directory that is not there
+ * is an empty one. The caller frees the list, after an error too. */
 int ask_list(const char *dir, const char *interface, struct instance **list, size_t *cnt);
-void ask_free_list(struct instance *list, size_t cnt);
-
-/* An interface asked for by name is that of our own namespace, if there is a daemon on it: frees
- * the others of its list. Returns how many are left. */
-size_t ask_drop_foreign(struct instance *list, size_t cnt);
 
 /* Asks the daemon behind a socket, again if the connection is cut. Returns 0 and the answer, an
  * object that the caller owns, or
@@ -50,10 +38,6 @@ size_t ask_drop_foreign(struct instance *list, size_t cnt);
  *
  * *pid is the daemon's; 0 if there was no connection to tell it. */
 int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pid);
-
-/* Whether anybody listens there: 0, and his pid as far as it is to be seen; -ECONNREFUSED, -ENOENT:
- * nobody; another -errno: that could not be told. */
-int ask_connect(const char *path, pid_t *pid);
 
 /* Removes the socket of a daemon that was killed: under the directory's lock, and only if it is
  * refused once more. */

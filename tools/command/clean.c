@@ -7,7 +7,7 @@
  *      an XDP program     in libxdp's dispatcher, if it was one of several; it passes every frame
  *
  * A TAP and everything else goes with the process. All is done under the lock of the directory, which a
- * starting daemon takes, too (base/rundir.h), in the namespace of the interface.
+ * starting daemon takes, too (user/daemon/control.c), in the namespace of the interface.
  */
 #include "command/clean.h"
 
@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -25,15 +24,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/rundir.h"
 #include "nic/restore.h"
 #include "nic/steer_leftovers.h"
 #include "command/ask.h"
 
+#define PATH_LEN (RUNDIR_PATH_LEN + 8) /* of a note, which may be longer than a socket's */
+
 struct clean {
 	struct say_style say;
 	const char *interface; /* NULL: all */
-	char *dir;
+	char dir[RUNDIR_PATH_LEN];
 	int home_fd;           /* our own network namespace */
 	json_t *seen;          /* an object: by path, those looked at */
 	json_t *done;          /* an array: what was found, and what became of it */
@@ -71,7 +71,7 @@ static int find_netns_in(const char *parent, const char *suffix, uint64_t inode)
 /* Enters the namespace. -ENOENT: it is not to be found, so it is gone, and all that was in it. */
 static int enter(const struct clean *clean, uint64_t inode)
 {
-	int fd = inode == ask_netns() ? dup(clean->home_fd) : find_netns_in("/run/netns", "", inode);
+	int fd = inode == rundir_netns() ? dup(clean->home_fd) : find_netns_in("/run/netns", "", inode);
 	int err;
 
 	if (fd < 0)
@@ -80,7 +80,7 @@ static int enter(const struct clean *clean, uint64_t inode)
 		return -ENOENT;
 	err = setns(fd, CLONE_NEWNET) ? -errno : 0;
 	close(fd);
-	return inode == ask_netns() ? 0 : err;
+	return inode == rundir_netns() ? 0 : err;
 }
 
 static void leave(const struct clean *clean)
@@ -150,10 +150,12 @@ static void remove_programs(struct clean *clean, json_t *entry, const char *inte
 static bool is_alive(struct clean *clean, const char *interface, const char *path)
 {
 	pid_t pid;
-	int err = ask_connect(path, &pid);
+	int err = rundir_connect(path, &pid);
 
 	if (err == -ECONNREFUSED || err == -ENOENT)
 		return false;
+	if (err >= 0)
+		close(err);
 	if (err == -EACCES || err == -EPERM)
 		clean->code = say_error(clean->say, EXIT_PERMISSION,
 					"%s: no permission to look for its daemon; run as root", interface);
@@ -172,16 +174,16 @@ static bool has_anything(const json_t *entry)
 
 static void clean_one(struct clean *clean, const char *interface, uint64_t netns)
 {
-	char sock[PATH_MAX], note[PATH_MAX], half[PATH_MAX + sizeof ".new"];
-	json_t *entry;
+	char sock[PATH_LEN], note[PATH_LEN], half[PATH_LEN + 4];
+	json_t *entry = json_object();
 	int err;
 
-	if (rundir_file(sock, sizeof sock, clean->dir, interface, netns, ".sock") ||
-	    rundir_file(note, sizeof note, clean->dir, interface, netns, ".restore") ||
-	    json_object_get(clean->seen, note))
-		return;
+	if (rundir_file(sock, sizeof sock, clean->dir, interface, netns, RUNDIR_SOCKET) ||
+	    rundir_file(note, sizeof note, clean->dir, interface, netns, RUNDIR_NOTE))
+		goto out;
 	snprintf(half, sizeof half, "%s.new", note);
-	entry = json_object();
+	if (json_object_get(clean->seen, note))
+		goto out;
 	json_object_set_new(clean->seen, note, json_true());
 	json_object_set_new(entry, "interface", json_string(interface));
 	json_object_set_new(entry, "netns", json_integer((json_int_t)netns));
@@ -209,15 +211,6 @@ out:
 
 /* ---- all of them ---- */
 
-/* The interface that a file belongs to, to be freed by the caller. */
-static char *parse_name(const char *name, uint64_t *netns)
-{
-	const char *suffix;
-	size_t len = rundir_parse(name, netns, &suffix);
-
-	return len ? strndup(name, len) : NULL;
-}
-
 /* What has files here. An interface of this name in another namespace is another one, which only a
  * command for all is about, unless there is none here. */
 static void clean_files(struct clean *clean)
@@ -226,14 +219,13 @@ static void clean_files(struct clean *clean)
 	int cnt = scandir(clean->dir, &names, NULL, alphasort);
 
 	for (int i = 0; i < cnt; i++) {
-		uint64_t netns = 0;
-		char *interface = parse_name(names[i]->d_name, &netns);
+		struct rundir_name name;
 
-		if (interface && (!clean->interface ||
-				  (!strcmp(interface, clean->interface) &&
-				   (netns == ask_netns() || !if_nametoindex(interface)))))
-			clean_one(clean, interface, netns);
-		free(interface);
+		if (rundir_parse(names[i]->d_name, &name) &&
+		    (!clean->interface ||
+		     (!strcmp(name.interface, clean->interface) &&
+		      (name.netns == rundir_netns() || !if_nametoindex(name.interface)))))
+			clean_one(clean, name.interface, name.netns);
 		free(names[i]);
 	}
 	free(names);
@@ -246,7 +238,7 @@ static void clean_interfaces(struct clean *clean)
 
 	for (struct if_nameindex *i = all; i && i->if_index; i++)
 		if (!clean->interface || !strcmp(clean->interface, i->if_name))
-			clean_one(clean, i->if_name, ask_netns());
+			clean_one(clean, i->if_name, rundir_netns());
 	if_freenameindex(all);
 }
 
@@ -299,10 +291,12 @@ static int no_xdp_messages(enum libxdp_print_level level, const char *format, va
 
 enum exit_code clean_main(struct say_style say, bool pretty, const char *interface)
 {
-	struct clean clean = { .say = say, .interface = interface, .dir = ask_dir(),
-			       .seen = json_object(), .done = json_array() };
-	int lock = rundir_lock(clean.dir, true);
+	struct clean clean = { .say = say, .interface = interface, .seen = json_object(),
+			       .done = json_array() };
+	int lock;
 
+	(void)rundir_path(clean.dir);
+	lock = rundir_lock(clean.dir); /* -ENOENT: there is nothing to be kept from changing */
 	libbpf_set_print(no_messages);
 	libxdp_set_print(no_xdp_messages);
 	clean.home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -325,6 +319,5 @@ enum exit_code clean_main(struct say_style say, bool pretty, const char *interfa
 		close(lock);
 	json_decref(clean.seen);
 	json_decref(clean.done);
-	free(clean.dir);
 	return clean.code;
 }

@@ -2,8 +2,8 @@
 /*
  * superpacket: asks running daemons how they fare.
  *
- * The verb status: finds the daemons, asks each (superpacket_ask.h) and prints the JSON that comes back,
- * as it is (-j) or as a table (superpacket_table.h). Data goes to stdout, messages to stderr; the
+ * The verb status: finds the daemons, asks each (ask.h) and prints the JSON that comes back,
+ * as it is (-j) or as text (table.h). Data goes to stdout, messages to stderr; the
  * exit code says what a script wants to know first.
  */
 #include <errno.h>
@@ -80,7 +80,7 @@ static enum exit_code explain_timeout(const struct options *options, const char 
 static enum exit_code explain(const struct options *options, const struct instance *instance,
 			      int err, pid_t pid)
 {
-	const char *interface = instance->interface;
+	const char *interface = instance->name.interface;
 
 	switch (-err) {
 	case EACCES:
@@ -119,7 +119,7 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 	refusal = json_string_value(json_object_get(answer, "error"));
 	if (refusal) {
 		enum exit_code code = say_error(options->say, EXIT_FAILED,
-						"%s: its daemon answers: %s", instance->interface,
+						"%s: its daemon answers: %s", instance->name.interface,
 						refusal);
 
 		json_decref(answer);
@@ -133,7 +133,7 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 static bool is_meant(const json_t *daemon, const char *name)
 {
 	return !strcmp(answer_text(daemon, "tap"), name) || !strcmp(answer_text(daemon, "asked"), name) ||
-	       (answer_number(daemon, "netns") == ask_netns() && if_nametoindex(name) &&
+	       (answer_number(daemon, "netns") == rundir_netns() && if_nametoindex(name) &&
 		answer_number(daemon, "ifindex") == if_nametoindex(name));
 }
 
@@ -149,7 +149,7 @@ static enum exit_code search(const struct options *options, const char *dir, jso
 
 	if (ask_list(dir, NULL, &list, &cnt))
 		cnt = 0;
-	for (size_t i = 0; i < cnt && !(own && list[i].netns != ask_netns()); i++) {
+	for (size_t i = 0; i < cnt && !(own && list[i].name.netns != rundir_netns()); i++) {
 		size_t before = json_array_size(daemons);
 		enum exit_code one = ask_status(&silent, dir, &list[i], daemons);
 
@@ -157,12 +157,12 @@ static enum exit_code search(const struct options *options, const char *dir, jso
 			continue;
 		if (is_meant(json_array_get(daemons, before), options->interface)) {
 			code = worse(code, one);
-			own |= list[i].netns == ask_netns();
+			own |= list[i].name.netns == rundir_netns();
 		} else {
 			json_array_remove(daemons, before);
 		}
 	}
-	ask_free_list(list, cnt);
+	free(list);
 	return code;
 }
 
@@ -197,18 +197,21 @@ static enum exit_code not_running(const struct options *options)
 
 static enum exit_code status(const struct options *options)
 {
-	char *dir = ask_dir();
+	char dir[RUNDIR_PATH_LEN];
 	json_t *daemons = json_array();
 	enum exit_code code = EXIT_OK;
 	struct instance *list;
 	size_t cnt;
-	int err = ask_list(dir, options->interface, &list, &cnt);
+	int err;
 
+	(void)rundir_path(dir);
+	err = ask_list(dir, options->interface, &list, &cnt);
 	if (err)
 		code = say_error(options->say, err == -EACCES ? EXIT_PERMISSION : EXIT_FAILED,
 				 "%s: %s", dir, strerror(-err));
-	if (options->interface)
-		cnt = ask_drop_foreign(list, cnt);
+	/* An interface asked for by name is that of our own namespace, if there is a daemon on it. */
+	if (options->interface && cnt && list[0].name.netns == rundir_netns())
+		cnt = 1;
 	for (size_t i = 0; i < cnt; i++) {
 		enum exit_code one = ask_status(options, dir, &list[i], daemons);
 
@@ -222,21 +225,22 @@ static enum exit_code status(const struct options *options)
 	if (code == EXIT_OK && !json_array_size(daemons))
 		code = not_running(options);
 	json_decref(daemons);
-	ask_free_list(list, cnt);
-	free(dir);
+	free(list);
 	return code;
 }
 
 /* Whether there is an interface of this name, or a daemon on one, in whatever namespace. */
 static bool is_known(const char *name)
 {
-	char *dir = ask_dir();
+	char dir[RUNDIR_PATH_LEN];
 	struct instance *list;
 	size_t cnt;
-	bool known = !ask_list(dir, name, &list, &cnt) && cnt;
+	bool known;
 
-	ask_free_list(list, cnt);
-	free(dir);
+	(void)rundir_path(dir);
+	known = !ask_list(dir, name, &list, &cnt) && cnt;
+
+	free(list);
 	return known || if_nametoindex(name);
 }
 

@@ -1,34 +1,51 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The runtime directory, in which daemons and commands find each other:
+ * The directory in which daemons and the command meet: $RUNTIME_DIRECTORY, else /run/superpacket. Each daemon has
+ * there, named after its interface and the inode of its network namespace:
  *
- *      $RUNTIME_DIRECTORY (of systemd's list the first) or /run/superpacket
- *          INTERFACE@NETNS.sock       where its daemon listens (daemon/control.h)
- *          INTERFACE@NETNS.restore    what its daemon has to restore at the end (nic/restore.h)
+ *      IF@INODE.sock      the socket on which it answers (daemon/control.h)
+ *      IF@INODE.restore   what it has changed on the NIC (nic/restore.h)
  *
- * NETNS is the inode number of the network namespace. Whoever creates or removes a file holds the lock.
+ * Files are made and removed under the directory's lock. Logs nothing.
  */
 #ifndef SUPERPACKET_RUNDIR_H
 #define SUPERPACKET_RUNDIR_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/un.h>
 
-/* Writes the directory's path. A path that does not fit is cut off: rundir_file() refuses it then. */
-void rundir_path(char *dir, size_t room);
+#define RUNDIR_PATH_LEN sizeof(((struct sockaddr_un *)NULL)->sun_path) /* the longest, its end included */
+#define RUNDIR_SOCKET ".sock"
+#define RUNDIR_NOTE ".restore"
 
-/* Whether the directory is systemd's, which creates and removes it. */
-bool rundir_is_systemds(void);
+/* What a file's name says. */
+struct rundir_name {
+	char interface[IFNAMSIZ];
+	uint64_t netns;
+	const char *suffix; /* RUNDIR_SOCKET or RUNDIR_NOTE */
+};
 
-/* Locks the directory; if somebody else has the lock, waits for a bounded time, or not at all. Returns a descriptor
- * whose close() unlocks it, or -errno: -ENOENT when there is no directory, -ETIMEDOUT. */
-int rundir_lock(const char *dir, bool wait);
+/* Returns whether the directory is ours alone, and not one that systemd has made. */
+bool rundir_path(char dir[RUNDIR_PATH_LEN]);
 
-/* Writes the path of a file; suffix is ".sock" or ".restore". Returns 0 or -ENAMETOOLONG. */
+/* 0 or -ENAMETOOLONG. */
 int rundir_file(char *path, size_t room, const char *dir, const char *interface, uint64_t netns, const char *suffix);
 
-/* Reads the name of a file. Returns the length of the interface's name, at its beginning; 0 when it is no such file. */
-size_t rundir_parse(const char *name, uint64_t *netns, const char **suffix);
+/* Returns false for a file that is none of ours. */
+bool rundir_parse(const char *file, struct rundir_name *name);
+
+/* Waits for a bounded time. Returns a descriptor, whose closing is the unlocking, or -errno; -ETIMEDOUT. */
+int rundir_lock(const char *dir);
+
+/* Connects to a daemon, without waiting. Returns a socket that does not block, or -errno: -ECONNREFUSED or -ENOENT:
+ * nobody listens there; -EAGAIN: somebody does, but has too many clients just now. *pid: the daemon's; 0: unknown. */
+int rundir_connect(const char *path, pid_t *pid);
+
+/* The inode of our own network namespace, or 0 with errno. */
+uint64_t rundir_netns(void);
 
 #endif

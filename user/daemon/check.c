@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,16 +13,14 @@
 
 static int find_netns(uint64_t *netns)
 {
-	struct stat st;
+	int err;
 
-	if (stat("/proc/self/ns/net", &st)) {
-		int err = -errno;
-
-		log_error("/proc/self/ns/net: %s; is /proc mounted?", strerror(-err));
-		return err;
-	}
-	*netns = st.st_ino;
-	return 0;
+	*netns = rundir_netns();
+	if (*netns)
+		return 0;
+	err = -errno;
+	log_error("/proc/self/ns/net: %s; is /proc mounted?", strerror(-err));
+	return err;
 }
 
 static int find_interface(struct netdev *dev, const char *name)

@@ -8,9 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/control.h"
 #include "base/log.h"
-#include "base/rundir.h"
+#include "daemon/control.h"
 
 /* The directory may be removed, with the last daemon, between our mkdir() and our bind(). */
 #define CLAIM_TRIES 5
@@ -24,28 +23,17 @@ static int unix_address(struct sockaddr_un *addr, const char *path)
 	return 0;
 }
 
-/* The daemon that listens at this path: 0 and its pid (0 when not visible to us) or -ENOENT. */
+/* Whether a daemon listens at this path: 0, and its pid (0 when not visible to us), or -ENOENT. */
 static int find_listener(const char *path, pid_t *pid)
 {
-	struct ucred peer = { 0 };
-	socklen_t len = sizeof peer;
-	struct sockaddr_un addr;
-	int fd, err;
+	int fd = rundir_connect(path, pid);
 
-	if (unix_address(&addr, path))
-		return -ENOENT;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	err = connect(fd, (struct sockaddr *)&addr, sizeof addr) ? -errno : 0;
-	if (!err)
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-	close(fd);
-	*pid = peer.pid;
-	/* A full backlog is somebody's, and alive. */
-	if (err == -EAGAIN)
+	if (fd >= 0)
+		close(fd);
+	/* A full backlog is somebody's who lives. */
+	if (fd >= 0 || fd == -EAGAIN)
 		return 0;
-	return err == -ECONNREFUSED ? -ENOENT : err;
+	return fd == -ECONNREFUSED || fd == -ENAMETOOLONG ? -ENOENT : fd;
 }
 
 /* Listens under a temporary name, then takes the real one, over a dead daemon's file. */
@@ -89,7 +77,7 @@ static int claim(struct control *control, const char *dir, const char *interface
 
 	if (mkdir(dir, 0755) && errno != EEXIST)
 		return -errno;
-	lock = rundir_lock(dir, true);
+	lock = rundir_lock(dir);
 	if (lock < 0)
 		return lock;
 	err = find_listener(control->path, &pid);
@@ -126,15 +114,14 @@ static void release_path(struct control *control)
 
 int control_open(struct control *control, const char *interface, uint64_t netns)
 {
-	char dir[sizeof control->path];
+	char dir[RUNDIR_PATH_LEN];
 	int err = -ENOENT;
 
 	*control = (struct control){ .listen_fd = -1, .epoll_fd = -1 };
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;
-	control->own_dir = !rundir_is_systemds();
-	rundir_path(dir, sizeof dir);
-	if (rundir_file(control->path, sizeof control->path, dir, interface, netns, ".sock")) {
+	control->own_dir = rundir_path(dir);
+	if (rundir_file(control->path, sizeof control->path, dir, interface, netns, RUNDIR_SOCKET)) {
 		log_error("control socket in %s: the path is too long; set RUNTIME_DIRECTORY", dir);
 		return -ENAMETOOLONG;
 	}
@@ -157,15 +144,15 @@ int control_open(struct control *control, const char *interface, uint64_t netns)
 
 int control_rename(struct control *control, const char *interface, uint64_t netns)
 {
-	char dir[sizeof control->path], path[sizeof control->path];
+	char dir[RUNDIR_PATH_LEN], path[sizeof control->path];
 	int lock, err;
 	pid_t pid;
 
-	rundir_path(dir, sizeof dir);
-	err = rundir_file(path, sizeof path, dir, interface, netns, ".sock");
+	(void)rundir_path(dir);
+	err = rundir_file(path, sizeof path, dir, interface, netns, RUNDIR_SOCKET);
 	if (err || !strcmp(path, control->path))
 		return err;
-	lock = rundir_lock(dir, true);
+	lock = rundir_lock(dir);
 	if (lock < 0)
 		return lock;
 	err = find_listener(path, &pid);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The control socket: how `superpacket` asks the running daemon, and how a second daemon on the
- * same interface finds out that there is one.
- *
- *      INTERFACE@NETNS.sock in the runtime directory (base/rundir.h), with mode 0660
+ * The control socket (rundir.h): how `superpacket` asks the running daemon, and how a second daemon on the same
+ * interface finds out that there is one.
  *
  * One line in, one JSON text out, end of connection. Nothing here waits for a client: sockets do
  * not block, requests are short, clients are few and each has a deadline.
@@ -18,7 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/un.h>
+
+#include "base/rundir.h"
 
 #define CONTROL_REQUEST_MAX 128  /* bytes of a request line, its end included */
 #define CONTROL_CLIENTS_MAX 16   /* at once; more are turned away */
@@ -37,7 +36,7 @@ struct control_client {
 struct control {
 	int listen_fd;
 	int epoll_fd;          /* readable when control_next() has something to do */
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	char path[RUNDIR_PATH_LEN];
 	bool own_dir;          /* not systemd's: removed with the last socket in it */
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 };

@@ -77,7 +77,7 @@ static void read_predecessor(struct settings *settings, struct netdev *dev)
 static int set_path(struct settings *settings, const char *socket)
 {
 	const char *end = strrchr(socket, '.');
-	int len = snprintf(settings->path, sizeof settings->path, "%.*s.restore", (int)(end - socket),
+	int len = snprintf(settings->path, sizeof settings->path, "%.*s" RUNDIR_NOTE, (int)(end - socket),
 			   socket);
 
 	return (size_t)len < sizeof settings->path ? 0 : -ENAMETOOLONG;

@@ -14,13 +14,13 @@
 
 #include <jansson.h>
 
-#include "daemon/control.h"
+#include "base/rundir.h"
 #include "nic/netdev.h"
 #include "nic/restore.h"
 
 struct settings {
 	struct restore_note note; /* note.on: what is on again at the end */
-	char path[sizeof(((struct control *)NULL)->path) + 8];
+	char path[RUNDIR_PATH_LEN + 8];
 };
 
 /* Takes the note's place beside the control socket, and switches off what must be off before the program is attached.

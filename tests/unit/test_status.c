@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/stats.h"
-#include "frontend/frontend.h"
+#include "daemon/service.h"
+#include "daemon/state.h"
+#include "daemon/status_json.h"
 
 /* The schema, spelled out once more: readers outside depend on it. */
 static const char *const flat_names[] = {
@@ -23,6 +24,31 @@ static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_
 					    "tx_invalid" };
 static const char *const steer_names[] = STEER_COUNTER_NAMES;
 static const char *const inline_names[] = INLINE_COUNTER_NAMES;
+
+/* In place of those that speak netlink. */
+const char *netdev_xdp_name(uint32_t bit)
+{
+	return bit == 1 ? "redirect" : NULL;
+}
+
+const char *netdev_rx_metadata_name(uint32_t bit)
+{
+	return bit ? "hash" : "timestamp";
+}
+
+const char *netdev_xsk_name(uint32_t bit)
+{
+	(void)bit;
+	return "tx-timestamp";
+}
+
+/* In place of that which speaks to systemd. */
+static char told[64];
+
+void service_status(const char *status)
+{
+	snprintf(told, sizeof told, "%s", status);
+}
 
 /* Every counter different, so that none can stand in for another. */
 static void fill(struct worker_stats *stats, uint64_t first)
@@ -45,19 +71,16 @@ static const struct gro_config gro = {
 	.flush_all_when_full = true, .adaptive = true,
 };
 
-static const struct frontend_proof proofs[FRONTEND_PROOF_CNT] = {
-	[FRONTEND_PROOF_TSO4] = { FRONTEND_KEPT, FRONTEND_CHANGED },
-	[FRONTEND_PROOF_BIG] = { FRONTEND_LOST, FRONTEND_UNASKED },
-};
+static const struct netdev dev = { .name = "veth0", .ifindex = 7, .driver = "veth", .kind = "veth",
+				   .xdp = { .told = NETDEV_TOLD_FEATURES | NETDEV_TOLD_RX_METADATA,
+					    .features = 6, .rx_metadata = 1 } };
 
-/* Two queues, the second hung or away if asked for. */
-static json_t *render_with(bool hung, bool away)
+/* Two queues, of which the second has no carrier and runs on any CPU. */
+static json_t *render(void)
 {
-	static struct stats_queue queues[2];
-	struct stats_daemon daemon = {
-		.interface = "veth0",
+	static struct status_queue queues[2];
+	struct status status = {
 		.asked = "wan",
-		.ifindex = 7,
 		.netns = 4026531840u,
 		.pid = 123,
 		.version = "0.1.0",
@@ -65,38 +88,36 @@ static json_t *render_with(bool hung, bool away)
 		.mode = "inline",
 		.mode_why = "the default",
 		.tap = "sp-veth0",
+		.wait = "spin",
+		.spin_ns = 25000,
 		.xdp_mode = "native",
 		.xdp_why = "the driver can",
-		.spin_ns = 25000,
-		.gro = &gro,
-		.shared_id = true,
+		.ip_id = "shared",
+		.when_full = "all",
+		.state = "degraded",
+		.state_why = "a worker hangs",
+		.cpus_why = "asked for",
 		.offloads = FRONTEND_CSUM | FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO,
-		.proofs = proofs,
-		.unproved = hung ? "Operation not permitted" : NULL,
-		.has_inline = true,
-		.queues = queues,
-		.queue_cnt = 2,
+		.proofs = { [FRONTEND_PROOF_TSO4] = { FRONTEND_KEPT, FRONTEND_CHANGED },
+			    [FRONTEND_PROOF_BIG] = { FRONTEND_LOST, FRONTEND_UNASKED } },
+		.inline_tc.there = true,
 	};
 
 	for (uint32_t q = 0; q < 2; q++) {
-		queues[q] = (struct stats_queue){ .queue = q, .cpu = q ? -1 : 5, .mode = "native", .why = "no zero-copy",
-						  .transmit = "slices", .unaligned = true,
-						  .unproved = q == 1 ? "no carrier" : NULL,
-						  .tx_budget = 2048, .tx_checksum = "nic",
-						  .tx_checksum_why = "offload is on", .hung = hung && q == 1,
-						  .away = away && q == 1 };
+		queues[q] = (struct status_queue){ .queue = q, .cpu = q ? -1 : 5, .mode = "native", .why = "no zero-copy",
+						   .state = q ? "hung" : "ok", .transmit = "slices", .proved = !q,
+						   .tx_checksum = "nic",
+						   .facts = { .unaligned = true, .tx_budget = 2048,
+							      .choice = { .tx_checksum_why = "offload is on",
+									  .unproved = q ? "no carrier" : NULL } },
+						   .tried[1] = { "native", "built", true, "in force: it is" } };
 		fill(&queues[q].counters, 1000 * (q + 1));
 	}
 	for (int i = 0; i < STEER_COUNTER_CNT; i++)
-		daemon.steer[i] = 77 + (uint64_t)i;
+		status.steer[i] = 77 + (uint64_t)i;
 	for (int i = 0; i < INLINE_COUNTER_CNT; i++)
-		daemon.inline_tc[i] = 177 + (uint64_t)i;
-	return stats_json(&daemon);
-}
-
-static json_t *render(bool hung)
-{
-	return render_with(hung, false);
+		status.inline_tc.counters[i] = 177 + (uint64_t)i;
+	return status_json(&status, &dev, &gro, queues, 2);
 }
 
 /* All the counters are there under their names, and sum to the words of struct worker_stats. */
@@ -128,9 +149,9 @@ static uint64_t words_sum(uint64_t first)
 	return STATS_WORDS * first + STATS_WORDS * (STATS_WORDS - 1) / 2;
 }
 
-Test(stats, the_schema_of_a_daemon)
+Test(status, the_schema_of_a_daemon)
 {
-	json_t *daemon = render(false);
+	json_t *daemon = render();
 	const json_t *xdp = json_object_get(daemon, "xdp"), *merge = json_object_get(daemon, "merge");
 
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "interface")), "veth0");
@@ -149,7 +170,10 @@ Test(stats, the_schema_of_a_daemon)
 	cr_expect_eq(number(daemon, "hold_us"), 50);
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "wait")), "spin");
 	cr_expect_eq(number(daemon, "spin_us"), 25);
-	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "ok");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "asked")), "wan");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "degraded");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state_why")), "a worker hangs");
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "cpus_why")), "asked for");
 	for (size_t i = 0; i < STEER_COUNTER_CNT; i++)
 		cr_expect_eq(number(json_object_get(daemon, "steer"), steer_names[i]), 77 + i);
 	for (size_t i = 0; i < INLINE_COUNTER_CNT; i++)
@@ -157,9 +181,9 @@ Test(stats, the_schema_of_a_daemon)
 	json_decref(daemon);
 }
 
-Test(stats, the_schema_of_a_queue)
+Test(status, the_schema_of_a_queue)
 {
-	json_t *daemon = render(false);
+	json_t *daemon = render();
 	const json_t *queues = json_object_get(daemon, "queues");
 
 	cr_assert_eq(json_array_size(queues), 2);
@@ -167,6 +191,14 @@ Test(stats, the_schema_of_a_queue)
 		const json_t *queue = json_array_get(queues, q), *xsk = json_object_get(queue, "xsk");
 
 		cr_expect_eq(number(queue, "queue"), q);
+		cr_expect_str_eq(json_string_value(json_object_get(queue, "state")), q ? "hung" : "ok");
+		if (q)
+			cr_expect(json_is_null(json_object_get(queue, "cpu")));
+		else
+			cr_expect_eq(number(queue, "cpu"), 5);
+		cr_assert_eq(json_array_size(json_object_get(xsk, "tried")), MODES_CNT);
+		cr_expect_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(xsk, "tried"), 1),
+								   "outcome")), "in force: it is");
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "mode")), "native");
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "why")), "no zero-copy");
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "transmit")), "slices");
@@ -185,15 +217,16 @@ Test(stats, the_schema_of_a_queue)
 	json_decref(daemon);
 }
 
-Test(stats, each_counter_under_its_own_name)
+Test(status, each_counter_under_its_own_name)
 {
-	struct stats_queue queue = { .counters = { .rx_packets = 1, .tx_drop_vnet = 2, .polls = 3, .kernel_rx_ring_full = 6 } };
-	struct stats_daemon daemon = { .gro = &gro, .queues = &queue, .queue_cnt = 1 };
+	struct status_queue queue = { .counters = { .rx_packets = 1, .tx_drop_vnet = 2, .polls = 3,
+						    .kernel_rx_ring_full = 6 } };
+	const struct status status = { 0 };
 	json_t *json, *one;
 
 	queue.counters.flushes[GRO_BURST_END] = 4;
 	queue.counters.singles[GRO_NO_DATA] = 5;
-	json = stats_json(&daemon);
+	json = status_json(&status, &dev, &gro, &queue, 1);
 	one = json_array_get(json_object_get(json, "queues"), 0);
 	cr_expect_eq(number(one, "rx_packets"), 1);
 	cr_expect_eq(number(json_object_get(one, "drops"), "tx_vnet"), 2);
@@ -204,53 +237,53 @@ Test(stats, each_counter_under_its_own_name)
 	json_decref(json);
 }
 
-Test(stats, totals_are_sums_over_queues)
+Test(status, totals_are_sums_over_queues)
 {
-	json_t *daemon = render(false);
+	json_t *daemon = render();
 
 	expect_counters(json_object_get(daemon, "total"), words_sum(1000) + words_sum(2000));
 	json_decref(daemon);
 }
 
-Test(stats, one_hung_worker_degrades_the_daemon)
+Test(status, a_daemon_without_interface_has_no_queues)
 {
-	json_t *daemon = render(true);
-	const json_t *queues = json_object_get(daemon, "queues");
+	const struct status status = { .state = "waiting", .unproved = "Operation not permitted" };
+	json_t *daemon = status_json(&status, &dev, &gro, NULL, 0);
 
-	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "degraded");
-	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 0), "state")), "ok");
-	cr_expect_eq(number(json_array_get(queues, 0), "cpu"), 5);
-	cr_expect(json_is_null(json_object_get(json_array_get(queues, 1), "cpu")));
-	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 1), "state")),
-			 "hung");
-	json_decref(daemon);
-}
-
-Test(stats, a_worker_that_is_away_degrades_the_daemon)
-{
-	json_t *daemon = render_with(false, true);
-	const json_t *queues = json_object_get(daemon, "queues");
-
-	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "degraded");
-	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 0), "state")), "ok");
-	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(queues, 1), "state")),
-			 "away");
-	json_decref(daemon);
-}
-
-Test(stats, a_daemon_that_waits_for_its_interface_says_so_and_has_no_queues)
-{
-	const struct stats_daemon waiting = { .interface = "veth0", .asked = "wan", .gro = &gro,
-					      .waiting = "it is gone", .degraded = "not this" };
-	json_t *daemon = stats_json(&waiting);
-
-	cr_assert(daemon);
-	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state")), "waiting");
-	cr_expect_str_eq(json_string_value(json_object_get(daemon, "state_why")), "it is gone");
-	cr_expect_str_eq(json_string_value(json_object_get(daemon, "asked")), "wan");
 	cr_expect_eq(json_array_size(json_object_get(daemon, "queues")), 0);
 	cr_expect_eq(number(json_object_get(daemon, "total"), "rx_packets"), 0);
+	cr_expect_null(json_object_get(daemon, "inline"), "port mode has no tc programs");
+	cr_expect_null(json_object_get(daemon, "spin_us"));
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "tap_unproved")), "Operation not permitted");
 	json_decref(daemon);
+}
+
+/* The state of the daemon: what is worse hides what is less so. */
+Test(status, the_state_and_why)
+{
+	struct state state = { .ready = "veth0 inline" };
+
+	cr_expect_str_eq(state_name(&state), "ok");
+	cr_expect_str_eq(state_why(&state), "");
+	state_tell(&state);
+	cr_expect_str_eq(told, "veth0 inline");
+	state.mtu_too_large = true;
+	state_tell(&state);
+	cr_expect_str_eq(told, "degraded: the MTU is too large for a frame");
+	cr_expect_str_eq(state_name(&state), "degraded");
+	cr_expect(strstr(state_why(&state), "MTU"));
+	strcpy(state.missing, "somebody has taken it");
+	cr_expect_str_eq(state_why(&state), "somebody has taken it");
+	state.away = true;
+	cr_expect(strstr(state_why(&state), "cannot carry"));
+	state.hung = true;
+	cr_expect(strstr(state_why(&state), "hangs"));
+	cr_expect_str_eq(state_name(&state), "degraded");
+	state.waiting = "it is gone";
+	cr_expect_str_eq(state_name(&state), "waiting");
+	cr_expect_str_eq(state_why(&state), "it is gone");
+	state_tell(&state);
+	cr_expect_str_eq(told, "it is gone");
 }
 
 static void expect_strings(const json_t *array, const char *const *strings, size_t cnt)
@@ -260,9 +293,9 @@ static void expect_strings(const json_t *array, const char *const *strings, size
 		cr_expect_str_eq(json_string_value(json_array_get(array, i)), strings[i]);
 }
 
-Test(stats, what_packets_have_shown_of_offloads)
+Test(status, what_packets_have_shown_of_offloads)
 {
-	json_t *daemon = render(false), *hung = render(true);
+	json_t *daemon = render();
 	const json_t *proofs = json_object_get(daemon, "tap_proved");
 	const json_t *tso = json_object_get(proofs, "tx-tcp-segmentation");
 	const json_t *big = json_object_get(proofs, "big-tcp");
@@ -273,17 +306,15 @@ Test(stats, what_packets_have_shown_of_offloads)
 	cr_expect_str_eq(json_string_value(json_object_get(big, "in")), "lost");
 	cr_expect(json_is_null(json_object_get(big, "out")));
 	cr_expect(json_is_null(json_object_get(daemon, "tap_unproved")));
-	cr_expect_str_eq(json_string_value(json_object_get(hung, "tap_unproved")), "Operation not permitted");
 	json_decref(daemon);
-	json_decref(hung);
 }
 
-Test(stats, what_is_merged_and_the_conditions_of_flushing)
+Test(status, what_is_merged_and_the_conditions_of_flushing)
 {
 	static const char *const merge[] = { "tcp", "vxlan" };
 	static const char *const offloads[] = { "tx-checksumming", "tx-udp-segmentation",
 						"tx-udp_tnl-segmentation" };
-	json_t *daemon = render(false);
+	json_t *daemon = render();
 	const json_t *conditions = json_object_get(daemon, "conditions");
 	const json_t *ports = json_object_get(conditions, "pass_ports");
 
@@ -303,24 +334,98 @@ Test(stats, what_is_merged_and_the_conditions_of_flushing)
 	json_decref(daemon);
 }
 
-Test(stats, port_mode_has_no_tc_programs)
+Test(status, what_the_driver_tells)
 {
-	struct stats_daemon daemon = { .gro = &gro };
-	json_t *json = stats_json(&daemon);
+	static const char *const features[] = { "redirect", "bit-2" }, *const metadata[] = { "timestamp" };
+	json_t *daemon = render();
+	const json_t *device = json_object_get(daemon, "device");
 
-	cr_expect_null(json_object_get(json, "inline"));
-	json_decref(json);
+	expect_strings(json_object_get(device, "xdp_features"), features, 2);
+	expect_strings(json_object_get(device, "xdp_rx_metadata_features"), metadata, 1);
+	cr_expect(json_is_null(json_object_get(device, "xsk_features")), "this kernel does not tell");
+	cr_expect(json_is_null(json_object_get(device, "xdp_zc_max_segs")));
+	json_decref(daemon);
 }
 
-Test(stats, merging_nothing_is_an_empty_list)
+Test(status, merging_nothing_is_an_empty_list)
 {
 	static const struct gro_config nothing;
-	struct stats_daemon daemon = { .gro = &nothing };
-	json_t *json = stats_json(&daemon);
+	const struct status status = { 0 };
+	json_t *json = status_json(&status, &dev, &nothing, NULL, 0);
 
 	cr_expect(json_is_array(json_object_get(json, "merge")));
 	cr_expect_eq(json_array_size(json_object_get(json, "merge")), 0);
 	json_decref(json);
+}
+
+/* ---- the description itself ---- */
+
+static const json_t *find(const json_t *object, const char *path)
+{
+	const char *dot = strchr(path, '.');
+	const json_t *member;
+
+	if (!dot)
+		return json_object_get(object, path);
+	member = json_object_getn(object, path, (size_t)(dot - path));
+	return find(member, dot + 1);
+}
+
+static void expect_rows(const struct status_field *rows, const json_t *object)
+{
+	for (; rows->name; rows++) {
+		const size_t len = rows->help ? strlen(rows->help) : 0;
+
+		cr_expect(len && rows->help[len - 1] == '.', "%s: a sentence says what it is", rows->name);
+		cr_expect_eq(status_find(rows->name, strlen(rows->name)) != NULL, true);
+		if (rows->type != STATUS_LIST)
+			cr_expect(find(object, rows->name), "%s is in the answer", rows->name);
+	}
+}
+
+Test(status, each_field_is_explained_and_answered)
+{
+	static const enum status_type types[] = { STATUS_REASONS, STATUS_STEER, STATUS_INLINE };
+	json_t *daemon = render();
+	const json_t *queue = json_array_get(json_object_get(daemon, "queues"), 0);
+
+	expect_rows(status_daemon, daemon);
+	expect_rows(status_queues, queue);
+	expect_rows(status_counters, queue);
+	expect_rows(status_ways, json_array_get(find(queue, "xsk.tried"), 0));
+	for (const struct status_field *row = status_counters; row->name; row++)
+		cr_expect(row->unit, "%s has a unit", row->name);
+	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+		const struct status_names names = status_names(types[t]);
+
+		cr_assert(names.cnt);
+		for (size_t i = 0; i < names.cnt; i++)
+			cr_expect(names.names[i] && names.help[i], "%s is explained", names.names[i]);
+	}
+	json_decref(daemon);
+}
+
+/* Names in the lines for people are those of fields. */
+static void expect_names(const struct status_line *line)
+{
+	for (; line->label; line++) {
+		cr_expect(line->text || line->of, "%s", line->label);
+		for (const char *c = line->text ? line->text : ""; (c = strpbrk(c, "{[")); c++) {
+			const char *name = c + 1 + (c[1] == '#' || c[1] == '!');
+			const size_t len = strcspn(name, *c == '{' ? "|/}" : "=:");
+
+			if (*name != '@' && *name != '=')
+				cr_expect(status_find(name, len), "%s: %.*s is no field", line->label, (int)len, name);
+		}
+	}
+}
+
+Test(status, lines_for_people_name_fields)
+{
+	expect_names(status_setup_lines);
+	expect_names(status_socket_lines);
+	expect_names(status_counter_lines);
+	expect_names(status_program_lines);
 }
 
 /* A reader must see what was published as a whole, while the writer publishes as fast as it can. */
@@ -344,7 +449,7 @@ static void *publish_all_the_time(void *arg)
 	return NULL;
 }
 
-Test(stats, a_published_copy_is_read_whole)
+Test(status, a_published_copy_is_read_whole)
 {
 	static struct publisher publisher;
 	uint64_t last = 0;
