@@ -63,38 +63,6 @@ const char config_help[] =
 	"SIGTERM, SIGINT: drain, restore, end; a second one: at once.\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 5 no permission, 6 not supported.\n";
 
-enum { OPT_INTERFACE = 256, OPT_MODE, OPT_TAP, OPT_PINNED, OPT_XDP_MODE, OPT_QUEUES, OPT_CPUS, OPT_MERGE,
-       OPT_HOLD, OPT_IDLE, OPT_MAX_PACKETS, OPT_MAX_BYTES, OPT_MAX_FLOWS, OPT_MIN_PAYLOAD,
-       OPT_PASS_PORTS, OPT_ADAPTIVE, OPT_IP_ID, OPT_TRANSMIT, OPT_TX_CHECKSUM, OPT_WAIT };
-
-static const struct option options[] = {
-	{ "interface", required_argument, NULL, OPT_INTERFACE },
-	{ "mode", required_argument, NULL, OPT_MODE },
-	{ "tap", required_argument, NULL, OPT_TAP },
-	{ "pinned", required_argument, NULL, OPT_PINNED },
-	{ "xdp-mode", required_argument, NULL, OPT_XDP_MODE },
-	{ "queues", required_argument, NULL, OPT_QUEUES },
-	{ "cpus", required_argument, NULL, OPT_CPUS },
-	{ "merge", required_argument, NULL, OPT_MERGE },
-	{ "hold", required_argument, NULL, OPT_HOLD },
-	{ "idle", required_argument, NULL, OPT_IDLE },
-	{ "max-packets", required_argument, NULL, OPT_MAX_PACKETS },
-	{ "max-bytes", required_argument, NULL, OPT_MAX_BYTES },
-	{ "max-flows", required_argument, NULL, OPT_MAX_FLOWS },
-	{ "min-payload", required_argument, NULL, OPT_MIN_PAYLOAD },
-	{ "pass-ports", required_argument, NULL, OPT_PASS_PORTS },
-	{ "adaptive", required_argument, NULL, OPT_ADAPTIVE },
-	{ "ip-id", required_argument, NULL, OPT_IP_ID },
-	{ "transmit", required_argument, NULL, OPT_TRANSMIT },
-	{ "tx-checksum", required_argument, NULL, OPT_TX_CHECKSUM },
-	{ "wait", required_argument, NULL, OPT_WAIT },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
-};
-
 static bool refuse(struct config *config, const char *option, const char *value,
 		   const char *accepted)
 {
@@ -291,6 +259,16 @@ static bool parse_time(struct config *config, const char *option, const char *va
 	return true;
 }
 
+static bool parse_hold(struct config *config, const char *value)
+{
+	return parse_time(config, "hold", value, &config->gro.hold_ns);
+}
+
+static bool parse_idle(struct config *config, const char *value)
+{
+	return parse_time(config, "idle", value, &config->gro.idle_ns);
+}
+
 static bool parse_max_packets(struct config *config, const char *value)
 {
 	if (!parse_number(value, 2, GRO_MAX_PACKETS, &config->gro.max_packets))
@@ -415,57 +393,50 @@ static bool parse_wait(struct config *config, const char *value)
 	return true;
 }
 
-static bool parse_option(struct config *config, int option, const char *value)
-{
-	switch (option) {
-	case OPT_INTERFACE:
-		return parse_interface(config, value);
-	case OPT_MODE:
-		return parse_mode(config, value);
-	case OPT_TAP:
-		return parse_tap(config, value);
-	case OPT_PINNED:
-		return parse_pinned(config, value);
-	case OPT_XDP_MODE:
-		return parse_xdp_mode(config, value);
-	case OPT_QUEUES:
-		return parse_queues(config, value);
-	case OPT_CPUS:
-		return parse_cpus(config, value);
-	case OPT_MERGE:
-		return parse_merge(config, value);
-	case OPT_HOLD:
-		return parse_time(config, "hold", value, &config->gro.hold_ns);
-	case OPT_IDLE:
-		return parse_time(config, "idle", value, &config->gro.idle_ns);
-	case OPT_MAX_PACKETS:
-		return parse_max_packets(config, value);
-	case OPT_MAX_BYTES:
-		return parse_max_bytes(config, value);
-	case OPT_MAX_FLOWS:
-		return parse_max_flows(config, value);
-	case OPT_MIN_PAYLOAD:
-		return parse_min_payload(config, value);
-	case OPT_PASS_PORTS:
-		return parse_pass_ports(config, value);
-	case OPT_ADAPTIVE:
-		return parse_adaptive(config, value);
-	case OPT_IP_ID:
-		return parse_ip_id(config, value);
-	case OPT_TRANSMIT:
-		return parse_transmit(config, value);
-	case OPT_TX_CHECKSUM:
-		return parse_tx_checksum(config, value);
-	case OPT_WAIT:
-		return parse_wait(config, value);
-	case 'v':
-		config->log_level = LOG_LEVEL_DEBUG;
-		return true;
-	default: /* 'q' */
-		config->log_level = LOG_LEVEL_WARNING;
-		return true;
-	}
-}
+/*
+ * How to add an option:
+ *
+ *      1. a member of struct config (config.h), and its default in set_defaults() below, if that is not 0
+ *      2. a function parse_NAME() above, which refuses what is wrong and says what is accepted, and a row here
+ *      3. two lines in config_help, and a paragraph in tools/man/superpacketd.8
+ *      4. good and bad values in tests/unit/test_config.c
+ *      5. if status should show what is in force, a row in status_fields.c
+ */
+static const struct {
+	const char *name;
+	bool (*parse)(struct config *config, const char *value);
+} options[] = {
+	{ "interface", parse_interface },
+	{ "mode", parse_mode },
+	{ "tap", parse_tap },
+	{ "pinned", parse_pinned },
+	{ "xdp-mode", parse_xdp_mode },
+	{ "queues", parse_queues },
+	{ "cpus", parse_cpus },
+	{ "merge", parse_merge },
+	{ "hold", parse_hold },
+	{ "idle", parse_idle },
+	{ "max-packets", parse_max_packets },
+	{ "max-bytes", parse_max_bytes },
+	{ "max-flows", parse_max_flows },
+	{ "min-payload", parse_min_payload },
+	{ "pass-ports", parse_pass_ports },
+	{ "adaptive", parse_adaptive },
+	{ "ip-id", parse_ip_id },
+	{ "transmit", parse_transmit },
+	{ "tx-checksum", parse_tx_checksum },
+	{ "wait", parse_wait },
+};
+
+#define OPTION_FIRST 256 /* what getopt_long() returns for the first of options; letters are below */
+
+static const struct option flags[] = {
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
 
 /* How the option that getopt refuses was written. In a cluster of letters optind still stands at
  * the cluster, so a short one is known by its letter only. */
@@ -489,9 +460,8 @@ static enum config_verdict usage(struct config *config, const char *what, const 
 }
 
 /*
- * Not adaptive: of 15,000 requests and responses of TCP none was held in vain, as each is pushed (R17),
- * so there was nothing to leave alone; and a flow that turns into a bulk one is left alone some time too
- * long.
+ * Not adaptive: each request and response of TCP is pushed (R17), so of 15,000 none was held in vain, and there was
+ * nothing to leave alone; and a flow that turns into a bulk flow would be left alone for too long.
  */
 static void set_defaults(struct config *config)
 {
@@ -502,22 +472,17 @@ static void set_defaults(struct config *config)
 	};
 }
 
-/* An option given twice is an error, because the intent is ambiguous, and a service that serves the wrong interface
- * looks healthy. -v and -q have no value; the last one counts. */
-static bool check_twice(struct config *config, const char *given[ARRAY_SIZE(options)], int option,
-			const char *value)
+/* An option given twice with different values is an error, because the intent is ambiguous, and a service that serves
+ * the wrong interface looks healthy. */
+static bool check_twice(struct config *config, const char **given, const char *name, const char *value)
 {
-	size_t i = 0;
-
-	while (options[i].name && options[i].val != option)
-		i++;
-	if (!value || !given[i] || !strcmp(given[i], value)) {
-		given[i] = value;
-		return true;
+	if (*given && strcmp(*given, value)) {
+		snprintf(config->error, sizeof config->error,
+			 "--%s: given twice, as '%.64s' and as '%.64s'; give it once", name, *given, value);
+		return false;
 	}
-	snprintf(config->error, sizeof config->error,
-		 "--%s: given twice, as '%.64s' and as '%.64s'; give it once", options[i].name, given[i], value);
-	return false;
+	*given = value;
+	return true;
 }
 
 /* What only the whole line can tell. */
@@ -546,14 +511,20 @@ static enum config_verdict check_line(struct config *config, int argc, char **ar
 
 enum config_verdict config_parse(struct config *config, int argc, char **argv)
 {
+	struct option long_options[ARRAY_SIZE(options) + ARRAY_SIZE(flags)];
 	const char *given[ARRAY_SIZE(options)] = { NULL };
 	char letter[3];
 	int option;
 
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		long_options[i] = (struct option){ options[i].name, required_argument, NULL, OPTION_FIRST + (int)i };
+	memcpy(long_options + ARRAY_SIZE(options), flags, sizeof flags);
 	set_defaults(config);
 	optind = 0; /* glibc: begin anew; the tests parse many lines */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":hVvq", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":hVvq", long_options, NULL)) != -1) {
+		const int i = option - OPTION_FIRST;
+
 		if (option == 'h')
 			return CONFIG_HELP;
 		if (option == 'V')
@@ -561,9 +532,10 @@ enum config_verdict config_parse(struct config *config, int argc, char **argv)
 		if (option == ':')
 			return usage(config, "no value given for option", argv[optind - 1]);
 		if (option == '?')
-			return usage(config, "unknown or ambiguous option",
-				     refused_option(argv, letter));
-		if (!parse_option(config, option, optarg) || !check_twice(config, given, option, optarg))
+			return usage(config, "unknown or ambiguous option", refused_option(argv, letter));
+		if (i < 0) /* the last of -v and -q counts */
+			config->log_level = option == 'v' ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
+		else if (!options[i].parse(config, optarg) || !check_twice(config, &given[i], options[i].name, optarg))
 			return CONFIG_USAGE;
 	}
 	return check_line(config, argc, argv);
