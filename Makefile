@@ -71,7 +71,7 @@ demo:                                       ## install what is needed, build, sh
 
 test: deps-tests                            ## install, build, run what every change must pass; T=REGEX: these
 	$(SUBMAKE) all tests
-	$(PYTEST) -m 'not more' tests $(test_programs)
+	@$(PYTEST) -m 'not more' tests $(test_programs)
 
 test-more: deps-tests                       ## the rest: clang, sanitizers, fuzzing, coverage, more of zero copy
 	$(SUBMAKE) all tests
@@ -80,7 +80,7 @@ test-more: deps-tests                       ## the rest: clang, sanitizers, fuzz
 	$(SUBMAKE) SAN=thread B=$(B)/tsan tsan-tests
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
-	$(PYTEST) -m more tests $(more_programs)
+	@$(PYTEST) -m more tests $(more_programs)
 
 deps:                                       ## install what building and running need (Debian packages)
 	@tools/deps.sh

@@ -102,7 +102,7 @@ soak: $(B)/tests/prop_engine                ## random streams through the engine
 SECONDS ?= 60
 fuzz: deps-tests                            ## fuzz the engine's inputs for SECONDS=60 each; TARGET=gro
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
-	$(PYTEST) --only='fuzz_$(TARGET)' --fuzz-seconds=$(SECONDS) tests $(call in_tree,fuzz,$(fuzz_tests))
+	@$(PYTEST) --only='fuzz_$(TARGET)' --fuzz-seconds=$(SECONDS) tests $(call in_tree,fuzz,$(fuzz_tests))
 
 fuzz-corpus: $(B)/make_corpus               ## write tests/fuzz/corpus anew
 	$< tests/fuzz/corpus

@@ -26,6 +26,8 @@ import subprocess
 import tempfile
 import time
 
+import starved
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # the tests and the demo are told which tree to use; alone, it is the usual one
 BUILD = os.path.abspath(os.environ.get("SUPERPACKET_BUILD", os.path.join(ROOT, "build")))
@@ -288,6 +290,8 @@ class Lab:
         self.namespaces = []
         self.processes = []
         self.cleanups = []
+        self.watched = []  # by starved.Starvation
+        self.busy = []     # sentences of measurements that this machine has disturbed
         self._names = {}
 
     # names
@@ -351,6 +355,19 @@ class Lab:
     def cleanup(self, function):
         """Calls function on the way out, before the namespaces go; the last one first."""
         self.cleanups.append(function)
+
+    def starved_ns(self):
+        """How long the processes that live have been kept waiting for a CPU."""
+        return sum(process.starved_ns() for process in self.processes)
+
+    def disturbed(self):
+        """One sentence if this machine may have failed the test; None if not."""
+        longest = max((watched.longest for watched in self.watched), default=0.0)
+        if starved.emulated:
+            return "the machine is emulated"
+        if longest > starved.LONG:
+            return f"the daemon, or the test, was not let run for {longest:.2f} s"
+        return self.busy[0] if self.busy else None
 
     # going
 

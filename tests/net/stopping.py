@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+import starved
 from faulty import RECOVERED
 from lab import wait_until
 from sequence import Sequence
@@ -54,7 +55,7 @@ def stop_and_go(lab, wire, daemon, stop, check=lambda: None):
         assert len(held) == len(wrong), f"{direction}: overtaken: {len(wrong)}, {wrong[:3]}; stopped: {stops}"
         # only what came while the heartbeat was still believed, or a little before, when it was not carried on yet
         late = flow.lost_outside(outages)
-        assert not late or daemon.starvation.happened(), (
+        assert not late or starved.emulated, (
             f"{direction}: {len(late)} of {flow.sent()} lost that the kernel should have had, "
             f"{late[:3]} s after a stop")
     stale = daemon.total()["drops"]

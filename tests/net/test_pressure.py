@@ -4,6 +4,8 @@ break on command (user/base/fault.h), in the middle of a transfer whose every by
 
 import signal
 
+import pytest
+
 from daemon import Daemon, add_up
 from faulty import (ALWAYS, RECOVERED, SLACK, break_and_recover, expect_one_line, fault, faulty, lines, wait_counter,
                     wait_state, wait_within)
@@ -11,6 +13,8 @@ from lab import wait_until
 from stopping import stop_and_go
 from streams import servers, transfer
 from wire import Wire, channels
+
+pytestmark = pytest.mark.alone  # it looks at times
 
 
 def still_right(lab, wire, daemon, data):

@@ -10,7 +10,10 @@ from daemon import Daemon
 from streams import servers, transfer
 from wire import Wire
 
+pytestmark = pytest.mark.alone  # it looks at times
+
 PERIOD = 3  # seconds that are accounted
+MEASUREMENTS = 6
 WAKINGS = 100
 
 
@@ -37,10 +40,15 @@ def load(daemon):
 
 def expect_idle(daemon, limit, when=""):
     """Below `limit` of a core; where waking up alone costs that much, below a few times that. The daemon wakes up as
-    often, for its heartbeat and its worker, and each time looks around with some system calls."""
-    idle, waking = load(daemon)
-    limit = max(limit, 4 * waking)
-    assert idle < limit, f"idle costs {idle:.2%} of a core{when}, {limit:.2%} at most"
+    often, for its heartbeat and its worker, and each time looks around with some system calls. Others on the machine
+    make that dearer (their data is in the caches), so the least of some measurements counts."""
+    seen = []
+    while len(seen) < MEASUREMENTS:
+        idle, waking = load(daemon)
+        seen.append(f"{idle:.2%} of a core, {max(limit, 4 * waking):.2%} at most")
+        if idle < max(limit, 4 * waking):
+            return
+    raise AssertionError(f"idle costs too much{when}: {'; '.join(seen)}")
 
 
 def carries(lab, wire, daemon, data):
