@@ -44,6 +44,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    missing = [path for path in config.args if not os.path.exists(path.partition("::")[0])]
+    if missing:
+        raise pytest.UsageError(f"not there: {' '.join(missing)}: run make tests")
     config.pluginmanager.register(laboratory)
     config.pluginmanager.register(programs)
     lab.catch_signals()

@@ -92,7 +92,7 @@ class CriterionItem(ProgramItem):
     def runtest(self):
         verdict, text = self.parent.verdict(self.name)
         if verdict == "skip":
-            pytest.skip(text)
+            pytest.skip(f"{self.parent.name}: {text}")
         if verdict != "ok":
             raise Failure(text)
 
