@@ -32,8 +32,10 @@ MAY_INCLUDE = {
     "user/frontend": {"user/base"},
     "user/datapath": {"user/base", "user/engine", "user/nic", "user/frontend"},
     "user/daemon": {"user/base", "user/engine", "user/nic", "user/frontend", "user/datapath", STEER_ABI},
-    # The command cleans up after a dead daemon. Replay is one of its verbs, and reports errors as all of them do.
-    "tools/command": {"user/nic/restore.h", "user/nic/steer_leftovers.h", "tools/replay/replay.h"},
+    # The command finds daemons, shows the fields of their status and cleans up after a dead one. Replay is one of its
+    # verbs, and reports errors as all of them do.
+    "tools/command": {"user/base", "user/daemon/status_fields.h", "user/nic/restore.h", "user/nic/steer_leftovers.h",
+                      "tools/replay/replay.h"},
     "tools/replay": {"user/base", "user/engine/parse.h", "user/engine/checksum.h", "tools/command/say.h", PUBLIC},
     "tools/bench": {"user/base", "user/engine", "user/nic/uapi_compat.h"},
     "tools/examples": {PUBLIC},
