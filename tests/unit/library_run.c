@@ -122,6 +122,7 @@ void release_expect(struct sp_gro *gro, struct sp_delivery *delivery, uint32_t f
 	uint32_t cnt = delivery->fragments;
 
 	cr_assert_eq(sp_gro_release(gro, delivery, cookies), cnt);
+	cr_assert_null(delivery->handle);
 	for (uint32_t i = 0; i < cnt; i++)
 		cr_assert_eq(cookies[i], COOKIE + first + i, "cookie %u", i);
 }
