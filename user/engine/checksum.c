@@ -31,7 +31,8 @@
  * has 8 lanes of 4 bytes and 65536 words each; this is half of that. */
 #define VECTOR_PASS_LEN ((size_t)1 << 20)
 
-/* Forced, so that `copy` is a constant in every step; gcc would share one kernel that tests it. */
+/* Inlining is forced, so that `copy` is a constant in every step. Without it, compilers make calls of the steps:
+ * 14 % more instructions for 1448 bytes with gcc 12, 37 % with clang 14. */
 #define KERNEL static inline __attribute__((always_inline))
 
 /* Brings a 128-bit accumulator of 64-bit words down to 32 bits, with its carries. */
