@@ -24,7 +24,7 @@ struct worker_stats {
 	uint64_t rx_cut_again;                      /* superpackets that the TAP refused, delivered as packets (V9) */
 	uint64_t rx_checksum_errors;                /* packets with a wrong IP or L4 checksum, delivered unchanged */
 	uint64_t rx_drop_multibuffer;               /* packets in more descriptors than GRO_FRAGMENTS_MAX */
-	uint64_t rx_drop_stale;                     /* too late: the kernel has carried newer packets (worker_stale.c) */
+	uint64_t rx_drop_stale;                     /* too late: newer packets have overtaken them (worker_stale.c) */
 	uint64_t rx_drop_tap;                       /* the TAP did not take the packet, nor a superpacket's packets */
 	uint64_t rx_tap_unready;                    /* writes for which the TAP had no room, or was down */
 	uint64_t flushes[GRO_REASON_CNT];           /* superpackets, by the reason that completed them */
@@ -36,12 +36,12 @@ struct worker_stats {
 	uint64_t tx_bytes;                          /* on the wire */
 	uint64_t tx_descriptors;
 	uint64_t tx_wakeups;                        /* system calls for transmission */
-	uint64_t tx_pauses;                         /* times that a packet had to wait for descriptors, slots or buffers */
+	uint64_t tx_pauses;                         /* times that a packet waited for descriptors, slots or buffers */
 	uint64_t tx_waiting;                        /* gauge: 1 while a packet waits for these */
 	uint64_t tx_drop_vnet;                      /* V1, V3, V5: bad virtio header */
 	uint64_t tx_drop_malformed;                 /* the packet's headers contradict its virtio header */
 	uint64_t tx_drop_too_long;                  /* S8 */
-	uint64_t tx_drop_stale;                     /* too late: the kernel has carried newer packets (worker_stale.c) */
+	uint64_t tx_drop_stale;                     /* too late: newer packets have overtaken them (worker_stale.c) */
 	uint64_t tx_drop_rebuilt;                   /* being cut when the socket was made anew */
 	/* loop */
 	uint64_t polls;                             /* times the worker slept */

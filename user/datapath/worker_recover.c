@@ -48,8 +48,8 @@ static void check_conservation(struct worker *worker)
 		return;
 	worker->missing = true;
 	(FAULT_BUILD ? log_abort : log_error)(
-		"%s: %u of %u frames are missing (%u free, %u in the kernel, %u held), %u slots and %u bytes of buffers; "
-		"this is a bug in superpacketd: please report it",
+		"%s: %u of %u frames are missing (%u free, %u in the kernel, %u held), %u slots and %u bytes of "
+		"buffers; this is a bug in superpacketd: please report it",
 		worker_name(worker, name), (uint32_t)stats->frames_missing, WORKER_RX_FRAMES,
 		worker->umem.frames.cnt, worker->receive.frames_in_kernel, held, slots, buffers);
 }

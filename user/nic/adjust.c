@@ -7,18 +7,18 @@ static const struct {
 } reasons[FEATURE_CNT] = {
 	[FEATURE_LRO ... FEATURE_GRO_HW] = { /* neighbours */
 		.off = "it joins packets before XDP sees them",
-		.fixed = "it joins packets before XDP sees them, and its driver cannot switch it off: the kernel carries "
-			 "what is longer than the MTU; see 'ethtool -k'",
+		.fixed = "it joins packets before XDP sees them, and its driver cannot switch it off: the kernel "
+			 "carries what is longer than the MTU; see 'ethtool -k'",
 	},
 	[FEATURE_VLAN] = {
 		.off = "the VLAN tags that it takes out of frames would be lost",
-		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver cannot switch it off: use no "
-			 "VLANs on this NIC",
+		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver cannot switch it off: use "
+			 "no VLANs on this NIC",
 	},
 	[FEATURE_VLAN_STAG] = {
 		.off = "the VLAN tags that it takes out of frames would be lost",
-		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver cannot switch it off: use no "
-			 "802.1ad VLANs on this NIC",
+		.fixed = "the VLAN tags that it takes out of frames are lost, and its driver cannot switch it off: use "
+			 "no 802.1ad VLANs on this NIC",
 	},
 	[FEATURE_GRO] = {
 		.off = "it comes before generic XDP, and packets that it joins would overtake those that are held",

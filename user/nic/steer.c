@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The order of things, so that no frame is ever steered to nobody:
+ * The order ensures that no frame is steered to nobody:
  *
- *   steer_open        program on the interface; serve = 0, it passes everything
+ *   steer_open        XDP program attached; serve = 0, so it passes everything
  *   steer_add_socket  sockets in the map
- *   steer_start       tc programs, then heartbeat, then serve: from here on frames come
- *   steer_stop        serve = 0, way out off, program off, sockets out
- *   steer_close       way in off: until here what the sockets held could still go up
+ *   steer_start       tc programs, then heartbeat, then serve: frames come from here on
+ *   steer_stop        serve = 0; NIC's egress and XDP program detached; sockets out of the map
+ *   steer_close       TAP's ingress detached: until now, what the sockets held could be delivered
  *
- * serve and heartbeat are one aligned word each in a mapped page, so showing life costs a
- * store, and withdrawing too.
+ * serve and heartbeat are one aligned word each in a mapped page, so that each change costs one store.
  */
 #include "nic/steer.h"
 
@@ -31,12 +30,12 @@
 struct steer {
 	struct steer_config config;
 	struct steer_xdp xdp;
-	struct steer_tc tc;        /* inline only: object is NULL in port mode */
+	struct steer_tc tc;        /* object is NULL in port mode */
 	struct steer_state *state; /* mapped */
 	uint32_t queue_end;        /* sockets were registered below it; workers read it, so it is atomic */
 };
 
-/* The libraries explain at length what we say in a line: for -v only. */
+/* The libraries explain at length what we log in one line; with -v both are logged. */
 static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	char line[512];
@@ -112,7 +111,7 @@ int steer_add_socket(struct steer *steer, uint32_t queue, int xsk_fd)
 
 void steer_remove_socket(struct steer *steer, uint32_t queue)
 {
-	(void)bpf_map_delete_elem(steer->xdp.xsks_fd, &queue); /* ENOENT: it is not there, as wanted */
+	(void)bpf_map_delete_elem(steer->xdp.xsks_fd, &queue); /* ENOENT: there was none */
 }
 
 int steer_start(struct steer *steer)
@@ -125,7 +124,7 @@ int steer_start(struct steer *steer)
 			return err;
 	}
 	steer_heartbeat(steer, clock_ns());
-	/* Not before the heartbeat: a program that sees it serve must see it live. */
+	/* After the heartbeat: a program that sees serve must also see a heartbeat that has not lapsed. */
 	steer_serve(steer, true);
 	return 0;
 }
@@ -142,12 +141,12 @@ void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 
 bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
 {
-	const uint64_t *shown = (const uint64_t *)&steer->state->heartbeat_ns;
-	const uint64_t shown_ns = __atomic_load_n(shown, __ATOMIC_RELAXED);
+	const uint64_t *heartbeat = (const uint64_t *)&steer->state->heartbeat_ns;
+	const uint64_t last_ns = __atomic_load_n(heartbeat, __ATOMIC_RELAXED);
 
-	/* 0: not started yet, or stopped in good order. Another thread may have shown it after now. */
-	return steer->config.inline_tap && shown_ns && shown_ns < now_ns &&
-	       now_ns - shown_ns > STEER_HEARTBEAT_LIMIT_NS;
+	/* 0: not started yet, or stopped. Another thread may have shown it after now_ns. */
+	return steer->config.inline_tap && last_ns && last_ns < now_ns &&
+	       now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;
 }
 
 void steer_set_frame_max(struct steer *steer, uint32_t frame_max)
@@ -166,7 +165,7 @@ void steer_stop(struct steer *steer)
 	if (steer->tc.object)
 		steer_tc_detach_out(&steer->tc);
 	steer_xdp_detach(&steer->xdp);
-	/* The maps may be the operator's and stay. Queues without a socket say ENOENT: fine. */
+	/* The maps may belong to the operator and stay. */
 	for (uint32_t queue = __atomic_exchange_n(&steer->queue_end, 0, __ATOMIC_RELAXED); queue-- > 0;)
 		steer_remove_socket(steer, queue);
 	steer_heartbeat(steer, 0);

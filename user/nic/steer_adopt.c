@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Adopts the maps that `xdp-loader load -p DIR` has pinned; the program is not ours. */
+/* Adopts the maps that `xdp-loader load -p DIR` has pinned. The program belongs to the operator. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/magic.h>
@@ -24,7 +24,7 @@ static int open_pinned_map(const char *dir, const char *name, const struct bpf_m
 		return -ENAMETOOLONG;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return fd == -EPERM ? fd : -ENOENT; /* not there, no bpffs, not even BPF: all one */
+		return fd == -EPERM ? fd : -ENOENT; /* no such file, no bpffs, or not a BPF object */
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == expected->type &&
 	    info.key_size == expected->key_size && info.value_size == expected->value_size &&
 	    info.max_entries == expected->max_entries &&
@@ -62,16 +62,16 @@ static uint32_t map_id(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.id : 0;
 }
 
-/* Pinned maps outlive the program (`xdp-loader unload`): then no frame would ever come. */
+/* Pinned maps may outlive their program (`xdp-loader unload`), and then no frame would ever come. */
 static int check_in_use(struct steer_xdp *xdp, const struct steer_config *config)
 {
 	const int64_t id = steer_look_id(xdp->ifindex, &xdp->generic);
 	struct xdp_multiprog *programs = id > 0 ? steer_look_programs(xdp->ifindex) : NULL;
 	bool used = programs && steer_look_any_uses(programs, map_id(xdp->xsks_fd));
 
-	/* Looking at programs takes CAP_SYS_ADMIN, using the maps does not. */
+	/* Looking at programs needs CAP_SYS_ADMIN, using the maps does not. */
 	if (id > 0 && !programs && errno == EPERM) {
-		log_warning("%s: may not look whether XDP program %lld uses the maps in %s: "
+		log_warning("%s: cannot check whether XDP program %lld uses the maps in %s: "
 			    "CAP_SYS_ADMIN is missing", config->interface, (long long)id,
 			    config->pinned);
 		used = true;
@@ -88,8 +88,8 @@ static int check_in_use(struct steer_xdp *xdp, const struct steer_config *config
 	return -ENOENT;
 }
 
-/* Whether the directory, or where it would be created, is on a bpffs. Where we may not look: yes,
- * the caller has a better message then. */
+/* Whether the directory, or the one in which it would be created, is on a bpffs. True if that cannot be found out: the
+ * caller has a better message then. */
 static bool is_on_bpffs(const char *dir)
 {
 	char path[4096];
@@ -110,7 +110,7 @@ static bool is_on_bpffs(const char *dir)
 	return (uint32_t)fs.f_type == BPF_FS_MAGIC;
 }
 
-/* One line about maps that cannot be opened, by what has to be done about it. */
+/* Logs one line about maps that cannot be opened, and what to do about it. */
 static void explain(const struct steer_config *config, int err)
 {
 	const char *what = err == -ESTALE ? "has maps of another version of steer.bpf.o, remove it" :
@@ -127,7 +127,8 @@ static void explain(const struct steer_config *config, int err)
 			  config->interface, steer_needs(err));
 }
 
-/* A mode that was asked for and is not in force is an error; the program is not ours to move. */
+/* It is an error when the program does not run in the mode that was asked for: it cannot be moved, since it belongs to
+ * the operator. */
 static int check_mode(const struct steer_xdp *xdp, const struct steer_config *config)
 {
 	if (config->mode == STEER_XDP_AUTO || xdp->generic == (config->mode == STEER_XDP_GENERIC))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * XDP programs of ours that a killed daemon has left in libxdp's dispatcher, told from what an operator
- * loaded by their owner mark (struct steer_state). Elsewhere nothing is left: links go with the process.
+ * XDP programs that a killed daemon has left in libxdp's dispatcher. The mark `owned` (struct steer_state)
+ * distinguishes them from those that an operator has loaded. Nothing is left elsewhere: links go with the process.
  */
 #ifndef SUPERPACKET_STEER_LEFTOVERS_H
 #define SUPERPACKET_STEER_LEFTOVERS_H
@@ -12,15 +12,15 @@
 
 struct steer_leftovers {
 	uint32_t removed_cnt;
-	uint32_t removed_id; /* of the last one */
-	uint32_t alive_id;   /* belongs to a daemon that lives; 0: none. Nothing more was removed then */
+	uint32_t removed_id; /* id of the last one */
+	uint32_t alive_id;   /* id of a program whose daemon is alive; 0: there is none. The search ended there */
 };
 
-/* Removes them from the dispatcher of an interface. */
+/* Removes them from the dispatcher of an interface, whose programs these are. */
 void steer_leftovers_remove(uint32_t ifindex, struct xdp_multiprog *programs,
 			    struct steer_leftovers *found);
 
-/* The same for whoever has not looked yet. Returns 0 or -errno. */
+/* Looks at the interface and, if it has a dispatcher, removes them. Returns 0 or -errno. */
 int steer_leftovers_clean(uint32_t ifindex, struct steer_leftovers *found);
 
 #endif

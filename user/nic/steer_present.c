@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Whether the XDP program is where it was put: on the interface, with our maps. */
+/* Whether the XDP program is where it was: on the interface, with our maps. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
@@ -38,8 +38,8 @@ static int parse_link(const struct nlmsghdr *answer, void *data)
 	return mnl_attr_parse(answer, sizeof(struct ifinfomsg), parse_attr, data);
 }
 
-/* As steer_look_id(), but of this interface alone: libbpf asks for all that there are, which are thousands on
- * a host of containers, and here it is asked all the time. Returns 0 or -errno. */
+/* As steer_look_id(), but it asks for this interface alone. libbpf asks for all interfaces, which on a host with
+ * containers are thousands, and this is called four times a second. Returns 0 or -errno. */
 static int program_id(uint32_t ifindex, uint32_t *id)
 {
 	char request[NETLINK_REQUEST_LEN];
@@ -63,7 +63,7 @@ static bool uses_our_map(const struct steer_xdp *xdp)
 	if (bpf_obj_get_info_by_fd(xdp->xsks_fd, &info, &len))
 		return true;
 	programs = steer_look_programs(xdp->ifindex);
-	if (!programs) /* it may not be looked at (CAP_SYS_ADMIN), or has just gone: the next look tells */
+	if (!programs) /* CAP_SYS_ADMIN is missing, or it has just gone: the next look tells */
 		return errno == EPERM || errno == ENOENT;
 	uses = steer_look_any_uses(programs, info.id);
 	xdp_multiprog__close(programs);
@@ -84,7 +84,7 @@ enum steer_presence steer_xdp_presence(struct steer_xdp *xdp, const struct steer
 
 	if (xdp->link_fd >= 0)
 		return steer_link_is_attached(xdp->link_fd) ? STEER_PRESENT : STEER_XDP_GONE;
-	if (program_id(xdp->ifindex, &id)) /* the interface is gone, as a rule */
+	if (program_id(xdp->ifindex, &id)) /* mostly because the interface is gone */
 		return STEER_PRESENT;
 	if (!id)
 		return STEER_XDP_GONE;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Both programs are tcx links, so they go when we go. Out: behind the other tcx programs of the
- * NIC's egress, which have seen the packet then, but before clsact's filters and the qdisc, which
- * do not see what we take (net/core/dev.c sch_handle_egress). In: alone on the TAP, which is ours.
+ * Both programs are tcx links, which go with the process. The one on the NIC's egress runs behind the other tcx
+ * programs, which have seen the packet then, but before clsact's filters and the qdisc, which do not see the packets
+ * that it takes (net/core/dev.c sch_handle_egress). The one on the TAP's ingress is alone there, since the TAP is ours.
  *
- * Generic XDP is the exception. It runs on the NIC's ingress for every packet that comes by
- * there, also for those that a BPF program redirects to it: frames would go round from the
- * TAP to the NIC to our socket to the TAP for ever. What act_mirred redirects is marked
- * (skb->redirected) and generic XDP lets it pass (net/core/dev.c netif_receive_generic_xdp),
- * so there a classifier on the TAP does the way in. It looks at the Ethernet header on the TAP
- * only, hence the TAP needs the NIC's address, or the NIC's stack drops all as "for another
+ * Generic XDP is an exception. It runs for every packet on the NIC's ingress, also for those that a BPF program
+ * redirects there, so frames would go in circles: from the TAP to the NIC to our socket to the TAP. Packets that
+ * act_mirred redirects are marked (skb->redirected), and generic XDP lets them pass (net/core/dev.c
+ * netif_receive_generic_xdp). So with generic XDP a classifier on the TAP redirects them. The destination address is
+ * compared on the TAP only, so the TAP needs the NIC's MAC address, or the stack drops all packets as "for another
  * host". The classifier goes with the TAP.
  */
 #include "nic/steer_tc.h"
@@ -54,7 +53,7 @@ fail:
 	return err;
 }
 
-/* Where requests about the TAP's ingress begin. info: priority and protocol, or 0. */
+/* Begins a request about the TAP's ingress. info: priority and protocol, or 0. */
 static struct nlmsghdr *tc_request(char *buffer, uint16_t type, uint16_t flags, uint32_t tap,
 				   uint32_t parent, uint32_t info)
 {
@@ -98,7 +97,7 @@ static void put_mirred(struct nlmsghdr *nlh, uint32_t nic)
 	mnl_attr_nest_end(nlh, options);
 }
 
-/* A u32 classifier whose only key compares nothing: matches all, and every kernel has it. */
+/* A u32 classifier, which every kernel has. Its only key has an empty mask, so it matches all packets. */
 static int add_redirect(uint32_t tap, uint32_t nic)
 {
 	uint8_t all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)]
@@ -138,7 +137,7 @@ static int count_filter(const struct nlmsghdr *answer, void *data)
 	return MNL_CB_OK;
 }
 
-/* Yes, where the kernel does not say. */
+/* True if the kernel does not say. */
 static bool has_redirect(uint32_t tap)
 {
 	char buffer[NETLINK_REQUEST_LEN];
@@ -163,7 +162,7 @@ static int attach_redirect(struct steer_tc *tc)
 
 	if (err)
 		return err;
-	tc->redirecting = true; /* whatever of it is there goes with the qdisc */
+	tc->redirecting = true; /* also when the next step fails: the qdisc has to be removed */
 	return add_redirect(tc->tap, tc->nic);
 }
 
@@ -172,14 +171,14 @@ static int attach_link(const struct bpf_program *program, uint32_t ifindex, int 
 {
 	const int fd = bpf_link_create(bpf_program__fd(program), ifindex, type, NULL);
 
-	return fd == -EINVAL ? -EOPNOTSUPP : fd; /* an attach type the kernel has never heard of */
+	return fd == -EINVAL ? -EOPNOTSUPP : fd; /* -EINVAL: the kernel does not know the attach type */
 }
 
 static int attach(struct steer_tc *tc, bool generic)
 {
 	int err = 0;
 
-	/* In before out: nothing may arrive at the TAP whose answer has no way up. */
+	/* The TAP's ingress comes first: packets must not arrive at the TAP before it can deliver any. */
 	if (generic)
 		err = attach_redirect(tc);
 	else

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/*
- * Part of steer: the tc side of inline mode, between the NIC and the hidden TAP.
- */
+/* Part of steer: the tc programs of inline mode, which connect the NIC and the hidden TAP. */
 #ifndef SUPERPACKET_STEER_TC_H
 #define SUPERPACKET_STEER_TC_H
 
@@ -13,22 +11,22 @@ struct steer_tc {
 	struct inline_bpf *object; /* NULL: not open */
 	uint32_t nic, tap;         /* ifindex */
 	int ingress_link, egress_link; /* -1: not attached */
-	bool redirecting;          /* by act_mirred on the TAP, instead of ingress_link */
+	bool redirecting;          /* act_mirred on the TAP does the work of ingress_link */
 };
 
-/* Loads the programs around the state map of the XDP program. Logs; 0 or -errno. */
+/* Loads the programs, which share the state map of the XDP program. Logs on failure. Returns 0 or -errno. */
 int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int state_fd);
 
-/* Attaches both ways; generic: the XDP program runs in generic mode. Logs; 0 or -errno. */
+/* Attaches both; generic: the XDP program runs in generic mode. Logs on failure. Returns 0 or -errno. */
 int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic);
 
-/* See steer_presence(); of what steer_tc_attach() has attached. */
+/* steer_presence() of what steer_tc_attach() has attached. */
 enum steer_presence steer_tc_presence(const struct steer_tc *tc);
 
-/* Detaches the way out only: the stack's packets go to the NIC again. */
+/* Detaches the program on the NIC's egress, so that the stack's packets go to the NIC again. */
 void steer_tc_detach_out(struct steer_tc *tc);
 
-/* Detaches both ways. May be called twice. */
+/* Detaches both. May be called twice. */
 void steer_tc_detach(struct steer_tc *tc);
 
 void steer_tc_close(struct steer_tc *tc);

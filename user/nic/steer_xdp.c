@@ -14,7 +14,7 @@
 #include "nic/steer_look.h"
 #include "steer.skel.h"
 
-/* How long a predecessor's program may take to go: the kernel frees links in the background. */
+/* How long the program of a dead predecessor may take to go: the kernel frees links in the background. */
 #define PREDECESSOR_RETRY_MS 10
 #define PREDECESSOR_RETRIES 100
 
@@ -29,7 +29,7 @@ static int open_object(struct steer_xdp *xdp, const struct steer_config *config)
 		log_error("%s: opening the XDP program: %s", config->interface, strerror(-err));
 		return err;
 	}
-	/* The object asks to be pinned, for xdp-loader. What we load goes with us. */
+	/* The object has pin paths, for xdp-loader. What the daemon loads goes with its process. */
 	bpf_object__for_each_map(map, xdp->object->obj)
 		(void)bpf_map__set_pin_path(map, NULL);
 	return 0;
@@ -69,7 +69,7 @@ static const char *native_refusal(int err)
 	return strerror(-err);
 }
 
-/* drivers/net/veth.c, veth_xdp_set(): the one driver known to answer so. */
+/* drivers/net/veth.c, veth_xdp_set(): the only driver known to answer so. */
 static bool is_too_few_queues(int err)
 {
 	return err == -ENOSPC;
@@ -84,8 +84,8 @@ static int attach_link(struct steer_xdp *xdp, const struct steer_config *config)
 		snprintf(xdp->why, sizeof(xdp->why), "the driver takes it");
 	}
 	/*
-	 * Somebody else's program, or no right to: generic mode would not change that. Too few
-	 * queues: a command mends it, and who misses it would never learn why it is slow.
+	 * Generic mode would not help against another program or a missing privilege. Too few queues can be cured by
+	 * a command; in generic mode nobody would learn why it is slow.
 	 */
 	if (config->mode == STEER_XDP_NATIVE || err == 0 || err == -EBUSY || err == -EEXIST ||
 	    err == -EPERM || is_too_few_queues(err))
@@ -109,7 +109,7 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 	if (err == -EEXIST)
 		err = -EBUSY;
 	if (err == -EBUSY)
-		log_error("%s: another XDP program came first; see `xdp-loader status %s`",
+		log_error("%s: another XDP program was attached just now; see `xdp-loader status %s`",
 			  config->interface, config->interface);
 	else if (is_too_few_queues(err))
 		log_error("%s: its veth peer has more transmit queues than it has receive queues; "
@@ -137,7 +137,7 @@ static int join(struct steer_xdp *xdp, const struct steer_config *config, bool g
 	xdp->member = xdp_program__create(&opts);
 	if (!xdp->member)
 		return -errno;
-	/* Loads it as well: a member's type depends on its dispatcher. */
+	/* This also loads the program, since a member's type depends on its dispatcher. */
 	err = xdp_program__attach(xdp->member, xdp->ifindex,
 				  generic ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
 	if (err) {
@@ -154,8 +154,8 @@ static int join(struct steer_xdp *xdp, const struct steer_config *config, bool g
 	return 0;
 }
 
-/* Returns how many members of the dispatcher, left by daemons who were killed, it has removed, or -EBUSY
- * when one belongs to a living daemon. */
+/* Removes members of the dispatcher that killed daemons have left. Returns how many, or -EBUSY when one belongs to a
+ * daemon that is alive. */
 static int remove_leftovers(const struct steer_config *config, struct xdp_multiprog *programs)
 {
 	struct steer_leftovers found;
@@ -181,8 +181,8 @@ static int refuse_lone(const struct steer_config *config, int64_t id, const char
 }
 
 /*
- * A program is alone on the interface. -EAGAIN: it is our predecessor's, who is dead, so it will
- * be gone in a moment. Else logs and returns -EBUSY.
+ * What to do about a program that is alone on the interface. Returns -EAGAIN when it belongs to a dead predecessor, so
+ * that it will be gone in a moment. Otherwise logs and returns -EBUSY.
  */
 static int judge_lone(const struct steer_config *config, struct xdp_multiprog *programs, int64_t id,
 		      bool last_try)
@@ -204,7 +204,7 @@ static int judge_lone(const struct steer_config *config, struct xdp_multiprog *p
 	return refuse_lone(config, id, program ? xdp_program__name(program) : "?");
 }
 
-/* One look and one attempt. -EAGAIN: look again. */
+/* Looks and tries once. Returns -EAGAIN when the caller should look again. */
 static int try_own(struct steer_xdp *xdp, const struct steer_config *config, bool last_try)
 {
 	struct xdp_multiprog *programs;
@@ -219,7 +219,7 @@ static int try_own(struct steer_xdp *xdp, const struct steer_config *config, boo
 	if (id == 0)
 		return load_and_attach(xdp, config);
 	programs = steer_look_programs(xdp->ifindex);
-	if (!programs) /* gone since, or no right to look at it */
+	if (!programs) /* gone meanwhile, or CAP_SYS_ADMIN is missing */
 		return errno == ENOENT && !last_try ? -EAGAIN : refuse_lone(config, id, "?");
 
 	if (!steer_look_is_dispatcher(programs)) {
@@ -227,7 +227,7 @@ static int try_own(struct steer_xdp *xdp, const struct steer_config *config, boo
 	} else {
 		err = remove_leftovers(config, programs);
 		if (err > 0)
-			err = -EAGAIN; /* what is there now is another dispatcher, or none */
+			err = -EAGAIN; /* there is another dispatcher now, or none */
 		else if (err == 0)
 			err = join(xdp, config, generic);
 	}
@@ -248,14 +248,14 @@ static int open_own(struct steer_xdp *xdp, const struct steer_config *config)
 	return err;
 }
 
-/* It works, so nobody would look for the reason why it is slow. */
+/* A warning, because it works, but slowly, and nobody would look for the reason. */
 static void warn_of_generic(const struct steer_xdp *xdp, const struct steer_config *config)
 {
 	log_warning("%s: generic XDP: %s; every frame costs a socket buffer and a copy, and frames longer "
 		    "than the MTU (TSO of a veth peer, LRO) %s",
 		    config->interface, xdp->why,
-		    config->serve & STEER_SERVE_ALL ? "lose what they were made of: turn that off" :
-						      "go past us, through the kernel");
+		    config->serve & STEER_SERVE_ALL ? "lose their packets' boundaries: switch that off" :
+						      "are left to the kernel");
 }
 
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)

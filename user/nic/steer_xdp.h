@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Part of steer: gets the XDP program onto the interface, one of three ways.
+ * Part of steer: brings the XDP program onto the interface, in one of three ways.
  *
- *   the interface has          what we do                           after kill -9
+ *   the interface has          what is done                         what is left after kill -9
  *   no XDP program             load, attach as a BPF link           nothing
- *   libxdp's dispatcher        load, join it through libxdp         a member that passes all
- *   steer.bpf.o, pinned maps   adopt the maps, attach nothing       as the operator left it
+ *   libxdp's dispatcher        load, join it through libxdp         a member that passes all frames
+ *   steer.bpf.o, pinned maps   adopt the maps, attach nothing       what the operator has loaded
+ *
+ * steer_xdp.c does the first two, steer_adopt.c the third, and steer_present.c looks whether it is still there.
  */
 #ifndef SUPERPACKET_STEER_XDP_H
 #define SUPERPACKET_STEER_XDP_H
@@ -16,32 +18,31 @@ struct steer_bpf;
 struct xdp_program;
 
 struct steer_xdp {
-	struct steer_bpf *object;   /* loaded by us; NULL when adopted */
+	struct steer_bpf *object;   /* what was loaded; NULL when adopted */
 	struct xdp_program *member; /* of a dispatcher; else NULL */
 	uint32_t ifindex;
 	int link_fd;                /* -1: member, or adopted */
-	int xsks_fd, state_fd, counters_fd; /* of object, or ours when adopted */
+	int xsks_fd, state_fd, counters_fd; /* owned by object; to be closed when adopted */
 	bool generic;
-	uint32_t present_id;        /* of the program that was found to use our maps; where it is no link of ours */
+	uint32_t present_id;        /* without a link: id of the program that was found to use our maps */
 	char why[160];
 };
 
-/* Loads and attaches, or adopts. Logs; returns 0 or -errno, nothing is left behind then. */
+/* Loads and attaches, or adopts. Logs on failure. Returns 0, or -errno with nothing left to close. */
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config);
 
-/* Puts a copy of our program in its place, around the same maps, without a moment in between. Only for
- * a link of ours: else -EOPNOTSUPP. Returns 0 or -errno. */
+/* Replaces the program by a copy with the same maps, atomically. Returns 0 or -errno; -EOPNOTSUPP without a link. */
 int steer_xdp_renew(struct steer_xdp *xdp, const struct steer_config *config);
 
-/* See steer_presence(); of the XDP program. */
+/* steer_presence() of the XDP program. */
 enum steer_presence steer_xdp_presence(struct steer_xdp *xdp, const struct steer_config *config);
 
-/* Takes off the interface what we put there. May be called twice. */
+/* Detaches what was attached. May be called twice. */
 void steer_xdp_detach(struct steer_xdp *xdp);
 
 void steer_xdp_close(struct steer_xdp *xdp);
 
-/* Adopts the maps in config->pinned, for steer_xdp_open(). */
+/* Adopts the maps in config->pinned; for steer_xdp_open(). */
 int steer_adopt(struct steer_xdp *xdp, const struct steer_config *config);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Kernel constants younger than the headers of Debian 12 (6.1). The values are ABI; whether the
- * running kernel knows them is probed, never derived from a version.
+ * Constants that the kernel headers of Debian 12 (6.1) do not have. Their values are ABI. Whether the running kernel
+ * knows them is tested, never derived from its version.
  */
 #ifndef SUPERPACKET_UAPI_COMPAT_H
 #define SUPERPACKET_UAPI_COMPAT_H
@@ -12,22 +12,22 @@
 #define XDP_USE_SG (1 << 4)           /* bind flag: multi-buffer (6.6) */
 #endif
 #ifndef XDP_PKT_CONTD
-#define XDP_PKT_CONTD (1 << 0)        /* descriptor option: the packet goes on in the next one (6.6) */
+#define XDP_PKT_CONTD (1 << 0)        /* descriptor option: the packet continues in the next one (6.6) */
 #endif
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9       /* socket option: descriptors a sendto() takes in copy mode */
 #endif
 
-/* What a sender asks of the NIC, in front of a packet's first byte (6.8; as it is here 6.11). */
+/* A request to the NIC, in front of a packet's first byte (6.8; in this form 6.11). */
 #ifndef XDP_TX_METADATA
 #define XDP_TX_METADATA (1 << 1)      /* descriptor option: it is there */
 #endif
 #ifndef XDP_UMEM_TX_METADATA_LEN
-#define XDP_UMEM_TX_METADATA_LEN (1 << 2) /* flag of XDP_UMEM_REG: its last field is meant */
+#define XDP_UMEM_TX_METADATA_LEN (1 << 2) /* flag of XDP_UMEM_REG: its last field is valid */
 #endif
 #ifndef XDP_TXMD_FLAGS_CHECKSUM
-#define XDP_TXMD_FLAGS_TIMESTAMP (1 << 0) /* when it was sent is to be written there */
-#define XDP_TXMD_FLAGS_CHECKSUM (1 << 1)  /* sum from csum_start on, into csum_start + csum_offset */
+#define XDP_TXMD_FLAGS_TIMESTAMP (1 << 0) /* write the time of sending there */
+#define XDP_TXMD_FLAGS_CHECKSUM (1 << 1)  /* sum from csum_start to the end, into csum_start + csum_offset */
 #endif
 
 /* struct xdp_umem_reg with its last field. */
@@ -50,8 +50,8 @@ struct compat_xsk_tx_metadata {
 };
 _Static_assert(sizeof(struct compat_xsk_tx_metadata) == 24, "xsk_tx_metadata since 6.15");
 
-/* The family "netdev" of generic netlink (6.3; xdp-zc-max-segs 6.6, the two below it 6.8), under names
- * of our own: the header that has them (linux/netdev.h) is missing altogether. */
+/* The family "netdev" of generic netlink (6.3; xdp-zc-max-segs 6.6, the two below it 6.8). The names are our own, since
+ * the header linux/netdev.h is missing altogether. */
 #define COMPAT_NETDEV_FAMILY "netdev"
 #define COMPAT_NETDEV_CMD_DEV_GET 1
 enum compat_netdev_attr {
@@ -67,7 +67,7 @@ enum compat_netdev_attr {
 #define COMPAT_NETDEV_XDP_RX_SG (1u << 5)
 #define COMPAT_NETDEV_XSK_TX_CHECKSUM (1u << 1)
 
-/* Attach types of tcx links (6.6); libbpf 1.1 has no names for them. */
+/* Attach types of tcx links (6.6), which libbpf 1.1 does not know. */
 #define COMPAT_BPF_TCX_INGRESS 46
 #define COMPAT_BPF_TCX_EGRESS 47
 
