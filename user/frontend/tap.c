@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Choices, and what they rest on:
+ * Why the TAP is set up as it is:
  *
- * TAP_QUEUE_LEN 256: the TAP takes a packet off the sender's socket accounts as soon as it is
- * queued, so its queue is what holds a sender back, and full of superpackets it is 16 MiB long.
- * The default of 1000 has 1/2.6 of the throughput of 64 at 512 flows; 8 is too short for one. Out for
- * 3 s on two quiet cores, in turns, medians:
+ * TAP_QUEUE_LEN 256: a packet leaves the account of the sender's socket as soon as the TAP has queued it, so only the
+ * length of the TAP's queue holds a sender back, and full of superpackets it has 16 MiB. With the default of 1000,
+ * throughput at 512 flows is 1/2.6 of that with 64; 8 is too short for one flow. Sending for 3 s on two quiet cores,
+ * in turns, medians:
  *
  *   flows   queue  Gbit/s  sent again  request/response beside them, p50
  *       8      64    3.03           0      5 ms
@@ -16,17 +16,16 @@
  *     128      64    1.50       29869     47 ms
  *             256    1.83       16042      0.1 ms
  *
- * UDP has no superpackets unless its sender makes them, and nothing holds it back: of 64 places some
- * datagrams sent at once were lost, and so was one of 60,000 bytes in fragments. What veth, and most
- * NICs, take is 256.
+ * UDP has no superpackets unless its sender makes them, and nothing holds it back. With a queue of 64, some of many
+ * datagrams sent at once were lost, and so was one of 60,000 bytes in fragments. 256 is what veth, and most NICs, take.
  *
- * The send buffer stays without a limit (TUNSETSNDBUF): a write goes up the stack at once and queues
- * nowhere, so a limit would only make it fail.
+ * The send buffer has no limit (TUNSETSNDBUF). A write goes to the stack at once and is queued nowhere, so a limit
+ * would only make it fail.
  *
- * No IFF_NAPI: gains nothing. No IFF_NAPI_FRAGS: limits a write to 18 pieces.
+ * IFF_NAPI is not used, because it gains nothing. IFF_NAPI_FRAGS would limit a write to 18 pieces.
  *
- * UDP offloads only where UDP is ours to carry: inline without it, they would promise what the NIC
- * has to do then.
+ * UDP offloads are asked for only if UDP is carried. In inline mode without it, the TAP would promise what the NIC
+ * would have to do.
  */
 #include "frontend/tap.h"
 
@@ -54,22 +53,22 @@
 #define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
 #endif
 
-/* A predecessor that was killed a moment ago may still be giving up its TAP of this name. */
+/* The TAP of a predecessor that was killed a moment ago may still have this name. */
 #define TAKEN_RETRY_MS 20
 #define TAKEN_RETRIES 15
 
 struct tap {
 	struct frontend front;
-	uint32_t used_cnt; /* the first queues, which the kernel spreads packets over */
+	uint32_t used_cnt; /* the kernel spreads packets over so many queues, the first ones */
 	struct frontend_queue queues[TAP_QUEUES_MAX]; /* fd: of /dev/net/tun, non-blocking */
 };
 
 static struct tap *tap_of(const struct frontend *front)
 {
-	return (struct tap *)front; /* its first part */
+	return (struct tap *)front; /* front is its first member */
 }
 
-/* Any queue does where the TAP as a whole is meant. */
+/* For requests about the whole TAP, the descriptor of any queue does. */
 static int any_fd(const struct frontend *front)
 {
 	return tap_of(front)->queues[0].fd;
@@ -95,11 +94,11 @@ static int tap_write(struct frontend_queue *queue, const struct iovec *iov, uint
 	if (writev(queue->fd, iov, iov_cnt) >= 0)
 		return 0;
 	switch (errno) {
-	case EIO: /* it is down */
+	case EIO: /* the interface is down */
 		return -EAGAIN;
 	case EMSGSIZE:
 		return -EINVAL;
-	case EBADFD: /* it was deleted */
+	case EBADFD: /* the interface was deleted */
 		return -ENODEV;
 	default:
 		return -errno;
@@ -108,8 +107,8 @@ static int tap_write(struct frontend_queue *queue, const struct iovec *iov, uint
 
 /* ---- opening ---- */
 
-/* Opens one more queue of the TAP; the first (TUN_EXCL) creates it. ifr has the name, and gets
- * the one that the kernel chose. Returns the file descriptor or -errno. */
+/* Opens one more queue of the TAP; the first one creates the TAP. ifr has the name, and gets the one that the kernel
+ * has chosen. Returns the file descriptor or -errno. */
 static int open_queue(struct ifreq *ifr, bool first)
 {
 	const int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -119,7 +118,7 @@ static int open_queue(struct ifreq *ifr, bool first)
 		return -errno;
 	ifr->ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
 	if (first)
-		ifr->ifr_flags |= IFF_TUN_EXCL; /* else an existing TAP is silently joined */
+		ifr->ifr_flags |= IFF_TUN_EXCL; /* else an existing TAP would be joined without notice */
 	if (ioctl(fd, TUNSETIFF, ifr) < 0) {
 		err = -errno;
 		close(fd);
@@ -137,12 +136,12 @@ static int set_header_form(int fd)
 	return 0;
 }
 
-/* Offloads of UDP, too, where udp. */
 #define OFFLOADS_TCP (FRONTEND_CSUM | FRONTEND_TSO4 | FRONTEND_TSO6 | FRONTEND_ECN)
 #define OFFLOADS_UDP (FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM)
 
-/* Each builds on those before it (all on checksums, ECN on TSO, tunnels' checksums on tunnels); one
- * refused is left out. USO is both or none. Takes and returns FRONTEND_ bits: wanted, and in force. */
+/* Takes the wanted offloads and returns those in force, as FRONTEND_ bits. One that is refused is left out. Each needs
+ * some of those before it (all need checksums, ECN needs TSO, checksums of tunnels need tunnels). USO is for both
+ * families or none. */
 static uint32_t set_offloads(int fd, uint32_t wanted)
 {
 	static const struct {
@@ -168,8 +167,8 @@ static uint32_t set_offloads(int fd, uint32_t wanted)
 	return offloads;
 }
 
-/* What is claimed and kept of what is wanted. The packets go through a TAP of their own, which lives for
- * some milliseconds: ours is to begin with counters of zero, and as nobody has set it up before. */
+/* Returns the wanted offloads without those that are claimed, but fail their test. The test packets go through another
+ * TAP, which exists for some milliseconds, so that the real one begins with counters of zero and default settings. */
 static uint32_t prove_offloads(struct frontend *front, uint32_t wanted, uint32_t big_len)
 {
 	static const uint32_t bits[FRONTEND_PROOF_CNT] = {
@@ -196,7 +195,7 @@ static uint32_t prove_offloads(struct frontend *front, uint32_t wanted, uint32_t
 	return wanted;
 }
 
-/* One of those that take the name of an interface in our namespace: answer and question are in *ifr. */
+/* An ioctl about an interface of our namespace by its name; question and answer are in *ifr. */
 static int netdev_ioctl(unsigned long request, struct ifreq *ifr)
 {
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -269,7 +268,7 @@ static int tap_use(struct frontend *front, uint32_t cnt)
 	return 0;
 }
 
-/* Whether the interface of our index and the TAP have one name; if so it is in *ifr. */
+/* Whether the interface of our index has the TAP's name, which is in *ifr then. */
 static bool name_here(const struct frontend *front, struct ifreq *ifr)
 {
 	char name[IF_NAMESIZE];
@@ -296,7 +295,7 @@ static int tap_set_mtu(const struct frontend *front, uint32_t mtu)
 	return netdev_ioctl(SIOCSIFMTU, &ifr);
 }
 
-/* This and the carrier are the TAP's own requests, and work wherever it has been moved to. */
+/* This and the carrier are requests of the TAP itself. They work in whatever namespace it is. */
 static int tap_set_mac(const struct frontend *front, const uint8_t mac[6])
 {
 	struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };

@@ -14,28 +14,28 @@
 
 #include "base/bytes.h"
 
-/* Payload of a segment; a superpacket has three of them, one of BIG TCP more. */
+/* Payload of a segment. A superpacket has three segments; one of BIG TCP has more. */
 #define SEGMENT_LEN 500u
 #define PAYLOAD_LEN (3 * SEGMENT_LEN)
 
-/* Below 1280, where IPv6 keeps off an interface; above a segment. */
+/* Below 1280, which IPv6 requires of an interface, and longer than a segment. */
 #define MTU 1000
 
-/* In one thread both ways are done when a system call returns, unless the kernel hands the packet to another
+/* A packet has usually arrived when the system call that sends it returns, unless the kernel hands it to another
  * processor (RPS). */
 #define LIMIT_MS 250
 
 #define TUNNEL VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
 #define VXLAN_PORT 4789u
 
-/* The destination: local, of nobody; its last byte says which packet this is. */
+/* The MAC address: locally administered, nobody's. Its last byte is the number of the probe. */
 static const uint8_t nobody[ETH_ALEN] = { 0x02, 0x73, 0x70, 0x70, 0x72, 0 };
 
 static const struct probe {
-	uint32_t offloads;     /* what it is a packet of */
+	uint32_t offloads;     /* the offload that it tests */
 	enum frontend_proved proof;
 	uint8_t gso_type, flags;
-	uint8_t version, protocol; /* IP's; of a tunnel's inside */
+	uint8_t version, protocol; /* of IP; of the inner packet of a tunnel */
 } probes[] = {
 	{ FRONTEND_CSUM, FRONTEND_PROOF_CSUM, VIRTIO_NET_HDR_GSO_NONE, 0, 4, IPPROTO_TCP },
 	{ FRONTEND_TSO4, FRONTEND_PROOF_TSO4, VIRTIO_NET_HDR_GSO_TCPV4, 0, 4, IPPROTO_TCP },
@@ -51,7 +51,7 @@ static const struct probe {
 
 struct bench {
 	int tap, raw;
-	uint8_t *packet;         /* of the probe in work */
+	uint8_t *packet;         /* of the present probe */
 	uint32_t len, room;
 	struct vnet_header hdr;
 };
@@ -86,7 +86,7 @@ static uint16_t ipv4_checksum(const uint8_t *header)
 	return (uint16_t)~sum;
 }
 
-/* From and to addresses for documentation (RFC 5737). */
+/* Between addresses for documentation (RFC 5737). */
 static void put_ipv4(struct bench *bench, uint8_t protocol, uint32_t len)
 {
 	uint8_t header[20] = { 0x45, [6] = 0x40, [8] = 64, protocol, [12] = 192, 0, 2, 1, 192, 0, 2, 2 };
@@ -96,7 +96,7 @@ static void put_ipv4(struct bench *bench, uint8_t protocol, uint32_t len)
 	put(bench, header, sizeof header);
 }
 
-/* And RFC 3849. One of BIG TCP says its length in an option (gro_complete.c). */
+/* Between addresses for documentation (RFC 3849). A BIG TCP packet has its length in an option (gro_complete.c). */
 static void put_ipv6(struct bench *bench, uint8_t protocol, uint32_t len)
 {
 	uint8_t header[40] = { 0x60, [6] = protocol, 64, [8] = 0x20, 0x01, 0x0d, 0xb8, [23] = 1,
@@ -114,7 +114,7 @@ static void put_ipv6(struct bench *bench, uint8_t protocol, uint32_t len)
 	put(bench, jumbo, sizeof jumbo);
 }
 
-/* Nobody ever finishes or verifies the sum of a packet that is to nobody: the field stays empty. */
+/* The checksum field stays empty: nobody finishes or verifies the sum of a packet that nobody receives. */
 static void put_l4(struct bench *bench, const struct probe *probe, uint32_t payload_len)
 {
 	uint8_t tcp[20] = { 0x80, 1, 0x80, 2, [12] = 0x50, 0x10, 0xff, 0xff };
@@ -134,7 +134,7 @@ static void put_l4(struct bench *bench, const struct probe *probe, uint32_t payl
 	bench->len += payload_len;
 }
 
-/* Outer IPv4, UDP, VXLAN, and the Ethernet header inside; len bytes follow. */
+/* Outer IPv4, UDP, VXLAN, and the inner Ethernet header; len bytes follow. */
 static void put_vxlan(struct bench *bench, const struct probe *probe, uint32_t len)
 {
 	uint8_t udp[8] = { 0x80, 1 }, vxlan[8] = { 0x08, [6] = 1 };
@@ -171,7 +171,7 @@ static void build(struct bench *bench, const struct probe *probe, uint32_t paylo
 
 /* ---- both ends ---- */
 
-/* Of a packet, with the length that it really has. */
+/* What was received of a packet; len is the length of the whole packet. */
 struct seen {
 	struct vnet_header hdr;
 	uint8_t start[ETH_HLEN];
@@ -187,8 +187,7 @@ static enum frontend_proof_verdict compare(const struct bench *bench, const stru
 	return same && seen->len == bench->len ? FRONTEND_KEPT : FRONTEND_CHANGED;
 }
 
-/* Whether what was read is this probe's; others may come by the interface, of a daemon that greets
- * every new one. */
+/* Whether the packet is this probe's. There may be others: some daemons send packets on every new interface. */
 static bool is_ours(const struct bench *bench, const struct seen *seen)
 {
 	return seen->len >= ETH_HLEN && !memcmp(seen->start, bench->packet, ETH_HLEN);
@@ -205,7 +204,7 @@ static bool raw_read(struct bench *bench, struct seen *seen)
 	return len >= 0;
 }
 
-/* Into the memory behind the packet that is compared. */
+/* Reads into the memory behind the packet that was sent. */
 static bool tap_read_back(struct bench *bench, struct seen *seen)
 {
 	uint8_t *behind = bench->packet + bench->room;
@@ -302,7 +301,7 @@ int tap_prove(int fd, const char *name, uint32_t offloads, uint32_t big_len,
 	struct ifreq ifr;
 	int err;
 
-	/* Of no protocol yet: nothing comes before it is bound to the interface. */
+	/* Protocol 0: it receives nothing before it is bound to the interface. */
 	bench.raw = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (bench.raw < 0)
 		return -errno;
