@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What a device says of itself: generic netlink and ethtool, against the kernel.
+ * What a device tells by generic netlink and ethtool, against the kernel.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -48,7 +48,7 @@ Test(device, veth_says_what_it_can)
 		cr_expect(!(xdp.xsk_features & COMPAT_NETDEV_XSK_TX_CHECKSUM));
 }
 
-/* A device of another kind has another answer: the one before was not a constant. */
+/* A device of another kind gives another answer. */
 Test(device, a_device_without_xdp_says_so)
 {
 	struct netdev_xdp xdp;
@@ -67,7 +67,7 @@ Test(device, bits_have_the_names_of_the_specification)
 	cr_expect_str_eq(netdev_xdp_name(5), "rx-sg");
 	cr_expect_str_eq(netdev_rx_metadata_name(2), "vlan-tag");
 	cr_expect_str_eq(netdev_xsk_name(1), "tx-checksum");
-	cr_expect_eq(netdev_xdp_name(7), NULL, "what is younger than we has no name");
+	cr_expect_eq(netdev_xdp_name(7), NULL, "unknown bits have no name");
 	cr_expect_eq(netdev_xsk_name(63), NULL);
 }
 
@@ -76,7 +76,7 @@ Test(device, bits_have_the_names_of_the_specification)
 #define SWITCHABLE (1u << FEATURE_VLAN | 1u << FEATURE_VLAN_STAG | 1u << FEATURE_GRO | \
 		    1u << FEATURE_UDP_GRO_FORWARDING)
 
-/* One that veth can switch, at a time: ethtool sees what we do, and we what it does. */
+/* One feature that veth can switch: ethtool sees what features_set() does, and the other way around. */
 static void agrees_with_ethtool(enum feature f)
 {
 	const uint32_t before = device("nic").features.on;
@@ -115,7 +115,7 @@ Test(device, several_features_at_once)
 	cr_expect_eq(device("nic").features.on & both, both);
 	cr_expect_eq(features_set("nic", both, 1u << FEATURE_GRO), 0);
 	cr_expect_eq(device("nic").features.on & both, 1u << FEATURE_GRO);
-	cr_expect_eq(features_set("nic", 0, both), 0, "nothing is nothing");
+	cr_expect_eq(features_set("nic", 0, both), 0, "an empty set changes nothing");
 	cr_expect_eq(device("nic").features.on & both, 1u << FEATURE_GRO);
 }
 

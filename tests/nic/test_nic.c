@@ -148,7 +148,7 @@ Test(tap, opens_and_leaves_nothing)
 	cr_expect_eq(netdev_open(&dev, "sp0"), -ENODEV);
 }
 
-/* What it says is what ethtool shows, and what the stack then leaves uncut. */
+/* The offloads are those that ethtool shows, and with them the stack leaves superpackets uncut. */
 Test(tap, offers_udp_offloads_where_asked)
 {
 	const uint32_t udp = FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM;
@@ -207,8 +207,8 @@ Test(tap, carries_both_ways)
 	tap->ops->close(tap);
 }
 
-/* In the words of frontend.h: what is for now, and what is for ever. */
-Test(tap, down_takes_nothing_and_deleted_is_no_more)
+/* The errors of frontend.h. */
+Test(tap, down_is_eagain_and_deleted_is_enodev)
 {
 	struct vnet_header hdr = { 0 };
 	struct frontend *tap = open_tap(false);
@@ -227,7 +227,7 @@ Test(tap, down_takes_nothing_and_deleted_is_no_more)
 	tap->ops->close(tap);
 }
 
-/* Its address and its carrier are the TAP's own, wherever it is; its MTU is that of whoever has it. */
+/* Address and carrier of the TAP can be set wherever it is; its MTU only in our namespace. */
 Test(tap, moved_keeps_its_mtu)
 {
 	static const uint8_t mac[] = { 2, 0, 0, 0, 0, 0x77 };
@@ -238,7 +238,7 @@ Test(tap, moved_keeps_its_mtu)
 	cr_expect_eq(device(tap->name).mtu, 1400);
 	cr_expect_eq(tap->ops->set_mtu(tap, TAP_MTU_MAX + 1), -EINVAL);
 	run("mount -t tmpfs none /run && ip netns add away && ip link set sp0 netns away");
-	/* Another of its name, for what goes by names. */
+	/* Another interface of the same name, which must not be changed. */
 	run("ip link add sp0 type veth peer name other");
 	cr_expect_not(tap->ops->is_here(tap));
 	cr_expect_eq(tap->ops->set_mtu(tap, 1300), 0);
@@ -263,7 +263,7 @@ Test(xsk, opens_in_copy_mode_on_veth)
 	struct umem umem;
 	struct xsk xsk;
 
-	config.plan = &plan; /* zero copy is refused by veth, whatever we believe of it */
+	config.plan = &plan; /* it has zero copy, which veth refuses */
 	open_xsk(&xsk, &umem, &config);
 	cr_expect(!xsk.zerocopy);
 	cr_expect_eq(xsk.choice.outcomes[MODES_ZEROCOPY_SLICES], -EOPNOTSUPP);
@@ -274,7 +274,7 @@ Test(xsk, opens_in_copy_mode_on_veth)
 	cr_expect_eq(xsk.chain_max, xsk.multibuffer ? 18 : 1);
 	cr_expect_geq(xsk.tx_budget, 32);
 	cr_expect_leq(xsk.tx_budget, RING);
-	cr_expect_eq(umem.frames.cnt, RING, "one ring full is with the kernel");
+	cr_expect_eq(umem.frames.cnt, RING, "the kernel has one ring full");
 	cr_expect_eq(xsk_statistics(&xsk, &stats), 0);
 	cr_expect_eq(stats.rx_dropped, 0);
 	close_xsk(&xsk, &umem);
@@ -318,7 +318,7 @@ Test(xsk, busy_queue_is_ebusy_within_the_limit_and_free_after_close)
 	start = now_ms();
 	cr_expect_eq(xsk_open(&other, &config, &other_umem), -EBUSY);
 	cr_expect_lt(now_ms() - start, 5000);
-	cr_expect_eq(other_umem.frames.cnt, umem_config.rx_frames, "nothing is taken then");
+	cr_expect_eq(other_umem.frames.cnt, umem_config.rx_frames, "no frame was taken");
 	config.queue = 1;
 	cr_expect_eq(xsk_open(&other, &config, &other_umem), 0, "another queue is another matter");
 	close_xsk(&other, &other_umem);
@@ -372,7 +372,7 @@ Test(xsk, header_slot_and_slices_leave_as_one_packet)
 	uint8_t frame[1514];
 	const size_t len = tcp_frame(frame, sizeof(frame), 1448);
 	const struct modes_plan slices = plan_of(false, MODES_TRANSMIT_SLICES);
-	/* Unaligned: a slice may lie across a chunk border. */
+	/* With unaligned chunks a slice may cross a chunk border. */
 	const uint32_t off = UMEM_CHUNK_LEN - 700;
 	struct xsk_config config = xsk_config;
 	struct umem umem;
@@ -407,7 +407,7 @@ static struct xsk_config asking_config(void)
 	return config;
 }
 
-/* A packet with a request, in the first slot; what it is to be on the wire is in frame. */
+/* Writes a packet with a request into the first slot. frame is what it must be on the wire. */
 static struct xdp_desc unfinished(struct xsk *xsk, struct umem *umem, uint8_t *frame, size_t len)
 {
 	const uint64_t addr = umem_slot_addr(umem, 0) + xsk->tx_headroom;
@@ -422,7 +422,7 @@ static struct xdp_desc unfinished(struct xsk *xsk, struct umem *umem, uint8_t *f
 	return (struct xdp_desc){ addr, len, XDP_TX_METADATA };
 }
 
-/* Proved by the test packet. Then the offload goes off: the kernel does it, and the sum can be seen. */
+/* The test packet proves it. Then the offload is switched off, so that the kernel does it and the sum can be seen. */
 Test(xsk, the_nic_finishes_checksums_once_it_is_proved)
 {
 	const struct xsk_config config = asking_config();
@@ -445,8 +445,8 @@ Test(xsk, the_nic_finishes_checksums_once_it_is_proved)
 	close_xsk(&xsk, &umem);
 }
 
-/* The test packet with a request reaches beyond the memory that the kernel has of us, a short test frame, which
- * lies where it would be, does not. The socket that is open then has no room for requests, and works. */
+/* The test packet with a request reaches beyond the memory that the kernel knows; the short test frame, which is sent
+ * without room for a request, does not. So the socket has no room for requests afterwards, and works. */
 Test(xsk, without_the_proof_there_is_no_request)
 {
 	const struct xsk_config config = asking_config();
@@ -477,7 +477,7 @@ Test(xsk, without_the_proof_there_is_no_request)
 	close_xsk(&xsk, &umem);
 }
 
-/* A socket that is made anew is what the first one was, without a packet. */
+/* A socket that is made anew has the properties of the first one, without another test packet. */
 Test(xsk, what_was_proved_holds_for_the_next_socket)
 {
 	struct xsk_config config = asking_config();
@@ -496,7 +496,7 @@ Test(xsk, what_was_proved_holds_for_the_next_socket)
 	cr_expect_str_eq(xsk.choice.tx_checksum_why, chosen.tx_checksum_why);
 	close_xsk(&xsk, &umem);
 
-	/* as when the room is refused the second time */
+	/* As when the kernel refuses the room the second time. */
 	chosen.tx_checksum = true;
 	config.tx_checksum = NULL;
 	open_xsk(&xsk, &umem, &config);
@@ -512,7 +512,7 @@ Test(xsk, what_was_proved_holds_for_the_next_socket)
 	close_xsk(&xsk, &umem);
 }
 
-/* Offered, but nobody has proved it. */
+/* Offered, but not proved. */
 Test(xsk, unproved_the_nic_is_not_asked)
 {
 	struct xsk_config config = asking_config();
@@ -544,7 +544,7 @@ Test(xsk, no_room_for_requests_that_nobody_wants)
 
 /* ---- rings --------------------------------------------------------------------------- */
 
-/* How many lines of a file have this in them. */
+/* How many lines of a file have this word. */
 static unsigned int lines_with(const char *path, const char *word)
 {
 	FILE *file = fopen(path, "r");
@@ -588,7 +588,7 @@ static int open_rings(struct xsk_rings *rings, struct umem *umem, uint32_t ring_
 	return err;
 }
 
-/* Whatever fails, at whichever call: neither a mapping nor a descriptor is left. */
+/* Whichever call fails, neither a mapping nor a descriptor is left. */
 Test(xsk, rings_leave_nothing_behind)
 {
 	struct xsk_rings rings;

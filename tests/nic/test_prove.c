@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The proof of a socket against the kernel: what goes out, in how many descriptors, and what becomes of it.
+ * The test frames of prove.h against the kernel: what is sent, in how many descriptors, and the verdicts.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -23,7 +23,7 @@ static struct modes_plan only(enum modes_variant variant)
 	return plan;
 }
 
-/* Opens this variant; skips the test where the kernel has it not. */
+/* Opens this variant, or skips the test if the kernel does not have it. */
 static void open_only(struct xsk *xsk, struct umem *umem, enum modes_variant variant, bool prove)
 {
 	const struct modes_plan plan = only(variant);
@@ -47,7 +47,7 @@ static void set_mtu(const char *mtu)
 	run(command);
 }
 
-/* The length of the only frame that comes within the limit; 0: none, fails where there are more. */
+/* The length of the only frame that comes within the limit; 0 when none comes. Fails when there are more. */
 static size_t only_frame(int raw, uint8_t *frame, size_t room)
 {
 	struct pollfd pfd = { raw, POLLIN, 0 };
@@ -107,14 +107,14 @@ Test(prove, sends_one_frame_of_the_shape_that_will_be_sent)
 		expect_frame(frame);
 		cr_expect_eq(completed(&xsk), shape->cnt + !xsk.unaligned * (shape->cnt > 1), "%s: %u descriptors",
 			     shape->what, completed(&xsk));
-		cr_expect_eq(umem.slots.used, 0, "a slot is out");
-		cr_expect_eq(umem.buffers.used, 0, "a buffer is out");
-		cr_expect_eq(umem.frames.cnt, RING, "one ring full is with the kernel");
+		cr_expect_eq(umem.slots.used, 0, "a slot is in use");
+		cr_expect_eq(umem.buffers.used, 0, "a buffer is in use");
+		cr_expect_eq(umem.frames.cnt, RING, "the kernel has one ring full");
 		close_xsk(&xsk, &umem);
 	}
 }
 
-/* A slice that crosses a chunk border is one descriptor more with aligned chunks. */
+/* With aligned chunks, a slice that crosses a chunk border needs one more descriptor. */
 Test(prove, with_aligned_chunks_a_slice_is_split)
 {
 	const struct xsk_choice aligned = { .variant = MODES_COPY_SLICES, .unaligned = false };
@@ -135,7 +135,7 @@ Test(prove, with_aligned_chunks_a_slice_is_split)
 	close_xsk(&xsk, &umem);
 }
 
-/* Invalid descriptors are completed, too: as if they had been sent. */
+/* The kernel completes invalid descriptors, too, as if they had been sent. */
 Test(prove, descriptors_that_the_kernel_refuses_prove_nothing)
 {
 	struct umem umem;
@@ -146,7 +146,7 @@ Test(prove, descriptors_that_the_kernel_refuses_prove_nothing)
 	close_xsk(&xsk, &umem);
 }
 
-/* Of several descriptors the last says that the packet ends: without it nothing can be sent. */
+/* The last descriptor of a packet is missing, so the kernel cannot send it. */
 Test(prove, what_is_not_completed_is_not_sent)
 {
 	struct umem umem;
@@ -173,7 +173,7 @@ Test(prove, without_a_carrier_nothing_is_sent_and_that_is_said)
 	close_xsk(&xsk, &umem);
 }
 
-/* As drivers do that drop the link when a socket is bound. */
+/* Some drivers drop the link when a socket is bound. */
 Test(prove, a_carrier_that_comes_soon_is_waited_for)
 {
 	const struct modes_plan plan = only(MODES_COPY_BUILT);

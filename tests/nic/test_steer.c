@@ -21,13 +21,13 @@
 #include "nic_bed.h"
 #include "steer.skel.h"
 
-#define SILENCE_MS 150 /* how long nothing has to come before we believe that nothing comes */
+#define SILENCE_MS 150 /* how long to wait for a frame that must not come */
 #define PIN_ROOT "/sys/fs/bpf"
 #define PIN_DIR PIN_ROOT "/test"
 
 TestSuite(steer, .init = set_up, .timeout = 240);
 
-/* NIC, TAP where there is one, socket and programs: a daemon without its loop. */
+/* A daemon without its loop: socket, programs and, inline, a TAP. */
 struct rig {
 	struct umem umem;
 	struct xsk xsk;
@@ -47,7 +47,7 @@ static struct steer_config steer_config(enum steer_xdp_mode mode)
 	};
 }
 
-/* Opens all and starts nothing. Without assertions, which only work in the test's process. */
+/* Opens all of it without starting it. Has no assertions, since they work in the test's own process only. */
 static int try_rig(struct rig *rig, const struct steer_config *config)
 {
 	struct xsk_config socket = xsk_config;
@@ -89,13 +89,13 @@ static void close_rig(struct rig *rig)
 	close(rig->wire);
 }
 
-/* Ahead: for as long as it takes to come to what is tried, on a machine that is busy with others. */
+/* A heartbeat in the future, which does not lapse before the test goes on, even on a busy machine. */
 static void beat(struct rig *rig)
 {
 	steer_heartbeat(rig->steer, (now_ms() + 60000) * 1000000);
 }
 
-/* Whether this frame comes to the socket; keeps the daemon alive meanwhile. */
+/* Whether this frame arrives at the socket; shows the heartbeat meanwhile. */
 static bool socket_sees(struct rig *rig, const uint8_t *frame, size_t len, int limit_ms)
 {
 	const uint64_t deadline = now_ms() + limit_ms;
@@ -127,7 +127,7 @@ static int64_t attached_id(void)
 	return steer_look_id(device("nic").ifindex, &generic);
 }
 
-/* Until the NIC is without a program. */
+/* Waits until the NIC has no program. */
 static bool wait_detached(void)
 {
 	const uint64_t deadline = now_ms() + DEADLINE_MS;
@@ -178,7 +178,7 @@ Test(steer, native_steers_and_passes)
 
 Test(steer, generic_steers_and_passes)
 {
-	silence(); /* it warns of what generic mode costs */
+	silence(); /* it warns about generic mode */
 	steers_and_passes(STEER_XDP_GENERIC);
 }
 
@@ -217,7 +217,7 @@ static void set_up_too_few_queues(void)
 	silence();
 }
 
-/* veth refuses native XDP then; what can be mended in a command is not made slow silently. */
+/* veth refuses native XDP then. A command cures that, so generic mode is not used silently. */
 Test(steer, a_veth_with_fewer_queues_than_its_peer_is_refused, .init = set_up_too_few_queues)
 {
 	const struct steer_config auto_mode = steer_config(STEER_XDP_AUTO);
@@ -301,7 +301,7 @@ Test(steer, killed_daemon_leaves_nothing_and_the_next_starts)
 	raw_send(rig.wire, frame, len);
 	cr_expect(raw_sees(nic, frame, len, DEADLINE_MS), "the kernel gets it");
 
-	/* And not waiting for anything. */
+	/* At once, without waiting for the kernel to clean up. */
 	pid = fork_daemon(&config);
 	kill(pid, SIGKILL);
 	open_rig(&rig, &config);
@@ -322,7 +322,7 @@ Test(steer, second_daemon_is_refused)
 	waitpid(pid, NULL, 0);
 }
 
-/* A program of somebody else: passes everything. */
+/* Somebody else's program, which passes everything. */
 static int foreign_program(void)
 {
 	const struct bpf_insn pass[] = {
@@ -348,7 +348,7 @@ Test(steer, program_of_somebody_else_stays)
 	cr_expect_eq(attached_id(), id);
 }
 
-/* As `xdp-loader load -p PIN_DIR` does it. */
+/* As `xdp-loader load -p PIN_DIR` does. */
 static struct steer_bpf *load_pinned(bool attach)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = PIN_DIR);
@@ -442,7 +442,7 @@ Test(steer, pinned_needs_our_maps_and_a_program_that_uses_them)
 	cr_expect_eq(steer_open(&steer, &config), -ENOENT, "a map of another kind");
 }
 
-/* Inline: out of the stack to the TAP; from the TAP to the NIC's ingress, and not round. */
+/* Inline: from the stack to the TAP, and from the TAP to the NIC's ingress, but not in circles. */
 static void goes_both_ways_inline(enum steer_xdp_mode mode)
 {
 	struct steer_config config = steer_config(mode);
@@ -482,6 +482,6 @@ Test(steer, inline_native_goes_both_ways)
 
 Test(steer, inline_generic_goes_both_ways_and_not_round)
 {
-	silence(); /* it warns of what generic mode costs */
+	silence(); /* it warns about generic mode */
 	goes_both_ways_inline(STEER_XDP_GENERIC);
 }

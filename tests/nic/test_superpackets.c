@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What virtio headers say of datagrams and tunnels, with this kernel's TAP as the judge: what
- * vnet_write() describes arrives, what the kernel describes vnet_read() understands. TCP over a TAP is
- * tested by everything else.
+ * Virtio headers of datagrams and tunnels, with this kernel's TAP as the judge: a packet that vnet_write() describes
+ * arrives, and vnet_read() understands what the kernel describes. TCP over a TAP is tested by everything else.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -45,7 +44,7 @@ static void shell(const char *format, ...)
 	run(command);
 }
 
-/* The kernel makes the address's route, without which nothing for it is taken, when it comes to it. */
+/* The kernel adds the route of an address a little later, and takes no packet to the address before. */
 static void add_ipv6(const char *address, const char *device)
 {
 	shell("ip addr add %s/64 dev %s nodad", address, device);
@@ -53,7 +52,7 @@ static void add_ipv6(const char *address, const char *device)
 	      "done; exit 1", address);
 }
 
-/* A UDP socket on the port that packet_udp4() sends to, which takes no more than a while. */
+/* A UDP socket on the port that packet_udp4() sends to; its recv() has a time limit. */
 static int udp_open(int family)
 {
 	const int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -70,7 +69,7 @@ static int udp_open(int family)
 	return fd;
 }
 
-/* The datagrams of a superpacket, one by one: length, bytes, order. */
+/* Receives the datagrams of a superpacket and compares lengths, bytes and order. */
 static void expect_datagrams(int fd, uint32_t cnt, uint32_t rest)
 {
 	uint8_t got[2 * SIZE];
@@ -95,7 +94,7 @@ static void write_super(struct frontend *tap, const struct gso_request *request,
 	cr_assert_eq(tap_write(tap, iov, 2), 0, "flags 0x%x, type 0x%x", hdr.flags, hdr.gso_type);
 }
 
-/* V3, V7: datagrams in one write; the last may be shorter (R18). */
+/* V3, V7: datagrams in one write, of which the last may be shorter (R18). */
 static void uso_in(struct packet p, int family)
 {
 	struct frontend *tap = open_tap(false);
@@ -121,7 +120,7 @@ static void uso_in(struct packet p, int family)
 Test(superpackets, uso_in_ipv4) { uso_in(packet_udp4(), AF_INET); }
 Test(superpackets, uso_in_ipv6) { uso_in(packet_udp6(), AF_INET6); }
 
-/* A VXLAN device over the TAP: the packets inside are for its addresses. */
+/* A VXLAN device over the TAP, which has the addresses of the inner packets. */
 static void vxlan_over(struct frontend *tap, enum packet_l3 outer)
 {
 	/* Hosts would ask for each other's MAC addresses. */
@@ -178,7 +177,7 @@ static size_t build_super(const struct tunnel_case *c, uint8_t *frame, size_t ca
 	return len;
 }
 
-/* V8: the kernel takes the tunnel off; the packet inside is still one, or becomes datagrams. */
+/* V8: the kernel removes the tunnel. The inner packet is still one, or becomes datagrams. */
 static void tunnel_in(const struct tunnel_case *c)
 {
 	struct frontend *tap = open_tap(false);
@@ -208,8 +207,8 @@ IN(tcp6_over_ipv6, PACKET_L3_IPV6, PACKET_CSUM_ZERO, true, true)
 IN(uso_over_ipv4, PACKET_L3_IPV4, PACKET_CSUM_ZERO, false, false)
 IN(uso_over_ipv6_with_checksum, PACKET_L3_IPV6, PACKET_CSUM_FULL, true, false)
 
-/* Other tunnels look like what is inside: the kernel takes them as one, untouched. (That a GRE or IP-in-IP device
- * takes the tunnel off cannot be seen on kernels without these devices.) */
+/* Other tunnels are described as their inner packets, and the kernel takes them as one packet, unchanged. (Whether a
+ * GRE or IP-in-IP device removes the tunnel cannot be tested on kernels without these devices.) */
 static void other_tunnel_in(enum packet_tunnel_kind kind, enum packet_l3 outer, struct packet p)
 {
 	struct frontend *tap = open_tap(false);
@@ -238,7 +237,7 @@ Test(superpackets, gre_in) { other_tunnel_in(PACKET_GRE, PACKET_L3_IPV4, packet_
 Test(superpackets, ipip_in) { other_tunnel_in(PACKET_IPIP, PACKET_L3_IPV6, packet_tcp4()); }
 Test(superpackets, ip6ip_in) { other_tunnel_in(PACKET_IPIP, PACKET_L3_IPV4, packet_tcp6()); }
 
-/* V9: what the header's own rules forbid is refused by the kernel too, not swallowed. */
+/* V9: what the rules of the header forbid is refused by the kernel, not dropped without notice. */
 Test(superpackets, refused)
 {
 	const struct tunnel_case c = { PACKET_L3_IPV4, PACKET_CSUM_ZERO, false, true };
@@ -265,7 +264,7 @@ Test(superpackets, refused)
 	write_super(tap, &good, frame, len);
 }
 
-/* The next superpacket that the host sends, as the engine sees it. */
+/* Reads the next superpacket that the host sends. */
 static uint32_t read_super(struct frontend *tap, uint8_t *frame, uint32_t room, struct gso_request *request)
 {
 	const uint64_t deadline = now_ms() + DEADLINE_MS;
@@ -322,7 +321,7 @@ static void expect_payload(const uint8_t *frame, const struct packet_view *view)
 		cr_assert_eq(frame[view->payload_off + i], packet_pattern(i), "byte %u", i);
 }
 
-/* S6: what UDP_SEGMENT hands down stays one. */
+/* S6: what is sent with UDP_SEGMENT arrives as one superpacket. */
 static void uso_out(bool v6)
 {
 	struct frontend *tap = open_tap_with(FRONTEND_USO);
@@ -346,8 +345,8 @@ static void uso_out(bool v6)
 Test(superpackets, uso_out_ipv4) { uso_out(false); }
 Test(superpackets, uso_out_ipv6) { uso_out(true); }
 
-/* Everything that leaves by the TAP gets a VLAN tag beside the packet, as a VLAN device would give it one; the
- * TAP writes it into the frame. */
+/* Everything that is sent through the TAP gets a VLAN tag beside the packet, as from a VLAN device; the TAP writes it
+ * into the frame. */
 static void tag_what_leaves(struct frontend *tap)
 {
 	const struct bpf_insn program[] = {
@@ -366,7 +365,7 @@ static void tag_what_leaves(struct frontend *tap)
 	cr_assert_eq(bpf_tc_attach(&hook, &opts), 0);
 }
 
-/* V8: the kernel's own tunnel superpackets; what the header says is what the walk finds. */
+/* V8: superpackets of the kernel's own tunnels. Header and parser agree. */
 static void tunnel_out(enum packet_l3 outer, bool v6, bool tagged)
 {
 	static const struct parse_tunnels tunnels = { .enter = PARSE_TUNNEL_BIT(PARSE_VXLAN),

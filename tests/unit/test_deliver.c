@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Delivery to a front end that the test plays: it notes what is written, and refuses what it is
- * told to refuse (V9).
+ * Delivery to a front end that the test plays. It records what is written, and refuses what it is told to refuse (V9).
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -16,7 +15,7 @@
 
 static struct {
 	bool refuse_superpackets, refuse_all;
-	int error; /* what it says then; 0: EINVAL */
+	int error; /* with which it refuses; 0: EINVAL */
 	unsigned int written;
 	struct vnet_header headers[16];
 	uint8_t bytes[16][16384];
@@ -55,7 +54,7 @@ struct bed {
 	size_t lens[PACKETS];
 };
 
-/* Offers a packet in this many fragments, of 600 bytes but for the last. */
+/* Offers a packet in this many fragments, of which all but the last have 600 bytes. */
 static void offer_in_pieces(struct bed *bed, uint32_t packet, uint32_t pieces)
 {
 	struct gro_packet fragments[PIECES_MAX];
@@ -128,7 +127,7 @@ Test(deliver, one_write_of_header_and_slices)
 	expect_frames_back(bed, PACKETS);
 }
 
-/* V9: refused, so each packet goes up as it came, in order, and says nothing of a superpacket. */
+/* V9: when a superpacket is refused, each packet is delivered as it was received, in order, with an ordinary header. */
 Test(deliver, a_refused_superpacket_goes_up_as_the_packets_that_came)
 {
 	struct bed *bed;
@@ -152,7 +151,7 @@ Test(deliver, a_refused_superpacket_goes_up_as_the_packets_that_came)
 	expect_frames_back(bed, PACKETS);
 }
 
-/* Jumbo frames: every fragment's frame comes back, and a write has all that belong to its packet. */
+/* Jumbo packets: each write has all fragments of its packet, and every fragment's frame comes back. */
 Test(deliver, packets_in_several_fragments)
 {
 	struct bed *bed = deliver_superpacket_in(2);
@@ -179,7 +178,7 @@ Test(deliver, a_refused_superpacket_of_packets_in_several_fragments)
 	expect_frames_back(bed, PACKETS * 2);
 }
 
-/* Taken in neither way: every packet is counted as dropped, and no frame is lost. */
+/* When the packets are refused as well, each one is counted as dropped, and no frame is lost. */
 Test(deliver, what_is_taken_neither_way_is_counted_packet_by_packet)
 {
 	struct bed *bed;
@@ -192,7 +191,7 @@ Test(deliver, what_is_taken_neither_way_is_counted_packet_by_packet)
 	expect_frames_back(bed, PACKETS);
 }
 
-/* Without room, or down, or gone, it would take no packet of it either: nothing is tried again. */
+/* A front end without room, or one that is down or gone, would not take the packets either: they are not tried. */
 Test(deliver, a_front_end_that_takes_nothing_is_asked_once)
 {
 	static const int errors[] = { EAGAIN, ENODEV };
@@ -214,7 +213,7 @@ Test(deliver, a_front_end_that_takes_nothing_is_asked_once)
 	}
 }
 
-/* Out of memory for one large packet is not out of memory for a small one. */
+/* Where there is no memory for a large packet, there may be some for small ones. */
 Test(deliver, without_memory_packets_are_tried_one_by_one)
 {
 	struct bed *bed;
@@ -228,7 +227,7 @@ Test(deliver, without_memory_packets_are_tried_one_by_one)
 	expect_frames_back(bed, PACKETS);
 }
 
-/* What the packet is to blame for says nothing of the front end. */
+/* A packet that is refused for its form says nothing about the state of the front end. */
 Test(deliver, a_refused_packet_is_no_fault_of_the_front_end)
 {
 	struct bed *bed;
@@ -239,8 +238,8 @@ Test(deliver, a_refused_packet_is_no_fault_of_the_front_end)
 	expect_frames_back(bed, PACKETS);
 }
 
-/* What newer packets have overtaken is dropped, counted, and its frames come back. */
-Test(deliver, stale_packets_do_not_go_up)
+/* Stale packets are dropped and counted, and their frames come back. */
+Test(deliver, stale_packets_are_dropped)
 {
 	struct bed *bed = deliver_one_superpacket();
 

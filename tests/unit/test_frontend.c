@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A second front end behind the seam, and a whole worker between it and a NIC, both in plain memory: the
- * test is the stack on one side, which hands packets down and takes them through a queue of its own, and
- * the kernel on the other. The worker, its thread, engine, delivery and transmission are the real ones.
+ * A second front end, in plain memory, and a whole worker between it and a NIC in plain memory. On one side the test
+ * plays the stack, which sends and receives packets through a queue of its own; on the other side it plays the kernel.
+ * The worker with its thread, engine, delivery and transmission is the real one.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ struct parcel {
 	uint8_t bytes[ROOM];
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all that follows */
 
 /* ---- the front end ---- */
 
@@ -61,7 +61,7 @@ static int memory_write(struct frontend_queue *queue, const struct iovec *iov, u
 		err = -EAGAIN;
 	else if (memory->refuses_superpackets && parcel->header.gso_type)
 		err = -EINVAL;
-	else if (parcel->bytes[12] == 0x08) /* and not what the worker probes with */
+	else if (parcel->bytes[12] == 0x08) /* not the frame of deliver_probe() */
 		memory->up_cnt++;
 	pthread_mutex_unlock(&lock);
 	return err;
@@ -88,7 +88,7 @@ static int memory_read(struct frontend_queue *queue, struct vnet_header *hdr, vo
 	return len;
 }
 
-/* The worker may sleep. */
+/* Ends the worker's sleep. */
 static void wake(void)
 {
 	const uint64_t one = 1;
@@ -96,14 +96,14 @@ static void wake(void)
 	cr_assert_eq(write(front.queue.fd, &one, sizeof one), sizeof one);
 }
 
-/* ---- the kernel: what the datapath calls of user/nic ---- */
+/* ---- the kernel: the functions of user/nic that the datapath calls ---- */
 
 static struct {
 	struct xsk *xsk;
 	uint32_t producers[4], consumers[4], flags; /* fill, tx, completion, receive */
 	uint64_t *fill, *completion;
 	struct xdp_desc *tx, *rx;
-	struct parcel wire[PARCELS]; /* packets that left */
+	struct parcel wire[PARCELS]; /* packets that were sent */
 	uint32_t wire_cnt;
 } kernel;
 
@@ -153,7 +153,7 @@ void xsk_refill(struct xsk *xsk)
 	}
 }
 
-/* Sends, and completes, at once. */
+/* Sends and completes at once. */
 int xsk_wake_tx(struct xsk *xsk)
 {
 	uint32_t end = __atomic_load_n(&kernel.producers[1], __ATOMIC_ACQUIRE);
@@ -209,7 +209,7 @@ void steer_remove_socket(struct steer *steer, uint32_t queue)
 
 struct bed {
 	struct worker worker;
-	struct parcel came[PACKETS]; /* what the NIC has received */
+	struct parcel came[PACKETS]; /* packets that the NIC has received */
 };
 
 static struct bed *make_bed(void)
@@ -243,7 +243,7 @@ static void free_bed(struct bed *bed)
 	free(bed);
 }
 
-/* The NIC receives one flow's packets, all at once. */
+/* The NIC receives the packets of one flow, all at once. */
 static void receive_packets(struct bed *bed)
 {
 	struct packet p = packet_tcp4();
@@ -336,7 +336,7 @@ Test(frontend, a_superpacket_goes_up)
 	free_bed(bed);
 }
 
-Test(frontend, a_superpacket_goes_down)
+Test(frontend, a_superpacket_is_cut_and_sent)
 {
 	struct bed *bed = make_bed();
 	struct packet p = packet_tcp4();
@@ -361,7 +361,7 @@ Test(frontend, a_superpacket_goes_down)
 	free_bed(bed);
 }
 
-/* V9: each packet goes up as it came. */
+/* V9: each packet is delivered as it was received. */
 Test(frontend, a_refused_superpacket_is_cut_again_and_delivered)
 {
 	struct bed *bed = make_bed();
@@ -380,7 +380,7 @@ Test(frontend, a_refused_superpacket_is_cut_again_and_delivered)
 	free_bed(bed);
 }
 
-/* What it has no room for is lost, and not tried in pieces; the traffic is the kernel's while that lasts. */
+/* A superpacket without room is lost, and its packets are not tried. The worker is away while that lasts. */
 Test(frontend, without_room_the_worker_is_away_until_there_is_some)
 {
 	struct bed *bed = make_bed();
@@ -401,7 +401,7 @@ Test(frontend, without_room_the_worker_is_away_until_there_is_some)
 	free_bed(bed);
 }
 
-Test(frontend, that_it_is_no_more_is_told)
+Test(frontend, a_queue_that_is_gone_is_reported)
 {
 	struct bed *bed = make_bed();
 

@@ -5,16 +5,16 @@
 
 #include "nic/modes.h"
 
-/* Letters of the variants that are tried, in their order: Z S B for zero copy (slices, built with
- * multi-buffer, built), c s b for copies (built with multi-buffer, slices, built). */
+/* A letter for each variant, in order: Z S B for zero copy (slices, built with multi-buffer, built), c s b for copy
+ * mode (built with multi-buffer, slices, built). */
 static const char letters[MODES_CNT + 1] = "ZSBcsb";
 
 struct device_case {
 	const char *what;
-	struct modes_facts facts; /* what is 0 is set to that of good() */
+	struct modes_facts facts; /* fill_in() sets those that are 0 */
 	const char *tried;
-	enum modes_variant of;    /* the variant whose reason is looked at */
-	const char *why;          /* a part of it */
+	enum modes_variant of;    /* the variant whose reason is compared */
+	const char *why;          /* a part of that reason */
 };
 
 static struct modes_facts fill_in(struct modes_facts facts)
@@ -127,7 +127,7 @@ Test(modes, what_is_tried_in_which_order_and_why)
 	}
 }
 
-/* An unknown kernel: known to be wrong is none, as its version says nothing. */
+/* If the kernel's version is unknown, no driver is known to have faults. */
 Test(modes, no_driver_is_wrong_on_an_unknown_kernel)
 {
 	struct modes_facts facts = fill_in((struct modes_facts){ PROMISES(1), .driver = "virtio_net" });
@@ -138,7 +138,7 @@ Test(modes, no_driver_is_wrong_on_an_unknown_kernel)
 	cr_expect(plan.variants[MODES_ZEROCOPY_BUILT].tried);
 }
 
-/* The most a frame can take: header, and slices whose first begins at the last byte of a chunk. */
+/* The most descriptors of a frame: a header, and slices of which the first begins at the last byte of a chunk. */
 Test(modes, descriptors_of_a_frame)
 {
 	cr_expect_eq(modes_segs_needed(60, 4096), 3);
@@ -195,7 +195,7 @@ Test(modes, what_binds_and_does_not_send_in_words)
 			  "frames are faster where the kernel copies");
 }
 
-/* Of a driver without zero copy all three variants say the same, and it is said once. */
+/* For a driver without zero copy, three variants have the same reason, which is given once. */
 Test(modes, a_reason_is_said_once)
 {
 	const struct modes_facts facts = { NO_ZEROCOPY, .pin = MODES_PIN_ZEROCOPY };

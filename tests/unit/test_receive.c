@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Reception over rings that are plain memory: the test plays the kernel, fills in descriptors and
- * chains of them, and every frame must be in exactly one place afterwards.
+ * Reception over rings in plain memory. The test plays the kernel and fills in descriptors and chains of them. Every
+ * frame must be in exactly one place afterwards.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static uint32_t rx_producer, rx_consumer;
 static struct xdp_desc rx_descs[RING];
 static uint32_t fill_producer, fill_consumer;
 
-/* What receive.c calls of xsk.c: this kernel takes nothing. */
+/* The function of xsk.c that receive.c calls. This kernel takes nothing. */
 void xsk_refill(struct xsk *xsk)
 {
 	(void)xsk;
@@ -28,7 +28,7 @@ struct bed {
 	struct worker_stats stats;
 	struct receive receive;
 	struct gro_packet packets[RECEIVE_BATCH];
-	uint32_t taken; /* frames in packets that were taken so far */
+	uint32_t taken; /* frames of the packets that were taken so far */
 };
 
 static struct bed *make_bed(void)
@@ -43,7 +43,7 @@ static struct bed *make_bed(void)
 	bed->xsk.rx = (struct xsk_ring_cons){ .mask = RING - 1, .size = RING, .producer = &rx_producer,
 					      .consumer = &rx_consumer, .ring = rx_descs };
 	bed->xsk.fill = (struct xsk_ring_prod){ .producer = &fill_producer, .consumer = &fill_consumer };
-	/* One ring full of frames is the kernel's. */
+	/* The kernel has one ring full of frames. */
 	for (uint32_t i = 0; i < RING; i++)
 		frame_take(&bed->umem.frames);
 	receive_init(&bed->receive, &bed->xsk, &bed->umem, &bed->stats);
@@ -57,8 +57,7 @@ static void free_bed(struct bed *bed)
 	free(bed);
 }
 
-/* The kernel receives a packet in cnt frames, the last of len bytes. Frame n of all is that of
- * address (FRAMES - RING + n) chunks. */
+/* The kernel receives a packet in cnt frames, the last of which has len bytes. */
 static void arrive(uint32_t cnt, uint32_t len)
 {
 	for (uint32_t i = 0; i < cnt; i++) {
@@ -106,7 +105,7 @@ Test(receive, packets_as_they_lie)
 	free_bed(bed);
 }
 
-/* A jumbo frame is one packet in several fragments, all but the last with more. */
+/* A jumbo packet comes in several fragments, of which all but the last have `more`. */
 Test(receive, a_frame_in_several_descriptors_is_one_packet)
 {
 	struct bed *bed = make_bed();
@@ -126,7 +125,7 @@ Test(receive, a_frame_in_several_descriptors_is_one_packet)
 	free_bed(bed);
 }
 
-/* What of a chain lies behind a batch is taken with the rest of it, the next time. */
+/* A chain that reaches beyond a batch is taken as a whole, by the next call. */
 Test(receive, a_chain_is_not_torn_apart_by_the_end_of_a_batch)
 {
 	for (uint32_t before = RECEIVE_BATCH - 3; before <= RECEIVE_BATCH; before++) {
@@ -149,7 +148,7 @@ Test(receive, a_chain_is_not_torn_apart_by_the_end_of_a_batch)
 	}
 }
 
-/* Not every driver has to put a chain into the ring at once. */
+/* A driver may put the descriptors of a chain into the ring one by one. */
 Test(receive, a_chain_that_is_not_complete_yet_waits)
 {
 	struct bed *bed = make_bed();
@@ -166,7 +165,7 @@ Test(receive, a_chain_that_is_not_complete_yet_waits)
 	free_bed(bed);
 }
 
-/* The engine takes so many fragments and no more; neighbours are not touched by that. */
+/* A packet of more fragments than the engine takes is dropped. Its neighbours are not affected. */
 Test(receive, a_packet_in_too_many_fragments_is_dropped_and_counted)
 {
 	struct bed *bed = make_bed();
@@ -182,7 +181,7 @@ Test(receive, a_packet_in_too_many_fragments_is_dropped_and_counted)
 	free_bed(bed);
 }
 
-/* Longer than what is ever taken at once: it goes piece by piece, and is one drop all the same. */
+/* A packet of more descriptors than are taken at once is dropped piece by piece, and counted once. */
 Test(receive, a_packet_longer_than_a_batch_is_dropped_once)
 {
 	struct bed *bed = make_bed();
@@ -203,7 +202,7 @@ Test(receive, a_packet_longer_than_a_batch_is_dropped_once)
 	free_bed(bed);
 }
 
-/* Chains of all lengths, many times round the ring: nothing is lost, doubled or out of order. */
+/* With chains of all lengths, many times around the ring, nothing is lost, doubled or out of order. */
 Test(receive, many_chains)
 {
 	struct bed *bed = make_bed();
@@ -230,7 +229,7 @@ Test(receive, many_chains)
 				seen++;
 			}
 			bed->taken -= cnt;
-			/* The kernel has as many again. */
+			/* The kernel gets as many frames again. */
 			for (uint32_t i = 0; i < cnt; i++)
 				frame_take(&bed->umem.frames);
 			bed->receive.frames_in_kernel += cnt;
@@ -241,9 +240,8 @@ Test(receive, many_chains)
 	free_bed(bed);
 }
 
-/* Losing packets for want of a frame is starvation only while there is no frame, here or there, and only from the
- * moment on at which that was seen. */
-Test(receive, starved_is_who_has_no_frame_and_loses_packets)
+/* Starved means that neither side has a frame, and that the kernel has lost packets since that was first seen. */
+Test(receive, starved_without_frames_while_packets_are_lost)
 {
 	struct bed *bed = make_bed();
 	const uint32_t free_frames = bed->umem.frames.cnt;

@@ -105,7 +105,7 @@ Test(restore, what_is_no_note_is_said)
 	}
 }
 
-/* Longer than any field: cut off, nothing beyond it written. */
+/* A value that is longer than its field is cut off, and nothing behind the field is written. */
 Test(restore, long_lines_hurt_nobody)
 {
 	struct restore_note note;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Transmission over rings that are plain memory: the test plays the kernel, takes descriptors
- * from the transmit ring, keeps them as long as it likes, and completes them in any order. What it
- * has taken it copies at the last moment before the completion, so that a frame reused
- * too early shows up as wrong bytes.
+ * Transmission over rings in plain memory. The test plays the kernel: it takes descriptors from the transmit ring,
+ * keeps them as long as it likes, and completes them in any order. It copies their bytes just before the completion, so
+ * that a frame that is reused too early shows up as wrong bytes.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -28,7 +27,7 @@ static uint64_t completion_addrs[RING];
 static uint32_t flags;
 static unsigned int wakeups;
 
-/* What transmit.c calls of xsk.c: this kernel only counts. */
+/* The functions of xsk.c that transmit.c calls. They only count. */
 int xsk_wake_tx(struct xsk *xsk)
 {
 	(void)xsk;
@@ -64,7 +63,7 @@ static struct xsk plain_xsk(struct umem *umem, bool slices, bool unaligned)
 	return xsk;
 }
 
-/* nic: it finishes checksums, for there is room for requests. */
+/* nic: the NIC finishes checksums, so there is room for requests. */
 static struct bed *make_bed_for(bool slices, bool unaligned, uint32_t slots, bool nic)
 {
 	struct bed *bed = calloc(1, sizeof *bed);
@@ -100,14 +99,14 @@ static void free_bed(struct bed *bed)
 /* ---- the stand-in for the kernel ---- */
 
 struct wire {
-	struct xdp_desc held[RING]; /* taken, not completed */
+	struct xdp_desc held[RING]; /* taken, but not completed yet */
 	uint32_t held_cnt;
-	uint8_t *bytes;             /* packets as the NIC has read them, one behind the other */
+	uint8_t *bytes;             /* the packets that the NIC has read, one behind the other */
 	uint32_t len, packets;
-	bool within;                /* a packet, of which descriptors are still to come */
-	uint32_t begin;             /* of the packet that is being read */
-	struct gso_left left;       /* of it to the NIC */
-	uint32_t asked;             /* packets with something left */
+	bool within;                /* the present packet has further descriptors */
+	uint32_t begin;             /* of the present packet */
+	struct gso_left left;       /* what the NIC has to finish of it */
+	uint32_t asked;             /* packets with a request */
 };
 
 static void wire_take(struct wire *wire)
@@ -122,8 +121,8 @@ static void complete_addr(uint64_t addr)
 	__atomic_store_n(&completion_producer, completion_producer + 1, __ATOMIC_RELEASE);
 }
 
-/* The kernel's conditions where there is room for requests: every descriptor counts as if it had one in front
- * of it, though only a packet's first has (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()). */
+/* The kernel's conditions when there is room for requests: it counts that room with every descriptor, although only a
+ * packet's first has a request (net/xdp/xsk_queue.h, xp_unaligned_validate_desc()). */
 static void wire_check_room(const struct bed *bed, const struct xdp_desc *desc)
 {
 	const uint64_t from = desc->addr - TX_CHECKSUM_METADATA_LEN, len = desc->len + TX_CHECKSUM_METADATA_LEN;
@@ -135,7 +134,7 @@ static void wire_check_room(const struct bed *bed, const struct xdp_desc *desc)
 		cr_assert_leq(from % UMEM_CHUNK_LEN + len, UMEM_CHUNK_LEN, "no room in the chunk for a request");
 }
 
-/* What is asked of the NIC, read as late as the packet. A driver may read it without the descriptor's option. */
+/* The request, read as late as the packet. A driver may read it even if the descriptor does not have the option. */
 static void wire_read_request(struct bed *bed, struct wire *wire, const struct xdp_desc *desc, bool first)
 {
 	const struct compat_xsk_tx_metadata *request;
@@ -170,7 +169,7 @@ static void wire_finish(struct wire *wire)
 	wire->left.start = 0;
 }
 
-/* Reads the oldest cnt descriptors late, then completes them; in reverse where asked. */
+/* Reads the oldest cnt descriptors, then completes them, in reverse order if asked. */
 static void wire_send(struct bed *bed, struct wire *wire, uint32_t cnt, bool reverse)
 {
 	uint32_t chain = 0;
@@ -224,7 +223,7 @@ static struct gso_request request_of(uint32_t payload_len, uint32_t mss)
 	};
 }
 
-/* The same packet through the engine alone, in memory of its own: what must be on the wire. */
+/* What must be on the wire: the same packet, cut by the engine alone. */
 static uint32_t expected_bytes(uint8_t *out, const uint8_t *packet, uint32_t len,
 			       const struct gso_request *request, uint32_t mtu)
 {
@@ -251,8 +250,8 @@ static uint32_t expected_bytes(uint8_t *out, const uint8_t *packet, uint32_t len
 }
 
 /*
- * Sends packets of these payload lengths, the wire lagging behind and completing in odd portions.
- * The wire's bytes must be the expected ones, and in the end everything must be free again.
+ * Sends packets of these payload lengths, while the wire lags behind and completes odd numbers of descriptors. The
+ * bytes on the wire must be the expected ones, and at the end everything must be free again.
  */
 static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, bool reverse)
 {
@@ -281,7 +280,7 @@ static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, b
 		}
 		wire_take(&wire);
 		if (!buffer || rounds % 3 == 0) {
-			/* A packet's descriptors are read together, as a NIC does; 7 is no divisor of anything. */
+			/* A NIC reads the descriptors of a packet together. 7 divides nothing here. */
 			uint32_t portion = reverse || wire.held_cnt < 7 ? wire.held_cnt : 7;
 
 			wire_send(bed, &wire, portion, reverse);
@@ -328,7 +327,7 @@ Test(transmit, built_frames)
 	free_bed(bed);
 }
 
-/* The NIC finishes what we leave to it: the same bytes in the end, whatever it reads late. */
+/* With checksums finished by the NIC, the bytes are the same in the end, even if it reads late. */
 Test(transmit, checksums_by_the_nic)
 {
 	for (int slices = 0; slices <= 1; slices++) {
@@ -339,7 +338,7 @@ Test(transmit, checksums_by_the_nic)
 	}
 }
 
-/* Zero copy by one descriptor a packet may be aligned. */
+/* In zero copy with one descriptor a packet, chunks may be aligned. */
 Test(transmit, checksums_by_the_nic_in_aligned_chunks)
 {
 	struct bed *bed = make_bed_for(false, false, 128, true);
@@ -348,8 +347,8 @@ Test(transmit, checksums_by_the_nic_in_aligned_chunks)
 	free_bed(bed);
 }
 
-/* The test packet has failed, or a packet's checksum is nothing for the NIC: what may be read there
- * says so, even where something else was asked in the same slot before. */
+/* When the test packet has failed, or a packet has no checksum to finish, the room for the request says so, even if
+ * there was another request in the same slot before. */
 Test(transmit, nothing_is_asked_of_a_nic_that_is_not_to_do_it)
 {
 	struct bed *bed = make_bed_for(false, true, 128, true);
@@ -360,7 +359,7 @@ Test(transmit, nothing_is_asked_of_a_nic_that_is_not_to_do_it)
 	free_bed(bed);
 }
 
-/* S4: one identifier for all segments, but only where DF is set. IPv6 has none. */
+/* S4: one identifier for all segments, but only with DF. IPv6 has none. */
 Test(transmit, shared_id_with_df_only)
 {
 	static uint8_t sent[2 * MTU * 4];
@@ -390,7 +389,7 @@ Test(transmit, shared_id_with_df_only)
 	free_bed(bed);
 }
 
-/* Jumbo segments and packets do not fit a frame: they go as slices through a socket for built ones. */
+/* Jumbo segments and packets do not fit a frame, so they are sent as slices, even through a socket for built frames. */
 static const uint32_t jumbo[] = { 64000, 0, 8948, 8949, 4030, 4031, 4100, 3000, 65000, 8948, 100, 20000 };
 
 static void carry_jumbo(bool slices, bool unaligned, bool nic)
@@ -416,7 +415,7 @@ Test(transmit, jumbo_between_slices)
 	carry_jumbo(true, true, true);
 }
 
-/* The longest MTU of all, at every place within a chunk: never more descriptors than a packet may have. */
+/* With the longest MTU, wherever in a chunk a packet begins, it never needs more descriptors than it may have. */
 Test(transmit, longest_packets_keep_to_the_longest_chain)
 {
 	static const uint32_t longest[] = { 65400, 100, 65400, 1, 65400, 2000, 65400, 3000, 65400, 65400 };
@@ -431,7 +430,7 @@ Test(transmit, longest_packets_keep_to_the_longest_chain)
 		}
 }
 
-/* What a chunk holds to the byte is built, a byte more is not. */
+/* A frame of exactly a chunk is built; one of a byte more is not. */
 Test(transmit, built_up_to_a_chunk)
 {
 	for (uint32_t len = UMEM_CHUNK_LEN - 1; len <= UMEM_CHUNK_LEN + 1; len++) {
@@ -456,7 +455,7 @@ Test(transmit, completions_out_of_order)
 	free_bed(bed);
 }
 
-/* S9: a superpacket that never fits as a whole goes in several units, and none of it is lost. */
+/* S9: a superpacket that can never fit at once is sent in several units, and nothing of it is lost. */
 Test(transmit, few_slots_cut_in_several_units)
 {
 	struct bed *bed = make_bed(true, true, 16);
@@ -466,7 +465,7 @@ Test(transmit, few_slots_cut_in_several_units)
 	free_bed(bed);
 }
 
-/* S9: while a superpacket waits for descriptors, nothing of it is submitted, and nothing else read. */
+/* S9: while a superpacket waits for descriptors, nothing of it is submitted, and no other packet is read. */
 Test(transmit, waits_whole_and_resumes)
 {
 	struct bed *bed = make_bed(true, true, 1024);
@@ -501,7 +500,7 @@ Test(transmit, waits_whole_and_resumes)
 	free_bed(bed);
 }
 
-/* Withheld completion: the slots and the buffer stay taken until the very last one. */
+/* Slots and buffer stay in use until the last completion has come. */
 Test(transmit, nothing_is_free_before_the_last_completion)
 {
 	struct bed *bed = make_bed(true, true, 1024);
@@ -532,7 +531,7 @@ static void send_small(struct bed *bed)
 	transmit_packet(&bed->transmit, &request, build(buffer, UMEM_SUPERPACKET_ROOM, 0, 0));
 }
 
-/* A ring full of packets of one descriptor each: the next one waits, and overwrites no unit. */
+/* With a ring full of packets of one descriptor each, the next packet waits and overwrites no unit. */
 Test(transmit, ring_full_of_small_packets)
 {
 	struct bed *bed = make_bed(true, true, 1024);
@@ -553,8 +552,7 @@ Test(transmit, ring_full_of_small_packets)
 	free_bed(bed);
 }
 
-/* The oldest packet is stuck, all later ones are finished: the units are used up before the
- * descriptors are. */
+/* While the oldest packet is stuck and all later ones are finished, units run out before descriptors do. */
 Test(transmit, units_used_up_behind_a_stuck_one)
 {
 	struct bed *bed = make_bed(true, true, 1024);
@@ -576,7 +574,7 @@ Test(transmit, units_used_up_behind_a_stuck_one)
 	free_bed(bed);
 }
 
-/* S8, S1: what cannot be sent is dropped and counted, and leaves its buffer to the next packet. */
+/* S8, S1: a packet that cannot be sent is dropped and counted, and the next one gets its buffer. */
 Test(transmit, drops_are_counted_and_take_nothing)
 {
 	struct bed *bed = make_bed(true, true, 1024);
@@ -596,7 +594,7 @@ Test(transmit, drops_are_counted_and_take_nothing)
 	free_bed(bed);
 }
 
-/* A completion of an address that is in nobody's hands is a broken kernel or driver: abort loudly. */
+/* A completion of an address that is not under way means a broken kernel or driver, so the process aborts. */
 Test(transmit, foreign_completion_aborts, .signal = SIGABRT)
 {
 	struct bed *bed = make_bed(true, true, 1024);
@@ -605,7 +603,7 @@ Test(transmit, foreign_completion_aborts, .signal = SIGABRT)
 	transmit_complete(&bed->transmit);
 }
 
-/* Every slot and every byte that is out belongs to somebody: a unit, or the packet in work. */
+/* Every slot and every byte in use belongs to a unit, or to the packet that is being sent. */
 static void expect_nothing_missing(const struct bed *bed)
 {
 	uint32_t slots, buffers;
@@ -615,7 +613,7 @@ static void expect_nothing_missing(const struct bed *bed)
 	cr_expect_eq(buffers, 0, "%u bytes of buffers are missing", buffers);
 }
 
-/* Superpackets that wrap around both rings, as many as fit, until the next one waits. */
+/* Sends superpackets, which wrap around both rings, until the next one has to wait. */
 Test(transmit, slots_and_buffers_add_up)
 {
 	struct bed *bed = make_bed(true, true, 100);
@@ -643,7 +641,7 @@ Test(transmit, slots_and_buffers_add_up)
 	free_bed(bed);
 }
 
-/* A new socket over new memory: what was under way is counted as lost, and all of both rings is free. */
+/* With a new socket and new memory, what was under way is counted as lost, and both rings are free. */
 Test(transmit, reset_forgets_what_was_under_way)
 {
 	struct bed *bed = make_bed(true, true, 64);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Who finishes checksums: the decision, and what becomes of the test packet. The kernel is played here: it
- * completes, refuses, reads the request, or does not.
+ * Who finishes checksums: the decision, and the test packet. The test plays the kernel, which completes the packet or
+ * refuses it, and reads the request or ignores it.
  */
 #include <criterion/criterion.h>
 
@@ -60,7 +60,7 @@ Test(tx_checksum, of_few_drivers_it_is_known_that_they_go_by_the_offset)
 
 static struct kernel {
 	enum prove_verdict verdict;
-	bool reads_request; /* and writes the time, if it is asked to */
+	bool reads_request; /* and writes the time, if that is requested */
 	uint32_t packets;
 	struct xdp_desc desc;
 	struct compat_xsk_tx_metadata request;
@@ -100,7 +100,7 @@ static bool prove(bool zerocopy, enum prove_verdict verdict, bool reads_request,
 	return proved;
 }
 
-/* As the NIC would send it: to itself, right in all its checksums once the last is finished. */
+/* The packet as the NIC would send it: to itself, with right checksums once the last one is finished. */
 Test(tx_checksum, the_test_packet_is_one)
 {
 	const uint32_t len = 60; /* the shortest frame */

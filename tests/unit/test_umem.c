@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* umem as plain memory: spans, frames, regions. No kernel object is involved. */
+/* Spans, frames and regions of the umem, in plain memory. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -128,9 +128,8 @@ Test(umem, span_taking_more_than_reserved_aborts, .signal = SIGABRT)
 }
 
 /*
- * Property, against a map of single units: spans that are out never share a unit; a span is
- * refused only where neither the end of the ring nor its front has that many free units in one
- * piece; when all came back, all is free.
+ * A property, checked against a map of single units: spans in use never share a unit; a span is refused only if neither
+ * the end of the ring nor its front has so many free units in one piece; when all came back, all is free.
  */
 enum { MODEL_SIZE = 64 };
 
@@ -157,7 +156,7 @@ static void model_mark_range(struct model *m, uint32_t off, uint32_t len, bool o
 	}
 }
 
-/* What a span skipped at the ring's end is out with it. */
+/* The units that a span has skipped at the ring's end are in use with it. */
 static void model_mark(struct model *m, const struct span *span, bool out)
 {
 	model_mark_range(m, span->off, span->len, out);
@@ -170,7 +169,7 @@ static void step_take(struct model *m, struct span_ring *ring, uint32_t len, uin
 
 	if (!span_reserve(ring, len, &span)) {
 		const uint32_t behind = ring->head < MODEL_SIZE ? run_from(m, ring->head) : 0;
-		/* Free units in front count only when head has not come round to them. */
+		/* Free units at the front count only if head has not wrapped around to them. */
 		const uint32_t front = m->cnt == 0 || ring->head > ring->tail ? run_from(m, 0) : 0;
 
 		cr_assert_lt(behind, len, "%u free at %u refused %u", behind, ring->head, len);

@@ -32,7 +32,7 @@ static uint32_t run_for(struct bed *bed, enum watchdog_wait wait, uint64_t ms, u
 	return cnt;
 }
 
-/* Progress of old, then nothing to wait for: as long as it likes. */
+/* There was progress before, and now nothing to wait for, for 10 s. */
 static struct bed make_bed(void)
 {
 	struct bed bed = { .now_ns = 5000 * MS };
@@ -43,7 +43,7 @@ static struct bed make_bed(void)
 	return bed;
 }
 
-Test(watchdog, each_wait_is_over_within_a_second)
+Test(watchdog, each_wait_expires_within_a_second)
 {
 	for (int wait = 0; wait < WATCHDOG_CNT; wait++) {
 		struct bed bed = make_bed();
@@ -79,8 +79,8 @@ Test(watchdog, nothing_to_wait_for_ends_the_wait)
 	}
 }
 
-/* 0.5, 1, 2, 4, 8, 8, 8 ... s; after progress 0.5 s again. */
-Test(watchdog, what_is_not_cured_is_tried_less_and_less)
+/* The limits are 0.5, 1, 2, 4, 8, 8, 8 ... s; after progress 0.5 s again. */
+Test(watchdog, further_expiries_in_a_row_take_longer)
 {
 	static const uint64_t limits[] = { 500, 1000, 2000, 4000, 8000, 8000, 8000 };
 	struct bed bed = make_bed();
@@ -110,7 +110,7 @@ Test(watchdog, time_away_does_not_count)
 	cr_expect_eq(run_for(&bed, WATCHDOG_COMPLETION, 40, NULL), 1);
 }
 
-/* Half way the kernel is told once more, a few times, and not all the time. */
+/* Half way to the limit the kernel is woken a few times, but not all the time. */
 Test(watchdog, nudges_half_way)
 {
 	struct bed bed = make_bed();
