@@ -11,19 +11,19 @@
  *
  * Theory of operation
  *
- * Egress: what of the stack's packets the daemon serves is redirected to the TAP, where
- * the daemon reads it as superpackets, since the TAP says it does TSO. The same question
+ * Egress: packets of the stack that the daemon serves are redirected to the TAP, where
+ * the daemon reads them as superpackets, since the TAP claims to do TSO. The same test
  * as in the XDP program decides (served.bpf.h), so that one flow never has two paths.
- * What the daemon sends itself does not come by here again: AF_XDP transmits below tc.
+ * What the daemon sends does not come by here again: AF_XDP transmits below tc.
  *
- * Ingress: all that the daemon writes to the TAP arrives as if from the NIC. The kernel
- * looks at the Ethernet header anew on the NIC, so packets for it are "to us".
+ * Ingress: everything that the daemon writes to the TAP arrives as if from the NIC. The
+ * kernel reads the Ethernet header again on the NIC, so packets for it are "to us".
  *
  * Both are attached as tcx links that live as long as the daemon's file descriptors: when
- * it dies, they are gone and packets flow as before. While it hangs, the heartbeat in
- * steer_state does the same for egress; ingress then has nothing to redirect.
+ * it dies, they are gone and packets flow as before. While it hangs, the missing heartbeat
+ * in steer_state does the same for egress; ingress then has nothing to redirect.
  *
- * Not served means TCX_NEXT: the programs behind us, then the NIC.
+ * A packet that is not served gets TCX_NEXT: the programs behind this one, then the NIC.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -88,13 +88,13 @@ int inline_egress(struct __sk_buff *skb)
 		.ctx = skb,
 		.data = (void *)(long)skb->data,
 		.data_end = (void *)(long)skb->data_end,
-		/* Still beside the bytes, where the NIC would insert it: they skip this tag. */
+		/* The tag is still beside the bytes, where the NIC would insert it: the walk skips it. */
 		.tags_outside = skb->vlan_present,
 	};
 	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){0});
 
 	if (!state)
-		return TCX_NEXT; /* cannot be: the map is an array */
+		return TCX_NEXT; /* impossible: the map is an array */
 	switch (served(&pkt, state)) {
 	case SERVED:
 	case SERVED_FRAGMENT:

@@ -5,36 +5,36 @@
  *
  * Theory of operation
  *
- * The promise to keep is order within a flow. A packet that takes the daemon's path while
- * its neighbour takes the kernel's may overtake it, so the decision looks at nothing that
- * differs between two packets of one flow: only at the protocol. Hence the rule:
+ * Order within a flow must be kept. A packet that takes the daemon's path may overtake a
+ * neighbour that takes the kernel's, so the decision looks at nothing that differs between
+ * two packets of one flow, but only at the protocol. Hence the rule:
  *
  *	everything of a served protocol is served, as soon as the protocol can be told.
  *
- * In particular served: SYN, RST, pure ACKs; TCP headers cut short or lying about their
- * length; IP lengths that contradict the frame; wrong checksums; IPv4 options. What the
- * daemon does not understand it passes on unchanged, and in order.
+ * So these are served, too: SYN, RST, pure ACKs; TCP headers that are cut short or have a
+ * wrong length; IP lengths that contradict the frame; wrong checksums; IPv4 options. The
+ * daemon passes on what it does not understand, unchanged and in order.
  *
- * Fragments: only the first has ports, none of them needs to have a whole TCP header, so
- * all must be told apart by what all of them carry: the IPv4 protocol field, the IPv6
- * fragment header's next header. What follows an IPv6 fragment header is therefore never
- * looked at: destination options there mean "not served" for every fragment alike.
+ * Fragments: only the first has ports, and none of them needs to have a whole TCP header. So
+ * the decision uses what all of them carry: the IPv4 protocol field, or the next header of
+ * the IPv6 fragment header. What follows an IPv6 fragment header is therefore never looked
+ * at: destination options there mean "not served" for every fragment alike.
  *
  * Malformed (and left to the kernel, which drops it): the frame ends before the IP header
  * and its options or extension headers do, the header length is below its minimum, or the
  * version contradicts the EtherType. No protocol can be told from such bytes.
  *
- * Tunnels: by the outer protocol, too, for the same reason. A UDP port would tell VXLAN from
- * the rest, but not in a fragment; so all of UDP is served where one tunnel over it is.
+ * Tunnels are decided by the outer protocol, too, for the same reason. A UDP port would tell
+ * VXLAN from the rest, but not in a fragment; so if a tunnel over UDP is served, all of UDP is.
  *
  *	Ethernet | 0..4 VLAN tags | IPv4 | *
  *	                          | IPv6 | 0..8 of {hop-by-hop, routing, destination} | *
  *	                                   | fragment | *
  *
- * Headers are read where they lie as long as they lie in the linear part. Not all do: a
- * driver may hand over a jumbo frame with an empty linear part (mlx5's striding receive
- * queue), the stack a forwarded packet with its headers in a page fragment. Those bytes
- * are copied to the program's stack; the walk does not see the difference.
+ * Headers in the linear part are read in place. Not all are there: a driver may hand over a
+ * jumbo frame with an empty linear part (mlx5's striding receive queue), and the stack a
+ * forwarded packet with its headers in a page fragment. Those bytes are copied to the
+ * program's stack; the walk does not see the difference.
  */
 #ifndef SUPERPACKET_SERVED_BPF_H
 #define SUPERPACKET_SERVED_BPF_H
@@ -51,7 +51,7 @@
 
 #include "steer_abi.h"
 
-/* Provider tag, customer tag and two to spare; a tag more makes it "not IP". */
+/* Provider tag, customer tag and two to spare; with one more the frame is "not IP". */
 #define SERVED_VLAN_MAX 4
 /* RFC 8200 recommends at most 4 in this place; the bound is for the verifier. */
 #define SERVED_EXT_MAX 8
@@ -208,7 +208,7 @@ static __always_inline bool is_vlan(__be16 proto)
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
 }
 
-/* What the bytes of @pkt are to a daemon that serves @serve. */
+/* Whether, and why not, a daemon that serves @serve wants @pkt. */
 static __always_inline enum served_verdict served_protocol(const struct packet *pkt, __u32 serve)
 {
 	union header_copy copy;
@@ -235,10 +235,10 @@ static __always_inline enum served_verdict served_protocol(const struct packet *
 }
 
 /*
- * The whole question: is there a daemon, is it alive, does it want this packet?
+ * The whole decision: is there a daemon, is it alive, does it want this packet?
  *
- * The coarse clock lags behind the daemon's by up to a tick, so the difference may be
- * negative; it costs a load instead of a clock read, and a tick is small beside the limit.
+ * The coarse clock costs a load instead of a clock read. It lags behind the daemon's by up
+ * to a tick, so the difference may be negative; a tick is small compared to the limit.
  */
 static __always_inline enum served_verdict served(const struct packet *pkt,
 						  const struct steer_state *state)

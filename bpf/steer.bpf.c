@@ -5,27 +5,27 @@
  *
  * Theory of operation
  *
- * It must be safe to leave this program on an interface without a daemon, since that is
- * how xdp-loader leaves it, and what is left of a daemon that was killed. So everything
- * that steers has to be there: a state that says what is served, a heartbeat that is
- * fresh, a socket for the queue. The kernel empties the socket map when the sockets'
- * owner dies, however it dies; the heartbeat covers an owner that hangs. Anything missing
- * means XDP_PASS, and each reason has its counter.
+ * This program must be safe on an interface without a daemon: xdp-loader leaves it so, and
+ * a daemon that was killed may, too. So a frame is steered only if all of these are there:
+ * a state that says what is served, a fresh heartbeat, and a socket for the queue. The
+ * kernel empties the socket map when the owner of the sockets dies, however it dies; the
+ * heartbeat covers an owner that hangs. If anything is missing, the verdict is XDP_PASS,
+ * and each reason has its counter.
  *
- * Frames longer than the wire's (steer_state.frame_max) were merged before we see them: by a
- * veth peer's TSO, which generic mode leaves on, or by LRO. They are what the daemon would make
- * of their packets, and only the kernel knows of how many, so the kernel has them. That breaks the
- * rule of served.bpf.h: such a frame may overtake packets of its flow that are still with the
- * daemon. TCP puts that right, while dropping them stops it. With STEER_SERVE_ALL nobody behind us
- * wants the frame: it goes to the socket, and the daemon counts what it drops.
+ * Frames longer than the wire's (steer_state.frame_max) were merged before this program sees
+ * them: by the TSO of a veth peer, which generic mode leaves on, or by LRO. They are superpackets
+ * already, and only the kernel knows of how many packets, so they are left to the kernel. That
+ * breaks the rule of served.bpf.h: such a frame may overtake packets of its flow that the daemon
+ * still has. TCP recovers from that, but not from dropping them all. With STEER_SERVE_ALL the
+ * kernel has no use for the frame: it goes to the socket, and the daemon counts what it drops.
  *
  * Which packets are served, and why these: served.bpf.h. Names and layout of the maps:
  * steer_abi.h. All three maps are pinned by name when the loader has a pin directory; the
  * daemon clears the pin paths when it loads the object itself.
  *
- * xdp.frags: long frames come in several buffers, and a kernel refuses a program that does
- * not say it can take them where the MTU needs them. Under a dispatcher libxdp does not see
- * it from the section name: a loader then sets xdp_program__set_xdp_frags_support().
+ * xdp.frags: long frames come in several buffers, and if the MTU needs that, the kernel
+ * refuses a program that does not declare that it accepts them. Under a dispatcher, libxdp
+ * does not read it from the section name: a loader sets xdp_program__set_xdp_frags_support().
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -55,9 +55,9 @@ struct {
 } steer_state SEC(".maps");
 
 /*
- * Under libxdp's dispatcher (one interface, several programs): run late, so that firewalls
- * and load balancers, 50 by default, have judged a frame before it leaves for user space;
- * and let those behind us have what we pass.
+ * Under libxdp's dispatcher (several programs on one interface): run late, so that firewalls
+ * and load balancers, with priority 50 by default, have judged a frame before it leaves for
+ * user space; and let the programs behind this one have what is passed.
  */
 struct {
 	__uint(priority, 90);
@@ -111,7 +111,7 @@ int steer(struct xdp_md *xdp)
 	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){0});
 
 	if (!state)
-		return XDP_PASS; /* cannot be: the map is an array */
+		return XDP_PASS; /* impossible: the map is an array */
 	switch (served(&pkt, state)) {
 	case SERVED:
 		return redirect(xdp, state, STEER_REDIRECTED);

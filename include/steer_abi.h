@@ -22,7 +22,7 @@
 /* More RX queues than any NIC has today; an XSKMAP entry is a pointer. */
 #define STEER_QUEUES_MAX 1024
 
-/* A daemon that has shown no life for this long loses its traffic to the kernel. */
+/* After this long without a heartbeat, the kernel has the traffic. */
 #define STEER_HEARTBEAT_LIMIT_NS 100000000ull
 
 /* Bits of steer_state.serve. Each protocol over IPv4 and IPv6, its fragments too. */

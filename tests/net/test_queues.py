@@ -187,4 +187,4 @@ def test_pinned(lab, data):
         daemon.stop()
 
     done = wire.host.run(DAEMON, "--interface", wire.nic, "--cpus", "1023", check=False)
-    assert done.returncode == EXIT_FAILED and "there is no CPU 1023" in done.stderr, done.stderr
+    assert done.returncode == EXIT_FAILED and "CPU 1023 does not exist" in done.stderr, done.stderr

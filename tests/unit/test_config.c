@@ -86,7 +86,7 @@ static const struct line lines[] = {
 	{ "merge with a blank", { "--interface=eth0", "--merge=tcp, udp" }, CONFIG_USAGE, "'tcp, udp'" },
 	{ "empty merge", { "--interface=eth0", "--merge=" }, CONFIG_USAGE, "--merge: ''" },
 	{ "idle without hold", { "--interface=eth0", "--idle=10" }, CONFIG_USAGE,
-	  "--idle: means nothing without --hold" },
+	  "--idle: has no effect without --hold" },
 	{ "idle too long", { "--interface=eth0", "--hold=1", "--idle=1000001" }, CONFIG_USAGE,
 	  "--idle: '1000001' is not accepted; give a time from 0 to 1s" },
 	{ "one packet is no superpacket", { "--interface=eth0", "--max-packets=1" }, CONFIG_USAGE,

@@ -10,7 +10,7 @@
 
 #include "command/ask.h"
 
-/* A connection that was cut is tried again after this: a daemon that dies is gone by then. */
+/* After a connection was cut, the next attempt waits for this long: a daemon that dies is gone by then. */
 #define RETRY_MS 50
 #define ANSWER_MAX (16u << 20) /* of a daemon with hundreds of queues: 1 MB */
 
@@ -80,7 +80,7 @@ static int wait_for(int fd, short events, int64_t deadline)
 	return cnt ? 0 : -ETIMEDOUT;
 }
 
-/* Where its backlog is full there is no event to wait for. */
+/* If its backlog is full, there is no event to wait for. */
 static int connect_until(const char *path, int64_t deadline, pid_t *pid)
 {
 	int fd;
@@ -97,7 +97,7 @@ static int send_request(int fd, const char *request, int64_t deadline)
 
 	if (err)
 		return err;
-	/* One short line: it fits the socket's buffer or something is very wrong. */
+	/* One short line always fits into the socket's buffer. */
 	len = send(fd, request, strlen(request), MSG_NOSIGNAL);
 	if (len < 0)
 		return -errno;
@@ -162,7 +162,7 @@ static int ask_once(const char *path, const char *request, int64_t deadline, jso
 	return err;
 }
 
-/* What is seen of a daemon that dies while it is asked, or that has too many clients. */
+/* Errors of a daemon that dies while it is asked, or that has too many clients. */
 static bool was_cut(int err)
 {
 	return err == -EPIPE || err == -ECONNRESET || err == -EPROTO;
@@ -174,7 +174,7 @@ int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pi
 	int err;
 
 	*pid = 0;
-	/* Of a daemon that has died only the second answer says so (-ECONNREFUSED, -ENOENT). */
+	/* Whether a daemon has died shows at the second attempt (-ECONNREFUSED, -ENOENT). */
 	while (was_cut(err = ask_once(path, request, deadline, answer, pid)) &&
 	       now_ms() + RETRY_MS < deadline)
 		poll(NULL, 0, RETRY_MS);

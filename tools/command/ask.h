@@ -3,7 +3,7 @@
  * Finds the running daemons (user/base/rundir.h) and asks them: a daemon takes one line and answers with one JSON
  * object.
  *
- * Nothing here prints: failures are -errno, and the caller has the words for them.
+ * Nothing here prints: failures are -errno, and the caller explains them.
  */
 #ifndef TOOLS_SUPERPACKET_ASK_H
 #define TOOLS_SUPERPACKET_ASK_H
@@ -15,7 +15,7 @@
 
 #include "base/rundir.h"
 
-/* A daemon answers within milliseconds; one that starts is busy for as long as a queue is. */
+/* A daemon answers within milliseconds, but while it starts it may wait for a busy queue. */
 #define ASK_DEADLINE_MS 3000
 
 /* A socket, and what its name says. */
@@ -43,7 +43,7 @@ int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pi
  * refused once more. */
 void ask_remove_stale(const char *dir, const char *path);
 
-/* Members of an answer; what is not there, or of another type, is "?" or 0. */
+/* Members of an answer; "?" or 0 if they are missing or of another type. */
 const char *answer_text(const json_t *object, const char *name);
 uint64_t answer_number(const json_t *object, const char *name);
 bool answer_is_degraded(const json_t *daemon);

@@ -6,8 +6,8 @@
  *      IF@NETNS.restore   settings of the NIC that it has switched off (user/nic/restore.h)
  *      an XDP program     in libxdp's dispatcher, if it was one of several; it passes every frame
  *
- * A TAP and everything else goes with the process. All is done under the lock of the directory, which a
- * starting daemon takes, too (user/daemon/control.c), in the namespace of the interface.
+ * A TAP and everything else ends with the process. All this is done in the namespace of the interface, under the
+ * directory's lock, which a starting daemon takes, too (user/daemon/rundir.h).
  */
 #include "command/clean.h"
 
@@ -68,7 +68,7 @@ static int find_netns_in(const char *parent, const char *suffix, uint64_t inode)
 	return fd;
 }
 
-/* Enters the namespace. -ENOENT: it is not to be found, so it is gone, and all that was in it. */
+/* Enters the namespace. -ENOENT: it is gone, and everything that was in it. */
 static int enter(const struct clean *clean, uint64_t inode)
 {
 	int fd = inode == rundir_netns() ? dup(clean->home_fd) : find_netns_in("/run/netns", "", inode);
@@ -111,7 +111,7 @@ static json_t *feature_names(uint32_t features)
 	return array;
 }
 
-/* Puts the settings back. The note goes only when there is nothing more that it could be good for. */
+/* Restores the settings. The note is removed only when nothing more can be restored from it. */
 static void restore(struct clean *clean, json_t *entry, const char *interface, const char *path, bool there)
 {
 	struct restore_note note;
@@ -139,14 +139,14 @@ static void remove_programs(struct clean *clean, json_t *entry, const char *inte
 	struct steer_leftovers found = { 0 };
 	int err = ifindex ? steer_leftovers_clean(ifindex, &found) : 0;
 
-	/* Whoever may not look need not be told of what was perhaps not there. */
+	/* Without permission to look, no error: perhaps there was nothing. */
 	if (err && err != -EPERM)
 		failed(clean, entry, interface, "looking at its XDP programs", err);
 	if (found.removed_cnt)
 		json_object_set_new(entry, "programs", json_integer(found.removed_cnt));
 }
 
-/* Whether a daemon listens there, or that cannot be told: then nothing is touched. */
+/* Whether a daemon listens there. Also true if that is unknown, so that nothing is touched then. */
 static bool is_alive(struct clean *clean, const char *interface, const char *path)
 {
 	pid_t pid;
@@ -211,8 +211,8 @@ out:
 
 /* ---- all of them ---- */
 
-/* What has files here. An interface of this name in another namespace is another one, which only a
- * command for all is about, unless there is none here. */
+/* Interfaces that have files here. One of this name in another namespace is another interface, which is meant only by
+ * a command for all, or if there is none of that name here. */
 static void clean_files(struct clean *clean)
 {
 	struct dirent **names = NULL;
@@ -231,7 +231,7 @@ static void clean_files(struct clean *clean)
 	free(names);
 }
 
-/* What has no file (any more) may have a program. */
+/* An interface without a file may still have a program. */
 static void clean_interfaces(struct clean *clean)
 {
 	struct if_nameindex *all = if_nameindex();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * superpacket: asks running daemons how they fare.
+ * superpacket: shows the status of running daemons.
  *
  * The verb status: finds the daemons, asks each (ask.h) and prints the JSON that comes back,
  * as it is (-j) or as text (table.h). Data goes to stdout, messages to stderr; the
@@ -30,28 +30,28 @@ struct options {
 static const char help[] =
 	"usage: superpacket [status [IF]] [option]...\n"
 	"       superpacket clean [IF] [option]...\n"
-	"       superpacket replay ...   what the engine does with a capture: see\n"
-	"                                superpacket replay -h\n"
+	"       superpacket replay ...   runs the engine on a capture: see superpacket\n"
+	"                                replay -h\n"
 	"\n"
-	"Shows what the running daemons do, on every interface and in every network\n"
-	"namespace of this machine (this one first), or on interface IF only: the NIC\n"
-	"or its TAP.\n"
+	"Shows the status of the running daemons, on every interface and in every network\n"
+	"namespace of this machine (this one first), or only on interface IF: the NIC or\n"
+	"its TAP.\n"
 	"\n"
-	"clean removes what a daemon that was killed has left behind: restores settings\n"
-	"of its NIC, removes its socket and XDP programs. A daemon that runs is left\n"
-	"alone.\n"
+	"clean removes what a daemon that was killed has left behind: it restores\n"
+	"settings of its NIC, and removes its socket and XDP programs. It does not touch\n"
+	"a daemon that runs.\n"
 	"\n"
 	"  -j, --json      a JSON array with one object per daemon\n"
 	"  -p, --pretty    the same, indented\n"
-	"  -v, --verbose   each queue by itself, and counters that are zero\n"
-	"  -q, --quiet     print nothing; the exit code says it\n"
+	"  -v, --verbose   also each queue by itself, and counters that are zero\n"
+	"  -q, --quiet     print nothing; the exit code has the answer\n"
 	"  -h, --help      this text\n"
 	"  -V, --version   the version\n"
 	"\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 3 daemon not running, 4 degraded,\n"
 	"5 no permission.\n";
 
-/* Of several daemons' outcomes the one that a script must not miss. */
+/* Of the outcomes of several daemons, the one that a script must not miss. */
 static enum exit_code worse(enum exit_code a, enum exit_code b)
 {
 	static const int rank[] = { [EXIT_OK] = 0, [EXIT_DEGRADED] = 1, [EXIT_NOT_RUNNING] = 2,
@@ -89,7 +89,7 @@ static enum exit_code explain(const struct options *options, const struct instan
 				 "%s: no permission to ask its daemon; run as root", interface);
 	case ECONNREFUSED:
 	case ENOENT:
-		return EXIT_NOT_RUNNING; /* told once, in the end, if nobody answers */
+		return EXIT_NOT_RUNNING; /* printed once, at the end, if nobody answers */
 	case ETIMEDOUT:
 		return explain_timeout(options, interface, pid);
 	case EPIPE:
@@ -129,7 +129,7 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 	return answer_is_degraded(answer) ? EXIT_DEGRADED : EXIT_OK;
 }
 
-/* Whether a daemon is meant by the name of its TAP, or of its NIC before or after a renaming. */
+/* Whether the name is that of the daemon's TAP, or of its NIC before or after a renaming. */
 static bool is_meant(const json_t *daemon, const char *name)
 {
 	return !strcmp(answer_text(daemon, "tap"), name) || !strcmp(answer_text(daemon, "asked"), name) ||
@@ -137,8 +137,8 @@ static bool is_meant(const json_t *daemon, const char *name)
 		answer_number(daemon, "ifindex") == if_nametoindex(name));
 }
 
-/* No socket has the name that was asked for: asks all daemons who is meant. One of our own
- * namespace, which comes first, hides those of others. Whoever does not answer is not meant. */
+/* No socket has the name that was asked for, so all daemons are asked for their other names. One of our own
+ * namespace, which comes first, hides those of others. A daemon that does not answer is not meant. */
 static enum exit_code search(const struct options *options, const char *dir, json_t *daemons)
 {
 	const struct options silent = { .say.quiet = true };
@@ -215,7 +215,7 @@ static enum exit_code status(const struct options *options)
 	for (size_t i = 0; i < cnt; i++) {
 		enum exit_code one = ask_status(options, dir, &list[i], daemons);
 
-		/* What a dead daemon left behind is no news while others answer. */
+		/* What a dead daemon has left behind does not matter while others answer. */
 		if (one != EXIT_NOT_RUNNING)
 			code = worse(code, one);
 	}

@@ -300,7 +300,7 @@ static void show_head(const struct table_style *style, const json_t *daemon)
 	}
 }
 
-/* Below this share of many packets, merging is not worth its time; who asks wants to know why. */
+/* If fewer of many packets than this were merged, the reason is shown. */
 #define MERGED_LITTLE_PERCENT 10u
 #define MANY_PACKETS 1000u
 
@@ -380,7 +380,7 @@ static bool is_broken(const char *verdict)
 	return !strcmp(verdict, "refused") || !strcmp(verdict, "changed") || !strcmp(verdict, "lost");
 }
 
-/* What packets have shown of the TAP's offloads: those that are claimed and not kept, or all. */
+/* What test packets showed of the TAP's offloads: those that failed, or with -v all. */
 static void show_offloads(const struct table_style *style, const json_t *daemon)
 {
 	const struct scope scope = { .object = daemon };
@@ -421,7 +421,7 @@ static void show_cpus(const json_t *daemon)
 	paragraph("CPUs", &text);
 }
 
-/* As people compare them; JSON has them to the byte. */
+/* Rounded; JSON has the exact number. */
 static void show_bytes(uint64_t bytes)
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A daemon's status for people: a page of 80 columns on stdout, no escape sequence in it unless
- * colour is asked for.
+ * A daemon's status for people: a page of 80 columns on stdout, without escape sequences unless colour is
+ * asked for.
  *
  *	eth0  ok  ...             the daemon
  *	  label     text ...      how it is attached, its sockets

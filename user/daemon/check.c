@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* What must be so before anything is touched: what cannot work is refused here, in one line each. */
+/* Conditions that must hold before anything is touched. What cannot work is refused here, with one line each. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -121,9 +121,8 @@ static void warn_router(uint32_t merge, const char *interface)
 			    interface);
 }
 
-/* CAP_BPF and CAP_PERFMON came out of CAP_SYS_ADMIN, which still includes them. The programs need
- * the latter because the verifier allows arithmetic on packet pointers beyond the plainest only
- * with it. */
+/* CAP_BPF and CAP_PERFMON were split from CAP_SYS_ADMIN, which still includes them. The programs need CAP_PERFMON
+ * because only with it does the verifier allow more than the simplest arithmetic on packet pointers. */
 static int check_capabilities(void)
 {
 	static const struct {
@@ -141,7 +140,7 @@ static int check_capabilities(void)
 	uint64_t have;
 
 	if (syscall(SYS_capget, &header, data))
-		return 0; /* cannot tell: the first call that needs one will */
+		return 0; /* unknown: the first call that needs one will tell */
 	have = data[0].effective | (uint64_t)data[1].effective << 32;
 	for (size_t i = 0, len = 0; i < ARRAY_SIZE(needed); i++)
 		if (!(have & needed[i].any))
@@ -161,7 +160,7 @@ static int check_af_xdp(void)
 	if (fd >= 0)
 		close(fd);
 	if (err == -EAFNOSUPPORT)
-		log_error("no AF_XDP in this kernel; it takes one built with CONFIG_XDP_SOCKETS");
+		log_error("this kernel has no AF_XDP; use one that is built with CONFIG_XDP_SOCKETS");
 	else if (err)
 		log_error("AF_XDP socket: %s", strerror(-err));
 	return err;
@@ -174,8 +173,8 @@ static int check_cpu_list(const struct cpus *cpus)
 	cpus_allowed(&allowed);
 	for (uint32_t i = 0; i < cpus->cnt; i++)
 		if (!CPU_ISSET(cpus->cpu[i], &allowed)) {
-			log_error("--cpus: there is no CPU %u, or not for us; see Cpus_allowed_list in "
-				  "/proc/self/status", cpus->cpu[i]);
+			log_error("--cpus: CPU %u does not exist, or this process may not use it; see "
+				  "Cpus_allowed_list in /proc/self/status", cpus->cpu[i]);
 			return -EINVAL;
 		}
 	return 0;

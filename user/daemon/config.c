@@ -13,8 +13,9 @@
 const char config_help[] =
 	"usage: superpacketd --interface IF [option]...\n"
 	"\n"
-	"Joins what a NIC receives into superpackets before the stack sees it, and cuts\n"
-	"what the stack sends after it, over AF_XDP. Runs in the foreground.\n"
+	"Merges the packets that a NIC receives into superpackets before the stack sees\n"
+	"them, and cuts the superpackets that the stack sends, over AF_XDP. Runs in the\n"
+	"foreground.\n"
 	"\n"
 	"      --interface IF     the NIC\n"
 	"      --mode MODE        inline: addresses stay on the NIC (default)\n"
@@ -22,45 +23,48 @@ const char config_help[] =
 	"      --tap NAME         name of the TAP (default: sp-IF)\n"
 	"      --pinned DIR       use the program that xdp-loader loaded, with its maps\n"
 	"                         pinned in DIR\n"
-	"      --xdp-mode MODE    native-with-zerocopy, native, generic, or auto: the\n"
-	"                         first of these that can be had (default)\n"
-	"      --queues N         serve NIC queues 0 to N-1, or all (default)\n"
-	"      --cpus LIST        CPUs of the workers, one a queue, in turns, like 2,4-7;\n"
-	"                         none: any; auto (default): those near the NIC\n"
+	"      --xdp-mode MODE    native-with-zerocopy, native, generic; or auto\n"
+	"                         (default): the first of these that works\n"
+	"      --queues N         serve NIC queues 0 to N-1; or all (default)\n"
+	"      --cpus LIST        CPUs of the workers, like 2,4-7: one for each queue, in\n"
+	"                         turns; none: any; auto (default): those near the NIC\n"
 	"      --merge LIST       what is merged: tcp (default), udp, vxlan, geneve, gre,\n"
-	"                         ipip, with commas between; or none. With gre or ipip\n"
-	"                         you say that this host terminates those tunnels\n"
-	"      --hold TIME        longest a packet is held across bursts; 0 (default): to\n"
-	"                         the end of its burst\n"
-	"      --idle TIME        with --hold: flush all when nothing came for this long;\n"
-	"                         0 (default): never for that\n"
-	"      --max-packets N    of a superpacket, 2 to 512 (default)\n"
-	"      --max-bytes SIZE   of a superpacket, at most 65535 (default); beyond it,\n"
-	"                         to 524280: TCP over IPv6 as BIG TCP\n"
-	"      --max-flows N      flows held at the same time, at most 4096 (default);\n"
-	"                         then the oldest is flushed; N,all: all are\n"
-	"      --min-payload SIZE packets with less payload pass untouched; default 0\n"
-	"      --pass-ports LIST  up to 16 TCP or UDP ports that pass untouched\n"
-	"      --adaptive on|off  leave flows alone for a while whose merging keeps\n"
-	"                         failing; default off\n"
-	"      --ip-id HOW        IPv4 IDs of segments: increment (default), or shared:\n"
-	"                         all of a superpacket have one, where DF is set\n"
-	"      --transmit HOW     slices: header and payload slices as they lie; built:\n"
-	"                         segments copied together; auto: the faster (default)\n"
-	"      --tx-checksum WHO  nic: the NIC finishes checksums; software: we do;\n"
-	"                         auto: the NIC, where a test packet proves it (default)\n"
-	"      --wait HOW         event: sleep when there is nothing to do (default);\n"
-	"                         spin:TIME: look on for that long before;\n"
-	"                         poll: never sleep, which takes a CPU for each queue\n"
-	"  -v, --verbose          say more\n"
-	"  -q, --quiet            only warnings and errors\n"
+	"                         ipip, separated by commas; or none. gre and ipip are\n"
+	"                         for hosts that terminate all those tunnels\n"
+	"      --hold TIME        how long a packet may be held across bursts; 0: to the\n"
+	"                         end of its burst (default)\n"
+	"      --idle TIME        with --hold: flush everything when no packet came for\n"
+	"                         this long; 0: off (default)\n"
+	"      --max-packets N    most packets of a superpacket, 2 to 512 (default)\n"
+	"      --max-bytes SIZE   most bytes of a superpacket, up to 65535 (default);\n"
+	"                         above that, up to 524280, TCP over IPv6 as BIG TCP\n"
+	"      --max-flows N      most flows held at the same time, up to 4096 (default);\n"
+	"                         then the oldest is flushed, or with N,all all of them\n"
+	"      --min-payload SIZE packets with less payload are not merged; default 0\n"
+	"      --pass-ports LIST  up to 16 TCP or UDP ports whose packets are not merged\n"
+	"      --adaptive on|off  on: a flow whose packets keep failing to merge is left\n"
+	"                         alone for a while; default off\n"
+	"      --ip-id HOW        IPv4 IDs of segments: increment (default); or shared:\n"
+	"                         one for all segments of a superpacket, if DF is set\n"
+	"      --transmit HOW     slices: a header, and slices of the payload in place;\n"
+	"                         built: each segment is copied together; auto (default):\n"
+	"                         the faster one\n"
+	"      --tx-checksum WHO  nic: the NIC finishes checksums; software: the daemon\n"
+	"                         does; auto (default): the NIC, if a test packet shows\n"
+	"                         that it does\n"
+	"      --wait HOW         what a worker does without work: event (default): it\n"
+	"                         sleeps; spin:TIME: it polls for that long, then sleeps;\n"
+	"                         poll: it never sleeps, and takes a CPU for each queue\n"
+	"  -v, --verbose          log more\n"
+	"  -q, --quiet            log only warnings and errors\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n"
 	"\n"
 	"TIME is 50us, 1ms, 1s; a plain number is microseconds. SIZE is bytes, or 64K, in\n"
 	"units of 1024. An option may not be given twice with different values.\n"
 	"\n"
-	"SIGTERM, SIGINT: drain, restore, end; a second one: at once.\n"
+	"SIGTERM and SIGINT end the daemon: it drains its queues and restores settings of\n"
+	"the NIC. A second signal ends it at once.\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 5 no permission, 6 not supported.\n";
 
 static bool refuse(struct config *config, const char *option, const char *value,
@@ -100,7 +104,7 @@ static bool parse_bytes(const char *value, uint32_t min, uint32_t max, uint32_t 
 	return right;
 }
 
-/* What the kernel takes as a name (net/core/dev.c dev_valid_name), up to len_max bytes; and no %,
+/* Whether the kernel accepts the name (net/core/dev.c dev_valid_name), up to len_max bytes; and no %,
  * which it would take as a template. */
 static bool name_valid(const char *name, size_t len_max)
 {
@@ -206,7 +210,7 @@ const char *const config_merge_names[CONFIG_MERGE_CNT] = { "tcp", "udp", "vxlan"
 _Static_assert(GRO_MERGE_ALL == (1u << CONFIG_MERGE_CNT) - 1 && GRO_MERGE_IPIP == 1u << 5,
 	       "the names above are in the order of the bits");
 
-/* The bit of one of the names, 0: it is none. */
+/* The bit of a name; 0: it is none of them. */
 static uint32_t merge_bit(const char *word, size_t len)
 {
 	for (uint32_t i = 0; i < CONFIG_MERGE_CNT; i++)
@@ -215,7 +219,7 @@ static uint32_t merge_bit(const char *word, size_t len)
 	return 0;
 }
 
-/* A comma list; "none" stands alone. */
+/* A list with commas, or "none" alone. */
 static bool parse_merge(struct config *config, const char *value)
 {
 	const char *word = value;
@@ -276,7 +280,7 @@ static bool parse_max_packets(struct config *config, const char *value)
 	return true;
 }
 
-/* Below an IPv6 header with its TCP header nothing could ever be merged. */
+/* With less than an IPv6 and a TCP header, nothing could ever be merged. */
 #define MAX_BYTES_LEAST 100u
 
 static bool parse_max_bytes(struct config *config, const char *value)
@@ -328,7 +332,7 @@ static bool parse_pass_ports(struct config *config, const char *value)
 			return true;
 		word += len + 1;
 	}
-	return refuse(config, "pass-ports", value, "up to 16 ports from 1 to 65535, with commas between");
+	return refuse(config, "pass-ports", value, "up to 16 ports from 1 to 65535, separated by commas");
 }
 
 static bool parse_adaptive(struct config *config, const char *value)
@@ -503,7 +507,7 @@ static enum config_verdict check_line(struct config *config, int argc, char **ar
 	}
 	if (config->gro.idle_ns && !config->gro.hold_ns) {
 		snprintf(config->error, sizeof config->error,
-			 "--idle: means nothing without --hold: packets are held to the end of a burst");
+			 "--idle: has no effect without --hold, as packets are held only to the end of a burst");
 		return CONFIG_USAGE;
 	}
 	return CONFIG_RUN;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The command line of superpacketd: what the operator asked for, checked, with nothing looked up.
- * Whether the interface exists or has that many queues is found out later, by main.c.
+ * Whether the interface exists or has that many queues is found out later, by check.c.
  */
 #ifndef SUPERPACKET_CONFIG_H
 #define SUPERPACKET_CONFIG_H
@@ -15,14 +15,13 @@
 #include "nic/modes.h"
 #include "nic/tx_checksum.h"
 
-/* Longest --hold: beyond a second a held packet has been sent again by its sender long since. */
+/* Longest --hold. After a second, the sender of a held packet has retransmitted it long ago. */
 #define CONFIG_HOLD_MAX_US 1000000u
 
-/* Longest --wait spin: beyond that poll is meant. */
+/* Longest --wait spin. Who wants more means poll. */
 #define CONFIG_SPIN_MAX_US 1000000u
 
-/* Superpackets held at the same time. Each has a packet at least, and of those a worker may hold as
- * many. */
+/* Superpackets held at the same time. Each has a packet at least, and a worker holds no more packets than that. */
 #define CONFIG_FLOWS_MAX 4096u
 
 enum config_mode {
@@ -66,8 +65,8 @@ extern const char config_help[];
 #define CONFIG_MERGE_CNT 6
 extern const char *const config_merge_names[CONFIG_MERGE_CNT];
 
-/* What the BPF programs have to give us for it, STEER_SERVE_*: TCP always, as it is cut and summed here
- * even where it is not merged. */
+/* What the BPF programs have to give us for that, STEER_SERVE_*. Always TCP: even where it is not merged, its
+ * superpackets are cut here. */
 uint32_t config_serve(uint32_t merge);
 
 /*

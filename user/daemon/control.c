@@ -30,13 +30,13 @@ static int find_listener(const char *path, pid_t *pid)
 
 	if (fd >= 0)
 		close(fd);
-	/* A full backlog is somebody's who lives. */
+	/* With a full backlog it is alive. */
 	if (fd >= 0 || fd == -EAGAIN)
 		return 0;
 	return fd == -ECONNREFUSED || fd == -ENAMETOOLONG ? -ENOENT : fd;
 }
 
-/* Listens under a temporary name, then takes the real one, over a dead daemon's file. */
+/* Listens under a temporary name, then renames it to the real one, over the file of a dead daemon. */
 static int listen_at(const char *path)
 {
 	struct sockaddr_un addr;
@@ -50,7 +50,7 @@ static int listen_at(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	/* A file of this name can only be left over from a daemon killed right here. */
+	/* A file of this name can only be left from a daemon that was killed right here. */
 	unlink(temporary);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof addr)) {
 		err = -errno;
@@ -69,7 +69,7 @@ err_close:
 	return err;
 }
 
-/* One try to take the path; fills listen_fd. */
+/* One attempt to take the path. Sets listen_fd. */
 static int claim(struct control *control, const char *dir, const char *interface)
 {
 	pid_t pid = 0;
@@ -221,7 +221,7 @@ static void accept_clients(struct control *control, uint64_t now_ns)
 	}
 }
 
-/* Takes what has come. A line is complete at its newline, or where the client stops sending. */
+/* Reads what has arrived. A line ends at its newline, or where the client stops sending. */
 static void client_read(struct control_client *client)
 {
 	size_t room = sizeof client->request - 1 - client->request_len;
@@ -239,7 +239,7 @@ static void client_read(struct control_client *client)
 	end = strpbrk(client->request, "\r\n");
 	if (end)
 		*end = '\0';
-	/* A line that does not fit is no request we know: it is answered so. */
+	/* A line that does not fit is an unknown request, and is answered as such. */
 	client->asked = end || !len || (size_t)len == room;
 }
 

@@ -55,9 +55,9 @@ int control_rename(struct control *control, const char *interface, uint64_t netn
 void control_close(struct control *control);
 
 /*
- * Moves all connections on as far as they go without waiting, and drops those whose time is up.
+ * Advances all connections as far as possible without waiting, and closes those whose deadline has passed.
  * Returns a client whose request is complete (a string, without its newline), for
- * control_reply(); NULL when there is no other. Call it when epoll_fd is readable, and now and then.
+ * control_reply(); NULL when there is none. Call it when epoll_fd is readable, and on a timer, for deadlines.
  */
 struct control_client *control_next(struct control *control, uint64_t now_ns);
 

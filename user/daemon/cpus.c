@@ -81,8 +81,8 @@ static bool read_line(const char *path, char *line, int room)
 	return got;
 }
 
-/* Of the NIC's device, or of the one it is part of: virtio's has the PCI function above it. Not by
- * /sys/class/net, which may show another network namespace. -1: the machine does not say. */
+/* The node of the NIC's device, or of the device that it is part of, as the PCI function is above that of virtio. Not
+ * by /sys/class/net, which may show another network namespace. -1: the machine does not say. */
 static int numa_node(const struct netdev *dev)
 {
 	static const char *const forms[] = { "/sys/bus/%s/devices/%s/numa_node",

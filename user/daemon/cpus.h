@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Which CPU a worker runs on. A list gives queue 0 its first entry, queue 1 its second, and begins anew
+ * Which CPU a worker runs on. A list gives queue 0 its first entry, queue 1 its second, and starts over
  * at its end: with fewer CPUs than queues, workers share.
  */
 #ifndef SUPERPACKET_CPUS_H
@@ -37,8 +37,8 @@ void cpus_restrict(struct cpus *cpus, const cpu_set_t *allowed);
 int cpus_of(const struct cpus *cpus, uint32_t queue);
 
 /*
- * CPUS_AUTO: the CPUs of the NIC's NUMA node; all, where the machine has one node or does not say; none
- * for an interface without a device (veth, ...), which is near to no CPU: its frames come on the sender's.
+ * CPUS_AUTO: the CPUs of the NIC's NUMA node; all CPUs, if the machine has one node or does not say; none for an
+ * interface without a device (veth, ...), which is near no CPU, as its frames arrive on the sender's.
  * Only those that this process may use. Says why in cpus->why.
  */
 void cpus_near(struct cpus *cpus, const struct netdev *dev);

@@ -60,7 +60,7 @@ struct follow {
 	struct retry reopen;    /* the interface, while it is waited for */
 	struct retry queues;    /* those beyond workers.cnt that could not be opened yet */
 	uint32_t queues_wanted;
-	bool proved_late;       /* the sockets were opened anew once a carrier came, to be proved */
+	bool proved_late;       /* the sockets were opened again when a carrier came, to be tested */
 };
 
 struct daemon {
@@ -97,7 +97,7 @@ int open_nic(struct daemon *d);
 /* The reverse. gone: there is nothing to drain any more; and in port mode the TAP stays (front_close()). */
 void open_close_nic(struct daemon *d, bool gone);
 
-/* All workers end and begin anew, with sockets that are proved; programs and front end stay, and meanwhile the kernel
+/* All workers end, and new ones begin, whose sockets are tested; programs and front end stay, and meanwhile the kernel
  * has the traffic. After a failure there is no worker left: open_close_nic() then. */
 int open_workers_anew(struct daemon *d);
 

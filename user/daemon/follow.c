@@ -3,10 +3,10 @@
  * What happens to the NIC is followed, without a restart and without losing connections:
  *
  *      MTU, MAC, carrier   the front end follows
- *      the first carrier   what could not be proved without one is proved: sockets are opened anew
+ *      the first carrier   what could not be tested without one is tested: sockets are opened again
  *      queues              a new one gets a worker, a vanished one loses it, the others go on
  *      name                the control socket's file follows; either name may be asked for
- *      deleted, moved      everything of it is released, and opened anew when an interface of that
+ *      deleted, moved      everything of it is released, and opened again when an interface of that
  *                          name is there again, and up
  *
  * A NIC that is moved into another namespace cannot be followed there: the kernel unbinds its AF_XDP
@@ -74,7 +74,7 @@ static void follow_mac(const struct netdev *dev, const struct frontend *frontend
 	if (err)
 		log_warning("%s: giving it the new address of %s: %s", frontend->name, dev->name, strerror(-err));
 	else
-		log_info("%s: another MAC address; so has %s", dev->name, frontend->name);
+		log_info("%s: its MAC address has changed, and that of %s with it", dev->name, frontend->name);
 }
 
 static void tell_ready(struct daemon *d)
@@ -83,7 +83,7 @@ static void tell_ready(struct daemon *d)
 	state_tell(&d->state);
 }
 
-/* All is released, and opened anew when the interface is there, and up. */
+/* Everything is released, and opened again when the interface is there, and up. */
 static void release_and_wait(struct daemon *d, const char *why)
 {
 	open_close_nic(d, true);
@@ -110,8 +110,8 @@ static void prove_late(struct daemon *d)
 		return;
 	d->follow.proved_late = true;
 	if (open_workers_anew(d))
-		release_and_wait(d, "its queues could not be opened anew when the carrier came; they will be tried "
-				    "again");
+		release_and_wait(d, "its queues could not be opened again when the carrier came; the next attempt "
+				    "follows");
 	else
 		tell_ready(d);
 }
@@ -150,7 +150,7 @@ static void tell_queues(struct daemon *d, uint32_t before)
 {
 	if (d->workers.cnt == before)
 		return;
-	log_info("%s: %u queues are served now, %u were", d->device.dev.name, d->workers.cnt, before);
+	log_info("%s: %u queues are served now, before %u", d->device.dev.name, d->workers.cnt, before);
 	tell_ready(d);
 }
 

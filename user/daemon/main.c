@@ -34,7 +34,7 @@
 
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PERMISSION = 5, EXIT_UNSUPPORTED = 6 };
 
-#define SHUTDOWN_LIMIT_S 10u /* then we leave the rest to the kernel, as after kill -9 */
+#define SHUTDOWN_LIMIT_S 10u /* then the rest is left to the kernel, as after kill -9 */
 
 /* For at_once() alone. */
 static const char *socket_path;
@@ -102,7 +102,7 @@ static int heartbeat_timer(void)
 	return fd;
 }
 
-/* Reads away what made the descriptor readable; whether there was anything. */
+/* Empties the descriptor. Returns whether there was anything to read. */
 static bool drain_fd(int fd)
 {
 	char record[sizeof(struct signalfd_siginfo)];
@@ -110,7 +110,7 @@ static bool drain_fd(int fd)
 	return read(fd, record, sizeof record) > 0;
 }
 
-/* Somebody may delete the TAP; then what is left is to end well, and to be started again. */
+/* When somebody has deleted the TAP, the daemon ends in good order, to be started again. */
 static int check_front(const struct workers *workers, const struct front *front)
 {
 	for (uint32_t q = 0; q < workers->cnt; q++) {
@@ -178,8 +178,8 @@ static int serve(struct daemon *d, const sigset_t *signals)
 
 /* --- The end --- */
 
-/* A second signal, or draining takes too long: what is left over the kernel cleans up with the
- * process, but for the socket's file; settings of the NIC the next start restores, as after kill -9. */
+/* After a second signal, or when draining takes too long. The kernel cleans up with the process, except for the
+ * socket's file; the next start restores settings of the NIC, as after kill -9. */
 static void at_once(int signal)
 {
 	unlink(socket_path);

@@ -18,10 +18,10 @@ static int check_asked(const struct frontend *frontend, uint32_t merge)
 	const char *what = NULL;
 
 	if (merge & GRO_MERGE_UDP && !claims(frontend, FRONTEND_USO, FRONTEND_PROOF_USO4))
-		what = "a TAP of this kernel takes no superpackets of UDP (Linux 6.2 has it); leave udp";
+		what = "a TAP of this kernel takes no superpackets of UDP (needs 6.2); leave udp";
 	else if (merge & (GRO_MERGE_VXLAN | GRO_MERGE_GENEVE) &&
 		 !claims(frontend, FRONTEND_UDP_TUNNEL_GSO, FRONTEND_PROOF_TUNNEL))
-		what = "a TAP of this kernel takes no superpackets of UDP tunnels (Linux 6.17 has it); "
+		what = "a TAP of this kernel takes no superpackets of UDP tunnels (needs 6.17); "
 		       "leave vxlan and geneve";
 	if (!what)
 		return 0;
@@ -41,7 +41,7 @@ static uint32_t unmergeable(const struct frontend *frontend)
 
 	if (refuses(frontend, FRONTEND_PROOF_CSUM))
 		return GRO_MERGE_ALL;
-	/* In tunnels there is TCP of both versions, and those that are not over UDP look like what is inside. */
+	/* Tunnels carry TCP over both versions of IP, and those that are not over UDP look like the packet inside. */
 	if (refuses(frontend, FRONTEND_PROOF_TSO4) || refuses(frontend, FRONTEND_PROOF_TSO6))
 		merge |= GRO_MERGE_ALL & ~GRO_MERGE_UDP;
 	if (refuses(frontend, FRONTEND_PROOF_USO4) || refuses(frontend, FRONTEND_PROOF_USO6))
@@ -54,14 +54,14 @@ static uint32_t unmergeable(const struct frontend *frontend)
 static void say_proofs(const struct frontend *frontend)
 {
 	if (frontend->unproved)
-		log_warning("TAP %s: its offloads could not be proved (%s); what the kernel claims is believed",
+		log_warning("TAP %s: its offloads could not be tested (%s); they are used as the kernel claims them",
 			    frontend->name, strerror(-frontend->unproved));
 	for (int i = 0; i < FRONTEND_PROOF_CNT; i++) {
 		const struct frontend_proof *proof = &frontend->proofs[i];
 
 		if (frontend_is_broken(proof->in) || frontend_is_broken(proof->out))
-			log_warning("TAP %s: the kernel claims %s and does not keep it (in: %s, out: %s); where it "
-				    "does not, it is not used", frontend->name, frontend_proof_names[i],
+			log_warning("TAP %s: the kernel claims %s, but a test packet failed (in: %s, out: %s); it is "
+				    "not used in that direction", frontend->name, frontend_proof_names[i],
 				    frontend_verdict_name(proof->in), frontend_verdict_name(proof->out));
 	}
 }

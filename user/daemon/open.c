@@ -228,7 +228,7 @@ void open_close_nic(struct daemon *d, bool gone)
 
 	guard_close(&attached->guard, d->device.dev.name);
 	d->state.missing[0] = '\0';
-	/* Traffic ends first, then those who carry it carry up and out what they still hold. */
+	/* First traffic ends, then the workers deliver and send what they still hold. */
 	steer_stop(attached->steer);
 	workers_stop(&d->workers, gone ? 0 : WORKERS_DRAIN_MS);
 	close_promisc(attached->promisc_fd);

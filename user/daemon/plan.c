@@ -55,12 +55,12 @@ int plan_check_checksum(const struct plan *plan, const struct netdev *dev, const
 	if (choice->tx_checksum_unproved && choice->unproved && !dev->carrier)
 		return 0;
 	if (plan->tx_checksum.ask == TX_CHECKSUM_NIC) {
-		log_error("%s: --tx-checksum nic cannot be had: %s; use --tx-checksum auto", dev->name,
+		log_error("%s: --tx-checksum nic does not work here: %s; use --tx-checksum auto", dev->name,
 			  choice->tx_checksum_why);
 		return -EOPNOTSUPP;
 	}
 	if (choice->tx_checksum_unproved)
-		log_warning("%s: checksums are made in software: %s", dev->name, choice->tx_checksum_why);
+		log_warning("%s: checksums are computed in software: %s", dev->name, choice->tx_checksum_why);
 	return 0;
 }
 
@@ -70,10 +70,10 @@ static void say_impossible(const struct plan *plan, const char *interface, const
 
 	modes_explain(&plan->modes, outcomes, MODES_CNT, why, sizeof why);
 	if (plan->pin == MODES_PIN_NONE && plan->transmit == MODES_TRANSMIT_AUTO)
-		log_error("%s: no way of binding sends: %s", interface, why);
+		log_error("%s: the test frame failed in every bind mode: %s", interface, why);
 	else
-		log_error("%s: what --xdp-mode and --transmit ask for cannot be had: %s; use --xdp-mode auto "
-			  "--transmit auto", interface, why);
+		log_error("%s: what --xdp-mode and --transmit ask for does not work here: %s; use "
+			  "--xdp-mode auto --transmit auto", interface, why);
 }
 
 int plan_check(struct plan *plan, const struct config *config, const struct netdev *dev)
@@ -113,5 +113,5 @@ void plan_say_unproved(const struct plan *plan, const char *interface, uint32_t 
 	if (!not_proved(choice))
 		return;
 	modes_explain(&plan->modes, choice->outcomes, choice->variant, why, sizeof why);
-	log_warning("%s queue %u: better ways of binding were given up: %s", interface, queue, why);
+	log_warning("%s queue %u: better bind modes failed the test frame: %s", interface, queue, why);
 }

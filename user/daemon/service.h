@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/*
- * What systemd is told, where there is one (sd_notify); without it every call does nothing.
- */
+/* Notifications to systemd (sd_notify). Without systemd, every call does nothing. */
 #ifndef SUPERPACKET_SERVICE_H
 #define SUPERPACKET_SERVICE_H
 
@@ -17,7 +15,7 @@ void service_ready(const char *status);
 void service_status(const char *status);
 void service_stopping(void);
 
-/* Call often, and only while every worker moves: a daemon that does not is started anew. */
+/* Call it often, and only while every worker moves: systemd restarts a daemon that stops calling. */
 void service_feed_watchdog(struct service *service, uint64_t now_ns);
 
 #endif

@@ -41,7 +41,7 @@ void settings_say(const struct settings *settings, const struct netdev *dev, boo
 	}
 }
 
-/* Switches the set off, one by one: what a driver refuses shall not keep the others on. */
+/* Switches them off one by one, so that one that the driver refuses does not keep the others on. */
 static void switch_off(struct settings *settings, const char *interface, uint32_t off)
 {
 	for (int f = 0; f < FEATURE_CNT; f++) {
@@ -57,7 +57,7 @@ static void switch_off(struct settings *settings, const char *interface, uint32_
 	}
 }
 
-/* Takes over what a predecessor who was killed has noted, if it is about this very interface. */
+/* Takes over what a predecessor that was killed has noted, if the note is about this very interface. */
 static void read_predecessor(struct settings *settings, struct netdev *dev)
 {
 	struct restore_note old;
@@ -65,12 +65,12 @@ static void read_predecessor(struct settings *settings, struct netdev *dev)
 	int err = restore_read(settings->path, &old);
 
 	if (err == -EBADMSG)
-		log_warning("%s: %s is no note of ours and is overwritten", dev->name, settings->path);
+		log_warning("%s: %s was not written by superpacketd, and is overwritten", dev->name, settings->path);
 	if (err || !restore_find(&old, name) || old.ifindex != dev->ifindex)
 		return;
 	settings->note.on = old.on;
 	dev->features.on |= old.on & dev->features.changeable;
-	log_info("%s: a superpacketd that was killed has left settings changed; they are taken over",
+	log_info("%s: a superpacketd that was killed has left settings of the NIC changed; they will be restored",
 		 dev->name);
 }
 
@@ -154,7 +154,7 @@ void settings_close(struct settings *settings, const char *interface)
 			log_warning("%s: switching %s on again: %s; 'ethtool -K %s %s on', wherever it is now",
 				    interface, features_name((enum feature)f), strerror(-err), interface,
 				    features_name((enum feature)f));
-	/* Gone is gone; whatever else went wrong may go right with `superpacket clean`. */
+	/* An interface that is gone has taken its settings along; otherwise `superpacket clean` may succeed later. */
 	if (!err || err == -ENODEV)
 		unlink(settings->path);
 }

@@ -14,7 +14,7 @@
 /* A message of a link with many virtual functions is longer than libmnl's 8 KiB. */
 #define MESSAGE_LEN 32768
 
-/* Messages read at once, so that a flood of them cannot keep the main thread. */
+/* The most messages read at once, so that a flood of them cannot occupy the main thread. */
 #define READS_MAX 64
 
 static struct mnl_socket *join(int bus, uint32_t group)
@@ -48,7 +48,7 @@ int watch_open(struct watch *watch)
 	if (!err)
 		watch->ethtool = join(NETLINK_GENERIC, group);
 	if (!watch->ethtool)
-		log_debug("no news of ethtool from this kernel: changes of the queues are not followed");
+		log_debug("this kernel sends no notifications of ethtool: changes of the number of queues are not followed");
 	return 0;
 }
 
@@ -69,8 +69,8 @@ int watch_ethtool_fd(const struct watch *watch)
 	return watch->ethtool ? mnl_socket_get_fd(watch->ethtool) : -1;
 }
 
-/* net/core/dev.c __dev_change_net_namespace() tells the new home with the farewell. */
-static int parse_farewell(const struct nlattr *attr, void *data)
+/* A deletion that names the new namespace is a move (net/core/dev.c __dev_change_net_namespace()). */
+static int parse_deletion(const struct nlattr *attr, void *data)
 {
 	struct watch_news *news = data;
 
@@ -84,7 +84,7 @@ static int parse_link(const struct nlmsghdr *message, void *data)
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
 	struct watch_news *news = data;
 
-	/* Other families speak of what the link is to them: a port that leaves its bridge is "deleted". */
+	/* Other families report what the link is to them: a port that leaves its bridge is "deleted" there. */
 	if (link->ifi_family != AF_UNSPEC)
 		return MNL_CB_OK;
 	if (message->nlmsg_type == RTM_NEWLINK) {
@@ -94,12 +94,12 @@ static int parse_link(const struct nlmsghdr *message, void *data)
 			news->others = true;
 	} else if (message->nlmsg_type == RTM_DELLINK && (uint32_t)link->ifi_index == news->ifindex) {
 		news->gone = true;
-		return mnl_attr_parse(message, sizeof *link, parse_farewell, news);
+		return mnl_attr_parse(message, sizeof *link, parse_deletion, news);
 	}
 	return MNL_CB_OK;
 }
 
-/* Of whatever interface: it happens rarely, and looking costs little. */
+/* For whatever interface: this is rare, and looking costs little. */
 static int parse_ethtool(const struct nlmsghdr *message, void *data)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(message);
@@ -120,7 +120,7 @@ static void read_all(struct mnl_socket *socket, mnl_cb_t parse, struct watch_new
 			(void)mnl_cb_run(message, (size_t)len, 0, 0, parse, news);
 		} else if (errno == EAGAIN) {
 			return;
-		} else { /* ENOBUFS: some were lost; the next one may be there */
+		} else { /* ENOBUFS: messages were lost; so look at everything */
 			news->changed = news->others = true;
 		}
 	}

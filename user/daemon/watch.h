@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Hears of what happens to interfaces of our network namespace: rtnetlink's link group, and the
- * "monitor" group of ethtool's generic netlink, which alone tells of a changed number of queues.
+ * Notifications about interfaces of our network namespace: rtnetlink's link group, and the "monitor" group
+ * of ethtool's generic netlink, which alone reports a changed number of queues.
  *
  * News only say where to look: what the interface is now is asked afterwards (netdev_reread()), so that an
  * old message, or one that was lost in a flood, does no harm.

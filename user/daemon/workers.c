@@ -142,7 +142,7 @@ int workers_add(struct workers *workers, const struct workers_setup *setup, bool
 	const uint32_t queue = workers->cnt;
 	int err = open_one(workers, setup, queue, again);
 
-	/* Not before: a front end's queue that is given up again loses what was spread to it meanwhile. */
+	/* Only now: packets that the front end has spread to a queue are lost if the queue is given up again. */
 	if (!err)
 		err = front_use_queues(setup->front, queue + 1);
 	if (!err)
