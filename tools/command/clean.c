@@ -7,7 +7,7 @@
  *      an XDP program     in libxdp's dispatcher, if it was one of several; it passes every frame
  *
  * A TAP and everything else ends with the process. All this is done in the namespace of the interface, under the
- * directory's lock, which a starting daemon takes, too (user/daemon/rundir.h).
+ * directory's lock, which a starting daemon takes, too (user/base/rundir.h).
  */
 #include "command/clean.h"
 

@@ -13,7 +13,7 @@
  *      cpus.c       CPUs of the workers                  heartbeat.c  shows the BPF programs that it lives
  *      front.c      the TAP                              state.c      ok, degraded or waiting, and why
  *      offloads.c   what the TAP can carry               control.c    the control socket
- *      workers.c    the workers, one a queue             watch.c      notifications about interfaces
+ *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
  *
  * Only the main thread uses it; the guard's thread sees its struct guard, a worker its own struct worker. Functions
  * that return int return 0 or -errno and have logged why.
@@ -31,7 +31,7 @@
 #include "daemon/settings.h"
 #include "daemon/state.h"
 #include "daemon/watch.h"
-#include "daemon/workers.h"
+#include "daemon/workers_open.h"
 
 /* The NIC as it is now, and what follows from it. */
 struct device {

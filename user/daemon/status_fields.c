@@ -54,7 +54,7 @@ const struct status_field status_daemon[] = {
 	{ "settings.advice", STATUS_LIST, 0, 0, NULL, "Settings of the NIC that the operator might change." },
 	{ "queues", STATUS_LIST, 0, 0, NULL, "One object for each queue that is served." },
 	{ "total", STATUS_LIST, 0, 0, NULL, "The sums of the queues' counters." },
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct status_field status_queues[] = {
@@ -72,7 +72,7 @@ const struct status_field status_queues[] = {
 	{ "xsk.tx_checksum", STATUS_TEXT, QUEUE(tx_checksum), NULL, "Who finishes checksums: nic or software." },
 	{ "xsk.tx_checksum_why", STATUS_CHARS, FACTS(choice.tx_checksum_why), NULL, "Why it is so." },
 	{ "xsk.tried", STATUS_LIST, 0, 0, NULL, "All ways of binding the socket, the best first." },
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct status_field status_ways[] = {
@@ -80,7 +80,7 @@ const struct status_field status_ways[] = {
 	{ "transmit", STATUS_TEXT, TRIED(transmit), NULL, "As in xsk.transmit." },
 	{ "multibuffer", STATUS_BOOL, TRIED(multibuffer), NULL, "A packet may have several descriptors." },
 	{ "outcome", STATUS_CHARS, TRIED(outcome), NULL, "In force, or why it is not." },
-	{ NULL },
+	{ .name = NULL },
 };
 
 #define COUNT STATUS_COUNTER
@@ -140,7 +140,7 @@ const struct status_field status_counters[] = {
 	{ "kernel.rx_ring_full", GAUGE, COUNTERS(kernel_rx_ring_full), "frames", "Found the receive ring full." },
 	{ "kernel.fill_ring_empty", GAUGE, COUNTERS(kernel_fill_ring_empty), "frames", "Found no free frame." },
 	{ "kernel.tx_invalid", GAUGE, COUNTERS(kernel_tx_invalid), "descriptors", "Refused by the kernel." },
-	{ NULL },
+	{ .name = NULL },
 };
 
 _Static_assert(ARRAY_SIZE(status_counters) - 1 - 2 + 2 * GRO_REASON_CNT == STATS_WORDS,
@@ -243,7 +243,7 @@ const struct status_line status_setup_lines[] = {
 		    "[device.xdp_zc_max_segs:; {device.xdp_zc_max_segs} a packet in zero copy]", .verbose = true },
 	{ "switched off", .text = "{@} ({=})", .of = "settings.off_until_the_end" },
 	{ "advice", .text = "{@}", .of = "settings.advice", .verbose = true },
-	{ NULL },
+	{ .label = NULL },
 };
 
 const struct status_line status_socket_lines[] = {
@@ -251,7 +251,7 @@ const struct status_line status_socket_lines[] = {
 	      "[!xsk.proved: - unproved: {xsk.unproved}][!state=ok: - {state}]" },
 	{ "", .text = "- {mode}, {transmit}[multibuffer:, multi-buffer]: {outcome}", .of = "xsk.tried", .verbose = true },
 	{ "checksums", .text = "{xsk.tx_checksum} ({xsk.tx_checksum_why})", .verbose = true },
-	{ NULL },
+	{ .label = NULL },
 };
 
 const struct status_line status_counter_lines[] = {
@@ -264,11 +264,11 @@ const struct status_line status_counter_lines[] = {
 	{ "frames", .text = "{#frames_total}: {#frames_free} free, {#frames_kernel} kernel, {#frames_held} held" },
 	{ "out in flight", .text = "{#slots_used} of {slots_total}, {buffers_used/1024} of {buffers_total/1024} KiB of "
 			   "buffers" },
-	{ NULL },
+	{ .label = NULL },
 };
 
 const struct status_line status_program_lines[] = {
 	{ "XDP frames", .of = "steer" },
 	{ "tc packets", .of = "inline" },
-	{ NULL },
+	{ .label = NULL },
 };

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The workers, one for each queue that is served: opened and closed, started and stopped, all together or the last
- * one. Functions that return int return 0 or -errno and have logged why.
+ * The workers, one for each queue that is served: started, stopped and closed, all together or the last one. They are
+ * opened by workers_open.h. Functions that return int return 0 or -errno and have logged why.
  */
 #ifndef SUPERPACKET_WORKERS_H
 #define SUPERPACKET_WORKERS_H
 
-#include "daemon/cpus.h"
-#include "daemon/plan.h"
 #include "datapath/worker.h"
 #include "frontend/frontend.h"
-
-struct heartbeat;
 
 #define WORKERS_DRAIN_MS 500u /* how long a worker may drain at its end */
 
@@ -31,26 +27,13 @@ struct workers {
 	uint32_t room;             /* the most queues there can ever be */
 };
 
-/* What workers are opened with. */
-struct workers_setup {
-	struct worker_config common; /* of all: without queue, CPU and the front end's queue */
-	const struct plan *plan;
-	const struct cpus *cpus;
-	struct frontend *front;
-	struct heartbeat *heartbeat; /* goes on while opening takes its time */
-};
-
-/* Opens cnt workers; none is left open, and cnt is 0, on failure. */
-int workers_open(struct workers *workers, const struct workers_setup *setup);
 void workers_close(struct workers *workers);
+void workers_close_last(struct workers *workers);
 
-/* Starts or stops all that are open. drain_ms: as worker_stop() has it. */
+/* Starts or stops all that are open, or starts one. drain_ms: as worker_stop() has it. */
 int workers_start(struct workers *workers);
+int workers_start_one(struct workers *workers, uint32_t queue);
 void workers_stop(struct workers *workers, uint32_t drain_ms);
-
-/* One more queue, while the others go on. again: it was tried before, so a failure is not logged, and a socket
- * that is busy is not waited for. */
-int workers_add(struct workers *workers, const struct workers_setup *setup, bool again);
 
 /* One queue less. While it drains, the heartbeat may lapse and the kernel carry the traffic of all. */
 void workers_remove_last(struct workers *workers, struct steer *steer, struct frontend *front);
