@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the tests of BPF programs share: a network namespace of their own, skips that say
- * why, the clock of the heartbeat, and counters read as a difference.
+ * For the tests of BPF programs: a network namespace of their own, skips that say why, the
+ * clock of the heartbeat, and the counters that one test run has changed.
  *
  * Each Criterion test is a process; its namespace, links, sockets and maps go with it, so
  * nothing needs to be cleaned up and nothing can be left behind. No map is ever pinned.
@@ -49,7 +49,7 @@ static inline void own_netns(void)
 		cr_skip_test("needs its own network namespace: %s", strerror(errno));
 }
 
-/* After a failed load: a kernel that does not let us is no failure of ours. */
+/* After a failed load: skips the test if the kernel does not permit loading. */
 static inline void loaded_or_skip(int err)
 {
 	if (err == -EPERM || err == -EACCES)

@@ -3,8 +3,8 @@
  * The packets that show what "served" means, one sentence each, for every program that
  * asks bpf/served.bpf.h: the XDP program and the tc egress program of inline mode.
  *
- * A row is a good packet with something changed, cut to @keep bytes where that is not 0. What
- * becomes of it depends on what the daemon serves: served_table() puts that in place.
+ * A row is a good packet with something changed, and cut to @keep bytes if that is not 0. Its
+ * verdict depends on what the daemon serves: served_table() fills that in.
  */
 #ifndef TESTS_BPF_SERVED_TABLE_H
 #define TESTS_BPF_SERVED_TABLE_H
@@ -17,11 +17,11 @@
 
 enum served_expect {
 	EXPECT_SERVED,
-	EXPECT_FRAGMENT, /* served, and told apart as a fragment */
+	EXPECT_FRAGMENT, /* served, and counted as a fragment */
 	EXPECT_NOT_IP,
 	EXPECT_MALFORMED,
 	EXPECT_PROTOCOL,
-	/* Of rows alone: served, or a fragment, where their bit is; else not. */
+	/* Only in rows: served, or a fragment, if the daemon serves their bit; else not served. */
 	EXPECT_UDP, EXPECT_UDP_FRAGMENT,
 	EXPECT_GRE, EXPECT_GRE_FRAGMENT,
 	EXPECT_IPIP, EXPECT_IPIP_FRAGMENT,
@@ -34,7 +34,7 @@ struct served_case {
 	struct packet packet;
 };
 
-/* A good packet, changed by the statements; @p is the packet, for them. */
+/* A good packet, changed by the statements, in which @p is the packet. */
 #define PACKET(base, ...)                        \
 	({                                       \
 		struct packet p = packet_##base(); \
@@ -101,7 +101,7 @@ static void served_not_ip(struct packet *p, int ethertype, size_t payload_len)
 	p->payload_len = payload_len;
 }
 
-/* What becomes of a row with these bits. */
+/* The verdict on a row for a daemon that serves these bits. */
 static enum served_expect served_expect(enum served_expect row, uint32_t serve)
 {
 	static const struct {
@@ -123,7 +123,7 @@ static enum served_expect served_expect(enum served_expect row, uint32_t serve)
 	return bits[row].bit & serve ? bits[row].expect : EXPECT_PROTOCOL;
 }
 
-/* A copy on the heap of all rows, as a daemon is to see them that serves these bits; the caller
+/* A copy of all rows on the heap, with the verdicts for a daemon that serves these bits; the caller
  * frees it. */
 static struct served_case *served_table(uint32_t serve, size_t *cnt)
 {
@@ -151,7 +151,7 @@ static struct served_case *served_table(uint32_t serve, size_t *cnt)
 	{"TTL 0: the kernel's to drop, but in order", EXPECT_SERVED, 0, PACKET(tcp4, p.ttl = 0)},
 	{"multicast destination MAC", EXPECT_SERVED, 0, PACKET(tcp4, p.dst_mac[0] = 1)},
 
-	/* TCP that the daemon will not understand keeps its place in the flow all the same. */
+	/* TCP that the daemon will not understand is served, too, so that it keeps its place in the flow. */
 	{"wrong TCP checksum", EXPECT_SERVED, 0, PACKET(tcp4, p.l4_csum_xor = 1)},
 	{"unfinished TCP checksum", EXPECT_SERVED, 0,
 	 PACKET(tcp4, p.l4_csum = PACKET_CSUM_PARTIAL)},
@@ -223,7 +223,7 @@ static struct served_case *served_table(uint32_t serve, size_t *cnt)
 	{"IPv6 cut behind four tags", EXPECT_MALFORMED, ETH + 4 * TAG + IP6 - 1,
 	 PACKET(tcp6, served_tags(&p, 4, 0x8100))},
 
-	/* IPv4 fragments: by the protocol field, which all of them have. */
+	/* IPv4 fragments are decided by the protocol field, which all of them have. */
 	{"IPv4: first fragment", EXPECT_FRAGMENT, 0, PACKET(tcp4, p.df = false; p.mf = true)},
 	{"IPv4: first fragment with a part of the TCP header", EXPECT_FRAGMENT, ETH + IP4 + 8,
 	 PACKET(tcp4, p.df = false; p.mf = true; p.ip_len = 28)},
@@ -251,7 +251,7 @@ static struct served_case *served_table(uint32_t serve, size_t *cnt)
 	{"IPv4: last fragment of UDP", EXPECT_UDP_FRAGMENT, 0,
 	 PACKET(udp4, served_later_fragment4(&p, 185, false); p.protocol = 17)},
 
-	/* IPv6 fragments: by the fragment header's next header, and by nothing behind it. */
+	/* IPv6 fragments are decided by the fragment header's next header, and by nothing behind it. */
 	{"IPv6: first fragment", EXPECT_FRAGMENT, 0, PACKET(tcp6, served_fragment6(&p, 0, true))},
 	{"IPv6: middle fragment", EXPECT_FRAGMENT, 0,
 	 PACKET(tcp6, served_fragment6(&p, 181, true))},

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The tc programs of inline mode. Their decision is tried with BPF_PROG_TEST_RUN on the
- * table that the XDP program is tried with; where the packets then really go is tried in a
- * namespace of our own, with the programs attached as the daemon attaches them:
+ * The tc programs of inline mode. Their decision is tested with BPF_PROG_TEST_RUN, on the
+ * same table as the XDP program; where packets really go is tested in a namespace of our
+ * own, with the programs attached as the daemon attaches them:
  *
  *	packet socket --> nic (veth) -- inline_egress --> tap --> read
  *	                   |   +-- not served --> wire (its peer) --> packet socket
@@ -52,7 +52,7 @@ static const char *reason_name(int reason)
 	return reason < 0 ? (reason == -1 ? "(none)" : "(several)") : counter_names[reason];
 }
 
-/* Ahead: for as long as it takes to come to what is tried, on a machine that is busy with others. */
+/* A heartbeat in the future, so that it is still fresh when a busy machine comes to the test run. */
 static void rig_beat(struct rig *rig)
 {
 	rig->state->heartbeat_ns = now_ns() + 60000000000u;
@@ -124,7 +124,7 @@ static bool expect_run(struct rig *rig, const struct bpf_program *prog, const ui
 	return true;
 }
 
-/* Each row of the table through inline_egress; @reason < 0: as the row says of what is served now. */
+/* Runs each row of the table through inline_egress. @reason < 0: the verdict is the row's. */
 static void expect_table(struct rig *rig, int action, int reason)
 {
 	static uint8_t packet[PROG_TEST_BUF];
@@ -139,7 +139,7 @@ static void expect_table(struct rig *rig, int action, int reason)
 			reason >= 0 ? action : is_served(&table[i]) ? TCX_REDIRECT : TCX_NEXT,
 			reason >= 0 ? reason : case_reason(&table[i]), table[i].what);
 
-		/* Headers cut short: not in a test run, but really sent further below. */
+		/* A test run refuses headers that are cut short; they are really sent further below. */
 		cr_expect(ran || len < ETH + IP6, "%s: not run", table[i].what);
 	}
 	free(table);
@@ -194,7 +194,7 @@ Test(inline_mode, egress_serve_all)
 	expect_table(&rig, TCX_REDIRECT, INLINE_EGRESS_REDIRECTED);
 }
 
-/* What the daemon writes goes up whatever it is, and whatever the state says. */
+/* Everything that the daemon writes goes up, whatever it is, and whatever the state says. */
 Test(inline_mode, ingress_redirects_everything)
 {
 	struct rig rig;
@@ -213,7 +213,7 @@ Test(inline_mode, ingress_redirects_everything)
 	}
 }
 
-/* Needs no privilege: what the daemon relies on when it puts steer's map in place of ours. */
+/* What the daemon relies on when it replaces the map with that of steer.bpf.o. Needs no privilege. */
 Test(inline_mode, the_state_map_is_shared_not_pinned)
 {
 	struct inline_bpf *bpf = inline_bpf__open();
@@ -227,7 +227,7 @@ Test(inline_mode, the_state_map_is_shared_not_pinned)
 	inline_bpf__destroy(bpf);
 }
 
-/* One heartbeat for both objects: as the daemon joins them. */
+/* Both objects share one heartbeat, as the daemon sets them up. */
 Test(inline_mode, takes_the_state_of_steer)
 {
 	uint8_t packet[2048];
@@ -297,7 +297,7 @@ static int tap_open(const char *name)
 	return fd;
 }
 
-/* @receive: all that passes the device; else the socket only sends. */
+/* @receive: the socket gets everything that passes the device; else it only sends. */
 static int packet_socket(uint32_t ifindex, bool receive, bool vnet_hdr)
 {
 	struct sockaddr_ll ll = {
@@ -352,8 +352,8 @@ static void lab_attach(struct lab *lab)
 }
 
 /*
- * The next packet of @fd within WAIT_MS, of any kind but those that the host itself sends;
- * 0 if there is none.
+ * The next packet of @fd within WAIT_MS, of any kind except those that the host itself
+ * sends; 0 if there is none.
  */
 static size_t receive(int fd, void *buf, size_t cap, struct sockaddr_ll *from)
 {
@@ -463,7 +463,7 @@ Test(inline_mode, headers_outside_the_linear_part)
 		struct packet *p = &table[i].packet;
 		size_t len;
 
-		/* Rows that live from where their frame ends. */
+		/* Rows for which the end of the frame matters. */
 		if (table[i].keep || p->payload || (p->ext_cnt && p->ext[0].hdr_len != PACKET_AUTO))
 			continue;
 		p->payload_len = 6000;
@@ -479,7 +479,7 @@ Test(inline_mode, headers_outside_the_linear_part)
 	free(table);
 }
 
-/* In front of inline_egress: what a VLAN device or a bridge does to a packet on its way. */
+/* A program in front of inline_egress that does what a VLAN device or a bridge does to a packet. */
 static int vlan_push_prog(uint16_t tci)
 {
 	const struct bpf_insn insns[] = {

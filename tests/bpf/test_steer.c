@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The XDP program, run by the kernel on packets we hand it (BPF_PROG_TEST_RUN): which
- * action, and which one counter goes up. The redirect itself is not carried out in a test
- * run, so the sockets in the map need not be bound.
+ * The XDP program, which the kernel runs on packets of the test (BPF_PROG_TEST_RUN): the
+ * action, and the one counter that goes up. A test run does not carry out the redirect, so
+ * the sockets in the map need not be bound.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* unshare */
@@ -23,7 +23,7 @@
 
 static const char *const counter_names[] = STEER_COUNTER_NAMES;
 
-/* What one chunk holds: frames up to it come in one descriptor. */
+/* The longest frame that fits one chunk, and so comes in one descriptor. */
 #define FRAME_MAX 3840u
 
 struct rig {
@@ -43,7 +43,7 @@ static const char *reason_name(int reason)
 	return reason < 0 ? (reason == -1 ? "(none)" : "(several)") : counter_names[reason];
 }
 
-/* Ahead: for as long as it takes to come to what is tried, on a machine that is busy with others. */
+/* A heartbeat in the future, so that it is still fresh when a busy machine comes to the test run. */
 static void rig_beat(struct rig *rig)
 {
 	rig->state->heartbeat_ns = now_ns() + 60000000000u;
@@ -167,7 +167,7 @@ Test(steer, table)
 	free(table);
 }
 
-/* Every protocol by its own bit, whatever the others are. */
+/* Every protocol depends on its own bit alone. */
 Test(steer, table_by_protocol)
 {
 	static uint8_t frame[PROG_TEST_BUF];
@@ -223,14 +223,14 @@ Test(steer, table_with_headers_outside_the_linear_part)
 	free(table);
 }
 
-/* Cut a good packet everywhere: malformed up to the last byte of its IP headers, then served. */
+/* A good packet, cut at every length: malformed up to the last byte of its IP headers, then served. */
 static void cut_everywhere(struct rig *rig, struct packet p, const char *what)
 {
 	uint8_t frame[PROG_TEST_BUF];
 	struct packet_layout layout;
 	size_t len = packet_build(&p, frame, sizeof(frame), &layout);
 
-	/* ETH: the kernel does not run shorter frames, nor does a driver. */
+	/* From ETH on: neither the kernel nor a driver runs the program on shorter frames. */
 	for (size_t keep = ETH; keep <= len; keep++) {
 		bool whole = keep >= layout.l4_off;
 		struct outcome o;
@@ -292,7 +292,7 @@ static struct packet stretched(struct packet p, size_t len)
 	return p;
 }
 
-/* Over a page less the test run's head and tail room the kernel puts the rest in fragments. */
+/* What does not fit a page, less the test run's head and tail room, the kernel puts in fragments. */
 Test(steer, frame_in_several_buffers)
 {
 	struct rig rig;
@@ -465,7 +465,7 @@ Test(steer, stale_heartbeat_passes)
 	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "alive again");
 }
 
-/* The coarse clock of the program lags behind ours: that must not look like an old beat. */
+/* The program's coarse clock lags behind ours, which must not look like an old heartbeat. */
 Test(steer, heartbeat_ahead_of_the_coarse_clock_is_fresh)
 {
 	struct rig rig;

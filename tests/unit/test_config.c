@@ -326,7 +326,7 @@ Test(config, conditions)
 	cr_expect(config.shared_id);
 }
 
-/* Served is decided by the outer protocol alone; TCP is always. */
+/* The outer protocol alone decides what is served; TCP always is. */
 Test(config, merging_and_what_has_to_come_our_way)
 {
 	static const struct {

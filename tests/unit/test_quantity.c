@@ -64,7 +64,7 @@ Test(quantity, cases)
 	}
 }
 
-/* 0 is what an unknown unit would make of it. */
+/* An unknown unit would give 0. */
 Test(quantity, where_zero_is_allowed_a_wrong_unit_is_refused_still)
 {
 	uint64_t result;

@@ -8,7 +8,7 @@
 #include "daemon/state.h"
 #include "daemon/status_json.h"
 
-/* The schema, spelled out once more: readers outside depend on it. */
+/* The schema, written down a second time, because readers outside depend on it. */
 static const char *const flat_names[] = {
 	"rx_packets", "rx_bytes", "rx_superpackets", "rx_segments", "rx_big_superpackets", "rx_delivered_packets",
 	"rx_delivered_bytes", "rx_held_packets", "rx_cut_again", "rx_checksum_errors", "rx_tap_unready", "tap_packets",
@@ -25,7 +25,7 @@ static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_
 static const char *const steer_names[] = STEER_COUNTER_NAMES;
 static const char *const inline_names[] = INLINE_COUNTER_NAMES;
 
-/* In place of those that speak netlink. */
+/* These replace those of the NIC, which need netlink. */
 const char *netdev_xdp_name(uint32_t bit)
 {
 	return bit == 1 ? "redirect" : NULL;
@@ -42,7 +42,7 @@ const char *netdev_xsk_name(uint32_t bit)
 	return "tx-timestamp";
 }
 
-/* In place of that which speaks to systemd. */
+/* This replaces the notification to systemd. */
 static char told[64];
 
 void service_status(const char *status)
@@ -50,7 +50,7 @@ void service_status(const char *status)
 	snprintf(told, sizeof told, "%s", status);
 }
 
-/* Every counter different, so that none can stand in for another. */
+/* Every counter has another value, so that none can be mistaken for another. */
 static void fill(struct worker_stats *stats, uint64_t first)
 {
 	for (size_t i = 0; i < STATS_WORDS; i++)
@@ -120,7 +120,7 @@ static json_t *render(void)
 	return status_json(&status, &dev, &gro, queues, 2);
 }
 
-/* All the counters are there under their names, and sum to the words of struct worker_stats. */
+/* All counters are there under their names, and their sum is that of the words of struct worker_stats. */
 static void expect_counters(const json_t *object, uint64_t words_sum)
 {
 	const json_t *drops = json_object_get(object, "drops"), *kernel = json_object_get(object, "kernel");
@@ -258,7 +258,7 @@ Test(status, a_daemon_without_interface_has_no_queues)
 	json_decref(daemon);
 }
 
-/* The state of the daemon: what is worse hides what is less so. */
+/* Of several reasons, the worst one is told. */
 Test(status, the_state_and_why)
 {
 	struct state state = { .ready = "veth0 inline" };
@@ -405,7 +405,7 @@ Test(status, each_field_is_explained_and_answered)
 	json_decref(daemon);
 }
 
-/* Names in the lines for people are those of fields. */
+/* Lines for people contain only names of fields. */
 static void expect_names(const struct status_line *line)
 {
 	for (; line->label; line++) {
@@ -428,9 +428,10 @@ Test(status, lines_for_people_name_fields)
 	expect_names(status_program_lines);
 }
 
-/* A reader must see what was published as a whole, while the writer publishes as fast as it can. */
+/* A reader must see each publication as a whole, while the writer publishes as fast as it can. */
 struct publisher {
 	struct stats_page page;
+	struct facts_page facts;
 	bool stop;
 };
 
@@ -438,6 +439,8 @@ static void *publish_all_the_time(void *arg)
 {
 	struct publisher *publisher = arg;
 	struct worker_stats stats;
+	const struct umem umem = { .huge_pages = true };
+	struct xsk xsk = { 0 };
 
 	for (uint64_t n = 1; !__atomic_load_n(&publisher->stop, __ATOMIC_RELAXED); n++) {
 		uint64_t *word = (uint64_t *)&stats;
@@ -445,8 +448,24 @@ static void *publish_all_the_time(void *arg)
 		for (size_t i = 0; i < STATS_WORDS; i++)
 			word[i] = n;
 		stats_publish(&publisher->page, &stats);
+		xsk.tx_budget = (uint32_t)n;
+		xsk.choice.outcomes[MODES_CNT - 1] = (int)n;
+		memset(xsk.choice.tx_checksum_why, (int)('a' + n % 26), sizeof xsk.choice.tx_checksum_why);
+		facts_publish(&publisher->facts, &xsk, &umem);
 	}
 	return NULL;
+}
+
+static void expect_one_moment(struct worker_facts facts)
+{
+	const char *why = facts.choice.tx_checksum_why;
+
+	cr_assert_eq((uint32_t)facts.choice.outcomes[MODES_CNT - 1], facts.tx_budget);
+	if (!facts.tx_budget)
+		return; /* before the first publication */
+	cr_assert(facts.huge_pages);
+	for (size_t i = 0; i < sizeof facts.choice.tx_checksum_why; i++)
+		cr_assert_eq(why[i], (char)('a' + facts.tx_budget % 26), "byte %zu of another moment", i);
 }
 
 Test(status, a_published_copy_is_read_whole)
@@ -465,6 +484,7 @@ Test(status, a_published_copy_is_read_whole)
 		last = word[0];
 		for (size_t w = 1; w < STATS_WORDS; w++)
 			cr_assert_eq(word[w], word[0], "word %zu of another moment", w);
+		expect_one_moment(facts_read(&publisher.facts));
 	}
 	__atomic_store_n(&publisher.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
