@@ -21,8 +21,8 @@ def fields():
 
 
 def reasons():
-    return set(REASON.findall(next(text for path, text in tracked().items() if "gro_reason_names[GRO_REASON_CNT] =" in text
-                                   and path.endswith(".c"))))
+    files = (text for path, text in tracked().items() if path.startswith("user/engine/"))
+    return set(REASON.findall(next(text for text in files if "gro_reason_names[GRO_REASON_CNT] =" in text)))
 
 
 def section(title):
@@ -56,6 +56,6 @@ def test_names_exist():
 def test_labels_exist():
     """Lines that are described. Those of the table and of sentences are computed (tools/command/table.c)."""
     code = tracked()["tools/command/table.c"]
-    labels = set(LABEL.findall(DESCRIPTION)) | set(re.findall(r'"([\w ]+)"', code)) | {"queue", "ok", "degraded", "waiting"}
+    labels = {*LABEL.findall(DESCRIPTION), *re.findall(r'"([\w ]+)"', code), "queue", "ok", "degraded", "waiting"}
     wrong = {label for label, _ in items(section("STATUS"))} - labels
     assert not wrong, f"superpacket.1 names lines that status does not show: {sorted(wrong)}"
