@@ -138,16 +138,16 @@ struct dpdk_gso *dpdk_gso_open(uint8_t *const supers[BENCH_SUPERS])
 	struct dpdk_gso *gso = calloc(1, sizeof(*gso));
 
 	if (!gso)
-		return NULL;
+		bench_die("no memory for rte_gso");
 	gso->supers = pool_open("superpackets", BENCH_SUPERS, UINT16_MAX);
 	gso->direct = pool_open("direct", 1023, RTE_PKTMBUF_HEADROOM + 256);
 	gso->indirect = pool_open("indirect", 1023, 0); /* these point to other mbufs' data */
 	if (!gso->supers || !gso->direct || !gso->indirect)
-		return NULL;
+		bench_die("no memory for rte_gso");
 	for (uint32_t i = 0; i < BENCH_SUPERS; i++) {
 		gso->super[i] = super_mbuf(gso->supers, supers[i]);
 		if (!gso->super[i])
-			return NULL;
+			bench_die("no memory for rte_gso");
 	}
 	gso->ctx = (struct rte_gso_ctx){
 		.direct_pool = gso->direct,
@@ -248,7 +248,7 @@ struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context)
 	struct dpdk_gro *gro = calloc(1, sizeof(*gro));
 
 	if (!gro)
-		return NULL;
+		bench_die("no memory for rte_gro");
 	gro->load = load;
 	gro->mbufs = calloc(load->packets, sizeof(*gro->mbufs));
 	gro->out = calloc(GRO_OUT_CNT, sizeof(*gro->out));
@@ -260,11 +260,11 @@ struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context)
 	};
 	if (!gro->mbufs || !gro->out ||
 	    rte_pktmbuf_alloc_bulk(packet_pool, gro->mbufs, load->packets))
-		return NULL;
+		bench_die("no memory for rte_gro");
 	if (context) {
 		gro->ctx = rte_gro_ctx_create(&gro->param);
 		if (!gro->ctx)
-			return NULL;
+			bench_die("no memory for rte_gro");
 	}
 	return gro;
 }

@@ -35,10 +35,10 @@ uint32_t dpdk_gso_cut(struct dpdk_gso *gso, bool sums, uint8_t *out);
 struct dpdk_gro;
 struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context);
 void dpdk_gro_close(struct dpdk_gro *gro);
-uint64_t dpdk_gro_pass(void *gro);
+uint64_t dpdk_gro_pass(void *arg);
 
-/* Runs the first group and describes the superpackets in out, which has room for one entry per packet. */
-uint32_t dpdk_gro_collect(struct dpdk_gro *gro, struct bench_super *out);
+/* Runs the first group and describes the superpackets in supers, which has room for one entry per packet. */
+uint32_t dpdk_gro_collect(struct dpdk_gro *gro, struct bench_super *supers);
 
 /* Packets per superpacket, over all passes. */
 double dpdk_gro_merge(const struct dpdk_gro *gro);

@@ -181,8 +181,8 @@ void bench_gso_run(struct bench_report *report)
 		supers[i] = bench_memory(BENCH_SUPER_LEN);
 		bench_hand_down(supers[i]);
 	}
-	if (report->dpdk && !(rival = dpdk_gso_open(supers)))
-		bench_die("no memory for rte_gso");
+	if (report->dpdk)
+		rival = dpdk_gso_open(supers);
 	for (uint32_t i = 0; i < ARRAY_SIZE(ours); i++) {
 		ours[i] = ours_gso_open(supers, i & 1 ? HEADER_CSUM_FULL : HEADER_CSUM_PARTIAL, i & 2);
 		gso_check(&ours[i], rival);

@@ -117,6 +117,11 @@ static int by_length(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static double microseconds(uint32_t ns)
+{
+	return ns / 1e3;
+}
+
 static void print(uint32_t *samples, uint32_t cnt)
 {
 	uint64_t sum = 0;
@@ -125,8 +130,9 @@ static void print(uint32_t *samples, uint32_t cnt)
 	for (uint32_t i = 0; i < cnt; i++)
 		sum += samples[i];
 	printf("{\"cnt\": %u, \"mean\": %.2f, \"min\": %.2f, \"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f, "
-	       "\"max\": %.2f}\n", cnt, (double)sum / cnt / 1e3, samples[0] / 1e3, samples[cnt / 2] / 1e3,
-	       samples[cnt - 1 - cnt / 10] / 1e3, samples[cnt - 1 - cnt / 100] / 1e3, samples[cnt - 1] / 1e3);
+	       "\"max\": %.2f}\n", cnt, (double)sum / cnt / 1e3, microseconds(samples[0]), microseconds(samples[cnt / 2]),
+	       microseconds(samples[cnt - 1 - cnt / 10]), microseconds(samples[cnt - 1 - cnt / 100]),
+	       microseconds(samples[cnt - 1]));
 }
 
 static void ask(const char *address, const char *port, const char *milliseconds)

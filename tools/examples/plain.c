@@ -53,7 +53,7 @@ int main(void)
 	printf("%u packets, one superpacket: %u bytes in %u slices\n", up.segs, up.len, cnt);
 	sp_gso_open(&gso, &up.request, iov[0].iov_base, (uint32_t)iov[0].iov_len, up.len, LEN, SP_GSO_CHECKSUM_FULL);
 	sp_gso_add_slices(&gso, iov + 1, cnt - 1);
-	for (int n; (n = sp_gso_next(&gso, slot, &header_len, slices, SP_GSO_SLICES_MAX)) == 1;)
+	while (sp_gso_next(&gso, slot, &header_len, slices, SP_GSO_SLICES_MAX) == 1)
 		same += !memcmp(slot, before[same], 54) && !memcmp(slices->iov_base, before[same] + 54, PAYLOAD);
 	printf("cut again: %u of %u as they came\n", same, PACKETS);
 	return same != PACKETS;
