@@ -189,6 +189,7 @@ $(B)/examples/%: tools/examples/%.c $(B)/libsuperpacket.so
 
 include tools/bench/bench.mk
 include tests/tests.mk
+include tools/lint/lint.mk
 
 -include $(shell find $(B) -maxdepth 4 -name '*.d' 2>/dev/null)
 

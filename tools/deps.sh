@@ -6,6 +6,7 @@
 #   tools/deps.sh          what building and running need
 #   tools/deps.sh demo     the same, and what the demo needs
 #   tools/deps.sh tests    the same, and what the tests need
+#   tools/deps.sh lint     the same, and what make lint needs
 #   tools/deps.sh bench    what building needs, and DPDK to compare with and gnuplot (optional: without
 #                          them our own figures are printed)
 #   tools/deps.sh zerocopy DIRECTORY
@@ -13,6 +14,9 @@
 #                          of tests/zerocopy (which does this itself where it was not done before)
 #
 # When everything is there, this asks dpkg only: no network, no root, some milliseconds.
+#
+# Lists of packages are split into words on purpose.
+# shellcheck disable=SC2086
 set -eu
 
 # libc6-dev is only recommended by gcc, and we install without recommendations.
@@ -27,6 +31,7 @@ tests="
 	g++ libclang-rt-dev libcriterion-dev mandoc man-db
 	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-scapy
 "
+lint="clang-format clang-tidy cppcheck flake8 shellcheck"
 
 packages=$building
 optional=""
@@ -37,9 +42,10 @@ case "${1:-}" in
 "") ;;
 demo) packages="$building $demo" ;;
 tests) packages="$building $demo $tests" ;;
+lint) packages="$building $demo $tests $lint" ;;
 bench) optional="libdpdk-dev gnuplot-nox" ;;
 *)
-	echo "deps: '$1' is none of demo, tests, bench, zerocopy" >&2
+	echo "deps: '$1' is none of demo, tests, lint, bench, zerocopy" >&2
 	exit 2
 	;;
 esac
