@@ -8,6 +8,9 @@
 # Every finding is a line "tool: file:line: what", and the exit code is 1 if there is one. The whole output of a tool
 # is in BUILD/lint. What each looks for, and why a check is left out, is in .clang-format, .clang-tidy and below.
 # "make lint" makes what they need before: the skeletons of the BPF programs and compile_commands.json.
+#
+# Functions are called by the names of tools, and programs of awk and sh stand in single quotes.
+# shellcheck disable=SC2016,SC2317
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -57,7 +60,7 @@ lint_clang-tidy()
 	sed -n 's/^\t\t"file": "\(.*\)",$/\1/p' compile_commands.json | xargs --max-args=1 --max-procs="$(nproc)" sh -c \
 		'clang-tidy --quiet -p . "$1" >"$0/$(echo "$1" | tr / -)" 2>&1' "$files" || status=$?
 	cat "$files"/* | sed "s,^$PWD/,,"
-	return $status
+	return "$status"
 }
 
 # Left out: formats, which gcc checks, and arithmetic with void pointers, which gcc and clang define. What cppcheck
@@ -107,7 +110,7 @@ for tool; do
 	found=$(findings "$tool" || :)
 	cnt=$(grep -c . <<<"$found" || :)
 	if [ -n "$found" ]; then
-		sed "s/^/$tool: /" <<<"$found"
+		printf '%s\n' "$found" | awk -v tool="$tool" '{ print tool ": " $0 }'
 		broken=""
 		status=1
 	elif [ -n "$broken" ]; then
