@@ -11,7 +11,7 @@ import threading
 import time
 
 PERIOD = 0.02
-# The heartbeat is believed for 100 ms and shown every 20 ms (steer_abi.h, daemon.h).
+# The heartbeat is believed for 100 ms and shown every 20 ms (steer_abi.h, heartbeat.h).
 LONG = 0.075
 # An emulated machine is starved as a whole, one processor now and then, and does not see all of it.
 emulated = False
