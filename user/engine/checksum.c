@@ -72,11 +72,13 @@ static inline uint32_t scalar_sum(uint8_t *dst, const uint8_t *p, size_t len, ui
 {
 	unsigned __int128 acc = sum;
 
-	for (; len >= 8; p += 8, dst += copy ? 8 : 0, len -= 8) {
+	for (; len >= 8; p += 8, len -= 8) {
 		uint64_t word = load_u64(p);
 
-		if (copy)
+		if (copy) {
 			memcpy(dst, &word, sizeof word);
+			dst += 8;
+		}
 		acc += word;
 	}
 	acc += load_rest(p, len);
@@ -169,14 +171,19 @@ AVX2 KERNEL uint32_t avx2_pass(uint8_t *dst, const uint8_t *p, size_t len, uint3
 	const __m256i zero = _mm256_setzero_si256();
 	struct avx2_sum a = { zero, zero }, b = { zero, zero };
 
-	for (; len >= 128; p += 128, dst += copy ? 128 : 0, len -= 128) {
+	for (; len >= 128; p += 128, len -= 128) {
 		avx2_step(&a, avx2_move(dst, p, 0, copy));
 		avx2_step(&b, avx2_move(dst, p, 32, copy));
 		avx2_step(&a, avx2_move(dst, p, 64, copy));
 		avx2_step(&b, avx2_move(dst, p, 96, copy));
+		if (copy)
+			dst += 128;
 	}
-	for (; len >= 32; p += 32, dst += copy ? 32 : 0, len -= 32)
+	for (; len >= 32; p += 32, len -= 32) {
 		avx2_step(&a, avx2_move(dst, p, 0, copy));
+		if (copy)
+			dst += 32;
+	}
 	avx2_step(&b, avx2_rest(p, len, &sum));
 	if (copy)
 		avx2_move(dst + len - 32, p + len - 32, 0, true);
@@ -191,7 +198,8 @@ AVX2 KERNEL uint32_t avx2_all(uint8_t *dst, const uint8_t *p, size_t len, uint32
 		return copy ? scalar_copy(dst, p, len, sum) : scalar_add(p, len, sum);
 	for (; unlikely(len > VECTOR_PASS_LEN + 32); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN) {
 		sum = avx2_pass(dst, p, VECTOR_PASS_LEN, sum, copy);
-		dst += copy ? VECTOR_PASS_LEN : 0;
+		if (copy)
+			dst += VECTOR_PASS_LEN;
 	}
 	return avx2_pass(dst, p, len, sum, copy);
 }
@@ -284,7 +292,8 @@ AVX512 KERNEL uint32_t avx512_all(uint8_t *dst, const uint8_t *p, size_t len, ui
 		return copy ? scalar_copy(dst, p, len, sum) : scalar_add(p, len, sum);
 	for (; unlikely(len > VECTOR_PASS_LEN); p += VECTOR_PASS_LEN, len -= VECTOR_PASS_LEN) {
 		sum = avx512_pass(dst, p, VECTOR_PASS_LEN, sum, copy);
-		dst += copy ? VECTOR_PASS_LEN : 0;
+		if (copy)
+			dst += VECTOR_PASS_LEN;
 	}
 	return avx512_pass(dst, p, len, sum, copy);
 }
