@@ -20,7 +20,8 @@ struct bed {
 static struct bed *make_bed(void)
 {
 	struct gro_config config = { .flows = 8, .packets = 32, .max_packets = 32, .max_bytes = 65535,
-				     .merge = GRO_MERGE_TCP, .accept_unfinished = true, .secret = { 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9 } };
+				     .merge = GRO_MERGE_TCP, .accept_unfinished = true,
+				     .secret = { 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9 } };
 	struct bed *bed = calloc(1, sizeof *bed);
 
 	bed->memory = aligned_alloc(64, gro_memory_size(&config));
@@ -107,27 +108,65 @@ Test(gro_unfinished, packets_without_data_are_no_evidence)
 	free_bed(bed);
 }
 
+/* Packets of sender 1 that are offered in one burst. */
+struct burst {
+	uint8_t bufs[32][256];
+	struct gro_packet packets[32];
+	uint32_t cnt;
+};
+
+static void burst_add(struct burst *burst, struct packet p)
+{
+	uint8_t *buf = burst->bufs[burst->cnt];
+
+	p.saddr[3] = 1;
+	p.payload_len = 100;
+	burst->packets[burst->cnt++] = (struct gro_packet){ .data = buf,
+							    .len = (uint32_t)packet_build(&p, buf, 256, NULL) };
+}
+
+static void offer_burst(struct bed *bed, struct burst *burst)
+{
+	struct gro_super *super;
+	uint64_t cookies[32];
+
+	cr_assert_eq(gro_offer(&bed->gro, burst->packets, burst->cnt, 0), burst->cnt);
+	gro_burst_end(&bed->gro, 0);
+	while ((super = gro_next(&bed->gro)))
+		gro_release(&bed->gro, super, cookies);
+}
+
 /* Whatever way a packet takes through the engine: nearly all of these are appended without a look-up. */
 Test(gro_unfinished, merged_packets_are_evidence)
 {
 	struct bed *bed = make_bed();
-	static uint8_t bufs[20][256];
+	static struct burst burst;
 	struct packet p = packet_tcp4();
-	struct gro_packet packets[20] = { 0 };
-	struct gro_super *super;
-	uint64_t cookies[20];
 
-	p.saddr[3] = 1;
-	for (int i = 0; i < 20; i++, p.seq += 100, p.ip_id++) {
-		p.payload_len = 100;
-		packets[i].data = bufs[i];
-		packets[i].len = (uint32_t)packet_build(&p, bufs[i], sizeof bufs[i], NULL);
-	}
-	cr_assert_eq(gro_offer(&bed->gro, packets, 20, 0), 20);
-	gro_burst_end(&bed->gro, 0);
-	super = gro_next(&bed->gro);
-	cr_assert_eq(super->packet_cnt, 20);
-	gro_release(&bed->gro, super, cookies);
+	for (int i = 0; i < 20; i++, p.seq += 100, p.ip_id++)
+		burst_add(&burst, p);
+	offer_burst(bed, &burst);
 	cr_assert_eq(offer(bed, 1, true, 100), WRONG);
+	free_bed(bed);
+}
+
+/* The packets between pass alone and so leave the flow the most recent one, to which a look is enough. */
+Test(gro_unfinished, appends_are_doubted_too)
+{
+	struct bed *bed = make_bed();
+	static struct burst burst;
+	struct packet p = packet_tcp4(), other = p;
+
+	p.l4_csum = PACKET_CSUM_PARTIAL;
+	burst_add(&burst, p);
+	other.tcp_flags |= PACKET_PSH;
+	for (int i = 0; i < 20; i++) {
+		other.sport++;
+		burst_add(&burst, other);
+	}
+	p.seq += 100, p.ip_id++;
+	burst_add(&burst, p);
+	offer_burst(bed, &burst);
+	cr_assert_eq(bed->gro.checksum_errors, 1, "damaged, and happens to look unfinished");
 	free_bed(bed);
 }

@@ -27,29 +27,29 @@ static inline const struct gro_segment *next_fragment(struct fragment_walk *walk
 	return &walk->gro->blocks[walk->block].segments[place];
 }
 
-static inline void ask_for_lines(const void *p, uint32_t cnt)
+static inline void prefetch_lines(const void *p, uint32_t cnt)
 {
 	for (uint32_t i = 0; i < cnt; i++)
 		__builtin_prefetch((const uint8_t *)p + i * 64, 1);
 }
 
-/* Of the one that has its turn some deliveries later: the header that is amended, and its first and last
- * blocks; its own lines were asked for one delivery ago. */
-void gro_ask_ahead(struct gro *gro)
+/* For the delivery that has its turn some deliveries later: prefetches the header that will be rewritten, and the
+ * first and last blocks. Its own lines were prefetched one delivery ago. */
+void gro_prefetch_delivery(struct gro *gro)
 {
 	const struct gro_super *super = &gro->supers[gro->ready_ahead];
 
 	__builtin_prefetch(super->first.data, 1);
 	if (super->fragment_cnt > 1) {
-		ask_for_lines(&gro->blocks[super->first_block], sizeof(struct gro_block) / 64);
-		ask_for_lines(&gro->blocks[super->last_block], sizeof(struct gro_block) / 64);
+		prefetch_lines(&gro->blocks[super->first_block], sizeof(struct gro_block) / 64);
+		prefetch_lines(&gro->blocks[super->last_block], sizeof(struct gro_block) / 64);
 	}
 	gro->ready_ahead = gro->table.links[gro->ready_ahead].age_next;
 	if (gro->ready_ahead != FLOW_NONE)
-		ask_for_lines(&gro->supers[gro->ready_ahead], sizeof(*super) / 64);
+		prefetch_lines(&gro->supers[gro->ready_ahead], sizeof(*super) / 64);
 }
 
-/* D5: as it came, with its padding. */
+/* D5: each fragment as it came, with padding. */
 static uint32_t whole_iovecs(const struct gro *gro, const struct gro_super *super, struct iovec *iov)
 {
 	struct fragment_walk walk = walk_fragments(gro, super);
@@ -62,7 +62,7 @@ static uint32_t whole_iovecs(const struct gro *gro, const struct gro_super *supe
 	return super->fragment_cnt;
 }
 
-/* Packets in several fragments: of each its payload, which begins in the first of them or behind it,
+/* Packets in several fragments: the payload of each, which begins in the packet's first fragment or behind it,
  * and ends before the padding. */
 static uint32_t fragment_iovecs(const struct gro *gro, const struct gro_super *super, struct iovec *iov)
 {
@@ -93,7 +93,7 @@ static uint32_t fragment_iovecs(const struct gro *gro, const struct gro_super *s
 	return cnt;
 }
 
-/* Packets in one fragment each, as nearly all are. */
+/* Packets in one fragment each, which nearly all are. */
 static uint32_t plain_iovecs(const struct gro *gro, const struct gro_super *super, struct iovec *iov)
 {
 	uint32_t cnt = super->packet_cnt, size = super->size, idx = super->first_block;
