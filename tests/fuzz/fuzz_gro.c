@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Reassembly: a small language of packets, time and what the caller does, run as a scenario, of which
- * all must hold that holds of random streams (prop/prove.c).
+ * Fuzzing of reassembly. The input is a small language of packets, time and what the caller does. It runs as a
+ * scenario, for which all properties of random streams must hold (prop/prove.c).
  *
- *      input: configuration (8), then operations of one byte and what they take
- *      0-4  a packet of one of the connections (1), so far behind the one before (1), of so many bytes (1);
+ *      input: the configuration (8 bytes), then operations of one byte, with arguments of so many bytes:
+ *      0-4  a packet: connection (1), distance from the packet before (1), payload length (1);
  *           1: with flags (1); 2, 3: with one or two bytes changed (offset 2, xor 1 each); 4: in fragments (2)
- *      5    so much time passes (2), the burst ends
- *      6    all is flushed      7    all is taken
+ *      5    time passes (2), and the burst ends
+ *      6    all is flushed      7    all deliveries are taken
  */
 #include "fuzz.h"
 #include "fixtures/packet_builder.h"

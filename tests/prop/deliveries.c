@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What comes out of the engine: taken, looked at to the last byte, given back.
+ * Deliveries of the engine: taken, checked to the last byte, given back.
  */
 #include "engine/gso_stream.h"
 #include "naive.h"
@@ -14,7 +14,7 @@ static uint8_t segment_bytes[FRAME_ROOM];
 static struct iovec iov[GRO_MAX_PACKETS];
 static uint64_t cookies[GRO_MAX_PACKETS];
 
-/* A delivery as the checks see it: copied, since it is given back before it is looked at. */
+/* A copy of a delivery, which is given back before it is checked. */
 struct delivery {
 	struct gro_super super;
 	const struct packet_run *first;
@@ -42,8 +42,7 @@ static uint32_t linearise(uint32_t cnt)
 	return len;
 }
 
-/* A segment is, byte for byte, the packet that came; where its checksum was unfinished, it is
- * finished now. */
+/* A segment must be the packet that came, byte for byte; its checksum, if it was unfinished, is finished. */
 static void check_segment(const struct run *r, uint32_t packet, const uint8_t *data, uint32_t len,
 			  const char *sentence)
 {
@@ -61,7 +60,7 @@ static void check_segment(const struct run *r, uint32_t packet, const uint8_t *d
 	holds(!memcmp(data, want, len), sentence);
 }
 
-/* Header by header, slices; or whole segments, built. */
+/* Cuts a superpacket into headers and slices, or (built) into whole segments. */
 static void check_cut(const struct run *r, uint32_t len, bool built, enum header_checksum mode)
 {
 	const struct gso_request *request = &delivery.super.request;
@@ -97,7 +96,7 @@ static void check_cut(const struct run *r, uint32_t len, bool built, enum header
 	holds(gso_done(&gso), "and into no more");
 }
 
-/* What came of a stream so far becomes segments as soon as it can (S11). Returns how many there are. */
+/* Takes the segments of a stream that are ready (S11). Returns how many were taken so far. */
 static uint32_t take_ready(const struct run *r, struct gso_stream *stream, uint32_t taken)
 {
 	static struct iovec slices[GSO_STREAM_FRAGMENTS];
@@ -121,7 +120,7 @@ static uint32_t take_ready(const struct run *r, struct gso_stream *stream, uint3
 	return taken;
 }
 
-/* In fragments of any size; its length is known from the beginning, or not. */
+/* Cuts a superpacket that arrives in fragments of random size. Its length may be known from the beginning. */
 static void check_stream(const struct run *r, uint32_t len, uint64_t dice)
 {
 	static struct gso_stream stream;
@@ -150,7 +149,7 @@ static void check_stream(const struct run *r, uint32_t len, uint64_t dice)
 	r->totals->streamed++;
 }
 
-/* R16: the jumbo header of BIG TCP is right. What is there without it goes to plain_bytes. */
+/* R16: checks the jumbo header of BIG TCP. Copies the superpacket without it to plain_bytes. */
 static const uint8_t *without_jumbo(struct run *r, uint32_t len)
 {
 	const struct judged_level *level = &delivery.first->judged.level;
@@ -184,7 +183,7 @@ static void check_naive_cut(const struct run *r, const uint8_t *bytes, uint32_t 
 	holds(first->level.payload + delivery.super.packet_cnt * request->size >= len, "no payload is left over");
 }
 
-/* Of one flow, whole and right, and such as may be merged at all. */
+/* The packets of a superpacket are of one flow, whole, right, and not exempt from merging. */
 static void check_members(const struct run *r)
 {
 	const struct judged *first = &delivery.first->judged;
@@ -245,7 +244,7 @@ static void check_superpacket(struct run *r)
 	r->totals->tunnels[delivery.first->judged.tunnel]++;
 }
 
-/* D5, V9: what is delivered alone, or taken apart again, is as it came, where it came. */
+/* D5, V9: packets that are delivered alone, or taken apart again, are unchanged and not moved. */
 static void check_as_it_came(struct run *r, const struct gso_request *request)
 {
 	uint32_t f = 0, len = 0;
@@ -274,7 +273,7 @@ static void check_as_it_came(struct run *r, const struct gso_request *request)
 	holds(delivery.super.packet_cnt > 1 || delivery.super.len == len, "a packet is as long as it came (D5)");
 }
 
-/* Whole packets, their fragments in order, each once. */
+/* Packets come out whole, with their fragments in order, and each once. */
 static void check_cookies(struct run *r, uint64_t position, uint32_t cnt)
 {
 	uint32_t packets = 0;
@@ -327,7 +326,8 @@ void run_release(struct run *r, uint32_t place)
 	else
 		check_superpacket(r);
 	for (uint32_t i = 0; unmerge && i < cnt; i++)
-		holds(more[i] == (i + 1 < cnt && r->fragments[cookies[i]].packet == r->fragments[cookies[i + 1]].packet),
+		holds(more[i] == (i + 1 < cnt &&
+				  r->fragments[cookies[i]].packet == r->fragments[cookies[i + 1]].packet),
 		      "unmerging says where packets end");
 	if (r->fault == FAULT_WRITE && cnt > 3)
 		r->fragments[cookies[1]].data[r->fragments[cookies[1]].len] = 0;
@@ -346,7 +346,7 @@ void run_release(struct run *r, uint32_t place)
 	r->taken_position[place] = r->taken_position[r->taken_cnt];
 }
 
-/* Until it is taken: what else looks at this memory meanwhile sees packets. */
+/* Nothing is written to a packet before its delivery is taken. */
 static void check_unwritten(const struct run *r)
 {
 	const struct fragment *f;

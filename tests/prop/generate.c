@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Scenarios from seeds: connections that behave and ones that do not, spoiled packets, fragments,
- * other protocols, noise; lost, doubled and out of order; in bursts, to an engine of random limits.
+ * Scenarios from seeds: connections of all kinds, with spoiled packets, fragments, other protocols and noise, and with
+ * loss, duplicates and reordering; in bursts, to an engine with random limits.
  *
- * A connection's packets are its header, patched, and a piece of one long payload: cheap enough for
- * ten million. What is rare is built anew by the packet builder.
+ * A packet is the patched header of its connection and a piece of one long payload, which is cheap enough for ten
+ * million packets. Rare packets are built by the packet builder.
  */
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@
 #define HEADER_ROOM 600u
 #define PAYLOADS (1u << 16)
 
-/* A connection, one way: its header, its next packet, and its habits. */
+/* One direction of a connection: its header, its next packet, and how it behaves. */
 struct connection {
 	uint8_t header[HEADER_ROOM];
 	uint32_t header_len;
@@ -216,7 +216,7 @@ static void set_ids(const struct connection *c, uint8_t *frame)
 		set16(frame + c->layout.outer.l3 + 4, c->outer_id);
 }
 
-/* The checksum becomes 0 by a change of the payload, and perhaps 0xffff then, which is as right. */
+/* Changes the payload so that the checksum becomes 0, and may then write 0xffff, which is as right. */
 static void make_zero_checksum(const struct connection *c, uint8_t *frame, uint32_t len)
 {
 	uint8_t *field = frame + c->layout.level.l4 + (c->layout.level.protocol == WIRE_UDP ? 6 : 16);
@@ -350,7 +350,7 @@ static bool add_padded(struct connection *c)
 	return add_bytes(frame, len, false);
 }
 
-/* What a sender, or the network, may do at any time, and the stream goes on as if not. */
+/* A packet that differs from what the connection sends otherwise. The stream goes on as if it had not come. */
 static struct packet odd_packet(const struct connection *c)
 {
 	static const uint8_t options[8] = { 1, 1, 1, 1, 1, 1, 1, 0 };
@@ -394,7 +394,7 @@ static bool add_odd(const struct connection *c)
 	return add_bytes(frame, (uint32_t)len, false);
 }
 
-/* What changes for good: acknowledgements, windows, timestamps, marks, routes. */
+/* Changes that last: acknowledgements, windows, timestamps, ECN marks, routes. */
 static void change_habits(struct connection *c)
 {
 	struct packet *p = &c->packet;
@@ -487,7 +487,7 @@ static void random_config(struct gro_config *config)
 	random_extras(config);
 }
 
-/* Some change places with their neighbours, or come twice. */
+/* Some packets change places with their neighbours, or come twice. */
 static void disorder(struct scenario *s)
 {
 	uint32_t swaps = rarely(3) ? 0 : 20 + pick(500), doubles = rarely(3) ? 0 : 20 + pick(500);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * From the Ethernet header inwards, once or (in tunnels) twice.
+ * The judge walks from the Ethernet header inwards, once or (in tunnels) twice.
  */
 #include "judge.h"
 #include "random.h"
@@ -34,7 +34,7 @@ enum walk {
 	WALK_WHOLE,   /* IP without options or fragments, walked to its upper layer */
 };
 
-/* Over the extension headers of IPv6, up to limit. Level's protocol is 0 when it cannot be known. */
+/* Walks IPv6 extension headers up to limit. level->protocol is 0 if it cannot be known. */
 static bool walk_extensions(struct judged_level *level, const uint8_t *frame, uint32_t limit)
 {
 	uint32_t off = level->l4, next = level->protocol, cnt = 0;
@@ -67,7 +67,7 @@ static enum walk walk_ip(struct judged_level *level, const uint8_t *frame, uint3
 		return WALK_NOT_IP;
 	level->version = (uint8_t)version;
 	if (version == 4) {
-		level->protocol = ip[9] ? ip[9] : 255; /* here, 0 is a protocol, and none that anybody speaks */
+		level->protocol = ip[9] ? ip[9] : 255; /* 0 means unknown; 255 stands for a protocol that nobody uses */
 		level->l4 = (uint16_t)(l3 + (ip[0] & 15u) * 4);
 		level->end = l3 + get16(ip + 2);
 		return ip[0] != 0x45 || get16(ip + 6) & 0xbfff || level->end < level->l4 || level->end > len ?
@@ -115,7 +115,7 @@ static int l4_sum_state(const struct judged_level *level, const uint8_t *frame)
 	return field == pseudo ? 2 : 1;
 }
 
-/* Two hosts, seen from where the name comes from (a tunnel, or the wire). */
+/* Names two hosts; name says which tunnel they are in, or that they are in none. */
 static uint64_t name_hosts(uint64_t name, const struct judged_level *level, const uint8_t *frame)
 {
 	const uint8_t *ip = frame + level->l3;
@@ -138,7 +138,7 @@ static uint64_t name_label(uint64_t name, const struct judged_level *level, cons
 
 /* ---- tunnels, as parse.h says which are entered ---- */
 
-/* Where unfinished checksums are accepted, all tunnels are: the one inside is handed on as such. */
+/* If unfinished checksums are accepted, all tunnels are entered, to hand on the inner checksum as unfinished. */
 static bool entered(const struct gro_config *config, uint32_t bit)
 {
 	return config->merge & bit || config->accept_unfinished;
@@ -260,7 +260,7 @@ static bool fragment(const struct judged_level *level, const uint8_t *frame)
 	return level->version == 4 && get16(frame + level->l3 + 6) & 0xbfff;
 }
 
-/* The level that carries TCP or UDP, or should. begin: name of all that is before it. */
+/* Judges the level that carries TCP or UDP. begin: the name of everything in front of it. */
 static void judge_l4(struct judged *j, enum walk walk, const uint8_t *frame, uint32_t len, uint64_t begin,
 		     bool accept_unfinished)
 {
@@ -296,7 +296,7 @@ static bool outer_right(const struct judged_level *o, const uint8_t *frame)
 	return true;
 }
 
-/* A packet has but one checksum that can be handed on as unfinished: here it is the tunnel's. */
+/* Only one checksum of a packet can be handed on as unfinished: here it is the tunnel's. */
 static bool outer_unfinished(const struct judged_level *o, const uint8_t *frame)
 {
 	uint32_t field = o->protocol == WIRE_UDP ? get16(frame + o->l4 + 6) : 0;
@@ -304,7 +304,7 @@ static bool outer_unfinished(const struct judged_level *o, const uint8_t *frame)
 	return field && field == wire_pseudo(frame + o->l3, o->version, WIRE_UDP, o->end - o->l4);
 }
 
-/* What is in a tunnel whose own headers are in order. */
+/* Judges the packet inside a tunnel whose own headers are valid. */
 static void judge_inside(struct judged *j, struct inside in, const uint8_t *frame, uint64_t hosts,
 			 uint64_t link, const struct gro_config *config)
 {
@@ -339,7 +339,7 @@ static void judge_inside(struct judged *j, struct inside in, const uint8_t *fram
 	judge_l4(j, walk, frame, j->outer.end, begin, config->accept_unfinished);
 }
 
-/* Whether config has packets like it merged, were they right. */
+/* Whether config merges packets like it, if they are right. */
 static bool is_merged(const struct judged *j, const struct gro_config *config)
 {
 	static const uint32_t tunnels[] = { [PARSE_VXLAN] = GRO_MERGE_VXLAN, [PARSE_GENEVE] = GRO_MERGE_GENEVE,
@@ -353,7 +353,7 @@ static bool is_merged(const struct judged *j, const struct gro_config *config)
 	return (config->merge & bits) == bits;
 }
 
-/* What is not merged need not be right: nobody looks whether it is. */
+/* The checksum of a packet that config does not merge is not looked at. */
 static struct judged of_no_interest(struct judged j, const struct gro_config *config)
 {
 	if (j.kind == KIND_UNKNOWN && j.whole && !is_merged(&j, config))
@@ -395,7 +395,7 @@ struct judged judge(const uint8_t *frame, uint32_t len, const struct gro_config 
 	j.outer = j.level;
 	j.level = (struct judged_level){ .end = j.outer.end };
 	judge_inside(&j, in, frame, hosts, link, config);
-	/* As with a packet in no tunnel, that of another protocol is of no flow, right or wrong. */
+	/* As outside tunnels, a packet of another protocol is of no flow, right or wrong. */
 	if (j.kind != KIND_OTHER && !outer_right(&j.outer, frame)) {
 		j.kind = KIND_UNKNOWN;
 		j.unknown_pair = 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a packet is, read from its bytes by code of the tests' own: whether it is whole and right,
- * of which flow, and between whom. The engine's parser and checksums have no part in it.
+ * Reads from the bytes of a packet whether it is whole and right, of which flow, and between which hosts. This is code
+ * of the tests' own, without the engine's parser and checksums.
  *
  *      KIND_FLOW      whole and right: it belongs to the flow that its bytes name
- *      KIND_UNKNOWN   it may be of any flow between its hosts (D2), and none may overtake it
- *      KIND_OTHER     of no flow that the engine holds; its order matters to none of those
+ *      KIND_UNKNOWN   it may be of any flow between its hosts (D2), and may not overtake or be overtaken by them
+ *      KIND_OTHER     of no flow that the engine holds: its order does not matter to those
  */
 #ifndef TESTS_JUDGE_H
 #define TESTS_JUDGE_H
@@ -23,8 +23,8 @@ struct judged_level {
 	uint8_t protocol;         /* 0: not known */
 };
 
-/* Names are hashes of 64 bits. A pair is two hosts and a protocol; and, again, two hosts whatever
- * the protocol, which is what a packet of unknown protocol may overtake nothing of. */
+/* Names are 64-bit hashes. Each two hosts give two pairs: one with the protocol, and one for all protocols, which
+ * matters to packets of unknown protocol. */
 #define JUDGED_PAIRS 4u
 
 struct judged {

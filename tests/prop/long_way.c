@@ -16,7 +16,8 @@ uint32_t long_way_offer(struct gro *gro, const struct gro_packet *packets, uint3
 	if (cnt)
 		gro->last_ns = now_ns;
 	while (done < cnt && taken) {
-		taken = offer_fragments(gro, packets + done, cnt - done, now_ns); /* a packet in one is one of them */
+		/* It takes packets in one fragment, too. */
+		taken = offer_fragments(gro, packets + done, cnt - done, now_ns);
 		done += taken;
 	}
 	return done;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Segmentation, the naive way: all headers copied, every field set anew, every sum summed from
- * scratch. It shares nothing with gso.c, and is what that is compared with (S2-S7).
+ * Segmentation in the simplest way: copies all headers, sets each field anew, computes each checksum from scratch. It
+ * shares no code with gso.c, which is compared with it (S2-S7).
  */
 #ifndef TESTS_NAIVE_H
 #define TESTS_NAIVE_H
@@ -9,8 +9,8 @@
 #include "judge.h"
 
 /*
- * Sets every length and checksum of a frame that ends at len, as a sender would: innermost first.
- * Where the headers are, first says. outer_csum: whether a tunnel's UDP header has a checksum.
+ * Sets all lengths and checksums of a frame of len bytes, innermost first, as its sender would. first says where the
+ * headers are. outer_csum: whether a tunnel's UDP header has a checksum.
  */
 void naive_finish(uint8_t *frame, const struct judged *first, uint32_t len, bool outer_csum);
 

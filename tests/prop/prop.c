@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The promise above all rules, as properties of random streams (scenario.h says which):
+ * Nothing is lost, nothing is reordered: properties of random packet streams through the engine (prove.c lists them).
  *
- *      prop_engine                       as many packets as `make test` wants; then faults, which
- *                                        must be found and shrunk
- *      prop_engine --seconds=N           new seeds for so long, with progress (make soak)
- *      prop_engine --seed=N              one of them again
+ *      prop_engine                       as many packets as `make test` needs, then faults that must be found and
+ *                                        shrunk
+ *      prop_engine --seconds=N           new seeds for N seconds, with progress (make soak)
+ *      prop_engine --seed=N              one seed again
  *
- *      --packets=N    how many at least       --first=N     where the seeds begin
- *      --fault=NAME   flip, swap, lose, write: what to break, to see it found
- *      --tap=FILE     the report of tests/run
+ *      --packets=N    at least so many        --first=N     the first seed
+ *      --fault=NAME   breaks the engine, to see that it is found: flip, swap, lose or write
+ *      --tap=FILE     the report for tests/run
  *
- * The streams run in a child, so that a crash is found and shrunk as any other failure is. A
- * failure is printed as the fewest packets that still fail, and the command that repeats it.
+ * The streams run in a child process, so that a crash is found and shrunk like any other failure. A failure is printed
+ * as the fewest packets that still fail, with the command that repeats it.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -87,7 +87,7 @@ static bool prove(const struct scenario *s)
 
 /* ---- children ---- */
 
-/* While shrinking: what was found is to be shrunk, not something else on the way. */
+/* While shrinking, only the failure that was found counts, not others that appear on the way. */
 static char wanted[sizeof news->failure];
 
 static void say_death(int status)
@@ -235,7 +235,7 @@ static void print_totals(double seconds)
 	       t->fragments, t->crowds);
 }
 
-/* A proof in which something never happened proves nothing of it. */
+/* What never happened in a run was not tested. */
 static bool saw_everything(void)
 {
 	const struct totals *t = &news->totals;
@@ -267,7 +267,7 @@ static void test_streams(void)
 		report(saw_everything(), "everything was seen");
 }
 
-/* The test of the test: a broken engine is found out, by few packets. */
+/* Tests the test: a broken engine must be found, and shrunk to a few packets. */
 static void test_fault(enum fault fault)
 {
 	char what[100];

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A scenario through the engine: what comes out is looked at, byte by byte and one by one.
+ * Runs a scenario through the engine and checks each delivery:
  *
- *      bytes         each superpacket is cut by gso.c and by naive_segment(); both give back the
- *                    very packets that came. What is delivered alone is as it came, where it came
- *      order         D1, D2, D6, from what judge() says of the packets that came
- *      conservation  each fragment's cookie comes back once, and in the order of its packet
- *      time          D4: nothing is held longer than it may be, gro_deadline() says when
- *      memory        what lies between packets, behind headers and segments, is not written to;
- *                    of packets, only the first one's header is
- *      counters      are what the deliveries say
+ *      bytes         each superpacket is cut by gso.c and by naive_segment(), and both give back the packets that
+ *                    came. A packet that is delivered alone is unchanged and not moved
+ *      order         D1, D2 and D6 hold, by what judge() says about the packets
+ *      conservation  each fragment's cookie comes back once, in the order of its packet
+ *      time          D4: nothing is held too long, and gro_deadline() is right
+ *      memory        nothing is written between packets, behind headers or behind segments; in packets, only the
+ *                    first one's header is
+ *      counters      they agree with the deliveries
  *      ways          the engine's short ways do what its long way does (twin.h)
  */
 #include <sanitizer/asan_interface.h>
@@ -29,7 +29,7 @@ static uint32_t piece_of(const struct step *step, uint32_t off)
 	return want < step->len - off ? want : step->len - off;
 }
 
-/* Every fragment in a place of its own, with nothing of ours around it. */
+/* Gives each fragment a place of its own, with canaries around it. */
 static void place_packet(struct run *r, uint32_t idx)
 {
 	const struct step *step = &r->s->steps[idx];
@@ -87,8 +87,8 @@ static uint32_t most_fragments(const struct scenario *s)
 	return cnt;
 }
 
-/* A place for every packet, with what is between them. Doubled packets share their bytes in the
- * scenario, and have places of their own here. */
+/* Makes room for all packets and for what is between them. Duplicates share their bytes in the scenario, but have
+ * places of their own here. */
 static void prepare_work(struct run *r, uint32_t fragments)
 {
 	size_t size = fragments * (size_t)(CANARY_LEN + r->s->config.headroom);
@@ -100,8 +100,8 @@ static void prepare_work(struct run *r, uint32_t fragments)
 	memset(r->work, CANARY, size);
 }
 
-/* Where the headers are not in the first fragment, the engine cannot know what it is. Between the ends
- * of a tunnel it may be of any flow. */
+/* If the headers are not all in the first fragment, the engine cannot know what the packet is. Between the ends of a
+ * tunnel it may be of any flow. */
 static void judge_packet(struct run *r, uint32_t idx)
 {
 	const struct step *step = &r->s->steps[idx];
@@ -171,8 +171,8 @@ static struct name *name_at(struct run *r, uint64_t name)
 }
 
 /*
- * D1: of a flow, in order of arrival. D2: a packet of unknown flow behind all of its pair that
- * came before it, and before all that came after it.
+ * D1: packets of a flow are delivered in order of arrival. D2: a packet of unknown flow is delivered behind all of
+ * its pair that came before it, and before all that came after it.
  */
 static void check_order(struct run *r)
 {
@@ -209,17 +209,15 @@ static void check_order(struct run *r)
 	}
 }
 
-/* As many packets with a right checksum of a pair as make an unfinished one doubtful: gro_unfinished.c's
- * FINISHED_ENOUGH, and what it knows at most, and loses by doubting. */
+/* FINISHED_ENOUGH, FINISHED_MOST and FINISHED_DOUBT of gro_unfinished.c. */
 #define EVIDENCE_ENOUGH 16u
 #define EVIDENCE_MOST 32u
 #define EVIDENCE_DOUBT 4u
 
 /*
- * A packet that looks unfinished may be one that is damaged, by a chance of 1 in 65536. Either is
- * possible; but the engine may take it for damaged only where its sender has finished enough of
- * those before, and forgets them when it believes one. The evidence counted here is never less than
- * the engine's, where another pair may take the place of this one.
+ * A packet that looks unfinished may be a damaged one, with a chance of 1 in 65536. The engine may take it for damaged
+ * only if its sender has finished enough checksums before, and forgets these when it believes one. The count here is
+ * never below the engine's, where another pair may take the place of this one.
  */
 static void check_doubts(struct run *r)
 {
@@ -271,7 +269,7 @@ static uint32_t chance(const struct run *r, uint32_t id, uint32_t n)
 	return (uint32_t)(random_mix(r->s->seed ^ (id * 0x9e3779b97f4a7c15)) >> 32) % n;
 }
 
-/* Offers what was gathered, and makes room wherever there is none. */
+/* Offers the packets of a burst, and takes and releases deliveries whenever the engine has no room. */
 static void offer(struct run *r, const struct gro_packet *packets, uint32_t cnt)
 {
 	uint32_t done = 0, stuck = 0;
@@ -293,7 +291,7 @@ static void offer(struct run *r, const struct gro_packet *packets, uint32_t cnt)
 	r->last_ns = r->now_ns;
 }
 
-/* D4: what is still inside after the end of a burst is younger than the hold time. */
+/* D4: what is still held after the end of a burst is younger than the hold time. */
 static void check_age(struct run *r, uint32_t offered_cnt)
 {
 	const struct gro_config *config = &r->s->config;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A scenario while it runs; shared by the two halves of the proof alone: prove.c, which drives the
- * engine, and deliveries.c, which looks at what comes out.
+ * A scenario while it runs. Shared by prove.c, which drives the engine, deliveries.c, which checks what comes out,
+ * and twin.c, which compares the engine with a second one.
  */
 #ifndef TESTS_PROVE_H
 #define TESTS_PROVE_H
@@ -30,7 +30,7 @@ struct packet_run {
 	bool unfinished;   /* was handed on as such */
 };
 
-/* What a name has seen: the latest position, and that which none may come before. */
+/* For each name: the latest position that was seen, and the one before which none may come any more. */
 struct name {
 	uint64_t name, latest, fence;
 };
@@ -83,13 +83,13 @@ extern struct run *run_current;
 		}                                                    \
 	} while (0)
 
-/* Memory of at least so many bytes: the old if it is, else other. Contents are lost. */
+/* Returns memory of at least so many bytes, the old one if it is large enough. Contents are lost. */
 void *run_grown(void *old, size_t *have, size_t want);
 
 /* Takes the next delivery; false: there is none. */
 bool run_take(struct run *r);
 
-/* Looks at the place'th of the taken deliveries, and gives it back. */
+/* Checks the delivery in this place of the taken ones, and gives it back. */
 void run_release(struct run *r, uint32_t place);
 
 void run_take_all(struct run *r);

@@ -12,7 +12,7 @@ struct random {
 	uint64_t state;
 };
 
-/* A number that follows from v, and looks as if it did not. */
+/* A number that depends on v alone and looks random. */
 static inline uint64_t random_mix(uint64_t v)
 {
 	v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9;
@@ -35,7 +35,7 @@ static inline bool one_in(struct random *r, uint32_t n)
 	return below(r, n) == 0;
 }
 
-/* 1 to most, each size of number as likely as any other: 3 as often as 3000. */
+/* 1 to most, with each number of digits equally likely. */
 static inline uint32_t of_any_size(struct random *r, uint32_t most)
 {
 	uint32_t bits = 32 - (uint32_t)__builtin_clz(most), v;

@@ -66,7 +66,7 @@ static void print_l4(const struct judged *j, const uint8_t *at)
 			printf("%c", letters[i]);
 }
 
-/* Headers, and enough of the payload to see what it is; the command that repeats it has the rest. */
+/* Bytes that are printed of each packet: its headers and some payload. */
 #define DUMP_MOST 224u
 
 static void print_packet(const struct scenario *s, uint32_t idx)

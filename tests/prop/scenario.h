@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A scenario: a configuration and a sequence of packets, with what the caller does after each of
- * them. It holds no chance any more: what it does follows from it alone, and still does after
- * packets were taken out of it (shrink.c), since each brings its own decisions.
+ * A scenario: a configuration and a sequence of packets, each with what the caller does after it. It has no randomness
+ * left, and since each packet brings its own decisions, it can be repeated after some were removed (shrink.c).
  */
 #ifndef TESTS_SCENARIO_H
 #define TESTS_SCENARIO_H
 
 #include "engine/gro.h"
 
-/* What the proofs ask of the engine to merge: all it knows. */
+/* What the engine is asked to merge: everything. */
 #define PROVEN_MERGE GRO_MERGE_ALL
 
-/* From so many held on, the engine prefetches (gro_ahead.c, gro_flush.c). */
+/* From this many held superpackets on, the engine prefetches (gro_ahead.c, gro_flush.c). */
 #define CROWD_HELD 512u
 
 /* What the caller does after a packet. */
@@ -44,7 +43,7 @@ struct scenario {
 	uint32_t byte_cnt, byte_max;
 };
 
-/* For the test of the tests: a fault in what the engine does, which must be found. */
+/* Faults that are put into what the engine does, to test that they are found. */
 enum fault {
 	FAULT_NONE,
 	FAULT_FLIP,  /* one bit of a superpacket of more than three packets is flipped */
@@ -54,7 +53,7 @@ enum fault {
 	FAULT_CNT,
 };
 
-/* What was seen; against tests that test nothing. */
+/* What was seen, to notice tests that test nothing. */
 struct totals {
 	uint64_t packets, superpackets, merged, unmerged, fragments;
 	uint64_t kinds[3];       /* enum kind */
@@ -81,12 +80,12 @@ void scenario_free(struct scenario *s);
 /* Adds a packet; false: no room. */
 bool scenario_add(struct scenario *s, const void *bytes, uint32_t len, struct step step);
 
-/* Legible, with all bytes. */
+/* Prints a scenario for people, with the bytes of its packets. */
 void scenario_print(const struct scenario *s);
 
 /*
- * Makes the scenario smaller as long as fails() says that it does so still: packets taken out,
- * limits and options of the configuration back to the usual.
+ * Makes a failing scenario smaller while fails() is still true of it: removes packets, and sets limits and options of
+ * the configuration back to the usual ones.
  */
 void scenario_shrink(struct scenario *s, bool (*fails)(const struct scenario *s, void *context), void *context);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * From a scenario that fails to the least that does: packets are taken out in ever smaller pieces,
- * what is not usual is made usual, as long as it still fails (delta debugging, after Zeller).
+ * Shrinks a failing scenario (delta debugging, after Zeller): removes packets in ever smaller pieces, and replaces what
+ * is unusual by what is usual, while it still fails.
  */
 #include <stdlib.h>
 
@@ -34,7 +34,7 @@ static bool or_restore(struct shrinking *k, uint32_t step_cnt)
 	return false;
 }
 
-/* What the caller does after a packet is done after the one before it when that goes. */
+/* When a packet is removed, what the caller does after it is done after the packet before it. */
 static bool without(struct shrinking *k, uint32_t from, uint32_t cnt, bool keep_after)
 {
 	struct scenario *s = k->s;
@@ -51,7 +51,7 @@ static bool without(struct shrinking *k, uint32_t from, uint32_t cnt, bool keep_
 	return or_restore(k, was);
 }
 
-/* All that is not between the hosts of one packet. */
+/* Removes all packets that are not between the hosts of this one. */
 static bool only_like(struct shrinking *k, uint32_t idx)
 {
 	struct scenario *s = k->s;
@@ -93,7 +93,7 @@ static bool fewer_packets(struct shrinking *k)
 	return any;
 }
 
-/* Tries one value of the configuration, which is kept when it still fails. */
+/* Tries one value of the configuration, and keeps it if the scenario still fails. */
 static void with_config(struct shrinking *k, struct gro_config tried)
 {
 	struct gro_config was = k->s->config;
@@ -138,7 +138,8 @@ static void usual_steps(struct shrinking *k)
 	struct scenario *s = k->s;
 
 	for (uint32_t i = 0; i < s->step_cnt; i++) {
-		static const uint8_t afters[] = { AFTER_BURST_END, AFTER_FLUSH, AFTER_TAKE, AFTER_TAKE_SOME, AFTER_OFFER };
+		static const uint8_t afters[] = { AFTER_BURST_END, AFTER_FLUSH, AFTER_TAKE, AFTER_TAKE_SOME,
+						  AFTER_OFFER };
 
 		save_steps(k);
 		s->steps[i].first_len = s->steps[i].piece_len = 0;

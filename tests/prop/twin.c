@@ -67,7 +67,7 @@ void twin_next(struct run *r, const struct gro_super *super, uint32_t place)
 	r->twin.taken[place] = other;
 }
 
-/* The headers of a superpacket; of payloads, finish() compares all that there are. */
+/* Compares the headers of a superpacket. Payloads are compared by twin_finish(). */
 static bool same_headers_written(const struct run *r, const struct gro_super *a, const struct iovec *iov)
 {
 	const uint8_t *data = iov[0].iov_base;

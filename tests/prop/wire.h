@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Bytes of packets, read and written by the tests' own code: nothing of the engine's is in here, so
- * that the engine is not compared with itself.
+ * Reads and writes fields of packets. This is code of the tests' own, so that the engine is not compared with itself.
  */
 #ifndef TESTS_WIRE_H
 #define TESTS_WIRE_H

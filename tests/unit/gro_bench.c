@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The bench: every packet is kept twice, every delivery is looked at and written down.
+ * The bench: keeps each packet twice, checks each delivery and writes it down.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -167,7 +167,7 @@ static void line_add(struct bench *b, const struct gro_super *super, const uint6
 	cr_assert_lt(at, LINE_LEN);
 }
 
-/* D5: what is delivered alone is what came, where it came, to the last byte of padding. */
+/* D5: a packet that is delivered alone is unchanged and not moved, with all its padding. */
 static void check_single(const struct bench *b, const struct gro_super *super,
 			 const struct iovec *iov, uint32_t cnt)
 {

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A bench for tests of gro: offers packets to it, takes what it delivers, checks both.
+ * A bench for tests of reassembly: offers packets to the engine, takes deliveries, checks both.
  *
- * Packets are numbered in the order in which they are offered; what comes out is written as
- * a line, one word a delivery, its packets and its reason:
+ * Packets are numbered in the order in which they are offered. Deliveries are written as a line, one word for
+ * each: its packets and its reason.
  *
- *      "0+1:header 2:burst_end"   0 and 1 merged, delivered because a header field of 2
- *                                 differed; then 2 alone, at the end of the burst
- *      "0.1+2.3.4:push_fin"       a packet of two fragments and one of three; fragments have numbers
+ *      "0+1:header 2:burst_end"   0 and 1 were merged, and flushed because a header field of 2 differed; then
+ *                                 2 was delivered alone at the end of the burst
+ *      "0.1+2.3.4:push_fin"       a packet of two fragments and one of three: then fragments are numbered
  *
- * Every fragment lies in memory of exactly its length (and the headroom that the engine was promised),
- * beside a copy of what it was, so that a step outside, or a byte written where none should be,
- * does not go unseen. Every superpacket is unmerged before it is given back: all bytes must be what
- * they were (V9). bench_close() checks what must hold after every test: all packets given back,
- * and every counter as the deliveries say.
+ * Each fragment is in memory of exactly its length (and the headroom that the engine was promised), with a copy
+ * beside it, so that accesses outside and unexpected writes are noticed. Each superpacket is unmerged before it is
+ * given back, and all bytes must be as they were (V9). bench_close() checks that all packets were given back,
+ * and that the engine's counters agree with the deliveries.
  */
 #ifndef TESTS_GRO_BENCH_H
 #define TESTS_GRO_BENCH_H
@@ -43,13 +42,13 @@ struct bench {
 	uint64_t now_ns;
 };
 
-/* Merges TCP, holds nothing over a burst's end, and has room for all that a test may offer. */
+/* Merges TCP, flushes at the end of a burst, and has room for all that a test may offer. */
 struct gro_config config_plain(void);
 
 /*
- * Who knows the secret can make hashes meet, and so can a test. Flows: the first product takes the
- * first 8 bytes of the frame xor secret[1]; where these are equal, it is 0 whatever the addresses
- * and ports. Pairs: with secret[1] = 0 all of IPv4, and IPv6 from :: to ::, are 0.
+ * With a known secret, hash collisions can be forced. Flows: the first factor is the first 8 bytes of the frame
+ * xor secret[1]; if these are equal, the product is 0 for all addresses and ports. Pairs: with secret[1] = 0 the
+ * hashes of all IPv4 pairs are 0, and that of IPv6 from :: to ::.
  */
 void make_flow_hashes_equal(struct gro_config *config);
 void make_pair_hashes_equal(struct gro_config *config);
@@ -71,7 +70,7 @@ struct gro_packet frame_packet(const struct bench *b, uint32_t number, enum gro_
 void offer_frame(struct bench *b, const void *data, size_t len, enum gro_csum csum);
 /* Its checksum is not known to be right. */
 void offer(struct bench *b, const struct packet *p);
-/* In one call, cut into fragments behind each of these many bytes. */
+/* In one call, in fragments that are cut behind so many bytes each. */
 void offer_in_fragments(struct bench *b, const void *data, size_t len, const uint32_t *cuts, uint32_t cut_cnt);
 /* Several in one call. */
 void offer_burst(struct bench *b, const struct packet *p, uint32_t cnt, enum gro_csum csum);
@@ -89,12 +88,12 @@ void burst_end(struct bench *b);
 
 /* What came out since the last time. */
 void expect_line(struct bench *b, const char *want, const char *sentence);
-/* The same, after all that waits has been taken. */
+/* The same, after all waiting deliveries were taken. */
 void expect_out(struct bench *b, const char *want, const char *sentence);
-/* The end of the burst, and all that came out. */
+/* Ends the burst, and takes all deliveries. */
 void expect_end(struct bench *b, const char *want, const char *sentence);
 
-/* The bytes of a delivery in one piece, to be freed. */
+/* The bytes of a delivery in one piece, which the caller frees. */
 uint8_t *super_bytes(struct bench *b, const struct gro_super *super, uint32_t *len);
 /* They must be these. */
 void expect_bytes(struct bench *b, const struct gro_super *super, const uint8_t *want, size_t want_len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What may differ between two packets of the tests of gro: each changes one field of a good one.
+ * Changes to packets, for the tests of reassembly: each changes one field of a good packet.
  */
 #ifndef TESTS_GRO_CHANGES_H
 #define TESTS_GRO_CHANGES_H
@@ -150,8 +150,8 @@ static inline void with_long_extension(struct packet *p)
 	packet_push_ext(p, PACKET_EXT_HOPOPTS, 160);
 }
 
-/* Changes the payload's last two bytes (of 100) so that the right checksum is 0, and writes the
- * other zero of one's complement, 0xffff, instead. */
+/* Changes the payload's last two bytes (of 100) so that the right checksum is 0, and writes 0xffff instead, which
+ * adds up as well. */
 static inline void csum_ffff(struct packet *p)
 {
 	static uint8_t payload[100], buf[300];

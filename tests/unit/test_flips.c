@@ -195,8 +195,8 @@ Test(flips, good_packets_merge)
 		uint64_t before = totals.merged + 3 * totals.unmerged;
 
 		offer(&s, &seeds[i], 3, NULL, 0, "nothing", 0);
-		cr_expect_eq(totals.merged + 3 * totals.unmerged - before, seeds[i].needs && !(seeds[i].needs & ~PROVEN_MERGE) ? 3 : 0,
-			     "form %u", i);
+		cr_expect_eq(totals.merged + 3 * totals.unmerged - before,
+			     seeds[i].needs && !(seeds[i].needs & ~PROVEN_MERGE) ? 3 : 0, "form %u", i);
 	}
 	scenario_free(&s);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Reassembly, rule by rule: which packets append to which (R1-R17, R20), and that no frame, however
- * hostile, is merged by mistake. gro_bench.h says how to read what comes out.
+ * Reassembly, rule by rule: which packets append to which (R1-R17, R20), and that no hostile frame is merged
+ * by mistake. gro_bench.h says how to read the expected results.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ struct change {
 #define APPENDS "0+1:burst_end"
 #define DELIVERS(reason) "0+1:" reason
 #define FLUSHES(reason) "0:" reason " 1:burst_end"
-#define OTHER_FLOW "0:burst_end 1:burst_end"   /* held is left alone */
+#define OTHER_FLOW "0:burst_end 1:burst_end"   /* the held superpacket is left alone */
 #define PASSES "1:not_served 0:burst_end"      /* held is left alone */
 #define PASSES_BEHIND(reason) "0:" reason " 1:" reason
 
@@ -181,7 +181,7 @@ static void run_change(const struct change *c, const struct packet *good,
 	bench_close(b);
 }
 
-/* Where held was left alone, the segment that follows it must still append to it. */
+/* If the held superpacket was left alone, the segment that follows it must still append to it. */
 static void run_left_alone(const struct change *c, const struct packet *good,
 			   const struct gro_config *config)
 {
@@ -303,8 +303,8 @@ Test(gro, one_changed_field_within_a_burst)
 		run_third(&changes[i], true);
 }
 
-/* R4: nothing but the frame's length tells that a packet is cut off, where its checksum is
- * believed and its IP length is as good as held's. */
+/* R4: if a packet's checksum is said to be verified and its IP length is that of the held packet, only the frame's
+ * length tells that it is cut off. */
 Test(gro, cut_off_packet_within_a_burst)
 {
 	struct gro_config config = config_plain();
@@ -324,7 +324,7 @@ Test(gro, cut_off_packet_within_a_burst)
 	}
 }
 
-/* ---- R12: what the second packet decides, sticks ---- */
+/* ---- R12: the second packet decides how IDs move ---- */
 
 Test(gro, ip_id_mode_sticks)
 {
@@ -366,7 +366,7 @@ Test(gro, ip_id_mode_sticks)
 	}
 }
 
-/* The place of a delivered superpacket is used again at once; its mode must not be. */
+/* The entry of a delivered superpacket is reused at once. Its ID mode must not be. */
 Test(gro, ip_id_mode_is_forgotten_with_the_superpacket)
 {
 	struct bench *b = bench_plain();
@@ -433,7 +433,7 @@ Test(gro, max_bytes_counts_from_the_ip_header)
 	}
 }
 
-/* R16: as long as the 16 bits of the length field can say, and not a byte longer. */
+/* R16: up to the largest value of the 16-bit length field, and not a byte more. */
 Test(gro, ip_length_reaches_65535_and_no_further)
 {
 	static const struct {
@@ -497,7 +497,7 @@ Test(gro, first_packet_with_psh_or_fin_is_not_held)
 		offer_run(b, &p, 2);
 		expect_end(b, "1+2:burst_end", "the next one begins a superpacket");
 
-		/* D1: one that cannot append, behind what its flow holds */
+		/* D1: a packet that cannot append is delivered behind what its flow holds */
 		offer(b, &p);
 		flags[i](&p);
 		p.ttl = 9;
@@ -507,7 +507,7 @@ Test(gro, first_packet_with_psh_or_fin_is_not_held)
 	}
 }
 
-/* R15: gso_size is the first payload; what is larger starts a new superpacket of its own size. */
+/* R15: gso_size is the length of the first payload. A larger payload begins a new superpacket. */
 Test(gro, larger_segment_sets_a_new_size)
 {
 	struct packet p = packet_tcp4(), first;
@@ -526,7 +526,7 @@ Test(gro, larger_segment_sets_a_new_size)
 
 /* ---- hostile frames ---- */
 
-/* The packet behind so many VLAN tags; at most 70,000 bytes of it. */
+/* Builds the packet behind so many VLAN tags, at most 70,000 bytes. */
 static void offer_tagged(struct bench *b, const struct packet *p, uint32_t tags)
 {
 	static uint8_t frame[70000];
@@ -542,7 +542,7 @@ static void offer_tagged(struct bench *b, const struct packet *p, uint32_t tags)
 	offer_frame(b, frame, len + tags_len, GRO_CSUM_UNKNOWN);
 }
 
-/* Headers longer than a header slot cannot be cut again, so they must not be merged. */
+/* R20: packets whose headers are longer than a header slot cannot be cut again, so they must not be merged. */
 Test(gro, packets_behind_endless_headers_pass)
 {
 	static const struct {
@@ -568,7 +568,7 @@ Test(gro, packets_behind_endless_headers_pass)
 	}
 }
 
-/* Compared with each other, a short frame is not read as far as a long one. */
+/* When a short frame is compared with a long one, nothing behind its end is read. */
 Test(gro, many_tags_beside_none)
 {
 	struct packet p = packet_tcp4(), next;
@@ -614,7 +614,7 @@ static bool same_view(const struct packet_view *a, const struct packet_view *b)
 	       a->payload_off == b->payload_off && a->payload_len == b->payload_len;
 }
 
-/* parse_plain() is a shorter walk for plain packets, and no other one. */
+/* parse_plain() gives the same view as the walk. */
 Test(gro, plain_walk_says_what_the_walk_says)
 {
 	struct packet good[] = { packet_tcp4(), packet_tcp6() };
@@ -625,7 +625,7 @@ Test(gro, plain_walk_says_what_the_walk_says)
 		uint8_t frame[300];
 		uint32_t len = (uint32_t)packet_build(&good[i & 1], frame, sizeof frame, NULL);
 
-		/* Up to two bits of the headers turned over, or the frame cut off. */
+		/* Up to two bits of the headers are flipped, or the frame is cut off. */
 		for (uint32_t cnt = i % 3; cnt > 0; cnt--) {
 			random = random * 1664525 + 1013904223;
 			if (random >> 30)

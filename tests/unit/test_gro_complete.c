@@ -98,7 +98,7 @@ Test(gro, payload_slices_lie_where_the_packets_came)
 	bench_close(b);
 }
 
-/* R4: padding of the first packet would land between its payload and the second's. */
+/* R4: padding of the first packet must not come between its payload and the second packet's. */
 Test(gro, padding_of_the_first_packet_is_left_out)
 {
 	struct packet first = packet_tcp4(), p;
@@ -112,7 +112,7 @@ Test(gro, padding_of_the_first_packet_is_left_out)
 	bench_close(b);
 }
 
-/* D5: alone it keeps its padding, and says so. */
+/* D5: a packet that is delivered alone keeps its padding, which counts in its length. */
 Test(gro, packet_alone_is_as_long_as_it_came)
 {
 	struct packet p = packet_tcp4();
@@ -143,7 +143,7 @@ Test(gro, verified_packets_are_not_summed_again)
 	struct packet p = packet_tcp4(), q;
 	struct bench *b = bench_plain();
 
-	p.l4_csum_xor = 1; /* whoever verified it is trusted */
+	p.l4_csum_xor = 1; /* a checksum that was verified elsewhere is not verified again */
 	offer_verified(b, &p);
 	p = behind(&p);
 	offer_verified(b, &p);
@@ -165,7 +165,7 @@ Test(gro, ipv4_checksum_ffff_is_not_merged)
 	uint8_t *ip = buf + at.l3_off;
 	uint32_t id = ((uint32_t)(ip[4] << 8 | ip[5]) + (uint32_t)(ip[10] << 8 | ip[11]));
 
-	id = (id & 0xffff) + (id >> 16); /* the ID takes what the checksum was */
+	id = (id & 0xffff) + (id >> 16); /* the ID makes up for the checksum */
 	ip[4] = (uint8_t)(id >> 8);
 	ip[5] = (uint8_t)id;
 	ip[10] = ip[11] = 0;
@@ -178,7 +178,7 @@ Test(gro, ipv4_checksum_ffff_is_not_merged)
 	bench_close(b);
 }
 
-/* It is right all the same: a packet that would not be merged anyway passes as what it is. */
+/* Such a checksum is right: a packet that would not be merged anyway passes for its own reason. */
 Test(gro, checksum_ffff_is_no_wrong_checksum)
 {
 	static void (*const kinds[])(struct packet *p) = { no_data, syn, csum_ffff };
@@ -193,7 +193,7 @@ Test(gro, checksum_ffff_is_no_wrong_checksum)
 
 		p.window = 0;
 		kinds[i](&p);
-		if (kinds[i] != csum_ffff) { /* the window takes what the checksum was */
+		if (kinds[i] != csum_ffff) { /* the window makes up for the checksum */
 			packet_build(&p, buf, sizeof buf, &at);
 			window = (uint32_t)(buf[at.l4_off + 16] << 8 | buf[at.l4_off + 17]);
 			p.window = (uint16_t)window;
@@ -207,7 +207,7 @@ Test(gro, checksum_ffff_is_no_wrong_checksum)
 	}
 }
 
-/* Every byte of a packet spoiled in turn: never merged, whatever it hits. */
+/* Each byte of a packet is changed in turn: the packet is never merged. */
 Test(gro, no_spoiled_byte_is_merged)
 {
 	for (int version = 4; version <= 6; version += 2) {
@@ -279,7 +279,7 @@ Test(gro, unfinished_checksums_are_handed_on_as_such)
 	}
 }
 
-/* They pass for other reasons too, and their checksum is then still unfinished. */
+/* Unfinished packets that pass for other reasons are still handed on as unfinished. */
 Test(gro, unfinished_packets_that_pass_are_still_unfinished)
 {
 	static void (*const changes_that_pass[])(struct packet *p) = {
@@ -298,7 +298,7 @@ Test(gro, unfinished_packets_that_pass_are_still_unfinished)
 	}
 }
 
-/* The pseudo-header sum itself may be 0xffff; that is not the other zero of a finished checksum. */
+/* A pseudo-header sum may be 0xffff. Only a finished checksum of 0xffff bars a packet from merging. */
 Test(gro, unfinished_checksum_ffff_is_as_good_as_any)
 {
 	struct bench *b = bench_unfinished();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What can be configured: when superpackets go up (the patent's flush conditions), what passes
- * untouched, and what merges only where the deliveries' marks are read (R12, R13) or in BIG TCP form (R16).
+ * What can be configured: when superpackets are flushed (the flush conditions of US patent 9,225,807), which
+ * packets pass, and what merges only if the consumer reads marks (R12, R13) or takes BIG TCP (R16).
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -173,7 +173,7 @@ Test(gro_conditions, exempt_packets_pass_behind_their_flow)
 	}
 }
 
-/* ---- leaving alone what does not gain (habit.h has its numbers) ---- */
+/* ---- adaptive: flows that do not gain are left alone (habit.h has the numbers) ---- */
 
 /* One packet a burst: nothing ever merges. */
 static uint64_t left_alone(bool adaptive, struct bench **bench)
@@ -229,7 +229,7 @@ Test(gro_conditions, flow_that_gains_again_is_merged_again)
 	bench_close(b);
 }
 
-/* D1: what is held of a flow goes before what is left alone. */
+/* D1: what a flow holds is delivered before its packets that are left alone. */
 Test(gro_conditions, left_alone_in_order)
 {
 	struct gro_config config = config_plain();
@@ -238,7 +238,7 @@ Test(gro_conditions, left_alone_in_order)
 
 	config.adaptive = true;
 	b = bench_open(&config);
-	for (uint32_t i = 0; i < 60; i++) { /* every one out of sequence: held, flushed by the next */
+	for (uint32_t i = 0; i < 60; i++) { /* each is out of sequence: it is held, and flushed by the next */
 		p.seq += 1000;
 		offer(b, &p);
 		take_all(b);
@@ -258,7 +258,10 @@ Test(gro_conditions, left_alone_in_order)
 /* ---- marks (R12, R13) ---- */
 
 static void cwr_on_the_third(struct packet *p) { p[2].tcp_flags |= PACKET_CWR; }
-static void cwr_on_all(struct packet *p) { p[0].tcp_flags |= PACKET_CWR, p[1].tcp_flags |= PACKET_CWR, cwr_on_the_third(p); }
+static void cwr_on_all(struct packet *p)
+{
+	p[0].tcp_flags |= PACKET_CWR, p[1].tcp_flags |= PACKET_CWR, cwr_on_the_third(p);
+}
 static void cwr_on_two(struct packet *p) { cwr_on_all(p), p[2].tcp_flags &= ~PACKET_CWR & 0x1ff; }
 static void one_id(struct packet *p) { p[1].ip_id = p[2].ip_id = p[0].ip_id; }
 static void one_id_without_df(struct packet *p) { one_id(p), p[0].df = p[1].df = p[2].df = false; }
@@ -357,7 +360,7 @@ static struct bench *bench_big(uint32_t max_bytes, uint16_t headroom)
 	return bench_open(&config);
 }
 
-/* What Linux has: the headers as they were, then a hop-by-hop header with the jumbo payload option. */
+/* The form that Linux uses: the headers as they were, then a hop-by-hop header with the jumbo payload option. */
 static void expect_big(struct bench *b, const struct packet *first, size_t payload_len, uint16_t flags)
 {
 	uint8_t *want = calloc(1, SUPER_LEN_MAX), *ip;
@@ -379,7 +382,7 @@ static void expect_big(struct bench *b, const struct packet *first, size_t paylo
 	memcpy(want + at.l4_off, (uint8_t[8]){ 6, 0, 0xc2, 4, jumbo_len >> 24, jumbo_len >> 16 & 0xff,
 					       jumbo_len >> 8 & 0xff, jumbo_len & 0xff }, 8);
 	ip[6] = ip[4] = ip[5] = 0;
-	/* The builder knows no lengths of 32 bits. */
+	/* The packet builder cannot build 32-bit lengths. */
 	sum = packet_sum(ip + 8, 32, (uint64_t)6 + (tcp_len >> 16) + (tcp_len & 0xffff));
 	want[at.l4_off + 8 + 16] = (uint8_t)(packet_fold(sum) >> 8);
 	want[at.l4_off + 8 + 17] = (uint8_t)packet_fold(sum);
@@ -415,7 +418,7 @@ Test(gro_conditions, big_tcp_has_a_jumbo_option)
 	}
 }
 
-/* As long as 16 bits can say how long it is, it is an ordinary superpacket. */
+/* While its length fits into 16 bits, it is an ordinary superpacket. */
 Test(gro_conditions, big_tcp_begins_where_16_bits_end)
 {
 	for (size_t rest = 515; rest <= 516; rest++) { /* 20 + 13 * 5000 + 515 = 65535 */
@@ -460,7 +463,7 @@ static size_t build_in_tunnel(const struct packet *p, uint8_t *buf, size_t cap)
 	return packet_build_in(&t, p, buf, cap, NULL);
 }
 
-/* Nothing else has a form for it, nor is there one without room in front. */
+/* Only TCP directly behind IPv6 has a BIG TCP form, and it needs headroom. */
 Test(gro_conditions, all_else_ends_at_65535)
 {
 	static const struct {

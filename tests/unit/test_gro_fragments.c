@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Packets in several fragments, as AF_XDP has them (XDP_PKT_CONTD): the headers in the first, the payload
- * anywhere. gro_bench.h says how to read what comes out.
+ * Packets in several fragments, as AF_XDP delivers them (XDP_PKT_CONTD): all headers are in the first one.
+ * gro_bench.h says how to read the expected results.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "gro_bench.h"
 #include "gro_changes.h"
 
-/* Builds p and offers it cut into two or more at these places. */
+/* Builds p and offers it in fragments that are cut at these places. */
 static void offer_cut(struct bench *b, const struct packet *p, const uint32_t *cuts, uint32_t cut_cnt)
 {
 	static uint8_t buf[70000];
@@ -17,7 +17,7 @@ static void offer_cut(struct bench *b, const struct packet *p, const uint32_t *c
 	offer_in_fragments(b, buf, packet_build(p, buf, sizeof buf, NULL), cuts, cut_cnt);
 }
 
-/* Every place behind the headers, odd and even, and behind the payload. */
+/* Cuts at each place behind the headers, at odd and even ones, and behind the payload. */
 Test(gro_fragments, superpacket_is_the_same_wherever_packets_are_cut)
 {
 	for (uint32_t version = 4; version <= 6; version += 2)
@@ -70,7 +70,7 @@ Test(gro_fragments, payload_slices_lie_where_the_fragments_came)
 	bench_close(b);
 }
 
-/* D5, and what passes for other reasons. */
+/* Packets that pass for any reason are delivered as they came (D5). */
 Test(gro_fragments, packet_alone_is_its_fragments)
 {
 	static const struct { void (*change)(struct packet *p); const char *want; } cases[] = {
@@ -91,7 +91,7 @@ Test(gro_fragments, packet_alone_is_its_fragments)
 	}
 }
 
-/* The IP length speaks of all fragments (R4). */
+/* The IP length counts the bytes of all fragments (R4). */
 Test(gro_fragments, lengths_are_of_the_whole_packet)
 {
 	struct packet p = packet_tcp4(), q;
@@ -119,14 +119,14 @@ Test(gro_fragments, headers_must_be_in_the_first)
 		offer(b, &p);
 		offer_cut(b, &q, &cut, 1);
 		burst_end(b);
-		/* Where even the addresses are cut off nothing is known of it; else it goes behind (D2). */
+		/* If even the addresses are cut off, its flow is not known; else D2 holds. */
 		cr_assert_str_eq(b->line, cut < 34 ? "1.2:not_served 0:burst_end" :
 						     "0:not_served 1.2:not_served", "%u: %s", cut, b->line);
 		bench_close(b);
 	}
 }
 
-/* Every bit of the payload counts, in whichever fragment. */
+/* The checksum covers each bit of the payload, in whichever fragment it is. */
 Test(gro_fragments, no_spoiled_bit_is_merged)
 {
 	struct packet p = packet_tcp4(), q = behind(&p);
@@ -254,7 +254,7 @@ Test(gro_fragments, packet_of_too_many_is_never_taken)
 
 	make_fragments(b, packets, GRO_FRAGMENTS_MAX + 1, &p);
 	cr_assert_eq(gro_offer(&b->gro, packets, GRO_FRAGMENTS_MAX + 1, b->now_ns), 0);
-	packets[GRO_FRAGMENTS_MAX - 1].more = false; /* the caller's affair: a shorter one is */
+	packets[GRO_FRAGMENTS_MAX - 1].more = false; /* a shorter one is taken */
 	cr_assert_eq(gro_offer(&b->gro, packets, GRO_FRAGMENTS_MAX, b->now_ns), GRO_FRAGMENTS_MAX);
 	b->offered_cnt--;
 	burst_end(b);
@@ -263,7 +263,7 @@ Test(gro_fragments, packet_of_too_many_is_never_taken)
 	bench_close(b);
 }
 
-/* Pools of every small size: whatever is short, something can be taken, and after that offered. */
+/* Pools of all small sizes: whichever runs out, a delivery can be taken, and then more can be offered. */
 Test(gro_fragments, short_pools_always_make_progress)
 {
 	for (uint32_t room = 5; room <= 20; room++)
@@ -301,8 +301,8 @@ Test(gro_fragments, short_pools_always_make_progress)
 		}
 }
 
-/* D2: what a tunnel carries cannot be told then, so it must not become UDP of another flow, and
- * overtake its own. */
+/* D2: it is not known what the tunnel carries, so the packet must not be merged as UDP of another flow and overtake
+ * its own flow. */
 Test(gro_fragments, tunnels_whose_headers_go_on_in_the_second_fragment_overtake_nothing)
 {
 	for (enum packet_tunnel_kind kind = PACKET_VXLAN; kind <= PACKET_IPIP; kind++) {

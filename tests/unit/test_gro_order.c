@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What is delivered when: order (D1-D3, D6), deadlines (D4), room, and the reasons of deliveries.
+ * When superpackets and packets are delivered: order (D1-D3, D6), deadlines (D4), room, and reasons.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -74,7 +74,7 @@ Test(gro, packet_of_unknown_flow_goes_behind_all_of_its_pair)
 	}
 }
 
-/* Whose protocol is unknown goes behind all that its hosts hold, of whatever protocol, in order (D6). */
+/* A packet of unknown protocol flushes everything between its hosts, of any protocol, in order (D2, D6). */
 Test(gro, packet_of_unknown_protocol_goes_behind_all_protocols_of_its_pair)
 {
 	struct gro_config config = config_plain();
@@ -97,8 +97,8 @@ Test(gro, packet_of_unknown_protocol_goes_behind_all_protocols_of_its_pair)
 	bench_close(b);
 }
 
-/* Of one protocol alone is asked, and alone is found: no walk past the other flows of two hosts, which a
- * sender of fragments of the other protocol could cause for each of them. */
+/* D2 looks for one protocol and must not walk past the flows of another one between the same hosts. Else a sender of
+ * fragments could cause such a walk with each of them. */
 Test(gro, what_two_hosts_hold_is_found_by_protocol)
 {
 	struct gro_config config = config_plain();
@@ -120,7 +120,7 @@ Test(gro, what_two_hosts_hold_is_found_by_protocol)
 	bench_close(b);
 }
 
-/* Pairs are compared, not just their hashes: by version, and by address. */
+/* Pairs are compared by IP version and addresses, not only by hash. */
 Test(gro, pairs_of_equal_hashes_are_not_confused)
 {
 	struct gro_config config = config_plain();
@@ -192,7 +192,7 @@ Test(gro, table_full_flushes_the_oldest)
 	bench_close(b);
 }
 
-/* A flow that flushes and begins anew does not cost another flow its place. */
+/* A flow that is flushed and begins a new superpacket does not take another flow's place. */
 Test(gro, starting_anew_needs_no_other_place)
 {
 	struct gro_config config = config_plain();
@@ -232,7 +232,7 @@ Test(gro, all_are_flushed_in_order_of_their_first_packets)
 	bench_close(b);
 }
 
-/* What is flushed in the middle of the list leaves the others in their order. */
+/* A flush from the middle of the list leaves the others in order. */
 Test(gro, flush_out_of_the_middle)
 {
 	struct bench *b = bench_plain();
@@ -350,8 +350,8 @@ Test(gro, superpacket_completed_for_another_reason_has_no_deadline)
 
 /* ---- room ---- */
 
-/* Bursts of 16 through pools of every small size: whatever is short, something can be taken, and
- * after that something can be offered. */
+/* Bursts of 16 with pools of all small sizes: whichever runs out, a delivery can be taken, and then more can be
+ * offered. */
 Test(gro, short_pools_always_make_progress)
 {
 	for (uint32_t packets = 1; packets <= 20; packets++)
@@ -423,7 +423,7 @@ Test(gro, offer_stops_where_room_ends)
 	bench_close(b);
 }
 
-/* While a delivery waits, there is no need to flush another one for room. */
+/* While a delivery waits, no superpacket is flushed for room. */
 Test(gro, no_more_is_flushed_for_room_than_is_needed)
 {
 	struct gro_config config = config_plain();
@@ -486,7 +486,7 @@ Test(gro, limits_are_checked)
 
 /* ---- release ---- */
 
-/* Deliveries may be released in any order, long after; nothing is mixed up. */
+/* Deliveries may be released in any order and late. */
 Test(gro, deliveries_may_be_released_in_any_order)
 {
 	struct gro_super *supers[10];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Reassembly within tunnels (R19): every level obeys R3, R5, R11 and R12; what carries the packets is part
- * of their flow (R10); what cannot be told of the inside keeps its place behind all that may be of its
- * flow (D2); and what is written comes back (D7, V9: gro_bench.h unmerges every superpacket).
+ * Reassembly inside tunnels (R19): each level obeys R3, R5, R11 and R12; the tunnel is part of the flow (R10); a
+ * packet of unknown flow flushes all that may be of its flow (D2); and superpackets come apart again (D7, V9:
+ * gro_bench.h unmerges each of them).
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ static struct packet inside(uint32_t which)
 	}
 }
 
-/* What the superpacket must be. The GRE checksum is that of the finished one. */
+/* Builds the expected superpacket. Its GRE checksum is that of the finished superpacket. */
 static size_t build_whole(const struct packet_tunnel *t, const struct packet *first, size_t payload_len,
 			  uint8_t *want, size_t cap, struct packet_layout *at)
 {
@@ -143,7 +143,7 @@ static void run_kind(size_t kind, enum packet_l3 outer, struct packet first)
 
 	kinds[kind].change(&t);
 	first_tunnel = t;
-	first.payload_len = 101; /* odd: sums must not slip */
+	first.payload_len = 101; /* odd, so that a sum that is off by one byte is wrong */
 	for (p = first; p.ip_id != (uint16_t)(first.ip_id + 7); step(&t, &p))
 		offer_in(b, &t, &p);
 	p.payload_len = 50;
@@ -161,7 +161,7 @@ Test(gro_tunnel, superpacket_is_the_first_packet_grown_at_every_level)
 				run_kind(kind, versions[v], inside(in));
 }
 
-/* ---- what must be merged for it ---- */
+/* ---- which bits of gro_config.merge it takes ---- */
 
 Test(gro_tunnel, each_kind_has_a_bit_of_its_own)
 {
@@ -226,7 +226,11 @@ static void outer_tos(struct packet_tunnel *t, struct packet *p) { (void)p, t->o
 static void outer_df(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.df = !t->outer.df; }
 static void outer_id(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.ip_id++; }
 static void outer_id_fixed(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.ip_id--; }
-static void outer_ext(struct packet_tunnel *t, struct packet *p) { (void)p, packet_push_ext(&t->outer, PACKET_EXT_DSTOPTS, 8); }
+static void outer_ext(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	packet_push_ext(&t->outer, PACKET_EXT_DSTOPTS, 8);
+}
 static void outer_zero(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.l4_csum = PACKET_CSUM_ZERO; }
 static void outer_bad_csum(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.l4_csum_xor = 4; }
 static void outer_bad_ip(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.ip_csum_xor = 4; }
@@ -371,7 +375,7 @@ Test(gro_tunnel, one_changed_field_of_the_outer_ipv6_header)
 
 /* ---- order (D2) ---- */
 
-/* By the outer addresses and protocol: the tunnels between two hosts, and nothing else of theirs. */
+/* Flushed are the flows between the same outer addresses with the same outer protocol, and no others. */
 Test(gro_tunnel, packet_of_unknown_flow_goes_behind_its_tunnels)
 {
 	struct packet_tunnel vxlan = packet_tunnel(PACKET_VXLAN, PACKET_L3_IPV4), other = vxlan, gre;
@@ -396,7 +400,7 @@ Test(gro_tunnel, packet_of_unknown_flow_goes_behind_its_tunnels)
 	bench_close(b);
 }
 
-/* Every bit turned over, where checksums cover all: never merged. */
+/* Each bit is flipped in turn in packets that checksums cover completely: they are never merged. */
 Test(gro_tunnel, no_spoiled_bit_is_merged)
 {
 	static const enum packet_tunnel_kind kind[] = { PACKET_VXLAN, PACKET_GENEVE, PACKET_GRE, PACKET_IPIP };
@@ -425,8 +429,8 @@ Test(gro_tunnel, no_spoiled_bit_is_merged)
 }
 
 /*
- * A datagram to a tunnel's port that is no tunnel's packet merges as a datagram. The bytes behind its UDP header
- * tell the two apart: equal headers are not enough (R10).
+ * A datagram to a tunnel's port that is not a tunnel's packet merges as a datagram. The bytes behind the UDP header
+ * distinguish the two, so equal headers are not enough (R10).
  */
 Test(gro_tunnel, datagram_to_a_tunnel_port_is_no_packet_of_the_tunnel)
 {
@@ -466,7 +470,7 @@ Test(gro_tunnel, datagram_to_a_tunnel_port_is_no_packet_of_the_tunnel)
 
 /* ---- checksums ---- */
 
-/* Whoever has verified a packet has looked at its outermost checksum. */
+/* "Verified" is said about the outermost checksum only. */
 Test(gro_tunnel, verified_is_the_outer_checksum_alone)
 {
 	for (int bad_inside = 0; bad_inside < 2; bad_inside++) {
@@ -485,7 +489,7 @@ Test(gro_tunnel, verified_is_the_outer_checksum_alone)
 	}
 }
 
-/* On veth the inner checksum may be unfinished; the outer one is then made as if it were finished. */
+/* On veth the inner checksum may be unfinished. The outer one is computed as if it were finished. */
 Test(gro_tunnel, unfinished_inside_is_accepted_where_unfinished_are)
 {
 	for (uint32_t i = 0; i < 4; i++) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Reassembly of UDP (R18, R7): without sequence numbers, arrival order is the order. gro_bench.h says how
- * to read what comes out.
+ * Reassembly of UDP (R18, R7). gro_bench.h says how to read the expected results.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -141,7 +140,7 @@ Test(gro_udp, last_packet_may_be_short)
 	bench_close(b);
 }
 
-/* R18: more than 64 no receiver of Linux takes. */
+/* R18: receivers on Linux take no more than 64. */
 Test(gro_udp, at_most_64_packets)
 {
 	struct packet p = packet_udp4(), burst[8];
@@ -205,7 +204,7 @@ Test(gro_udp, without_tcp)
 	bench_close(b);
 }
 
-/* In UDP 0xffff is what is sent for a sum of 0, and what cutting gives back. */
+/* In UDP a computed checksum of 0 is sent as 0xffff, which cutting gives back. */
 Test(gro_udp, checksum_ffff_is_as_good_as_any)
 {
 	struct packet p = packet_udp4(), q = behind(&p);
@@ -243,7 +242,7 @@ Test(gro_udp, no_spoiled_bit_is_merged)
 	}
 }
 
-/* D2: of one protocol only, where it is known. */
+/* D2: only of its protocol, if that is known. */
 Test(gro_udp, garbage_of_one_protocol_leaves_the_other_alone)
 {
 	static const struct {
@@ -295,7 +294,7 @@ Test(gro_udp, unfinished_ones_merge_among_themselves)
 	bench_close(b);
 }
 
-/* Packets without a checksum say nothing of whether their sender finishes those of others. */
+/* Packets without a checksum do not show whether their sender finishes checksums. */
 Test(gro_udp, packets_without_checksum_are_no_evidence)
 {
 	struct bench *b = bench_unfinished();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Whom to believe that a checksum is unfinished (R8 on veth): a sender finishes all or none. An
- * unfinished-looking packet from one that finishes is a damaged one, and must not go up as good.
+ * Whose unfinished checksums are believed (R8 on veth). A sender finishes all of its checksums or none. A packet
+ * that looks unfinished, from a sender that finishes, is damaged and must not be delivered as good.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ enum verdict { WRONG, UNFINISHED, RIGHT };
 struct bed {
 	struct gro gro;
 	void *memory;
-	uint16_t port; /* another flow each time: every packet is judged by itself */
+	uint16_t port; /* another flow for each packet */
 };
 
 static struct bed *make_bed(void)
@@ -29,7 +29,7 @@ static struct bed *make_bed(void)
 	return bed;
 }
 
-/* Offers one packet of the sender and says how it went up. */
+/* Offers one packet of the sender and says how it was delivered. */
 static enum verdict offer(struct bed *bed, uint8_t sender, bool unfinished, uint32_t payload_len)
 {
 	static uint8_t buf[2048];
@@ -136,7 +136,7 @@ static void offer_burst(struct bed *bed, struct burst *burst)
 		gro_release(&bed->gro, super, cookies);
 }
 
-/* Whatever way a packet takes through the engine: nearly all of these are appended without a look-up. */
+/* Nearly all of these take the short way through the engine. */
 Test(gro_unfinished, merged_packets_are_evidence)
 {
 	struct bed *bed = make_bed();
@@ -150,7 +150,7 @@ Test(gro_unfinished, merged_packets_are_evidence)
 	free_bed(bed);
 }
 
-/* The packets between pass alone and so leave the flow the most recent one, to which a look is enough. */
+/* The packets in between are delivered alone, so the last packet may still take the short way. */
 Test(gro_unfinished, appends_are_doubted_too)
 {
 	struct bed *bed = make_bed();

@@ -324,6 +324,7 @@ static __attribute__((noinline)) uint32_t offer_fragments(struct gro *gro, const
 uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns)
 {
 	uint32_t i = 0, end, taken;
+	const struct flow_key *key;
 	struct ahead ahead;
 
 	if (cnt) /* An empty call counts as idle. */
@@ -344,8 +345,8 @@ uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t c
 					return i;
 				i += taken;
 			} else {
-				offer_long_way(gro, &packets[i], i < ahead.end ? &ahead.keys[i - ahead.from] : NULL, now_ns);
-				i++;
+				key = i < ahead.end ? &ahead.keys[i - ahead.from] : NULL;
+				offer_long_way(gro, &packets[i++], key, now_ns);
 			}
 		}
 	}

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Completion (D7): what is written into the first header of a superpacket, and what is kept of it.
+ * Completion (D7): what is written into the first header of a superpacket, and where the old value is kept.
  *
- *      field                       becomes                             kept in
+ *      field                       becomes                             old value
  *      IPv4 total length           that of the superpacket             saved_ip_len
- *      IPv4 header checksum        made anew                           saved_ip_csum
+ *      IPv4 header checksum        computed anew                       saved_ip_csum
  *      IPv6 payload length         that of the superpacket             saved_ip_len
- *      TCP FIN and PSH             the last packet's (R17)             saved_flags
+ *      TCP FIN and PSH             OR-ed with the last packet's (R17)  saved_flags
  *      UDP length                  that of the superpacket             saved_l4_len
  *      TCP or UDP checksum         pseudo-header sum, NEEDS_CSUM       saved_l4_csum
  *      a tunnel's IP and UDP       the same, but a UDP checksum of 0   saved_outer_...
- *                                  stays (SKB_GSO_UDP_TUNNEL_CSUM)
- *      GRE checksum                right as soon as the one inside is  saved_outer_csum
- *                                  finished; Linux leaves the first's
+ *                                  stays 0 (SKB_GSO_UDP_TUNNEL_CSUM)
+ *      GRE checksum                right for the finished superpacket; saved_outer_csum
+ *                                  Linux leaves the first packet's
  *
- * An IPv6 packet of more than 65535 bytes cannot say so in its header. Then all headers up to it
- * move 8 bytes to the left, into the headroom, and a jumbo payload option (RFC 2675) follows, in the
- * form in which Linux 4.19 to 6.x makes and takes BIG TCP (ipv6_gro_complete()):
+ * The header of an IPv6 packet has no room for a length beyond 65535 (R16). Then all headers up to and including the
+ * IPv6 header move 8 bytes to the front, into the headroom, and a jumbo payload option (RFC 2675) follows, in the
+ * form in which Linux 4.19 to 6.x builds and accepts BIG TCP (ipv6_gro_complete()):
  *
  *      | Eth VLAN | IPv6, length 0, next 0 | next: TCP, 0, 0xc2, 4, length (32 bits) | TCP | payload
  *                                            \_ IPv6 payload, these 8 bytes included
@@ -29,10 +29,10 @@
 #define JUMBO_LEN BIG_TCP_HEADROOM
 #define JUMBO_OPTION 0xc2u /* RFC 2675 section 2 */
 
-/* The header of a superpacket is read from its copy, which is in the cache, and written where it
- * came, which mostly is not: nothing waits for a write. */
+/* The header is read from the superpacket's copy, which is in the cache, and written where it came, which mostly
+ * is not in the cache: nothing waits for a write. */
 
-/* An IP header's length, and in IPv4 its checksum. from: the header as it came. */
+/* Writes an IP header's length, and in IPv4 its checksum. from: the header as it came. */
 static void write_ip_length(uint8_t *ip, const uint8_t *from, unsigned int version, uint32_t l3_len,
 			    uint16_t *saved_len, uint16_t *saved_csum)
 {
@@ -104,7 +104,7 @@ static bool is_jumbo(const struct gro_super *super)
 	return super->ip_version == 6 && super->len - super->l3_off - IPV6_LEN > 65535;
 }
 
-/* Between the IPv6 header and TCP; extension headers there are none. */
+/* Inserts the jumbo option between the IPv6 header and TCP. There are no other extension headers. */
 static void insert_jumbo(struct gro_super *super)
 {
 	uint32_t payload_len = super->len - super->l3_off - IPV6_LEN + JUMBO_LEN;
@@ -146,7 +146,7 @@ static void write_gre_csum(struct gro_super *super, uint8_t *gre)
 		  checksum_fold(checksum_add(gre, (uint32_t)super->l4_off - super->outer_l4_off, rest)));
 }
 
-/* The headers within are amended. */
+/* The inner headers have been rewritten before. */
 static void write_outer(struct gro_super *super)
 {
 	uint8_t *ip = super->first.data + super->outer_l3_off, *l4 = super->first.data + super->outer_l4_off;
@@ -198,8 +198,8 @@ static uint8_t type_of(const struct gro_super *super)
 	return super->ip_version == 4 ? GSO_TCPV4 : GSO_TCPV6;
 }
 
-/* Amends the first header of a superpacket of two packets or more, and says in super->request what it
- * has become. What is overwritten is kept in super. */
+/* Rewrites the first header of a superpacket of two or more packets, and describes the result in super->request.
+ * What is overwritten is kept in super. */
 static void complete_header(struct gro_super *super)
 {
 	uint8_t *ip = super->first.data + super->l3_off;
@@ -220,7 +220,7 @@ static void complete_header(struct gro_super *super)
 		.csum_offset = tcp ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET,
 		.hdr_len = super->payload_off + super->lead,
 		.fixed_id = super->id_mode == GRO_ID_FIXED,
-		.accecn = tcp && (super->head[super->l4_off + 13] & TCP_CWR), /* all have it (R13) */
+		.accecn = tcp && (super->head[super->l4_off + 13] & TCP_CWR), /* R13: all packets have it */
 	};
 	if (super->tunnel != PARSE_NO_TUNNEL) {
 		write_outer(super);
@@ -228,7 +228,7 @@ static void complete_header(struct gro_super *super)
 	}
 }
 
-/* D5: with all its padding. */
+/* Length of the one packet, with its padding (D5). */
 static uint32_t frame_len(const struct gro *gro, const struct gro_super *super)
 {
 	const struct gro_block *block = &gro->blocks[super->first_block];

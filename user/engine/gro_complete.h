@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Completion: the first header of a superpacket is amended to cover all (D7), and made what it was
- * again (V9). For gro.c and gro_delivery.c alone.
+ * Completion: the first header of a superpacket is rewritten to cover all its packets (D7), and restored when the
+ * superpacket is taken apart (V9). Private to the gro files.
  */
 #ifndef SUPERPACKET_GRO_COMPLETE_H
 #define SUPERPACKET_GRO_COMPLETE_H
@@ -9,7 +9,8 @@
 #include "checksum.h"
 #include "gro.h"
 
-/* The request of a packet alone, or of each, says no more than whether its checksum is unfinished. */
+/* A request for a single packet, or for each packet of a superpacket that was taken apart: it only says whether the
+ * checksum is unfinished. */
 static inline void describe_packet(struct gro_super *super)
 {
 	super->request = (struct gso_request){ .type = GSO_NONE };
@@ -20,7 +21,7 @@ static inline void describe_packet(struct gro_super *super)
 	}
 }
 
-/* Takes back what completion has written into the first header. The request then describes each packet. */
+/* Restores what completion has overwritten in the first header. The request then describes each packet. */
 void gro_restore_header(struct gro_super *super);
 
 #endif
