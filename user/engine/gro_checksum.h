@@ -32,15 +32,11 @@ static ALWAYS_INLINE uint32_t pseudo_sum(const struct arrival *arrival)
 			       packet_end(view) - view->l4_off);
 }
 
-static ALWAYS_INLINE uint32_t csum_offset(const struct packet_view *view)
-{
-	return view->protocol == UDP_PROTOCOL ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
-}
-
 static ALWAYS_INLINE enum csum_state l4_checksum(const struct arrival *arrival, bool accept_unfinished)
 {
 	const struct packet_view *view = &arrival->view;
-	uint16_t field = load_u16(arrival->packet->data + view->l4_off + csum_offset(view));
+	uint32_t csum_offset = view->protocol == UDP_PROTOCOL ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
+	uint16_t field = load_u16(arrival->packet->data + view->l4_off + csum_offset);
 	uint32_t pseudo = pseudo_sum(arrival), sum;
 
 	if (view->protocol == UDP_PROTOCOL && !field)

@@ -25,7 +25,6 @@
 
 #include "gro_tunnel.h"
 
-#define IPV6_LEN 40u
 #define JUMBO_LEN BIG_TCP_HEADROOM
 #define JUMBO_OPTION 0xc2u /* RFC 2675 section 2 */
 
@@ -156,7 +155,7 @@ static void write_outer(struct gro_super *super)
 			&super->saved_outer_len, &super->saved_outer_ip_csum);
 	if (has_gre_csum(super->tunnel, l4))
 		write_gre_csum(super, l4);
-	if (!is_over_udp(super->tunnel))
+	if (!parse_over_udp(super->tunnel))
 		return;
 	super->saved_outer_l4_len = load_u16(l4 + 4);
 	super->saved_outer_csum = load_u16(l4 + UDP_CSUM_OFFSET);
@@ -173,7 +172,7 @@ static void restore_outer(const struct gro_super *super)
 	restore_ip_length(ip, super->outer_version, super->saved_outer_len, super->saved_outer_ip_csum);
 	if (has_gre_csum(super->tunnel, l4))
 		store_u16(l4 + GRE_CSUM_OFFSET, super->saved_outer_csum);
-	if (!is_over_udp(super->tunnel))
+	if (!parse_over_udp(super->tunnel))
 		return;
 	store_u16(l4 + 4, super->saved_outer_l4_len);
 	store_u16(l4 + UDP_CSUM_OFFSET, super->saved_outer_csum);
@@ -184,7 +183,7 @@ static void describe_outer(struct gro_super *super)
 	super->request.inner_l3_off = super->l3_off;
 	super->request.outer_l4_off = super->outer_l4_off;
 	super->request.outer_version = super->outer_version;
-	super->request.outer_udp = is_over_udp(super->tunnel);
+	super->request.outer_udp = parse_over_udp(super->tunnel);
 	super->request.outer_csum = has_outer_csum(super->tunnel, super->first.data + super->outer_l4_off);
 	super->request.outer_fixed_id = super->outer_id_mode == GRO_ID_FIXED;
 }
@@ -217,7 +216,7 @@ static void complete_header(struct gro_super *super)
 		.size = super->size,
 		.needs_csum = true,
 		.csum_start = super->l4_off + super->lead,
-		.csum_offset = tcp ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET,
+		.csum_offset = header_csum_offset(super->protocol),
 		.hdr_len = super->payload_off + super->lead,
 		.fixed_id = super->id_mode == GRO_ID_FIXED,
 		.accecn = tcp && (super->head[super->l4_off + 13] & TCP_CWR), /* R13: all packets have it */

@@ -17,7 +17,7 @@ static inline void describe_packet(struct gro_super *super)
 	if (unlikely(super->unfinished)) {
 		super->request.needs_csum = true;
 		super->request.csum_start = super->l4_off;
-		super->request.csum_offset = super->protocol == UDP_PROTOCOL ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
+		super->request.csum_offset = header_csum_offset(super->protocol);
 	}
 }
 

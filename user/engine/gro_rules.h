@@ -138,7 +138,7 @@ static ALWAYS_INLINE uint64_t ip_diff(const uint8_t *a, const uint8_t *b, unsign
 	if (version == 4)
 		return (load_u16(a) ^ load_u16(b)) | (load_u32(a + 6) ^ load_u32(b + 6));
 	return (load_u32(a) ^ load_u32(b)) | (load_u16(a + 6) ^ load_u16(b + 6)) |
-	       (header_len > 40 && memcmp(a + 40, b + 40, header_len - 40));
+	       (header_len > IPV6_LEN && memcmp(a + IPV6_LEN, b + IPV6_LEN, header_len - IPV6_LEN));
 }
 
 /* R13: {data offset, reserved, flags, window} but for FIN and PSH, ACK number, urgent pointer, all option
@@ -153,7 +153,7 @@ static ALWAYS_INLINE uint64_t tcp_diff(const uint8_t *a, const uint8_t *b, uint3
 	diff |= load_u16(a + 18) ^ load_u16(b + 18);
 	if (likely(header_len == 32)) /* timestamps, on nearly every connection */
 		return diff | (load_u64(a + 20) ^ load_u64(b + 20)) | (load_u32(a + 28) ^ load_u32(b + 28));
-	return diff | (header_len > 20 && memcmp(a + 20, b + 20, header_len - 20));
+	return diff | (header_len > TCP_MIN_LEN && memcmp(a + 20, b + 20, header_len - 20));
 }
 
 /* Whether a packet of the same flow differs in a header field that must be equal (R2, R11, R13, R19). */
@@ -192,7 +192,7 @@ static ALWAYS_INLINE bool id_follows(uint16_t last_id, uint8_t id_mode, const ui
 static ALWAYS_INLINE const struct gro_limits *limits_of(const struct gro *gro, const struct packet_view *view)
 {
 	return view->ip_version == 6 && view->protocol == TCP_PROTOCOL && !view->tunnel &&
-			       view->l4_off - view->l3_off == 40 ? &gro->big_limits : &gro->limits;
+			       view->l4_off - view->l3_off == IPV6_LEN ? &gro->big_limits : &gro->limits;
 }
 
 /* Why a packet with equal headers is not the next one of the superpacket, whose gso_size is size;

@@ -54,7 +54,7 @@ static ALWAYS_INLINE bool same_headers(const uint8_t *a, const struct gro_packet
 		return false;
 	if (view->protocol == TCP_PROTOCOL && tcp_diff(a + l4, b + l4, view->payload_off - l4, false))
 		return false;
-	end = l3 + (version == 4 ? load_be16(b + l3 + 2) : 40u + load_be16(b + l3 + 4));
+	end = l3 + (version == 4 ? load_be16(b + l3 + 2) : IPV6_LEN + load_be16(b + l3 + 4));
 	if (view->protocol == UDP_PROTOCOL && load_be16(b + l4 + 4) != end - l4) /* R7 */
 		return false;
 	return set_payload_len(view, end, packet);
@@ -63,8 +63,8 @@ static ALWAYS_INLINE bool same_headers(const uint8_t *a, const struct gro_packet
 /* ---- the plain form: no VLAN tags, TCP over IPv4, timestamps or no options, no CWR ---- */
 
 #define PLAIN_L3 14u
-#define PLAIN_L4 (PLAIN_L3 + 20u)
-#define PLAIN_LEN (PLAIN_L4 + 20u)
+#define PLAIN_L4 (PLAIN_L3 + IPV4_MIN_LEN)
+#define PLAIN_LEN (PLAIN_L4 + TCP_MIN_LEN)
 #define PLAIN_STAMPS_LEN (PLAIN_LEN + 12u)
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));

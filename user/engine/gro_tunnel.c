@@ -75,7 +75,7 @@ bool gro_tunnel_enter(const struct gro *gro, struct arrival *arrival)
 /* Bytes behind the first four of the tunnel's header that differ from packet to packet. */
 static uint32_t differing_len(uint8_t tunnel, const uint8_t *outer_l4)
 {
-	if (is_over_udp(tunnel))
+	if (parse_over_udp(tunnel))
 		return 4;
 	return has_gre_csum(tunnel, outer_l4) ? 2 : 0;
 }
@@ -107,19 +107,6 @@ bool gro_tunnel_same_flow(const struct gro_super *super, struct arrival arrival)
 	       same_tunnel_header(view->tunnel, a + super->outer_l4_off, b + view->outer_l4_off, len);
 }
 
-/* The bytes that same_tunnel_header() compares. */
-static uint32_t hash_tunnel_header(const struct flow_table *table, uint32_t hash, uint8_t tunnel,
-				   const uint8_t *outer_l4, uint32_t len)
-{
-	uint32_t rest;
-
-	if (len < 4)
-		return hash;
-	rest = 4 + differing_len(tunnel, outer_l4);
-	hash = flow_hash_more(table, hash, outer_l4, 4);
-	return flow_hash_more(table, hash, outer_l4 + rest, len - rest);
-}
-
 static uint8_t outer_protocol(const struct packet_view *view)
 {
 	if (view->tunnel == PARSE_GRE)
@@ -129,20 +116,26 @@ static uint8_t outer_protocol(const struct packet_view *view)
 	return UDP_PROTOCOL;
 }
 
+/* The bytes that gro_tunnel_same_flow() and same_flow() compare, in as few pieces as possible. */
 struct flow_key gro_tunnel_key(const struct gro *gro, const uint8_t *data, struct packet_view view)
 {
-	const uint8_t *outer = data + view.outer_l3_off, *ip = data + view.l3_off;
-	uint32_t pair = pair_hash(gro, outer, view.outer_version);
+	const uint8_t *outer = data + view.outer_l3_off, *outer_l4 = data + view.outer_l4_off, *ip = data + view.l3_off;
+	uint32_t pair = pair_hash(gro, outer, view.outer_version), len = (uint32_t)view.l3_off - view.outer_l4_off;
 	uint32_t hash = flow_hash(&gro->table, pair, load_u32(data + view.l4_off),
 				  flow_label(ip, view.ip_version) | view.protocol, data,
 				  view.outer_l3_off);
-	uint32_t label = flow_label(outer, view.outer_version) | view.tunnel;
+	uint32_t rest = 4 + differing_len(view.tunnel, outer_l4);
+	uint8_t piece[8 + 32];
 
-	hash = flow_hash_more(&gro->table, hash, (const uint8_t *)&label, sizeof label);
-	hash = flow_hash_more(&gro->table, hash, ip + (view.ip_version == 4 ? 12 : 8),
-			      view.ip_version == 4 ? 8 : 32);
-	hash = hash_tunnel_header(&gro->table, hash, view.tunnel, data + view.outer_l4_off,
-				  (uint32_t)view.l3_off - view.outer_l4_off);
+	store_u32(piece, flow_label(outer, view.outer_version) | view.tunnel);
+	store_u32(piece + 4, len ? load_u32(outer_l4) : 0); /* IP in IP has no header */
+	if (view.ip_version == 4)
+		memcpy(piece + 8, ip + 12, 8);
+	else
+		memcpy(piece + 8, ip + 8, 32);
+	hash = flow_hash_more(&gro->table, hash, piece, view.ip_version == 4 ? 16 : 40);
+	if (len)
+		hash = flow_hash_more(&gro->table, hash, outer_l4 + rest, len - rest);
 	return (struct flow_key){ hash, pair_key(pair, outer_protocol(&view)) };
 }
 
@@ -197,7 +190,7 @@ static bool outer_checksums_right(const struct arrival *arrival, enum csum_state
 		sum = sum_bytes(arrival, view->outer_l4_off, packet_end(view));
 	else
 		sum = checksum_add(l4, headers_len, (uint16_t)~checksum_fold_partial(pseudo_sum(arrival)));
-	if (is_over_udp(view->tunnel))
+	if (parse_over_udp(view->tunnel))
 		sum = checksum_combine(sum, checksum_pseudo(ip, view->outer_version, UDP_PROTOCOL,
 							    packet_end(view) - view->outer_l4_off));
 	return checksum_fold(sum) == 0;

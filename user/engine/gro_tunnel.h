@@ -19,23 +19,15 @@
 
 struct flow_key;
 
-#define GRE_CSUM_BIT 0x80u /* in the first byte */
-#define GRE_CSUM_OFFSET 4u
-
-static inline bool is_over_udp(uint8_t tunnel)
-{
-	return tunnel == PARSE_VXLAN || tunnel == PARSE_GENEVE;
-}
-
 static inline bool has_gre_csum(uint8_t tunnel, const uint8_t *gre)
 {
-	return tunnel == PARSE_GRE && (gre[0] & GRE_CSUM_BIT);
+	return tunnel == PARSE_GRE && (load_be16(gre) & GRE_CSUM);
 }
 
 /* R19: whether the outer UDP checksum is there. */
 static inline bool has_outer_csum(uint8_t tunnel, const uint8_t *outer_l4)
 {
-	return is_over_udp(tunnel) && load_u16(outer_l4 + UDP_CSUM_OFFSET);
+	return parse_over_udp(tunnel) && load_u16(outer_l4 + UDP_CSUM_OFFSET);
 }
 
 /* The bit of gro_config.merge that merges within a tunnel of this kind. */
