@@ -77,7 +77,7 @@ $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/libshared.a $(B)/librepla
 $(B)/make_corpus: $(B)/tests/fuzz/make_corpus.o $(B)/tests/libshared.a $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
-$(B)/tests/mangler: $(B)/tests/fixtures/mangler.o
+$(B)/tests/mangler: $(B)/tests/fixtures/mangler.o $(B)/user/base/quantity.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
 $(B)/tests/%.so: tests/fixtures/%.c

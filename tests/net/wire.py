@@ -55,8 +55,7 @@ class Wire:
         for leg in ("left", "right"):
             middle.ethtool_off(leg, "gro")
         options = [f"--{key}={value}" for key, value in rates.items()]
-        self.mangler = lab.start([MANGLER, "--left", "left", "--right", "right", *options],
-                                 ns=middle)
+        self.mangler = lab.start([MANGLER, "--left=left", "--right=right", *options], ns=middle)
         wait_until(lambda: "ready" in self.mangler.stderr() or not self.mangler.running(), 5,
                    "the mangler is ready")
         assert self.mangler.running(), f"the mangler ended: {self.mangler.tail()}"
