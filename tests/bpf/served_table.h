@@ -394,6 +394,12 @@ static struct served_case *served_table(uint32_t serve, size_t *cnt)
 	return copy;
 }
 
+/* Whether the daemon serves a row. */
+static bool is_served(const struct served_case *c)
+{
+	return c->expect == EXPECT_SERVED || c->expect == EXPECT_FRAGMENT;
+}
+
 /* The frame of a row in @buf. */
 static size_t served_case_build(const struct served_case *c, uint8_t *buf, size_t cap)
 {

@@ -81,11 +81,6 @@ static void rig_counters(const struct rig *rig, uint64_t *sum)
 	read_counters(rig->bpf->maps.inline_counters, sum, INLINE_COUNTER_CNT);
 }
 
-static bool is_served(const struct served_case *c)
-{
-	return c->expect == EXPECT_SERVED || c->expect == EXPECT_FRAGMENT;
-}
-
 static int case_reason(const struct served_case *c)
 {
 	static const int reason[] = {

@@ -129,11 +129,6 @@ static void expect(struct outcome o, int action, int reason, const char *what)
 		  reason_name(o.reason), action, reason_name(reason));
 }
 
-static bool is_served(const struct served_case *c)
-{
-	return c->expect == EXPECT_SERVED || c->expect == EXPECT_FRAGMENT;
-}
-
 static int case_reason(const struct served_case *c)
 {
 	static const int reason[] = {
@@ -147,47 +142,41 @@ static int case_reason(const struct served_case *c)
 	return reason[c->expect];
 }
 
-Test(steer, table)
+/* Every row, when the daemon serves what the bits of @serve say. */
+static void expect_table(struct rig *rig, uint32_t serve)
 {
-	struct rig rig;
-	uint8_t frame[PROG_TEST_BUF];
-	struct served_case *table;
+	static uint8_t frame[PROG_TEST_BUF];
 	size_t cnt;
+	struct served_case *table = served_table(serve, &cnt);
 
-	rig_open(&rig);
-	table = served_table(STEER_SERVE_TCP, &cnt);
 	cr_assert_geq(cnt, 60);
+	rig->state->serve = serve;
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], frame, sizeof(frame));
 
-		rig_beat(&rig);
-		expect(run(&rig, frame, len), is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS,
+		rig_beat(rig);
+		expect(run(rig, frame, len), is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS,
 		       case_reason(&table[i]), table[i].what);
 	}
 	free(table);
 }
 
-/* Every protocol depends on its own bit alone. */
-Test(steer, table_by_protocol)
+Test(steer, table)
 {
-	static uint8_t frame[PROG_TEST_BUF];
 	struct rig rig;
 
 	rig_open(&rig);
-	for (uint32_t serve = 1; serve < 16; serve++) {
-		size_t cnt;
-		struct served_case *table = served_table(serve, &cnt);
+	expect_table(&rig, STEER_SERVE_TCP);
+}
 
-		rig.state->serve = serve;
-		for (size_t i = 0; i < cnt; i++) {
-			size_t len = served_case_build(&table[i], frame, sizeof(frame));
+/* Every protocol depends on its own bit alone. */
+Test(steer, table_by_protocol)
+{
+	struct rig rig;
 
-			rig_beat(&rig);
-			expect(run(&rig, frame, len), is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS,
-			       case_reason(&table[i]), table[i].what);
-		}
-		free(table);
-	}
+	rig_open(&rig);
+	for (uint32_t serve = 1; serve < 16; serve++)
+		expect_table(&rig, serve);
 }
 
 /*
