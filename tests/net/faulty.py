@@ -8,7 +8,6 @@ import time
 from daemon import Daemon
 from lab import BUILD, RUNTIME, wait_until
 
-
 FAULTY = os.path.join(BUILD, "faulty", "superpacketd")
 ALWAYS = 1 << 30
 RECOVERED = 2.0   # seconds from the fault until traffic flows again

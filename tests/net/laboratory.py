@@ -2,7 +2,7 @@
 """What a test of whole daemons is given: lab, a fresh laboratory of namespaces, and data, a file of random bytes.
 
 A test that fails while this machine was too busy for it (Lab.disturbed()) has shown nothing: it is repeated, in a new
-laboratory, up to REPEATS times in all. That is said at the end.
+laboratory, up to REPEATS times in all, or until it fails twice in the very same way. That is said at the end.
 """
 
 import os
@@ -47,13 +47,14 @@ def pytest_runtest_protocol(item, nextitem):
     if in_machine or "lab" not in getattr(item, "fixturenames", ()):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    why = None
     for attempt in range(1, REPEATS + 1):
-        item.stash[DISTURBED] = None
+        item.stash[DISTURBED], before = None, why
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        if not item.stash[DISTURBED] or attempt == REPEATS:
+        why = next((last_line(report) for report in reports if report.failed), None)
+        if not item.stash[DISTURBED] or attempt == REPEATS or why == before:
             break
-        failed = next(report for report in reports if report.failed)
-        item.user_properties.append(("repeated", f"{item.stash[DISTURBED]}; {last_line(failed)}"))
+        item.user_properties.append(("repeated", f"{item.stash[DISTURBED]}; {why}"))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -67,7 +68,8 @@ def last_line(report):
 
 def pytest_terminal_summary(terminalreporter):
     repeated = [f"{report.nodeid}: {why}" for reports in terminalreporter.stats.values() for report in reports
-                if getattr(report, "when", None) == "call" for name, why in report.user_properties if name == "repeated"]
+                if getattr(report, "when", None) == "call"
+                for name, why in report.user_properties if name == "repeated"]
     if repeated:
         terminalreporter.section("repeated, as this machine was busy")
         for line in repeated:

@@ -40,7 +40,6 @@ class QueueOwner:
     def _set(self, option, value):
         self.socket.setsockopt(self.SOL_XDP, option, value)
 
-
 # Linux: numbers of system calls, AUDIT_ARCH, by machine
 SECCOMP = {"x86_64": ({"socket": 41, "ioctl": 16}, 0xC000003E),
            "aarch64": ({"socket": 198, "ioctl": 29}, 0xC00000B7)}

@@ -15,9 +15,9 @@ import struct
 from dataclasses import dataclass
 
 from capture import NEEDS_CSUM
+from described import GENEVE_PORT, INNER_B, MAC_B, VNI, VXLAN_PORT, stream, with_outer_checksum
+from into_kernel import IntoKernel
 from lab import BUILD, Failed
-from oracle_packets import GENEVE_PORT, INNER_B, MAC_B, VNI, VXLAN_PORT, stream, with_outer_checksum
-from oracle_path import Path
 from packets import checksum
 
 SUPERPACKET = os.path.join(BUILD, "superpacket")
@@ -44,7 +44,7 @@ class Output:
         return f"{list(self.packets)}{kind}"
 
 
-class KernelGro(Path):
+class KernelGro(IntoKernel):
     """kind: of the tunnels that it has to look into, as Outer names them."""
 
     def __init__(self, lab, kind):
@@ -115,8 +115,8 @@ def recognise(got, sequence, waiting):
         for number, frame in waiting.items():
             if frame == got.frame:
                 return Output((number,), "none", 0, frame)
-        raise Failed(f"the kernel has made up a packet: {got.frame[:80].hex()}")
-    assert got.flags & NEEDS_CSUM, "a superpacket of the kernel has no unfinished checksum"
+        raise Failed(f"a packet that nobody has sent: {got.frame[:80].hex()}")
+    assert got.flags & NEEDS_CSUM, "a superpacket has no unfinished checksum"
     at = got.csum_start + (8 if got.gso_type == GSO_UDP else (got.frame[got.csum_start + 12] >> 4) * 4)
     numbers = []
     while at < len(got.frame):

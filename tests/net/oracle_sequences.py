@@ -4,7 +4,7 @@
 import random
 from dataclasses import dataclass, replace
 
-from oracle_packets import DESTINATION, FRAGMENT, HOP_BY_HOP, INNER_A, ROUTING, Outer, Packet, stream, timestamp
+from described import DESTINATION, FRAGMENT, HOP_BY_HOP, INNER_A, ROUTING, Outer, Packet, stream, timestamp
 
 # Linux GRO on a veth holds eight (MAX_GRO_SKBS, all in one bucket, as nothing has hashed the packets)
 # and then flushes the oldest; one is that of the marks around each burst.

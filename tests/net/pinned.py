@@ -8,7 +8,6 @@ import pytest
 
 from daemon import STEER_OBJECT
 
-
 MAPS = ("steer_xsks", "steer_state", "steer_counters")
 
 

@@ -10,7 +10,6 @@ from faulty import RECOVERED
 from lab import wait_until
 from sequence import Sequence
 
-
 HEARTBEAT = 0.1   # include/steer_abi.h STEER_HEARTBEAT_LIMIT_NS
 MARGIN = 0.02     # between clocks: that of the sender of a datagram, and that of who sends the signal
 

@@ -4,7 +4,6 @@
 from daemon import Daemon, add_up, per_superpacket
 from wire import Server, Transfer, Wire
 
-
 # What a bulk stream has to reach (64 KB hold 45 segments of 1448 bytes).
 ENOUGH = 20
 QUEUE_LENGTH = 64 << 20

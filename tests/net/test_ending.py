@@ -6,7 +6,7 @@ import signal
 
 from capture import Capture, open_socket, send
 from daemon import Daemon, HostState, wait_until_freed
-from frames import case_number, need_scapy, stream
+from described import Packet, case_of, in_case
 from lab import RUNTIME, wait_until
 from streams import servers, transfer
 from wire import Server, Transfer, Wire
@@ -128,14 +128,13 @@ def test_port(lab, data):
 
 def test_held_at_the_end(lab):
     """Inline: what flows hold at an orderly end still goes up."""
-    need_scapy()
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--hold", "1000000")
     count, seen = 300, set()
-    frames = [bytes(stream(number, lengths=(100,))[0]) for number in range(count)]
+    frames = [in_case([Packet(length=100)], case)[0].frame(0) for case in range(count)]
 
     def see(packet):
-        number = case_number(packet.frame)
+        number = case_of(packet.frame)
         if number is not None:
             seen.add(number)
 

@@ -15,7 +15,7 @@ import pytest
 
 from lab import BUILD, Failed
 from oracle import KernelGro, our_outcomes, write_pcap
-from oracle_packets import Packet
+from described import Packet
 from oracle_sequences import Sequence, at_random, rules, tunnel_rules
 from oracle_verdicts import DIFFERENCES, Verdict, compare, explanation
 

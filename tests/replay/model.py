@@ -4,7 +4,7 @@
 It knows descriptions, no bytes; what it says is compared with what the engine does. Rules by number.
 """
 
-from described import CWR, FIN, PSH, RST, SYN, URG
+from packets_of import CWR, FIN, PSH, RST, SYN, URG
 
 ENDING = SYN | RST | URG
 

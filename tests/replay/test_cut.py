@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Cutting, compared with a segmenter of our own whose packets are described, not cut."""
 
-from described import ACK, CWR, FIN, PSH, Packet, checksums_right, wrap
+from packets_of import ACK, CWR, FIN, PSH, Packet, checksums_right, wrap
 
 TIMESTAMPS = b"\x01\x01\x08\x0a" + bytes(range(8))
 

@@ -11,7 +11,7 @@ import time
 
 from bench import BASE_NS, COMMAND, DEADLINE
 from capture_files import BIG, Record, read_pcapng, write_pcap, write_pcapng
-from described import Packet
+from packets_of import Packet
 
 
 def some(cnt=4):

@@ -5,7 +5,7 @@ import json
 
 from bench import BASE_NS
 from capture_files import BIG, LITTLE, Record, read_pcapng, write_pcap, write_pcapng
-from described import Packet
+from packets_of import Packet
 
 
 def some():

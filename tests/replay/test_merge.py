@@ -9,7 +9,7 @@ import subprocess
 from bench import BASE_NS, COMMAND
 from capture_files import Record, write_pcap
 from model import Model
-from described import (ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Packet, checksum, checksums_right, run_of, wrap)
+from packets_of import (ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Packet, checksum, checksums_right, run_of, wrap)
 
 TIMESTAMPS = b"\x01\x01\x08\x0a" + bytes(8)
 

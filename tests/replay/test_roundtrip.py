@@ -9,7 +9,7 @@ import subprocess
 
 from bench import COMMAND
 from capture_files import Record
-from described import ACK, PSH, Packet
+from packets_of import ACK, PSH, Packet
 
 
 def mixture(seed, cnt):

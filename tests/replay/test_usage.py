@@ -3,7 +3,7 @@
 
 import json
 
-from described import Packet, run_of
+from packets_of import Packet, run_of
 
 
 def test_help_text(bench):

@@ -4,6 +4,9 @@
 A sequence is a list of these; what is changed in one of them can be asked for later by name, so
 that a rule is a line about fields, not about bytes. Built by hand and not with scapy: there are
 thousands, and some must be wrong in ways of their own.
+
+So that many sequences can be under way at once, each can be a case: between hosts of its own, with its number in the
+source MAC.
 """
 
 import struct
@@ -34,6 +37,7 @@ class Outer:
     df: bool = False
     ip_id: int = 1
     csum: str = "zero"     # or right, wrong: of UDP, or GRE's own
+    case: int = 0          # in the source address
 
     @property
     def over_udp(self):
@@ -69,10 +73,11 @@ class Outer:
 
     @property
     def addresses(self):
+        case = self.case.to_bytes(2, "big")
         if self.version == 4:
-            return bytes((192, 0, 2, 1)), bytes((192, 0, 2, 2))
-        prefix = bytes.fromhex("20010db8ffff") + bytes(9)
-        return prefix + b"\1", prefix + b"\2"
+            return (b"\xac" + case + b"\1" if self.case else bytes((192, 0, 2, 1))), bytes((192, 0, 2, 2))
+        prefix = bytes.fromhex("20010db8ffff")
+        return prefix + bytes(7) + case + b"\1", prefix + bytes(9) + b"\2"
 
     def protocol(self, version):
         if self.kind == "ipip":
@@ -99,6 +104,7 @@ class Packet:
     vlan: tuple = ()  # of (ethertype, tag control information)
     pad: int = 0      # bytes behind the IP length
     # IP
+    case: int = 0     # in the source address
     host: int = 1     # last byte of the source address
     ttl: int = 64
     tos: int = 0
@@ -177,10 +183,11 @@ class Packet:
         return macs + tags + struct.pack("!H", kind) + self._ip(self.payload(number))
 
     def _addresses(self):
+        end = self.case.to_bytes(2, "big") + bytes([self.host])
         if self.version == 4:
-            return bytes((198, 18, 0, self.host)), bytes((198, 19, 0, 1))
-        prefix = bytes.fromhex("20010db8") + bytes(11)
-        return prefix + bytes([self.host]), prefix + b"\xfe"
+            return b"\x0a" + end, bytes((198, 19, 0, 1))
+        prefix = bytes.fromhex("20010db8")
+        return prefix + bytes(9) + end, prefix + bytes(11) + b"\xfe"
 
     def _ip(self, payload):
         protocol = PROTOCOL_UDP if self.udp else PROTOCOL_TCP
@@ -267,6 +274,24 @@ def stream(count=4, lengths=None, **fields):
         outer = packet.outer and replace(packet.outer, ip_id=packet.outer.ip_id + 1)
         packet = packet.but(seq=packet.seq + length, ip_id=packet.ip_id + 1, outer=outer)
     return packets
+
+
+CASE = b"\xca\xfe"  # in the source MAC, before the number of the case
+
+
+def in_case(packets, case):
+    """The same packets between hosts of their own."""
+    return [packet.but(case=case, source=case_mac(packet.source, case),
+                       outer=packet.outer and replace(packet.outer, case=case)) for packet in packets]
+
+
+def case_mac(source, case):
+    return b"\2" + source[-1:] + CASE + case.to_bytes(2, "big")
+
+
+def case_of(frame):
+    """None when it belongs to no case."""
+    return int.from_bytes(frame[10:12], "big") if frame[8:10] == CASE else None
 
 
 def timestamp(value, echo=2):

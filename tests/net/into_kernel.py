@@ -15,8 +15,8 @@ import struct
 import pytest
 
 from capture import open_socket, receive
+from described import MAC_A
 from lab import Failed, wait_until
-from oracle_packets import MAC_A
 
 TUNSETIFF, TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D0, 0x400454D8
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x2, 0x1000, 0x4000
@@ -30,7 +30,7 @@ MTU = 9000
 PROBE = b"\xff" * 6 + MAC_A + b"\x88\xb5" + bytes(46)  # a local experimental ethertype
 
 
-class Path:
+class IntoKernel:
     def __init__(self, lab):
         self.lab = lab
         self.sender, self.receiver = lab.namespace("send"), lab.namespace("see")
