@@ -37,10 +37,18 @@
 #include "gro_same.h"
 #include "gro_unfinished.h"
 
+/*
+ * Each way is compiled as one function, with all that it calls in this file and in the headers inlined: otherwise
+ * what is known of a packet would not stay in registers (40 % more instructions). Ways that few packets take are kept
+ * apart from gro_offer(), which is the long way of TCP over IPv4.
+ */
+#define WAY __attribute__((flatten))
+#define WAY_APART __attribute__((flatten, noinline))
+
 /* ---- the long way ends: the packet is placed ---- */
 
 /* R3, R8, R19. Returns false after a packet with a wrong checksum has passed. */
-static ALWAYS_INLINE bool verify(struct gro *gro, struct arrival *arrival)
+static inline bool verify(struct gro *gro, struct arrival *arrival)
 {
 	bool accept_unfinished = gro->config.accept_unfinished;
 	const struct packet_view *view = &arrival->view;
@@ -61,7 +69,7 @@ static ALWAYS_INLINE bool verify(struct gro *gro, struct arrival *arrival)
 
 /* The short way compares headers up to the payload of TCP or UDP. That does not tell what a packet is inside a tunnel,
  * nor where a datagram's payload decides whether it is a tunnel's. */
-static ALWAYS_INLINE bool needs_long_way(const struct gro *gro, const struct arrival *arrival)
+static inline bool needs_long_way(const struct gro *gro, const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 
@@ -71,8 +79,8 @@ static ALWAYS_INLINE bool needs_long_way(const struct gro *gro, const struct arr
 }
 
 /* The first packet of a superpacket is held, unless FIN or PSH would have to move from it (R17). */
-static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, struct flow_key key,
-			       uint64_t now_ns)
+static inline void hold(struct gro *gro, const struct arrival *arrival, struct flow_key key,
+			uint64_t now_ns)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data, *l4 = data + view->l4_off;
@@ -106,7 +114,7 @@ static ALWAYS_INLINE void hold(struct gro *gro, const struct arrival *arrival, s
 }
 
 /* What the flow of a packet holds; FLOW_NONE: nothing. */
-static ALWAYS_INLINE uint32_t find_held(const struct gro *gro, const struct arrival *arrival, uint32_t hash)
+static inline uint32_t find_held(const struct gro *gro, const struct arrival *arrival, uint32_t hash)
 {
 	uint32_t entry = flow_find(&gro->table, hash);
 
@@ -116,8 +124,8 @@ static ALWAYS_INLINE uint32_t find_held(const struct gro *gro, const struct arri
 }
 
 /* A candidate whose checksums are right. known: its key, if it has been made already. */
-static ALWAYS_INLINE void place(struct gro *gro, const struct arrival *arrival, const struct flow_key *known,
-				uint64_t now_ns)
+static inline void place(struct gro *gro, const struct arrival *arrival, const struct flow_key *known,
+			 uint64_t now_ns)
 {
 	struct flow_key key = known ? *known : key_of(gro, arrival->packet->data, &arrival->view);
 	uint32_t entry = find_held(gro, arrival, key.hash);
@@ -162,8 +170,8 @@ static bool is_merged(const struct gro *gro, const struct packet_view *view)
 }
 
 /* Any packet at all, in any number of fragments. */
-static __attribute__((noinline)) void offer_walked(struct gro *gro, const struct gro_packet *packet,
-						   uint32_t fragment_cnt, uint64_t now_ns)
+static WAY_APART void offer_walked(struct gro *gro, const struct gro_packet *packet,
+				   uint32_t fragment_cnt, uint64_t now_ns)
 {
 	struct arrival arrival = { .packet = packet, .fragment_cnt = fragment_cnt, .csum = packet->csum };
 	const struct packet_view *view = &arrival.view;
@@ -190,8 +198,8 @@ static __attribute__((noinline)) void offer_walked(struct gro *gro, const struct
 
 /* A packet in one fragment, if it is plain TCP over this version of IP; else false. Compiled once for each version,
  * with most offsets constant. */
-static ALWAYS_INLINE bool offer_plain_tcp(struct gro *gro, const struct gro_packet *packet,
-					  const struct flow_key *known, uint64_t now_ns, unsigned int version)
+static inline bool offer_plain_tcp(struct gro *gro, const struct gro_packet *packet,
+				   const struct flow_key *known, uint64_t now_ns, unsigned int version)
 {
 	struct arrival arrival = { .packet = packet, .fragment_cnt = 1, .len = packet->len,
 				   .outer_protocol = TCP_PROTOCOL };
@@ -204,15 +212,15 @@ static ALWAYS_INLINE bool offer_plain_tcp(struct gro *gro, const struct gro_pack
 	return true;
 }
 
-static __attribute__((noinline)) void offer_not_plain_ipv4(struct gro *gro, const struct gro_packet *packet,
-							   uint64_t now_ns)
+static WAY_APART void offer_not_plain_ipv4(struct gro *gro, const struct gro_packet *packet,
+					   uint64_t now_ns)
 {
 	if (!(gro->config.merge & GRO_MERGE_TCP) || !offer_plain_tcp(gro, packet, NULL, now_ns, 6))
 		offer_walked(gro, packet, 1, now_ns);
 }
 
-static ALWAYS_INLINE void offer_long_way(struct gro *gro, const struct gro_packet *packet,
-					 const struct flow_key *known, uint64_t now_ns)
+static inline void offer_long_way(struct gro *gro, const struct gro_packet *packet,
+				  const struct flow_key *known, uint64_t now_ns)
 {
 	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP)) || !offer_plain_tcp(gro, packet, known, now_ns, 4))
 		offer_not_plain_ipv4(gro, packet, now_ns);
@@ -225,8 +233,8 @@ static ALWAYS_INLINE void offer_long_way(struct gro *gro, const struct gro_packe
  * was done to the next one, and nothing is known about it but that it has to go the long way. Whatever only
  * gro_config.marks allows is left to the long way. view: what the packet is whose headers are compared.
  */
-static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct packet_view view,
-					 const struct gro_packet *packets, uint32_t cnt, bool plain)
+static inline uint32_t append_run(struct gro *gro, uint32_t entry, struct packet_view view,
+				  const struct gro_packet *packets, uint32_t cnt, bool plain)
 {
 	struct gro_super *super = &gro->supers[entry];
 	struct arrival arrival = { .fragment_cnt = 1, .view = view, .unfinished = super->unfinished };
@@ -259,15 +267,15 @@ static ALWAYS_INLINE uint32_t append_run(struct gro *gro, uint32_t entry, struct
 	return i;
 }
 
-static __attribute__((noinline)) uint32_t append_run_any(struct gro *gro, uint32_t entry,
-							 const struct gro_packet *packets, uint32_t cnt)
+static WAY_APART uint32_t append_run_any(struct gro *gro, uint32_t entry,
+					 const struct gro_packet *packets, uint32_t cnt)
 {
 	return append_run(gro, entry, first_view(&gro->supers[entry]), packets, cnt, false);
 }
 
 /* The same for what is_plain(): all offsets but that of the payload are constants. */
-static __attribute__((noinline)) uint32_t append_run_plain(struct gro *gro, uint32_t entry,
-							   const struct gro_packet *packets, uint32_t cnt)
+static WAY_APART uint32_t append_run_plain(struct gro *gro, uint32_t entry,
+					   const struct gro_packet *packets, uint32_t cnt)
 {
 	struct packet_view view = first_view(&gro->supers[entry]);
 
@@ -310,8 +318,8 @@ static uint32_t room_for(struct gro *gro, uint32_t cnt, uint32_t needed)
 }
 
 /* Offers the packet that begins here. Returns how many fragments it has, which were taken; 0: not one was. */
-static __attribute__((noinline)) uint32_t offer_fragments(struct gro *gro, const struct gro_packet *packets,
-							  uint32_t cnt, uint64_t now_ns)
+static uint32_t offer_fragments(struct gro *gro, const struct gro_packet *packets,
+				uint32_t cnt, uint64_t now_ns)
 {
 	uint32_t fragment_cnt = gro_fragments_count(packets, cnt);
 
@@ -321,7 +329,7 @@ static __attribute__((noinline)) uint32_t offer_fragments(struct gro *gro, const
 	return fragment_cnt;
 }
 
-uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns)
+WAY uint32_t gro_offer(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns)
 {
 	uint32_t i = 0, end, taken;
 	const struct flow_key *key;

@@ -17,14 +17,14 @@ enum csum_state {
 	CSUM_NONE,       /* a UDP checksum of 0: none was sent (R7) */
 };
 
-static ALWAYS_INLINE uint32_t sum_bytes(const struct arrival *arrival, uint32_t off, uint32_t end)
+static inline uint32_t sum_bytes(const struct arrival *arrival, uint32_t off, uint32_t end)
 {
 	if (likely(arrival->fragment_cnt == 1))
 		return checksum_add(arrival->packet->data + off, end - off, 0);
 	return gro_fragments_sum(arrival->packet, arrival->fragment_cnt, off, end);
 }
 
-static ALWAYS_INLINE uint32_t pseudo_sum(const struct arrival *arrival)
+static inline uint32_t pseudo_sum(const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 
@@ -32,7 +32,7 @@ static ALWAYS_INLINE uint32_t pseudo_sum(const struct arrival *arrival)
 			       packet_end(view) - view->l4_off);
 }
 
-static ALWAYS_INLINE enum csum_state l4_checksum(const struct arrival *arrival, bool accept_unfinished)
+static inline enum csum_state l4_checksum(const struct arrival *arrival, bool accept_unfinished)
 {
 	const struct packet_view *view = &arrival->view;
 	uint32_t csum_offset = view->protocol == UDP_PROTOCOL ? UDP_CSUM_OFFSET : TCP_CSUM_OFFSET;
@@ -50,7 +50,7 @@ static ALWAYS_INLINE enum csum_state l4_checksum(const struct arrival *arrival, 
 }
 
 /* Of a packet outside tunnels. An L4 checksum that somebody else has verified is not summed again. */
-static ALWAYS_INLINE enum csum_state checksum_state(const struct arrival *arrival, bool accept_unfinished)
+static inline enum csum_state checksum_state(const struct arrival *arrival, bool accept_unfinished)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data;

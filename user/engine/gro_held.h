@@ -16,13 +16,13 @@
 
 /* ---- it begins ---- */
 
-static ALWAYS_INLINE struct gro_segment segment_of(const struct gro_packet *packet, bool more)
+static inline struct gro_segment segment_of(const struct gro_packet *packet, bool more)
 {
 	return (struct gro_segment){ packet->data, packet->cookie, packet->len, more };
 }
 
 /* A superpacket of one packet, in no list yet. gro_offer() made sure that there is room. */
-static ALWAYS_INLINE uint32_t begin(struct gro *gro, const struct arrival *arrival, uint64_t now_ns)
+static inline uint32_t begin(struct gro *gro, const struct arrival *arrival, uint64_t now_ns)
 {
 	const struct packet_view *view = &arrival->view;
 	uint32_t entry = flow_alloc(&gro->table);
@@ -56,7 +56,7 @@ static ALWAYS_INLINE uint32_t begin(struct gro *gro, const struct arrival *arriv
 }
 
 /* In a few moves of 32 bytes, which overlap, instead of a loop. No header is shorter. */
-static ALWAYS_INLINE void copy_head(struct gro_super *super)
+static inline void copy_head(struct gro_super *super)
 {
 	const uint8_t *data = super->first.data;
 	uint32_t len = super->payload_off;
@@ -75,7 +75,7 @@ static ALWAYS_INLINE void copy_head(struct gro_super *super)
 
 /* ---- it grows ---- */
 
-static ALWAYS_INLINE struct reach reach_of(const struct gro_super *super)
+static inline struct reach reach_of(const struct gro_super *super)
 {
 	return (struct reach){
 		.fragment_cnt = super->fragment_cnt, .len = super->len, .next_seq = super->next_seq,
@@ -86,8 +86,8 @@ static ALWAYS_INLINE struct reach reach_of(const struct gro_super *super)
 }
 
 /* The place of one more fragment; there is always a free block for it. */
-static ALWAYS_INLINE struct gro_segment *next_segment(struct gro *gro, struct gro_super *super,
-						      struct reach *reach)
+static inline struct gro_segment *next_segment(struct gro *gro, struct gro_super *super,
+					       struct reach *reach)
 {
 	if (unlikely(reach->fill == GRO_BLOCK_SEGMENTS)) {
 		uint32_t idx = gro->free_blocks[--gro->free_block_cnt];
@@ -104,7 +104,7 @@ static ALWAYS_INLINE struct gro_segment *next_segment(struct gro *gro, struct gr
 }
 
 /* R12: the second packet decides how IDs move. */
-static ALWAYS_INLINE void follow_id(uint16_t *last_id, uint8_t *mode, const uint8_t *ip)
+static inline void follow_id(uint16_t *last_id, uint8_t *mode, const uint8_t *ip)
 {
 	uint16_t id = load_be16(ip + 4);
 
@@ -114,16 +114,16 @@ static ALWAYS_INLINE void follow_id(uint16_t *last_id, uint8_t *mode, const uint
 
 /* Packets up to the reach. Fragments behind a packet's first one are those that super has had, none of which
  * were added by a run, and those of the arrival. */
-static ALWAYS_INLINE uint32_t packets_reached(const struct gro_super *super, const struct reach *reach,
-					      const struct arrival *arrival)
+static inline uint32_t packets_reached(const struct gro_super *super, const struct reach *reach,
+				       const struct arrival *arrival)
 {
 	return reach->fragment_cnt - (super->fragment_cnt - super->packet_cnt) - (arrival->fragment_cnt - 1);
 }
 
 /* Extends the reach by one packet. Returns the reason to complete the superpacket at once (R17, R18);
  * GRO_REASON_CNT: none. */
-static ALWAYS_INLINE enum gro_reason append(struct gro *gro, struct gro_super *super,
-					    struct reach *reach, const struct arrival *arrival)
+static inline enum gro_reason append(struct gro *gro, struct gro_super *super,
+				     struct reach *reach, const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data;
@@ -179,8 +179,8 @@ static inline void complete(struct gro *gro, uint32_t entry, enum gro_reason rea
 }
 
 /* Stores the reach after packets were appended, and completes the superpacket if there is a reason to. */
-static ALWAYS_INLINE void appended(struct gro *gro, uint32_t entry, const struct reach *reach,
-				   uint32_t packets, bool tunnel, enum gro_reason reason)
+static inline void appended(struct gro *gro, uint32_t entry, const struct reach *reach,
+			    uint32_t packets, bool tunnel, enum gro_reason reason)
 {
 	struct gro_super *super = &gro->supers[entry];
 

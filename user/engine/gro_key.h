@@ -25,8 +25,8 @@ static inline uint32_t pair_key(uint32_t pair, uint8_t protocol)
 	return pair ^ protocol * 0x9e3779b1u;
 }
 
-static ALWAYS_INLINE struct flow_key key_of(const struct gro *gro, const uint8_t *data,
-					    const struct packet_view *view)
+static inline struct flow_key key_of(const struct gro *gro, const uint8_t *data,
+				     const struct packet_view *view)
 {
 	const uint8_t *ip = data + view->l3_off;
 	uint32_t pair;

@@ -42,7 +42,7 @@ struct reach {
 /* A checksum of 0xffff adds up as well as the 0 of the same sum (RFC 1624 section 3). Linux itself sends it
  * (CSUM_MANGLED_0), but not from segmentation, so cutting would give back 0 (S10). In UDP it is the normal
  * form, since 0 says there that no checksum was sent. */
-static ALWAYS_INLINE bool has_ffff_checksum(const struct arrival *arrival)
+static inline bool has_ffff_checksum(const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data;
@@ -63,7 +63,7 @@ static inline bool is_pass_port(const struct gro *gro, const uint8_t *l4)
 }
 
 /* Why a packet of a known flow passes, whatever that flow holds; GRO_REASON_CNT: it may append or be held. */
-static ALWAYS_INLINE enum gro_reason reason_to_pass(const struct gro *gro, const struct arrival *arrival)
+static inline enum gro_reason reason_to_pass(const struct gro *gro, const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *l4 = arrival->packet->data + view->l4_off;
@@ -86,8 +86,9 @@ static ALWAYS_INLINE enum gro_reason reason_to_pass(const struct gro *gro, const
 
 /* ---- is it of the same flow (R10)? a is the head of what is held, b the packet in hand ---- */
 
-/* Both MAC addresses, the ethertype, and 4 bytes a VLAN tag. */
-static ALWAYS_INLINE uint64_t link_diff(const uint8_t *a, const uint8_t *b, uint32_t len)
+/* Both MAC addresses, the ethertype, and 4 bytes a VLAN tag. always_inline: gcc then inlines it before other functions,
+ * which saves 1 to 2 % of the instructions for IPv6, UDP and VLAN tags. */
+static inline __attribute__((always_inline)) uint64_t link_diff(const uint8_t *a, const uint8_t *b, uint32_t len)
 {
 	uint64_t diff = (load_u64(a) ^ load_u64(b)) | (load_u64(a + 6) ^ load_u64(b + 6));
 
@@ -96,7 +97,7 @@ static ALWAYS_INLINE uint64_t link_diff(const uint8_t *a, const uint8_t *b, uint
 	return diff;
 }
 
-static ALWAYS_INLINE uint64_t address_diff(const uint8_t *a, const uint8_t *b, unsigned int version)
+static inline uint64_t address_diff(const uint8_t *a, const uint8_t *b, unsigned int version)
 {
 	if (version == 4)
 		return load_u64(a + 12) ^ load_u64(b + 12);
@@ -104,18 +105,18 @@ static ALWAYS_INLINE uint64_t address_diff(const uint8_t *a, const uint8_t *b, u
 	       (load_u64(a + 24) ^ load_u64(b + 24)) | (load_u64(a + 32) ^ load_u64(b + 32));
 }
 
-static ALWAYS_INLINE uint32_t port_diff(const uint8_t *a, const uint8_t *b)
+static inline uint32_t port_diff(const uint8_t *a, const uint8_t *b)
 {
 	return load_u32(a) ^ load_u32(b);
 }
 
-static ALWAYS_INLINE uint32_t flow_label(const uint8_t *ip, unsigned int version)
+static inline uint32_t flow_label(const uint8_t *ip, unsigned int version)
 {
 	return version == 4 ? 0 : load_u32(ip) & __builtin_bswap32(0x000fffff);
 }
 
 /* The comparison that is cheapest and tells most comes first. */
-static ALWAYS_INLINE bool same_flow(const struct gro_super *super, const struct arrival *arrival)
+static inline bool same_flow(const struct gro_super *super, const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *a = super->head, *b = arrival->packet->data;
@@ -132,8 +133,8 @@ static ALWAYS_INLINE bool same_flow(const struct gro_super *super, const struct 
 /* ---- does it append? what must be equal ---- */
 
 /* R11: the IP header but for length, ID, checksum and addresses. R2: IPv6 extension headers. */
-static ALWAYS_INLINE uint64_t ip_diff(const uint8_t *a, const uint8_t *b, unsigned int version,
-				      uint32_t header_len)
+static inline uint64_t ip_diff(const uint8_t *a, const uint8_t *b, unsigned int version,
+			       uint32_t header_len)
 {
 	if (version == 4)
 		return (load_u16(a) ^ load_u16(b)) | (load_u32(a + 6) ^ load_u32(b + 6));
@@ -143,7 +144,7 @@ static ALWAYS_INLINE uint64_t ip_diff(const uint8_t *a, const uint8_t *b, unsign
 
 /* R13: {data offset, reserved, flags, window} but for FIN and PSH, ACK number, urgent pointer, all option
  * bytes. marks: CWR may be there, if both have it. */
-static ALWAYS_INLINE uint64_t tcp_diff(const uint8_t *a, const uint8_t *b, uint32_t header_len, bool marks)
+static inline uint64_t tcp_diff(const uint8_t *a, const uint8_t *b, uint32_t header_len, bool marks)
 {
 	uint64_t diff = (load_u32(a + 12) ^ load_u32(b + 12)) & ~TCP_FLAGS_WORD(TCP_FIN | TCP_PSH);
 
@@ -157,7 +158,7 @@ static ALWAYS_INLINE uint64_t tcp_diff(const uint8_t *a, const uint8_t *b, uint3
 }
 
 /* Whether a packet of the same flow differs in a header field that must be equal (R2, R11, R13, R19). */
-static ALWAYS_INLINE bool headers_differ(const struct gro_super *super, const struct arrival *arrival, bool marks)
+static inline bool headers_differ(const struct gro_super *super, const struct arrival *arrival, bool marks)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *a = super->head, *b = arrival->packet->data;
@@ -173,7 +174,7 @@ static ALWAYS_INLINE bool headers_differ(const struct gro_super *super, const st
 /* ---- does it append? what must follow ---- */
 
 /* R12. marks: fixed IDs without DF can be told. */
-static ALWAYS_INLINE bool id_follows(uint16_t last_id, uint8_t id_mode, const uint8_t *ip, bool marks)
+static inline bool id_follows(uint16_t last_id, uint8_t id_mode, const uint8_t *ip, bool marks)
 {
 	uint16_t step = (uint16_t)(load_be16(ip + 4) - last_id);
 	bool df = load_be16(ip + 6) & IPV4_DF;
@@ -189,7 +190,7 @@ static ALWAYS_INLINE bool id_follows(uint16_t last_id, uint8_t id_mode, const ui
 }
 
 /* R16: BIG TCP has a form only for TCP directly behind an IPv6 header. */
-static ALWAYS_INLINE const struct gro_limits *limits_of(const struct gro *gro, const struct packet_view *view)
+static inline const struct gro_limits *limits_of(const struct gro *gro, const struct packet_view *view)
 {
 	return view->ip_version == 6 && view->protocol == TCP_PROTOCOL && !view->tunnel &&
 			       view->l4_off - view->l3_off == IPV6_LEN ? &gro->big_limits : &gro->limits;
@@ -197,9 +198,9 @@ static ALWAYS_INLINE const struct gro_limits *limits_of(const struct gro *gro, c
 
 /* Why a packet with equal headers is not the next one of the superpacket, whose gso_size is size;
  * GRO_REASON_CNT: it is. */
-static ALWAYS_INLINE enum gro_reason reason_not_next(const struct reach *reach, uint32_t size,
-						     const struct arrival *arrival,
-						     const struct gro_limits *limits, bool marks)
+static inline enum gro_reason reason_not_next(const struct reach *reach, uint32_t size,
+					      const struct arrival *arrival,
+					      const struct gro_limits *limits, bool marks)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *ip = arrival->packet->data + view->l3_off;
@@ -223,8 +224,8 @@ static ALWAYS_INLINE enum gro_reason reason_not_next(const struct reach *reach, 
 }
 
 /* Why a packet of the flow of a held superpacket does not append to it; GRO_REASON_CNT: it does. */
-static ALWAYS_INLINE enum gro_reason reason_to_flush(const struct gro *gro, const struct gro_super *super,
-						     const struct reach *reach, const struct arrival *arrival)
+static inline enum gro_reason reason_to_flush(const struct gro *gro, const struct gro_super *super,
+					      const struct reach *reach, const struct arrival *arrival)
 {
 	bool marks = gro->config.marks;
 

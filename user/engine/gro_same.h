@@ -17,7 +17,7 @@
 #include "gro_rules.h"
 
 /* The view of the first packet held, which came without a tunnel. */
-static ALWAYS_INLINE struct packet_view first_view(const struct gro_super *super)
+static inline struct packet_view first_view(const struct gro_super *super)
 {
 	return (struct packet_view){
 		.class = super->protocol == TCP_PROTOCOL ? PARSE_TCP : PARSE_UDP,
@@ -30,7 +30,7 @@ static ALWAYS_INLINE struct packet_view first_view(const struct gro_super *super
 
 /* Sets the payload's length. False when the IP length is wrong (R4) or leaves no payload (R6, R7), or when
  * the packet goes on in another fragment. */
-static ALWAYS_INLINE bool set_payload_len(struct packet_view *view, uint32_t end, const struct gro_packet *packet)
+static inline bool set_payload_len(struct packet_view *view, uint32_t end, const struct gro_packet *packet)
 {
 	view->payload_len = end - view->payload_off;
 	return likely(end > view->payload_off && end <= packet->len) && likely(!packet->more);
@@ -40,8 +40,8 @@ static ALWAYS_INLINE bool set_payload_len(struct packet_view *view, uint32_t end
  * a: the headers of the first packet, view: what they are. Not compared are IP length, ID and checksum; sequence
  * number, FIN, PSH and TCP checksum; UDP length and checksum. On success view has the payload's length.
  */
-static ALWAYS_INLINE bool same_headers(const uint8_t *a, const struct gro_packet *packet,
-				       struct packet_view *view)
+static inline bool same_headers(const uint8_t *a, const struct gro_packet *packet,
+				struct packet_view *view)
 {
 	const uint8_t *b = packet->data;
 	uint32_t l3 = view->l3_off, l4 = view->l4_off, end;
@@ -83,7 +83,7 @@ static const bytes16 plain_mask_50 = { /* TCP checksum */
 	0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 };
 
-static ALWAYS_INLINE bytes16 diff_16(const uint8_t *a, const uint8_t *b)
+static inline bytes16 diff_16(const uint8_t *a, const uint8_t *b)
 {
 	bytes16 v, w;
 
@@ -101,8 +101,8 @@ static inline bool is_plain(const struct gro_super *super)
 }
 
 /* As same_headers(). The last 16 bytes overlap those before. */
-static ALWAYS_INLINE bool same_plain_headers(const uint8_t *a, const struct gro_packet *packet,
-					     struct packet_view *view)
+static inline bool same_plain_headers(const uint8_t *a, const struct gro_packet *packet,
+				      struct packet_view *view)
 {
 	const uint8_t *b = packet->data;
 	uint32_t len = view->payload_off, tail = len - 16;
