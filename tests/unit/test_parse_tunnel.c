@@ -104,7 +104,7 @@ static void wccp(struct packet_tunnel *t, struct packet *p) { (void)p; t->protoc
 static void protocol_4(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.protocol = 4; }
 static void protocol_41(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.protocol = 41; }
 
-#define REFUSED -1
+#define REFUSED (-1)
 
 struct tunnel_case {
 	const char *says;
