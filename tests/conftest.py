@@ -104,7 +104,7 @@ def pytest_xdist_auto_num_workers():
 
 
 class Scheduling(LoadScopeScheduling):
-    """What shares a program or the emulated machine is run by one worker, in order; all other tests are on their own."""
+    """What shares a program or the emulated machine is run by one worker, in order; every other test is on its own."""
 
     def _split_scope(self, nodeid):
         path = nodeid.partition("::")[0]

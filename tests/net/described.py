@@ -21,6 +21,8 @@ GRE_C, GRE_K, GRE_S = 0x8000, 0x2000, 0x1000
 MAC_A, MAC_B = bytes.fromhex("02000000aa01"), bytes.fromhex("02000000bb01")
 INNER_A, INNER_B = bytes.fromhex("02000000aa02"), bytes.fromhex("02000000bb02")
 SHORTEST_FRAME = 60
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
+STREAM = bytes(at * 7 % 251 for at in range(251))
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Packet:
     # TCP
     seq: int = 1_000_000
     ack: int = 77
-    flags: int = 0x10
+    flags: int = ACK
     reserved: int = 0  # the four bits between data offset and flags
     window: int = 501
     urgent: int = 0
@@ -170,9 +172,16 @@ class Packet:
         frame = self._ethernet(number)
         return self._tunnel(frame) if self.outer else frame
 
+    def captured(self):
+        """As a capture may have it, without what fills a short frame up; the payload follows from its place in the
+        stream, so that a superpacket is one of these, too."""
+        return self.whole(None) + bytes(self.pad)
+
     def payload(self, number):
         if self.data is not None:
             return self.data
+        if number is None:
+            return (STREAM * (self.length // len(STREAM) + 2))[self.seq % len(STREAM):][:self.length]
         seed = bytes((number * 13 + at * 7) % 251 for at in range(min(self.length, 251)))
         return (bytes([number]) + (seed * (self.length // 251 + 1))[1:])[:self.length]
 

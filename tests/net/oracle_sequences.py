@@ -4,13 +4,12 @@
 import random
 from dataclasses import dataclass, replace
 
-from described import DESTINATION, FRAGMENT, HOP_BY_HOP, INNER_A, ROUTING, Outer, Packet, stream, timestamp
+from described import (ACK, CWR, DESTINATION, ECE, FIN, FRAGMENT, HOP_BY_HOP, INNER_A, PSH, ROUTING, RST, SYN, URG,
+                       Outer, Packet, stream, timestamp)
 
 # Linux GRO on a veth holds eight (MAX_GRO_SKBS, all in one bucket, as nothing has hashed the packets)
 # and then flushes the oldest; one is that of the marks around each burst.
 FLOWS = 7
-
-FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ class Superpacket:
         return [min(self.mss, self.packet.length - at) for at in range(0, self.packet.length, self.mss)]
 
 
-def unfinished(packet):
+def unfinished(packet, number=0):
     """The frame with the pseudo-header sum in its L4 checksum field; where L3 and L4 begin, within a
     tunnel those of the packet inside."""
-    frame = bytearray(packet.whole(0))
+    frame = bytearray(packet.whole(number))
     l3 = 14 + 4 * len(packet.vlan)
     if packet.outer:
         l3 += packet.outer.ip_length + packet.outer.header_length(packet.version)

@@ -8,8 +8,8 @@ from into_kernel import TUN_F_TUNNEL, TUN_F_USO
 from lab import Failed
 from oracle_gso import KernelGso, our_segments
 from packets import PROTOCOL_UDP, difference, internet_sum, pseudo_header
-from superpackets import (RANDOM_SUPERPACKETS, Table, at_random, dropped_by_linux, geneve, ip, lengths, outer_l4, tcp, tunnels,
-                          udp)
+from superpackets import (RANDOM_SUPERPACKETS, Table, at_random, dropped_by_linux, geneve, ip, lengths, outer_l4, tcp,
+                          tunnels, udp)
 
 
 def raised_by_linux(superpacket, segments):

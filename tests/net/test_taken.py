@@ -110,8 +110,8 @@ def test_unloaded(lab, data):
         stream = transfer(lab, wire, data, "in", 6)
         stream.wait_received(data.length // 10)
         wire.host.run("env", f"LIBXDP_BPFFS={root_of(pins)}", *off)
-        expect_noticed(lab, wire, daemon, ("was unloaded", f"'xdp-loader load -m native -p {pins} {wire.nic} steer.bpf.o'",
-                                      "the kernel carries all traffic"), times)
+        load_it = f"'xdp-loader load -m native -p {pins} {wire.nic} steer.bpf.o'"
+        expect_noticed(lab, wire, daemon, ("was unloaded", load_it, "the kernel carries all traffic"), times)
         stream.finish()
         expect_kernel_carries(lab, wire, data, daemon)
         load_again(wire, pins)

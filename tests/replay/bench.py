@@ -106,7 +106,7 @@ def records_of(packets, step_ns):
     records = []
     for number, packet in enumerate(packets):
         if not isinstance(packet, Record):
-            data = packet if isinstance(packet, bytes) else packet.bytes()
+            data = packet if isinstance(packet, bytes) else packet.captured()
             packet = Record(data, BASE_NS + number * step_ns)
         records.append(packet)
     return records

@@ -11,11 +11,11 @@ import time
 
 from bench import BASE_NS, COMMAND, DEADLINE
 from capture_files import BIG, Record, read_pcapng, write_pcap, write_pcapng
-from packets_of import Packet
+from flows import packet_of
 
 
 def some(cnt=4):
-    return [Record(Packet(flow=i, length=20).bytes(), BASE_NS + i) for i in range(cnt)]
+    return [Record(packet_of(sport=i, length=20).captured(), BASE_NS + i) for i in range(cnt)]
 
 
 def merge_damaged(bench, data, kept, offset, what):
@@ -130,7 +130,7 @@ def test_unusable(bench):
 
 def test_full(bench):
     """A long capture to a full disk ends at once."""
-    path = bench.capture([Packet(flow=i) for i in range(2000)])
+    path = bench.capture([packet_of(sport=i) for i in range(2000)])
     run = bench.replay("merge", path, "-w", "/dev/full")
     assert run.code == 1, "exit code"
     assert run.err.count("No space left") == 1, "said once"

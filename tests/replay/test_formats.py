@@ -5,11 +5,11 @@ import json
 
 from bench import BASE_NS
 from capture_files import BIG, LITTLE, Record, read_pcapng, write_pcap, write_pcapng
-from packets_of import Packet
+from flows import packet_of
 
 
 def some():
-    return [Record(Packet(flow=i, length=100 + i).bytes(), BASE_NS + i * 1_234_567, comment="hello")
+    return [Record(packet_of(sport=i, length=100 + i).captured(), BASE_NS + i * 1_234_567, comment="hello")
             for i in range(20)]
 
 
@@ -35,7 +35,7 @@ def test_again(bench):
     logging.getLogger("scapy").setLevel(logging.ERROR)  # it expects comments to end with a newline
     from scapy.utils import PcapNgReader
 
-    packets = [Packet(seq=1000 + i * 1000, ip_id=i + 1).bytes() for i in range(30)]
+    packets = [packet_of(seq=1000 + i * 1000, ip_id=i + 1).captured() for i in range(30)]
     bench.merge(packets)
     path = bench.path("out.pcapng")
     with PcapNgReader(path) as reader:
@@ -71,7 +71,7 @@ def test_empty(bench):
 
 def test_odd_times(bench):
     """Times before 1970 and beyond reason are clamped, not believed."""
-    records = [Record(Packet(flow=i).bytes(), time) for i, time in
+    records = [Record(packet_of(sport=i).captured(), time) for i, time in
                enumerate((0, 5, 2**64 - 1, 2**63, 7))]
     path = bench.write("in", write_pcapng(records))
     bench.replay_well("merge", path, "-w", bench.path("out"), "--hold", 3600000000)

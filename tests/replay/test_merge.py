@@ -2,70 +2,46 @@
 """What is merged, and what is said of it: against the model, then option by option."""
 
 import json
-import random
 import struct
 import subprocess
 
 from bench import BASE_NS, COMMAND
 from capture_files import Record, write_pcap
-from model import Model
-from packets_of import (ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Packet, checksum, checksums_right, run_of, wrap)
+from described import ACK, PSH, URG
+from flows import checksums_right, in_tunnel, kinds_of_tunnels, packet_of, run_of
+from packets import checksum
+from superpackets import unfinished
 
 TIMESTAMPS = b"\x01\x01\x08\x0a" + bytes(8)
 
 
-def changed(cnt, at, **fields):
-    """Such a run of which one packet has another field."""
-    packets = run_of(cnt)
-    packets[at] = packets[at].change(**fields)
+def changed(at, **fields):
+    """A run of six packets of which one has another field."""
+    packets = run_of(6)
+    packets[at] = packets[at].but(**fields)
     return packets
 
 
-def sequences():
-    """A sentence and the packets; the model says what becomes of them."""
-    two_flows = [p for pair in zip(run_of(6), run_of(6, flow=1)) for p in pair]
+def reasons():
+    """A sentence, the packets, and what becomes of them: how many, and why it ended there."""
+    first, later = run_of(3), {"ip_id": 4}
     return [
-        ("one packet alone", run_of(1)),
-        ("a run", run_of(10)),
-        ("IPv6", run_of(10, version=6)),
-        ("timestamps", run_of(10, tcp_options=TIMESTAMPS)),
-        ("a VLAN tag", run_of(5, vlan=b"\x81\x00\x00\x07")),
-        ("two tags", run_of(5, vlan=b"\x88\xa8\x00\x07\x81\x00\x00\x08")),
-        ("R17 PSH ends it", changed(10, 4, flags=ACK | PSH)),
-        ("R17 FIN ends it", changed(5, 4, flags=ACK | FIN)),
-        ("R17 a first packet with PSH is not held", changed(5, 0, flags=ACK | PSH)),
-        ("R17 a short segment ends it", run_of(3) + run_of(2, seq=4000, ip_id=4, length=100)),
-        ("R15 a larger one begins anew", run_of(3, length=500) + run_of(3, seq=2500, ip_id=4)),
-        ("R14 a gap", run_of(3) + run_of(3, seq=5000, ip_id=4)),
-        ("R14 a retransmission", run_of(3) + run_of(3, seq=2000, ip_id=4)),
-        ("R14 sequence numbers wrap", run_of(8, seq=2**32 - 3500)),
-        ("R6 a pure ACK", run_of(3) + [Packet(seq=4000, ip_id=4, length=0)] + run_of(3, seq=4000, ip_id=5)),
-        ("R9 SYN, RST, URG", [q for flag in (SYN, RST, URG)
-                              for q in changed(5, 2, flags=ACK | flag)]),
-        ("R11 TTL", changed(6, 3, ttl=63)),
-        ("R11 TOS, the ECN bits", changed(6, 3, tos=1)),
-        ("R12 fixed IDs with DF", [p.change(ip_id=7) for p in run_of(5)]),
-        ("R12 fixed IDs without DF", [p.change(ip_id=7, df=False) for p in run_of(5)]),
-        ("R12 IDs that jump", changed(6, 3, ip_id=99)),
-        ("R12 IDs that wrap", run_of(5, ip_id=65534)),
-        ("R11 DF", changed(6, 3, df=False)),
-        ("R13 another ACK number", changed(6, 3, ack=2)),
-        ("R13 another window", changed(6, 3, window=501)),
-        ("R13 another timestamp", run_of(3, tcp_options=TIMESTAMPS) +
-         run_of(3, seq=4000, ip_id=4, tcp_options=TIMESTAMPS[:-1] + b"\x01")),
-        ("R13 ECE", changed(6, 3, flags=ACK | ECE)),
-        ("R13 CWR", changed(6, 3, flags=ACK | CWR)),
-        ("R8 a wrong checksum", changed(6, 3, spoil=1)),
-        ("R8 an unfinished checksum", changed(6, 3, unfinished=True)),
-        ("R20 UDP when it was not asked for", run_of(3, udp=True)),
-        ("R10 two flows take turns", two_flows),
-        ("D6 flows in order of their first packets", run_of(2, flow=2) + run_of(2, flow=1) + run_of(2)),
-        ("D2 a fragment", run_of(3) + run_of(2, flow=1) + [Packet(fragment=0x10)] + run_of(2, seq=4000, ip_id=4)),
-        ("D2 IPv4 options", run_of(3) + [Packet(ip_options=b"\x01" * 4)] + run_of(2, seq=4000, ip_id=4)),
-        ("D2 a wrong checksum flushes all between these hosts, no others",
-         run_of(2) + run_of(2, flow=1) + run_of(2, destination=3) + [Packet(flow=2, spoil=7)]),
-        ("R4 Ethernet padding", run_of(4, length=3, padding=3)),
-        ("R16 more than 64 KB", run_of(60, length=1448)),
+        ("R17 PSH ends it", changed(4, flags=ACK | PSH), [(5, "push_fin"), (1, "burst_end")]),
+        ("R18 a short segment ends it", first + run_of(2, seq=4000, length=100, **later),
+         [(4, "short"), (1, "burst_end")]),
+        ("R15 a larger one begins anew", run_of(3, length=500) + run_of(3, seq=2500, **later),
+         [(3, "larger"), (3, "burst_end")]),
+        ("R14 a gap", first + run_of(3, seq=5000, **later), [(3, "out_of_sequence"), (3, "burst_end")]),
+        ("R6 a pure ACK", first + [packet_of(seq=4000, length=0, **later)], [(3, "no_data"), (1, "no_data")]),
+        ("R9 URG", changed(3, flags=ACK | URG), [(3, "flags"), (1, "flags"), (2, "burst_end")]),
+        ("R11 TTL", changed(3, ttl=63), [(3, "header"), (1, "header"), (2, "burst_end")]),
+        ("R8 a wrong checksum", changed(3, l4_wrong=True), [(3, "checksum"), (1, "checksum"), (2, "burst_end")]),
+        ("R20 UDP that was not asked for", run_of(2, udp=True), [(1, "not_served")] * 2),
+        ("D2 a fragment", changed(3, offset=16), [(3, "fragment"), (1, "fragment"), (2, "burst_end")]),
+        ("D2 IPv4 options", changed(3, ip_options=b"\1" * 4), [(3, "ip_options"), (1, "ip_options"), (2, "burst_end")]),
+        ("R16 64 KB", run_of(50, length=1448), [(45, "bytes"), (5, "burst_end")]),
+        ("D6 two flows in turn", [p for pair in zip(run_of(3), run_of(3, sport=1)) for p in pair],
+         [(3, "burst_end")] * 2),
     ]
 
 
@@ -73,65 +49,38 @@ def verdicts(lines):
     return [(getattr(line, "in"), line.flush) for line in lines]
 
 
-def agree(bench, packets, sentence, **limits):
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in limits.items()]
-    lines = bench.merge(packets, *options)
-    assert verdicts(lines) == Model(**limits).run(packets), sentence
-    for line in lines:
-        first = packets[getattr(line, "in")[0]]
-        if line.segs > 1:
-            assert (line.gso_type, line.gso_size) == (f"tcpv{first.version}", first.length), sentence
-    return lines
-
-
-def test_table(bench):
-    """Each sequence of a table is merged as the model says."""
-    for sentence, packets in sequences():
-        agree(bench, packets, sentence)
-
-
-def test_random_sequences(bench):
-    """Random sequences are merged as the model says."""
-    for seed in range(20):
-        rng = random.Random(seed)
-        next_of, packets = {}, []
-        for _ in range(400):
-            flow = rng.randrange(5)
-            last = next_of.setdefault(flow, Packet(version=rng.choice((4, 6)), flow=flow, length=300))
-            packet = last
-            if rng.random() < 0.2:
-                packet = last.change(**rng.choice([
-                    {"flags": ACK | PSH}, {"length": 40}, {"length": 0}, {"length": 400}, {"window": 9},
-                    {"spoil": 3}, {"flags": ACK | SYN}, {"seq": last.seq - 300}, {"ttl": 9}, {"ack": 77}]))
-            packets.append(packet)
-            next_of[flow] = last.change(seq=packet.seq + packet.length, ip_id=last.ip_id + 1)
-        agree(bench, packets, f"seed {seed}", burst=rng.choice((1, 7, 64, 1000)),
-              max_packets=rng.choice((2, 5, 512)))
+def test_reasons(bench):
+    """Each packet is said to have gone up in which superpacket, and why that ended."""
+    for sentence, packets, want in reasons():
+        lines = bench.merge(packets)
+        assert [(line.segs, line.flush) for line in lines] == want, sentence
 
 
 def test_limits(bench):
     """--burst, --max-packets and --max-bytes end superpackets where they say."""
-    packets = run_of(50)
-    for options in ({"burst": 1}, {"burst": 7}, {"burst": 50}, {"max_packets": 2}, {"max_packets": 49},
-                    {"max_bytes": 1000}, {"max_bytes": 2040}, {"max_bytes": 2039}, {"max_bytes": 20000}):
-        agree(bench, packets, str(options), **options)
+    for option, limit, want in (("burst", 1, [1] * 50), ("burst", 7, [7] * 7 + [1]), ("burst", 50, [50]),
+                                ("max-packets", 2, [2] * 25), ("max-packets", 49, [49, 1]),
+                                ("max-bytes", 1000, [1] * 50), ("max-bytes", 2040, [2] * 25),
+                                ("max-bytes", 2039, [1] * 50), ("max-bytes", 20000, [19, 19, 12])):
+        lines = bench.merge(run_of(50), f"--{option}", limit)
+        assert [line.segs for line in lines] == want, f"--{option} {limit}"
 
 
 def test_bytes_and_checksums(bench):
     """A superpacket in the capture is one packet with all bytes and right checksums."""
     for version in (4, 6):
-        packets = run_of(9, version=version, tcp_options=TIMESTAMPS)
-        packets[8] = packets[8].change(flags=ACK | PSH)
+        packets = run_of(9, version=version, options=TIMESTAMPS)
+        packets[8] = packets[8].but(flags=ACK | PSH)
         line, = bench.merge(packets)
         # described as one packet, it is exactly this
-        whole = packets[0].change(length=9000, flags=ACK | PSH)
-        assert line.record.data == whole.bytes(), "the superpacket"
+        whole = packets[0].but(length=9000, flags=ACK | PSH)
+        assert line.record.data == whole.captured(), "the superpacket"
         assert checksums_right(line.record.data), "checksums, as scapy has them"
 
 
 def test_merge_list(bench):
     """--merge names what is merged; none merges nothing."""
-    packets = run_of(4) + run_of(4, udp=True, flow=1)
+    packets = run_of(4) + run_of(4, udp=True, sport=1)
     assert [line.segs for line in bench.merge(packets, "--merge", "none")] == [1] * 8, "none"
     assert [line.segs for line in bench.merge(packets, "--merge", "tcp")] == [1] * 4 + [4], "tcp"
     for merged in ("udp", "tcp,udp", "udp,tcp,vxlan,geneve,gre,ipip"):
@@ -145,10 +94,10 @@ def test_merge_list(bench):
 def test_hold(bench):
     """A packet held across bursts goes at its deadline, before whatever comes later."""
     def record(packet, us):
-        return Record(packet.bytes(), BASE_NS + us * 1000)
+        return Record(packet.captured(), BASE_NS + us * 1000)
 
     first, second, third, fourth = run_of(4)
-    other = Packet(flow=1)
+    other = packet_of(sport=1)
     records = [record(first, 0), record(second, 60), record(other, 99), record(third, 100),
                record(fourth, 150)]
     lines = bench.merge(records, "--burst", 1, "--hold", 100)
@@ -163,7 +112,7 @@ def test_hold(bench):
 def test_time_steps_back(bench):
     """Time that steps back stands still, and is reported."""
     packets = run_of(3)
-    records = [Record(p.bytes(), BASE_NS + us * 1000) for p, us in zip(packets, (100, 50, 99))]
+    records = [Record(p.captured(), BASE_NS + us * 1000) for p, us in zip(packets, (100, 50, 99))]
     lines = bench.merge(records, "--burst", 1)
     assert {line.record.time_ns for line in lines} == {BASE_NS + 100_000}, "times"
     run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
@@ -173,7 +122,7 @@ def test_time_steps_back(bench):
 def test_snapped(bench):
     """A packet that a snap length has cut off passes as it is, in order, and is counted."""
     packets = run_of(6)
-    records = [Record(p.bytes(), BASE_NS + i) for i, p in enumerate(packets)]
+    records = [Record(p.captured(), BASE_NS + i) for i, p in enumerate(packets)]
     whole = records[2].data
     for captured in (len(whole) - 1, 200, 60, 54, 40, 20, 14, 5, 1, 0):
         records[2] = Record(whole[:captured], BASE_NS + 2, len(whole))
@@ -183,8 +132,8 @@ def test_snapped(bench):
         if captured >= 34:  # the addresses are known: D1 holds
             assert [getattr(line, "in") for line in lines] == [[0, 1], [2], [3, 4, 5]], f"{captured} bytes"
     # only its padding was cut off
-    padded = run_of(6, length=2, padding=4)
-    records = [Record(p.bytes(), BASE_NS + i) for i, p in enumerate(padded)]
+    padded = run_of(6, length=2, pad=4)
+    records = [Record(p.captured(), BASE_NS + i) for i, p in enumerate(padded)]
     records[2] = Record(records[2].data[:-3], BASE_NS + 2, len(records[2].data))
     lines = bench.merge(records)
     assert [getattr(line, "in") for line in lines] == [[0, 1], [2], [3, 4, 5]], "padding cut off"
@@ -195,8 +144,8 @@ def test_snapped(bench):
 def test_checksums_reported(bench):
     """Wrong and unfinished checksums are reported."""
     packets = run_of(5)
-    packets[1] = packets[1].change(spoil=1)
-    packets[3] = packets[3].change(unfinished=True)
+    packets[1] = packets[1].but(l4_wrong=True)
+    packets[3] = unfinished(packets[3], None)[0]
     bench.capture(packets)
     run = bench.replay_well("merge", bench.path("in.pcap"), "-w", bench.path("out.pcapng"))
     assert "2 with wrong or unfinished checksums" in run.out.decode(), "the report"
@@ -206,14 +155,14 @@ def test_checksums_reported(bench):
 def test_unserved(bench):
     """Who has to ask for more than TCP is told so."""
     for udp, served, told in ((6, ("tcp",), True), (6, ("tcp,udp",), False), (5, ("tcp",), False)):
-        path = bench.capture([Packet(udp=i < udp, ip_id=i) for i in range(10)])
+        path = bench.capture([packet_of(udp=i < udp, ip_id=i) for i in range(10)])
         run = bench.replay_well("merge", path, "-w", bench.path("out"), "--merge", *served)
         assert ("not served: other protocols" in run.out.decode()) == told, f"{udp} of UDP, --merge {served[0]}"
 
 
 def test_sizes(bench):
     """Captured superpackets, jumbo frames and tiny packets pass through the pool."""
-    packets = [Packet(length=length, seq=5, flow=flow) for flow, length in
+    packets = [packet_of(length=length, seq=5, sport=flow) for flow, length in
                enumerate((0, 1, 1400, 1900, 2000, 4000, 9000, 64000))]
     lines = bench.merge(packets + [b"", b"\x00", b"\xff" * 13, b"\x02" * 12 + b"\x08\x06" + b"arp" * 9])
     assert [line.segs for line in lines] == [1] * 12, "nothing merged"
@@ -222,9 +171,9 @@ def test_sizes(bench):
 
 
 def test_pool(bench):
-    """More than the pool holds is flushed, and nothing is lost."""
-    """Each is a flow of its own and waits for the end of the burst: 300 MB, of which 256 MB are had."""
-    packet = bytearray(Packet(length=60000).bytes())
+    """More than the pool holds is flushed, and nothing is lost. Each packet is a flow of its own and waits for the end
+    of the burst: 300 MB, of which 256 MB are had."""
+    packet = bytearray(packet_of(length=60000).captured())
     records = []
     for flow in range(5000):
         records.append(Record(bytes(packet), BASE_NS))
@@ -244,7 +193,7 @@ def test_pool(bench):
 
 def test_big_tcp(bench):
     """BIG TCP: superpackets beyond 64 KB for IPv6, with --max-bytes."""
-    packets = run_of(100, version=6, length=1428) + run_of(60, length=1448, flow=1)
+    packets = run_of(100, version=6, length=1428) + run_of(60, length=1448, sport=1)
     lines = bench.merge(packets, "--burst", 1000, "--max-bytes", 200000)
     big = [line for line in lines if line.gso_type == "tcpv6"]
     assert [line.segs for line in big] == [100], "one superpacket"
@@ -262,26 +211,21 @@ def test_big_tcp(bench):
 
 def test_tunnels(bench):
     """Tunnels that are named are merged within, all checksums finished."""
-    for kind in ("vxlan", "geneve", "gre", "ipip"):
+    for kind, outer, with_checksum in kinds_of_tunnels():
         for inner in (4, 6):
-            for outer in (4, 6):
-                for with_checksum in ((False, True) if kind in ("vxlan", "geneve") else (False,)):
-                    what = f"{kind} {inner} in {outer}, outer checksum {with_checksum}"
-                    packets = run_of(6, version=inner)
-                    frames = [wrap(kind, p.bytes(), 7 + i, outer, with_checksum)
-                              for i, p in enumerate(packets)]
-                    assert [line.segs for line in bench.merge(frames)] == [1] * 6, what + ", not asked for"
-                    line, = bench.merge(frames, "--merge", f"tcp,{kind}")
-                    assert (line.gso_type, line.gso_size) == (f"tcpv{inner}", 1000), what
-                    whole = packets[0].change(length=6000).bytes()
-                    assert line.record.data == wrap(kind, whole, 7, outer, with_checksum), what
-                    run = bench.replay_well("roundtrip", bench.path("in.pcap"), "--merge", f"tcp,{kind}", "-j")
-                    assert json.loads(run.out)["segments"] == 6, what + ", and back"
+            what = f"{kind} {inner} in {outer}, outer checksum {with_checksum}"
+            packets = in_tunnel(run_of(6, version=inner), kind, outer, with_checksum)
+            assert [line.segs for line in bench.merge(packets)] == [1] * 6, what + ", not asked for"
+            line, = bench.merge(packets, "--merge", f"tcp,{kind}")
+            assert (line.gso_type, line.gso_size) == (f"tcpv{inner}", 1000), what
+            assert line.record.data == packets[0].but(length=6000).captured(), what
+            run = bench.replay_well("roundtrip", bench.path("in.pcap"), "--merge", f"tcp,{kind}", "-j")
+            assert json.loads(run.out)["segments"] == 6, what + ", and back"
 
 
 def test_adaptive(bench):
     """Without --adaptive verdicts depend on the rules alone; with it, what never gains is left alone."""
-    packets = [Packet(seq=1000 + i * 5000, ip_id=i, length=100) for i in range(3000)]
+    packets = [packet_of(seq=1000 + i * 5000, ip_id=i, length=100) for i in range(3000)]
     lines = bench.merge(packets)
     assert {line.flush for line in lines} == {"out_of_sequence", "burst_end"}, "by the rules alone"
     lines = bench.merge(packets, "--adaptive")
@@ -303,7 +247,7 @@ def test_memory(bench):
     """Captures of any size: the memory does not grow."""
     peaks = []
     for copies in (1, 20):
-        block = write_pcap([Record(Packet().bytes(), BASE_NS)] * 4000)
+        block = write_pcap([Record(packet_of().captured(), BASE_NS)] * 4000)
         path = bench.write("in.pcap", block + block[24:] * (copies - 1))
         done = subprocess.run(["/usr/bin/python3", "-SEc", PEAK, COMMAND, "replay", "merge", path, "-w",
                                bench.path("out.pcapng"), "-q"], capture_output=True, text=True)

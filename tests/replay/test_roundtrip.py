@@ -9,7 +9,8 @@ import subprocess
 
 from bench import COMMAND
 from capture_files import Record
-from packets_of import ACK, PSH, Packet
+from described import ACK, PSH
+from flows import packet_of
 
 
 def mixture(seed, cnt):
@@ -17,16 +18,16 @@ def mixture(seed, cnt):
     next_of, out = {}, []
     for _ in range(cnt):
         flow = rng.randrange(8)
-        last = next_of.setdefault(flow, Packet(version=rng.choice((4, 6)), udp=flow > 5, flow=flow,
-                                               length=rng.choice((10, 300)), padding=0))
+        last = next_of.setdefault(flow, packet_of(version=rng.choice((4, 6)), udp=flow > 5, sport=flow,
+                                               length=rng.choice((10, 300)), pad=0))
         packet = last
         if rng.random() < 0.3:
-            packet = last.change(**rng.choice([
-                {"flags": ACK | PSH}, {"length": 5, "padding": 1}, {"length": 0, "padding": 6}, {"window": 9},
-                {"spoil": 3}, {"seq": last.seq - 300}, {"fragment": 0x2000}, {"ip_options": b"\1" * 4},
+            packet = last.but(**rng.choice([
+                {"flags": ACK | PSH}, {"length": 5, "pad": 1}, {"length": 0, "pad": 6}, {"window": 9},
+                {"l4_wrong": True}, {"seq": last.seq - 300}, {"mf": True}, {"ip_options": b"\1" * 4},
                 {"length": 700}]))
         out.append(packet)
-        next_of[flow] = last.change(seq=packet.seq + packet.length, ip_id=last.ip_id + 1)
+        next_of[flow] = last.but(seq=packet.seq + packet.length, ip_id=last.ip_id + 1)
     return out
 
 
@@ -34,7 +35,7 @@ def test_mixtures(bench):
     """Whatever comes, it comes back."""
     for seed in range(10):
         packets = mixture(seed, 500)
-        records = [Record(p.bytes(), 10**18 + i) for i, p in enumerate(packets)]
+        records = [Record(p.captured(), 10**18 + i) for i, p in enumerate(packets)]
         for i in range(0, 500, 37):
             records[i] = Record(records[i].data[:50], records[i].time_ns, len(records[i].data))
         path = bench.capture(records)

@@ -3,7 +3,7 @@
 
 import json
 
-from packets_of import Packet, run_of
+from flows import packet_of, run_of
 
 
 def test_help_text(bench):
@@ -19,7 +19,7 @@ def test_help_text(bench):
 
 def test_refused(bench):
     """What makes no sense is refused with 2 and a sentence on stderr."""
-    path = bench.capture([Packet()])
+    path = bench.capture([packet_of()])
     out = bench.path("out")
     for arguments, part in (
             ((), "verb"), (("mrege", path), "unknown verb 'mrege'"), (("merge",), "capture to read"),
@@ -29,9 +29,11 @@ def test_refused(bench):
             (("roundtrip", path, "--hold", 1), "--hold is not for this verb"),
             (("cut", path, "-w", out, "--mss", 1, "--burst", 1), "--burst is not for this verb"),
             (("merge", path, "-w", out, "--mss", 1), "--mss is not for this verb"),
-            (("merge", path, "-w"), "'-w' wants a value"), (("merge", path, "--nonsense"), "unknown option '--nonsense'"),
+            (("merge", path, "-w"), "'-w' wants a value"),
+            (("merge", path, "--nonsense"), "unknown option '--nonsense'"),
             (("merge", path, "-w", out, "--burst", 0), "--burst 0: must be a number from 1 to 1000000000"),
-            (("merge", path, "-w", out, "--burst", "1x"), "--burst 1x"), (("merge", path, "-w", out, "--burst", "-1"), "--burst -1"),
+            (("merge", path, "-w", out, "--burst", "1x"), "--burst 1x"),
+            (("merge", path, "-w", out, "--burst", "-1"), "--burst -1"),
             (("merge", path, "-w", out, "--burst", 10**30), "--burst"),
             (("merge", path, "-w", out, "--hold", 3600000001), "--hold"),
             (("merge", path, "-w", out, "--hold", "2h"),
@@ -44,9 +46,11 @@ def test_refused(bench):
             (("merge", path, "-w", out, "--max-packets", 513), "--max-packets"),
             (("merge", path, "-w", out, "--max-bytes", 0), "--max-bytes"),
             (("merge", path, "-w", out, "--max-bytes", 524281), "--max-bytes"),
-            (("cut", path, "-w", out, "--mss", 0), "--mss 0"), (("cut", path, "-w", out, "--mss", 65535), "--mss 65535"),
+            (("cut", path, "-w", out, "--mss", 0), "--mss 0"),
+            (("cut", path, "-w", out, "--mss", 65535), "--mss 65535"),
             (("merge", path, "-w", out, "--merge", "sctp"), "--merge sctp: must be none, or any of"),
-            (("merge", path, "-w", out, "--merge", "tcp,"), "--merge tcp,"), (("merge", path, "-w", out, "--merge", ""), "--merge"),
+            (("merge", path, "-w", out, "--merge", "tcp,"), "--merge tcp,"),
+            (("merge", path, "-w", out, "--merge", ""), "--merge"),
             (("merge", path, "-w", out, "--merge", "tcp,none"), "--merge tcp,none")):
         run = bench.replay(*arguments)
         assert (run.code, run.out) == (2, b""), f"exit code and stdout of {arguments}"
@@ -81,7 +85,7 @@ def test_version(bench):
 
 def test_order(bench):
     """Options may stand anywhere, before the verb too."""
-    path = bench.capture([Packet()])
+    path = bench.capture([packet_of()])
     run = bench.replay_well("-j", "--burst=1", "roundtrip", path)
     assert json.loads(run.out)["packets"] == 1, "packets"
 
@@ -98,6 +102,6 @@ def test_listed(bench):
     run = subprocess.run([COMMAND, "no-such-verb"], capture_output=True, text=True)
     assert run.returncode == 2, "exit code"
     assert "replay" in run.stderr, "unknown command"
-    path = bench.capture([Packet()])
+    path = bench.capture([packet_of()])
     run = subprocess.run([COMMAND, "-q", "replay", "roundtrip", path], capture_output=True, text=True)
     assert (run.returncode, run.stdout) == (0, ""), "an option before replay"

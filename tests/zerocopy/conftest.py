@@ -83,7 +83,8 @@ def reports_of(item, name):
     try:
         if not why:
             if name not in GUESTS:
-                GUESTS[name] = Running(name, [other.nodeid for other in item.session.items if machine_name(other) == name])
+                tests = [other.nodeid for other in item.session.items if machine_name(other) == name]
+                GUESTS[name] = Running(name, tests)
             load = item.config.hook.pytest_report_from_serializable
             return [load(config=item.config, data=data) for data in GUESTS[name].reports(item.nodeid)]
     except packages.Unavailable as unavailable:

@@ -9,17 +9,18 @@ otherwise it would prove nothing. Where a completion comes that fits none of its
 
 import random
 import signal
-import struct
 
 import pytest
 
-from capture import GSO_TCPV4, NEEDS_CSUM, Capture, open_socket, send
+from capture import Capture, open_socket, send
 from daemon import Daemon
+from described import Packet
 from faulty import ALWAYS, FAULTY, fault
 from lab import Failed, wait_until
-from packets import ETH_IPV4, PROTOCOL_TCP, Tcp, cut, describe, internet_sum, with_ip_length
+from packets import cut, describe
 from real_wire import RealWire, start, zero_copy
 from streams import servers, transfer
+from superpackets import Superpacket, request, unfinished
 
 pytestmark = pytest.mark.machine("late")
 
@@ -29,26 +30,20 @@ SIZE = 1_448
 PORT = 40_000
 
 
-def superpacket(number, pick):
-    """An Ethernet frame with IPv4 and TCP and random payload, its checksum unfinished."""
-    ethernet = bytes.fromhex("020000000a02020000000a01") + struct.pack("!H", ETH_IPV4)
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, number << 8, 0x4000, 64, PROTOCOL_TCP, 0,
-                     bytes((10, 77, 0, 1)), bytes((10, 77, 0, 2)))
-    tcp = struct.pack("!HHIIBBHHH", PORT + number, 5201, 1_000_000, 1, 5 << 4, Tcp.ACK, 1000, 0, 0)
-    frame = bytearray(ethernet + ip + tcp + pick.randbytes(PAYLOAD))
-    struct.pack_into("!H", frame, 16, len(frame) - 14)
-    whole = Tcp(frame)
-    with_ip_length(frame, whole, len(frame))
-    struct.pack_into("!H", frame, whole.l4 + 16, internet_sum(whole.pseudo()))
-    return bytes(frame)
+def superpackets():
+    """IPv4 and TCP, with payload at random."""
+    pick = random.Random(4)
+    for number in range(SUPERPACKETS):
+        packet = Packet(sport=PORT + number, ip_id=number << 8, length=PAYLOAD, data=pick.randbytes(PAYLOAD))
+        yield Superpacket(f"superpacket {number}", packet, SIZE)
 
 
-def send_all(ns, tap, frames):
+def send_all(ns, tap, made):
     """Back to back, so that the device has read nothing of the first when the last is cut."""
     socket = open_socket(ns, tap, receive=False)
-    for frame in frames:
-        whole = Tcp(frame)
-        send(socket, frame, NEEDS_CSUM, GSO_TCPV4, whole.payload_offset, SIZE, whole.l4, 16)
+    for superpacket in made:
+        frame, _, l4 = unfinished(superpacket.packet)
+        send(socket, frame, *request(superpacket, frame, l4))
     socket.close()
 
 
@@ -57,14 +52,14 @@ def wrong_segments(lab, early_reuse=False):
     sentences, none when all is right; and how much that was."""
     wire = RealWire(lab, host_addresses=False, silent=True)
     wire.peer.ethtool_off(wire.wire, "gro")  # segments are to be seen as they come
+    wire.peer.ip("link", "set", "dev", wire.wire, "promisc", "on")  # and are for nobody
     tap = lab.unique("tap")
     daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap, program=FAULTY)
     if early_reuse:
         fault(daemon, "early-reuse", ALWAYS)
     zero_copy(daemon)
-    pick = random.Random(4)
-    frames = [superpacket(number, pick) for number in range(SUPERPACKETS)]
-    expected = [segment for frame in frames for segment in cut(frame, SIZE)]
+    made = list(superpackets())
+    expected = [segment for superpacket in made for segment in cut(superpacket.packet.whole(0), SIZE)]
     seen = []
 
     def aborted():
@@ -79,7 +74,7 @@ def wrong_segments(lab, early_reuse=False):
         return total["tx_segments"] == len(expected) and total["slots_used"] == 0 and len(seen) >= len(expected)
 
     with Capture(wire.peer, wire.wire, lambda packet: seen.append(packet.frame)):
-        send_all(wire.host, tap, frames)
+        send_all(wire.host, tap, made)
         wait_until(over, 60, lambda: f"{len(expected)} segments have come; {len(seen)} have")
     if not aborted():
         daemon.stop()
