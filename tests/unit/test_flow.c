@@ -397,6 +397,13 @@ struct key {
 	uint32_t l2_len;
 };
 
+static struct key key_v4(void)
+{
+	return (struct key){ .addrs = { 192, 0, 2, 1, 192, 0, 2, 2 }, .addr_len = 4,
+			     .ports = 0x51140050, .l2 = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8 },
+			     .l2_len = 14 };
+}
+
 static uint32_t key_hash(const struct flow_table *table, const struct key *key)
 {
 	uint32_t pair = flow_hash_pair(table, key->addrs, key->addr_len);
@@ -455,5 +462,81 @@ Test(flow, hash_reads_nothing_behind_the_bytes_it_is_given)
 		free(v4);
 		free(v6);
 	}
+	free(memory);
+}
+
+/* Families of flows as they come in practice, each varied by a plain counter. */
+static void vary_port(struct key *key, uint32_t i) { key->ports += i << 16; }
+static void vary_label(struct key *key, uint32_t i) { key->label = __builtin_bswap32(i); }
+static void vary_mac(struct key *key, uint32_t i) { memcpy(key->l2 + 8, &i, 4); }
+static void vary_last_address_bytes(struct key *key, uint32_t i) { memcpy(key->addrs + 6, &i, 2); }
+
+static void vary_hosts_and_ports(struct key *key, uint32_t i)
+{
+	key->addrs[3] = (uint8_t)i;
+	key->ports += i >> 8 << 24;
+}
+
+static void vary_vlan(struct key *key, uint32_t i)
+{
+	key->l2_len = 22;
+	memcpy(key->l2 + 14, &i, 2);
+}
+
+static void vary_v6_host(struct key *key, uint32_t i)
+{
+	key->addr_len = 16;
+	memcpy(key->addrs + 14, &i, 2);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+Test(flow, hashes_of_similar_flows_spread)
+{
+	static const struct {
+		const char *name;
+		void (*vary)(struct key *key, uint32_t i);
+	} families[] = {
+		{ "consecutive ports", vary_port },
+		{ "consecutive flow labels", vary_label },
+		{ "consecutive MAC addresses", vary_mac },
+		{ "consecutive IPv4 addresses", vary_last_address_bytes },
+		{ "hosts times ports", vary_hosts_and_ports },
+		{ "VLANs", vary_vlan },
+		{ "consecutive IPv6 addresses", vary_v6_host },
+	};
+	enum { FLOWS = 65536, HEADS = 1 << 17 };
+	struct flow_table table;
+	void *memory = table_open(&table, 1);
+	uint32_t *hashes = malloc(FLOWS * sizeof *hashes);
+	uint8_t *chains = malloc(HEADS);
+
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		uint32_t longest = 0, same = 0;
+
+		memset(chains, 0, HEADS);
+		for (uint32_t i = 0; i < FLOWS; i++) {
+			struct key key = key_v4();
+
+			families[f].vary(&key, i);
+			hashes[i] = key_hash(&table, &key);
+			if (++chains[hashes[i] & (HEADS - 1)] > longest)
+				longest = chains[hashes[i] & (HEADS - 1)];
+		}
+		qsort(hashes, FLOWS, sizeof *hashes, by_value);
+		for (uint32_t i = 1; i < FLOWS; i++)
+			same += hashes[i] == hashes[i - 1];
+		/* Balls into bins at load 1/2: 8 in one has a chance of 1e-2 (7 is common);
+		 * equal hashes: 0.5 expected of 2^31 pairs in 2^32, 10 are out of the question. */
+		cr_expect_leq(longest, 10, "%s: a chain of %u", families[f].name, longest);
+		cr_expect_leq(same, 10, "%s: %u equal hashes", families[f].name, same);
+	}
+	free(chains);
+	free(hashes);
 	free(memory);
 }
