@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The daemon's threads under ThreadSanitizer: what the main thread, the workers and the guard share is read and
-written as stated, through start, load, rebuilds, changes and the end. `make SAN=thread B=build/tsan tsan-tests` builds that daemon."""
+written as stated, through start, load, rebuilds, changes and the end. `make SAN=thread B=build/tsan tsan-tests` builds
+that daemon."""
 
 import os
 import signal

@@ -2,7 +2,6 @@
 /*
  * Namespaces, the veth pair in them, raw sockets on it, and what is opened on top.
  */
-#define _GNU_SOURCE /* unshare() */
 #include <arpa/inet.h>
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>

@@ -4,7 +4,7 @@
  * NIC's queue.
  *
  *      buffer = transmit_buffer()     where to read the next packet
- *      transmit_packet(request, len)  cuts it: header slots + slices (or built frames)
+ *      transmit_packet(asked, len)    cuts it: header slots + slices (or built frames)
  *      transmit_wake()                once a burst, or once a superpacket
  *      transmit_complete()            frees what the NIC is done with
  *
@@ -80,7 +80,7 @@ bool transmit_can_take(const struct transmit *transmit);
 
 /* Sends the packet of len bytes that was read to transmit_buffer(), and counts it; drops it when it cannot be sent.
  * Transmission may be paused afterwards. */
-void transmit_packet(struct transmit *transmit, const struct gso_request *request, uint32_t len);
+void transmit_packet(struct transmit *transmit, const struct gso_request *asked, uint32_t len);
 
 /* Sets the wire's MTU. Any thread may call this. */
 static inline void transmit_set_mtu(struct transmit *transmit, uint32_t mtu)

@@ -26,6 +26,6 @@
  *   -EPERM    CAP_NET_ADMIN is missing
  *   -EINVAL   this cannot be a name
  */
-int tap_open(struct frontend **front, const char *name, uint32_t queue_cnt, bool udp, uint32_t big_len);
+int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, bool udp, uint32_t big_len);
 
 #endif

@@ -75,7 +75,7 @@ static int parse_link(const struct nlmsghdr *answer, void *data)
 	return mnl_attr_parse(answer, sizeof(*link), parse_attr, dev);
 }
 
-/* By index, or by name if the index is 0. */
+/* By name, or by index if there is none. */
 static int ask_link(struct netdev *dev, uint32_t ifindex, const char *name)
 {
 	char request[NETLINK_REQUEST_LEN];
@@ -87,12 +87,8 @@ static int ask_link(struct netdev *dev, uint32_t ifindex, const char *name)
 	link->ifi_family = AF_UNSPEC;
 	link->ifi_index = (int)ifindex;
 	/* IFLA_IFNAME is looked up among both kinds of names; a long name can only be an alternative one. */
-	if (ifindex)
-		;
-	else if (strlen(name) < IFNAMSIZ)
-		mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
-	else
-		mnl_attr_put_strz(nlh, IFLA_ALT_IFNAME, name);
+	if (name)
+		mnl_attr_put_strz(nlh, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
 	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	return rtnl_talk(nlh, parse_link, dev);
 }
