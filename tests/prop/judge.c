@@ -379,7 +379,7 @@ struct judged judge(const uint8_t *frame, uint32_t len, const struct gro_config 
 	}
 	hosts = name_hosts(0, &j.level, frame);
 	link = name_bytes(hosts, frame, off);
-	j.hosts = hosts;
+	j.hosts = j.outer_hosts = hosts;
 	add_pair(&j, hosts, j.level.protocol);
 	if (walk == WALK_WHOLE && (j.level.protocol != WIRE_UDP || whole_l4(&j.level, frame)))
 		in = inside_of(&j.level, frame, config);

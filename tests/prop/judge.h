@@ -38,7 +38,8 @@ struct judged {
 	uint8_t unknown_pair; /* KIND_UNKNOWN: which of the pairs it is of */
 	struct judged_level outer; /* of the tunnel */
 	struct judged_level level; /* of the packet inside, or the only one */
-	uint64_t hosts;    /* of level */
+	uint64_t hosts;       /* of level */
+	uint64_t outer_hosts; /* of the outermost level */
 	uint64_t flow;
 	uint64_t pairs[JUDGED_PAIRS];
 };

@@ -114,7 +114,6 @@ static void judge_packet(struct run *r, uint32_t idx)
 		return;
 	j->unfinished = false;
 	j->unknown_pair = 0;
-	j->hosts = 0;
 	j->kind = j->outer.payload && linear >= j->outer.payload ? KIND_UNKNOWN : KIND_OTHER;
 }
 
@@ -214,10 +213,19 @@ static void check_order(struct run *r)
 #define EVIDENCE_MOST 32u
 #define EVIDENCE_DOUBT 4u
 
+static void count_finished(struct run *r, uint64_t hosts)
+{
+	struct name *sender = name_at(r, hosts);
+
+	if (sender->latest < EVIDENCE_MOST)
+		sender->latest++;
+}
+
 /*
  * A packet that looks unfinished may be a damaged one, with a chance of 1 in 65536. The engine may take it for damaged
  * only if its sender has finished enough checksums before, and forgets these when it believes one. The count here is
- * never below the engine's, where another pair may take the place of this one.
+ * never below the engine's, where another pair may take the place of this one. Where not all headers are in the first
+ * fragment, the engine may have counted a packet for its outermost hosts, so it counts for them too.
  */
 static void check_doubts(struct run *r)
 {
@@ -231,9 +239,11 @@ static void check_doubts(struct run *r)
 		if (!p->judged.hosts)
 			continue;
 		r->step = i;
+		if (!p->judged.l4_wrong)
+			count_finished(r, p->judged.hosts);
+		if (p->fragment_cnt > 1 && p->judged.outer_hosts != p->judged.hosts)
+			count_finished(r, p->judged.outer_hosts);
 		sender = name_at(r, p->judged.hosts);
-		if (!p->judged.l4_wrong && sender->latest < EVIDENCE_MOST)
-			sender->latest++;
 		if (!p->judged.unfinished || p->judged.ip_wrong)
 			continue;
 		if (p->unfinished) {
