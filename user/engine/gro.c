@@ -20,7 +20,7 @@
  * is rewritten once, at completion (D7); what is overwritten is kept, so that a superpacket can be taken apart again
  * without loss (V9).
  *
- * The rooms beside this one:
+ * The other files of reassembly:
  *
  *      gro_rules.h       the rules about headers          gro_same.h        the short way's comparison
  *      gro_checksum.h    the rules about checksums        gro_unfinished.c  checksums left to be finished
