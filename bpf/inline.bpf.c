@@ -91,7 +91,7 @@ int inline_egress(struct __sk_buff *skb)
 		/* The tag is still beside the bytes, where the NIC would insert it: the walk skips it. */
 		.tags_outside = skb->vlan_present,
 	};
-	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){0});
+	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){ 0 });
 
 	if (!state)
 		return TCX_NEXT; /* impossible: the map is an array */

@@ -62,11 +62,11 @@
  * The state's map, without its name and pinning: steer.bpf.o pins its own, inline.bpf.o is
  * given that one by the daemon.
  */
-#define STEER_STATE_MAP                          \
-	__uint(type, BPF_MAP_TYPE_ARRAY);        \
-	__uint(map_flags, BPF_F_MMAPABLE);       \
-	__uint(max_entries, 1);                  \
-	__type(key, __u32);                      \
+#define STEER_STATE_MAP \
+	__uint(type, BPF_MAP_TYPE_ARRAY); \
+	__uint(map_flags, BPF_F_MMAPABLE); \
+	__uint(max_entries, 1); \
+	__type(key, __u32); \
 	__type(value, struct steer_state)
 
 enum served_verdict {
@@ -107,8 +107,7 @@ struct ipv6_ext {
  * @len bytes at @off, NULL if the packet ends before. Points into the packet or to @copy,
  * so it is good until the next call with the same @copy.
  */
-static __always_inline const void *packet_at(const struct packet *pkt, __u32 off, __u32 len,
-					    union header_copy *copy)
+static __always_inline const void *packet_at(const struct packet *pkt, __u32 off, __u32 len, union header_copy *copy)
 {
 	const void *at = pkt->data + off;
 
@@ -142,16 +141,14 @@ static __always_inline __u32 protocol_bit(__u8 protocol)
 	}
 }
 
-static __always_inline enum served_verdict protocol_verdict(__u32 serve, __u8 protocol,
-							    bool fragment)
+static __always_inline enum served_verdict protocol_verdict(__u32 serve, __u8 protocol, bool fragment)
 {
 	if (!(serve & protocol_bit(protocol)))
 		return SERVED_NOT_PROTOCOL;
 	return fragment ? SERVED_FRAGMENT : SERVED;
 }
 
-static __always_inline enum served_verdict served_ipv4(const struct packet *pkt, __u32 off,
-						       __u32 serve)
+static __always_inline enum served_verdict served_ipv4(const struct packet *pkt, __u32 off, __u32 serve)
 {
 	union header_copy copy;
 	const struct iphdr *ip = packet_at(pkt, off, sizeof(*ip), &copy);
@@ -172,8 +169,7 @@ static __always_inline bool is_walked_ext(__u8 next)
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
 }
 
-static __always_inline enum served_verdict served_ipv6(const struct packet *pkt, __u32 off,
-						       __u32 serve)
+static __always_inline enum served_verdict served_ipv6(const struct packet *pkt, __u32 off, __u32 serve)
 {
 	union header_copy copy;
 	const struct ipv6hdr *ip = packet_at(pkt, off, sizeof(*ip), &copy);
@@ -240,8 +236,7 @@ static __always_inline enum served_verdict served_protocol(const struct packet *
  * The coarse clock costs a load instead of a clock read. It lags behind the daemon's by up
  * to a tick, so the difference may be negative; a tick is small compared to the limit.
  */
-static __always_inline enum served_verdict served(const struct packet *pkt,
-						  const struct steer_state *state)
+static __always_inline enum served_verdict served(const struct packet *pkt, const struct steer_state *state)
 {
 	__u32 serve = state->serve;
 	__s64 age_ns;

@@ -88,8 +88,7 @@ static __always_inline int pass(enum steer_counter reason)
 	return XDP_PASS;
 }
 
-static __always_inline int redirect(struct xdp_md *xdp, const struct steer_state *state,
-				    enum steer_counter reason)
+static __always_inline int redirect(struct xdp_md *xdp, const struct steer_state *state, enum steer_counter reason)
 {
 	int action;
 
@@ -108,7 +107,7 @@ int steer(struct xdp_md *xdp)
 		.data = (void *)(long)xdp->data,
 		.data_end = (void *)(long)xdp->data_end,
 	};
-	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){0});
+	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){ 0 });
 
 	if (!state)
 		return XDP_PASS; /* impossible: the map is an array */

@@ -34,30 +34,32 @@
 
 struct steer_state {
 	__u64 heartbeat_ns; /* CLOCK_MONOTONIC when the daemon last showed life */
-	__u32 serve;	    /* STEER_SERVE_* */
-	__u32 owned;	    /* 1: loaded by the daemon itself, which may remove what is left of it */
+	__u32 serve;        /* STEER_SERVE_* */
+	__u32 owned;        /* 1: loaded by the daemon itself, which may remove what is left of it */
 	__u32 frame_max;    /* longest frame of the wire, and no longer than the sockets take */
 	__u32 reserved;     /* 0 */
 };
 
 /* One reason per frame: the counters add up to the frames the program has seen. */
 enum steer_counter {
-	STEER_REDIRECTED,        /* to the queue's socket */
+	STEER_REDIRECTED,          /* to the queue's socket */
 	STEER_REDIRECTED_FRAGMENT, /* the same, a fragment of a served protocol */
-	STEER_PASS_NOT_IP,       /* neither IPv4 nor IPv6 (ARP, more VLAN tags than we walk, ...) */
-	STEER_PASS_MALFORMED,    /* headers cut off or lengths that contradict each other */
-	STEER_PASS_PROTOCOL,     /* IP, but a protocol that is not served */
-	STEER_PASS_NOT_SERVING,  /* steer_state.serve is 0: no daemon yet, or it is leaving */
-	STEER_PASS_NO_HEARTBEAT, /* the daemon hangs or died */
-	STEER_PASS_NO_SOCKET,    /* no socket for this queue */
-	STEER_PASS_TOO_LONG,     /* served, but over steer_state.frame_max (not with STEER_SERVE_ALL) */
+	STEER_PASS_NOT_IP,         /* neither IPv4 nor IPv6 (ARP, more VLAN tags than we walk, ...) */
+	STEER_PASS_MALFORMED,      /* headers cut off or lengths that contradict each other */
+	STEER_PASS_PROTOCOL,       /* IP, but a protocol that is not served */
+	STEER_PASS_NOT_SERVING,    /* steer_state.serve is 0: no daemon yet, or it is leaving */
+	STEER_PASS_NO_HEARTBEAT,   /* the daemon hangs or died */
+	STEER_PASS_NO_SOCKET,      /* no socket for this queue */
+	STEER_PASS_TOO_LONG,       /* served, but over steer_state.frame_max (not with STEER_SERVE_ALL) */
 	STEER_COUNTER_CNT,
 };
 
 /* The names above as status and metrics print them; indexed by enum steer_counter. */
 #define STEER_COUNTER_NAMES \
-	{ "redirected", "redirected_fragment", "pass_not_ip", "pass_malformed", "pass_protocol", \
-	  "pass_not_serving", "pass_no_heartbeat", "pass_no_socket", "pass_too_long" }
+	{ \
+		"redirected", "redirected_fragment", "pass_not_ip", "pass_malformed", "pass_protocol", \
+			"pass_not_serving", "pass_no_heartbeat", "pass_no_socket", "pass_too_long" \
+	}
 
 /*
  * One reason per packet of inline.bpf.o. The egress ones add up to the packets the stack
@@ -76,8 +78,9 @@ enum inline_counter {
 
 /* Indexed by enum inline_counter. */
 #define INLINE_COUNTER_NAMES \
-	{ "egress_redirected", "egress_pass_not_ip", "egress_pass_malformed", \
-	  "egress_pass_protocol", "egress_pass_not_serving", "egress_pass_no_heartbeat", \
-	  "ingress_redirected" }
+	{ \
+		"egress_redirected", "egress_pass_not_ip", "egress_pass_malformed", "egress_pass_protocol", \
+			"egress_pass_not_serving", "egress_pass_no_heartbeat", "ingress_redirected" \
+	}
 
 #endif

@@ -51,38 +51,40 @@ extern "C" {
 #define SP_MERGE_IPIP (1u << 5)   /* 4in4, 6in4, 4in6, 6in6 */
 
 /* sp_gro_config.flags */
-#define SP_GRO_ACCEPT_UNFINISHED (1u << 0) /* accept packets whose L4 checksum field holds only the
+#define SP_GRO_ACCEPT_UNFINISHED \
+	(1u << 0) /* accept packets whose L4 checksum field holds only the
 					    * pseudo-header sum, as veth peers send them; they are
 					    * delivered as unfinished */
-#define SP_GRO_MARKS (1u << 1)     /* the caller reads fixed_id and accecn of deliveries: also merge packets
+#define SP_GRO_MARKS \
+	(1u << 1)                  /* the caller reads fixed_id and accecn of deliveries: also merge packets
 				    * that only these marks can describe (fixed IDs without DF, equal CWR) */
 #define SP_GRO_ADAPTIVE (1u << 2)  /* leave flows alone for a while whose packets do not merge */
 #define SP_GRO_FLUSH_ALL (1u << 3) /* when `flows` are held: flush all, not only the oldest */
 
 /* Highest values. */
-#define SP_GRO_PACKETS_MAX 512u            /* of one superpacket; each fragment counts */
-#define SP_GRO_BYTES_MAX (8u * 65535u)     /* of one superpacket */
-#define SP_GRO_FRAGMENTS_MAX 18u           /* of one packet */
+#define SP_GRO_PACKETS_MAX 512u        /* of one superpacket; each fragment counts */
+#define SP_GRO_BYTES_MAX (8u * 65535u) /* of one superpacket */
+#define SP_GRO_FRAGMENTS_MAX 18u       /* of one packet */
 #define SP_GRO_PASS_PORTS 16u
 
 struct sp_gro_config {
-	uint32_t struct_size; /* sizeof(struct sp_gro_config) in the caller's version */
-	uint32_t merge;       /* SP_MERGE_*; 0: nothing */
-	uint32_t flags;       /* SP_GRO_* */
-	uint32_t flows;       /* superpackets held at the same time: 1 to 2^24 */
-	uint32_t packets;     /* fragments that the engine owns at the same time, deliveries included:
+	uint32_t struct_size;             /* sizeof(struct sp_gro_config) in the caller's version */
+	uint32_t merge;                   /* SP_MERGE_*; 0: nothing */
+	uint32_t flags;                   /* SP_GRO_* */
+	uint32_t flows;                   /* superpackets held at the same time: 1 to 2^24 */
+	uint32_t packets;                 /* fragments that the engine owns at the same time, deliveries included:
 			       * 1 to 2^24. With fewer than are offered in a burst, less is merged */
-	uint32_t max_packets; /* of one superpacket: 2 to SP_GRO_PACKETS_MAX */
-	uint32_t max_bytes;   /* of one superpacket, without link layer: usually up to 65535. Values above
+	uint32_t max_packets;             /* of one superpacket: 2 to SP_GRO_PACKETS_MAX */
+	uint32_t max_bytes;               /* of one superpacket, without link layer: usually up to 65535. Values above
 			       * that, up to SP_GRO_BYTES_MAX, are for TCP over IPv6 only, which is then
 			       * delivered as BIG TCP (RFC 2675) */
-	uint32_t min_payload; /* packets with less payload pass untouched; 0: no such limit */
-	uint64_t hold_ns;     /* longest hold across bursts; 0: to the end of the burst */
-	uint64_t idle_ns;     /* with hold_ns: flush all when nothing came for this long; 0: off */
-	uint16_t headroom;    /* writable bytes before the data of each packet; BIG TCP needs 8 */
+	uint32_t min_payload;             /* packets with less payload pass untouched; 0: no such limit */
+	uint64_t hold_ns;                 /* longest hold across bursts; 0: to the end of the burst */
+	uint64_t idle_ns;                 /* with hold_ns: flush all when nothing came for this long; 0: off */
+	uint16_t headroom;                /* writable bytes before the data of each packet; BIG TCP needs 8 */
 	uint16_t vxlan_port, geneve_port; /* UDP; 0: 4789 and 6081 */
 	uint16_t pass_ports[SP_GRO_PASS_PORTS]; /* packets from or to these TCP or UDP ports pass untouched */
-	uint64_t secret[2];   /* keys of the flow hash: random, so that nobody can provoke collisions */
+	uint64_t secret[2]; /* keys of the flow hash: random, so that nobody can provoke collisions */
 };
 
 /*
@@ -174,15 +176,15 @@ enum sp_csum_state {
 /* A superpacket, or a single packet, to be passed up. */
 struct sp_delivery {
 	struct sp_gso_request request; /* type SP_GSO_NONE: a packet as it came */
-	uint32_t segs;       /* packets merged */
-	uint32_t fragments;  /* pieces of memory it consists of */
-	uint32_t len;        /* total bytes: one header and all payloads */
-	uint32_t header_len; /* bytes of headers in len; 0 for a single packet */
-	uint8_t csum;        /* enum sp_csum_state */
-	uint8_t reason;      /* why it was flushed; see sp_gro_reason_name() */
-	uint8_t reserved8[6]; /* 0 */
-	void *handle;        /* private to the engine */
-	uint64_t reserved[4]; /* 0: room for later versions */
+	uint32_t segs;                 /* packets merged */
+	uint32_t fragments;            /* pieces of memory it consists of */
+	uint32_t len;                  /* total bytes: one header and all payloads */
+	uint32_t header_len;           /* bytes of headers in len; 0 for a single packet */
+	uint8_t csum;                  /* enum sp_csum_state */
+	uint8_t reason;                /* why it was flushed; see sp_gro_reason_name() */
+	uint8_t reserved8[6];          /* 0 */
+	void *handle;                  /* private to the engine */
+	uint64_t reserved[4];          /* 0: room for later versions */
 };
 
 /*

@@ -49,7 +49,7 @@ enum sp_gso_type {
 	SP_GSO_NONE,  /* an ordinary packet */
 	SP_GSO_TCPV4, /* TCP over IPv4: the segments continue the sequence numbers (RFC 9293) */
 	SP_GSO_TCPV6,
-	SP_GSO_UDP    /* UDP over IPv4 or IPv6: each segment is a datagram of its own */
+	SP_GSO_UDP /* UDP over IPv4 or IPv6: each segment is a datagram of its own */
 };
 
 /*
@@ -58,20 +58,20 @@ enum sp_gso_type {
  * section 5.1.6). "For receivers" means that sp_gro_next() sets the field and sp_gso_open() ignores it.
  */
 struct sp_gso_request {
-	uint8_t type;           /* enum sp_gso_type; within a tunnel, of the packet inside */
-	bool needs_csum;        /* the L4 checksum field holds the sum of the pseudo-header only */
-	bool fixed_id;          /* all segments share one IPv4 ID (RFC 6864: only with DF) */
-	bool accecn;            /* CWR is set in every segment (accurate ECN), not only in the first */
-	bool outer_fixed_id;    /* as fixed_id, for the tunnel's IPv4 header */
-	bool outer_csum;        /* the tunnel has a UDP checksum (for receivers) */
-	uint8_t outer_version;  /* of the tunnel's IP header: 4 or 6; 0: no tunnel (for receivers) */
-	uint8_t reserved;       /* 0 */
-	uint16_t size;          /* payload bytes of every segment but the last (the MSS) */
-	uint16_t csum_start;    /* with needs_csum: where the sum begins */
-	uint16_t csum_offset;   /* with needs_csum: where it goes, counted from csum_start */
-	uint16_t hdr_len;       /* bytes of all headers (for receivers) */
-	uint16_t inner_l3_off;  /* IP header of the packet inside a tunnel; 0: no tunnel */
-	uint16_t outer_l4_off;  /* UDP or GRE header of the tunnel; 0: no tunnel (for receivers) */
+	uint8_t type;          /* enum sp_gso_type; within a tunnel, of the packet inside */
+	bool needs_csum;       /* the L4 checksum field holds the sum of the pseudo-header only */
+	bool fixed_id;         /* all segments share one IPv4 ID (RFC 6864: only with DF) */
+	bool accecn;           /* CWR is set in every segment (accurate ECN), not only in the first */
+	bool outer_fixed_id;   /* as fixed_id, for the tunnel's IPv4 header */
+	bool outer_csum;       /* the tunnel has a UDP checksum (for receivers) */
+	uint8_t outer_version; /* of the tunnel's IP header: 4 or 6; 0: no tunnel (for receivers) */
+	uint8_t reserved;      /* 0 */
+	uint16_t size;         /* payload bytes of every segment but the last (the MSS) */
+	uint16_t csum_start;   /* with needs_csum: where the sum begins */
+	uint16_t csum_offset;  /* with needs_csum: where it goes, counted from csum_start */
+	uint16_t hdr_len;      /* bytes of all headers (for receivers) */
+	uint16_t inner_l3_off; /* IP header of the packet inside a tunnel; 0: no tunnel */
+	uint16_t outer_l4_off; /* UDP or GRE header of the tunnel; 0: no tunnel (for receivers) */
 };
 
 enum sp_gso_result {
@@ -82,8 +82,8 @@ enum sp_gso_result {
 };
 
 enum sp_gso_checksum {
-	SP_GSO_CHECKSUM_FULL,    /* checksums of segments are complete */
-	SP_GSO_CHECKSUM_PARTIAL  /* the L4 field holds the pseudo-header sum: the NIC does the rest */
+	SP_GSO_CHECKSUM_FULL,   /* checksums of segments are complete */
+	SP_GSO_CHECKSUM_PARTIAL /* the L4 field holds the pseudo-header sum: the NIC does the rest */
 };
 
 /* Room that a header slot must have, in bytes. */
@@ -122,9 +122,8 @@ struct sp_gso {
  * numbers, FIN and PSH on the last segment only), RFC 3168 section 6.1.2 (CWR on the first only), RFC 6864
  * (IPv4 IDs), RFC 1624 and 1071 (checksums); Linux net/ipv4/tcp_offload.c and udp_offload.c.
  */
-enum sp_gso_result sp_gso_open(struct sp_gso *gso, const struct sp_gso_request *request,
-			       const void *head, uint32_t head_len, uint32_t len,
-			       uint32_t frame_max, enum sp_gso_checksum checksum);
+enum sp_gso_result sp_gso_open(struct sp_gso *gso, const struct sp_gso_request *request, const void *head,
+			       uint32_t head_len, uint32_t len, uint32_t frame_max, enum sp_gso_checksum checksum);
 
 /*
  * Adds the next len bytes of payload. 0 bytes add nothing; bytes beyond the superpacket's length, or after its

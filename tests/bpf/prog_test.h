@@ -35,10 +35,7 @@ static inline uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static inline void sleep_ms(long ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
-}
+static inline void sleep_ms(long ms) { nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL); }
 
 /* Enter a network namespace of our own, or skip the test. */
 static inline void own_netns(void)
@@ -68,8 +65,8 @@ static inline void no_pins(struct bpf_object *obj)
 /* The daemon's view of steer_state: mapped, so that a heartbeat is a store. */
 static inline struct steer_state *map_state(const struct bpf_map *map)
 {
-	struct steer_state *state = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE),
-					 PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	struct steer_state *state = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
+					 bpf_map__fd(map), 0);
 
 	cr_assert_neq((void *)state, MAP_FAILED, "mmap of steer_state: %s", strerror(errno));
 	return state;

@@ -53,10 +53,7 @@ static const char *reason_name(int reason)
 }
 
 /* A heartbeat in the future, so that it is still fresh when a busy machine comes to the test run. */
-static void rig_beat(struct rig *rig)
-{
-	rig->state->heartbeat_ns = now_ns() + 60000000000u;
-}
+static void rig_beat(struct rig *rig) { rig->state->heartbeat_ns = now_ns() + 60000000000u; }
 
 static void rig_load(struct rig *rig, uint32_t nic, uint32_t tap)
 {
@@ -84,10 +81,8 @@ static void rig_counters(const struct rig *rig, uint64_t *sum)
 static int case_reason(const struct served_case *c)
 {
 	static const int reason[] = {
-		[EXPECT_SERVED] = INLINE_EGRESS_REDIRECTED,
-		[EXPECT_FRAGMENT] = INLINE_EGRESS_REDIRECTED,
-		[EXPECT_NOT_IP] = INLINE_EGRESS_PASS_NOT_IP,
-		[EXPECT_MALFORMED] = INLINE_EGRESS_PASS_MALFORMED,
+		[EXPECT_SERVED] = INLINE_EGRESS_REDIRECTED,      [EXPECT_FRAGMENT] = INLINE_EGRESS_REDIRECTED,
+		[EXPECT_NOT_IP] = INLINE_EGRESS_PASS_NOT_IP,     [EXPECT_MALFORMED] = INLINE_EGRESS_PASS_MALFORMED,
 		[EXPECT_PROTOCOL] = INLINE_EGRESS_PASS_PROTOCOL,
 	};
 
@@ -95,13 +90,13 @@ static int case_reason(const struct served_case *c)
 }
 
 /* False if the kernel refuses to run the program on such a packet. */
-static bool expect_run(struct rig *rig, const struct bpf_program *prog, const uint8_t *packet,
-		       size_t len, int action, int reason, const char *what)
+static bool expect_run(struct rig *rig, const struct bpf_program *prog, const uint8_t *packet, size_t len, int action,
+		       int reason, const char *what)
 {
 	static uint8_t out[PROG_TEST_BUF];
 	uint64_t before[INLINE_COUNTER_CNT], after[INLINE_COUNTER_CNT];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
-		    .data_out = out, .data_size_out = sizeof(out));
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len, .data_out = out,
+		    .data_size_out = sizeof(out));
 	int err, counter;
 
 	rig_counters(rig, before);
@@ -111,11 +106,10 @@ static bool expect_run(struct rig *rig, const struct bpf_program *prog, const ui
 	cr_assert_eq(err, 0, "%s: test run of %zu bytes: %s", what, len, strerror(-err));
 	rig_counters(rig, after);
 	counter = counted(before, after, INLINE_COUNTER_CNT);
-	cr_expect((int)opts.retval == action && counter == reason,
-		  "%s: action %d, counter %s; want %d, %s", what, (int)opts.retval,
-		  reason_name(counter), action, reason_name(reason));
-	cr_assert(opts.data_size_out == len && memcmp(out, packet, len) == 0,
-		  "%s: the program changed the packet", what);
+	cr_expect((int)opts.retval == action && counter == reason, "%s: action %d, counter %s; want %d, %s", what,
+		  (int)opts.retval, reason_name(counter), action, reason_name(reason));
+	cr_assert(opts.data_size_out == len && memcmp(out, packet, len) == 0, "%s: the program changed the packet",
+		  what);
 	return true;
 }
 
@@ -129,10 +123,11 @@ static void expect_table(struct rig *rig, int action, int reason)
 	table = served_table(rig->state->serve, &cnt);
 	for (size_t i = 0; i < cnt; i++) {
 		size_t len = served_case_build(&table[i], packet, sizeof(packet));
-		bool ran = expect_run(
-			rig, rig->bpf->progs.inline_egress, packet, len,
-			reason >= 0 ? action : is_served(&table[i]) ? TCX_REDIRECT : TCX_NEXT,
-			reason >= 0 ? reason : case_reason(&table[i]), table[i].what);
+		bool ran = expect_run(rig, rig->bpf->progs.inline_egress, packet, len,
+				      reason >= 0          ? action :
+				      is_served(&table[i]) ? TCX_REDIRECT :
+							     TCX_NEXT,
+				      reason >= 0 ? reason : case_reason(&table[i]), table[i].what);
 
 		/* A test run refuses headers that are cut short; they are really sent further below. */
 		cr_expect(ran || len < ETH + IP6, "%s: not run", table[i].what);
@@ -194,8 +189,7 @@ Test(inline_mode, ingress_redirects_everything)
 {
 	struct rig rig;
 	uint8_t packet[2048];
-	struct packet p[] = {packet_tcp4(), packet_udp6(),
-			     PACKET(tcp4, served_not_ip(&p, 0x0806, 28))};
+	struct packet p[] = { packet_tcp4(), packet_udp6(), PACKET(tcp4, served_not_ip(&p, 0x0806, 28)) };
 
 	rig_open(&rig);
 	rig.state->serve = 0;
@@ -203,8 +197,8 @@ Test(inline_mode, ingress_redirects_everything)
 	for (size_t i = 0; i < 3; i++) {
 		size_t len = packet_build(&p[i], packet, sizeof(packet), NULL);
 
-		cr_expect(expect_run(&rig, rig.bpf->progs.inline_ingress, packet, len,
-				     TCX_REDIRECT, INLINE_INGRESS_REDIRECTED, "ingress"));
+		cr_expect(expect_run(&rig, rig.bpf->progs.inline_ingress, packet, len, TCX_REDIRECT,
+				     INLINE_INGRESS_REDIRECTED, "ingress"));
 	}
 }
 
@@ -235,18 +229,16 @@ Test(inline_mode, takes_the_state_of_steer)
 	no_pins(steer->obj);
 	loaded_or_skip(steer_bpf__load(steer));
 	rig.bpf = inline_bpf__open();
-	cr_assert_eq(bpf_map__reuse_fd(rig.bpf->maps.steer_state,
-				       bpf_map__fd(steer->maps.steer_state)),
-		     0);
+	cr_assert_eq(bpf_map__reuse_fd(rig.bpf->maps.steer_state, bpf_map__fd(steer->maps.steer_state)), 0);
 	loaded_or_skip(inline_bpf__load(rig.bpf));
 	rig.state = map_state(steer->maps.steer_state);
 	rig.state->serve = STEER_SERVE_TCP;
 	rig_beat(&rig);
-	expect_run(&rig, rig.bpf->progs.inline_egress, packet, len, TCX_REDIRECT,
-		   INLINE_EGRESS_REDIRECTED, "steer's state says TCP");
+	expect_run(&rig, rig.bpf->progs.inline_egress, packet, len, TCX_REDIRECT, INLINE_EGRESS_REDIRECTED,
+		   "steer's state says TCP");
 	rig.state->serve = 0;
-	expect_run(&rig, rig.bpf->progs.inline_egress, packet, len, TCX_NEXT,
-		   INLINE_EGRESS_PASS_NOT_SERVING, "steer's state says nothing");
+	expect_run(&rig, rig.bpf->progs.inline_egress, packet, len, TCX_NEXT, INLINE_EGRESS_PASS_NOT_SERVING,
+		   "steer's state says nothing");
 }
 
 /*
@@ -256,9 +248,9 @@ struct lab {
 	struct rig rig;
 	uint32_t nic, wire, tap;
 	int tap_fd;
-	int out;      /* packet socket that sends on nic, with virtio_net_hdr */
-	int nic_in;   /* sees what arrives on nic, with virtio_net_hdr */
-	int wire_in;  /* sees what left by nic */
+	int out;     /* packet socket that sends on nic, with virtio_net_hdr */
+	int nic_in;  /* sees what arrives on nic, with virtio_net_hdr */
+	int wire_in; /* sees what left by nic */
 	int egress_link, ingress_link;
 };
 
@@ -281,7 +273,7 @@ static int tcx_attach(int prog_fd, uint32_t ifindex, uint32_t type)
 
 static int tap_open(const char *name)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
@@ -337,12 +329,10 @@ static void lab_attach(struct lab *lab)
 {
 	struct inline_bpf *bpf = lab->rig.bpf;
 
-	lab->egress_link = tcx_attach(bpf_program__fd(bpf->progs.inline_egress), lab->nic,
-				      ATTACH_TCX_EGRESS);
+	lab->egress_link = tcx_attach(bpf_program__fd(bpf->progs.inline_egress), lab->nic, ATTACH_TCX_EGRESS);
 	if (lab->egress_link < 0)
 		cr_skip_test("this kernel has no tcx links: %s", strerror(errno));
-	lab->ingress_link = tcx_attach(bpf_program__fd(bpf->progs.inline_ingress), lab->tap,
-				       ATTACH_TCX_INGRESS);
+	lab->ingress_link = tcx_attach(bpf_program__fd(bpf->progs.inline_ingress), lab->tap, ATTACH_TCX_INGRESS);
 	cr_assert(lab->ingress_link >= 0, "tcx ingress: %s", strerror(errno));
 }
 
@@ -352,7 +342,7 @@ static void lab_attach(struct lab *lab)
  */
 static size_t receive(int fd, void *buf, size_t cap, struct sockaddr_ll *from)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint64_t deadline = now_ns() + WAIT_MS * 1000000ull;
 
 	while (now_ns() < deadline) {
@@ -360,8 +350,7 @@ static size_t receive(int fd, void *buf, size_t cap, struct sockaddr_ll *from)
 		ssize_t n;
 
 		poll(&p, 1, WAIT_MS);
-		n = from ? recvfrom(fd, buf, cap, 0, (struct sockaddr *)from, &from_len)
-			 : read(fd, buf, cap);
+		n = from ? recvfrom(fd, buf, cap, 0, (struct sockaddr *)from, &from_len) : read(fd, buf, cap);
 		if (n > 0 && (!from || from->sll_pkttype != PACKET_OUTGOING))
 			return (size_t)n;
 	}
@@ -377,20 +366,18 @@ static void drain(int fd)
 }
 
 /* Send on nic; true if exactly @reason was counted. */
-static void lab_send(struct lab *lab, const struct with_hdr *v, size_t len, int reason,
-		     const char *what)
+static void lab_send(struct lab *lab, const struct with_hdr *v, size_t len, int reason, const char *what)
 {
 	uint64_t before[INLINE_COUNTER_CNT], after[INLINE_COUNTER_CNT];
 	int counter;
 
 	rig_counters(&lab->rig, before);
 	rig_beat(&lab->rig);
-	cr_assert_eq(write(lab->out, v, sizeof(v->hdr) + len), (ssize_t)(sizeof(v->hdr) + len),
-		     "%s: send: %s", what, strerror(errno));
+	cr_assert_eq(write(lab->out, v, sizeof(v->hdr) + len), (ssize_t)(sizeof(v->hdr) + len), "%s: send: %s", what,
+		     strerror(errno));
 	rig_counters(&lab->rig, after);
 	counter = counted(before, after, INLINE_COUNTER_CNT);
-	cr_expect_eq(counter, reason, "%s: counter %s; want %s", what, reason_name(counter),
-		     reason_name(reason));
+	cr_expect_eq(counter, reason, "%s: counter %s; want %s", what, reason_name(counter), reason_name(reason));
 }
 
 /* The TAP gives these bytes. */
@@ -399,8 +386,7 @@ static void expect_on_tap(struct lab *lab, const uint8_t *packet, size_t len, co
 	static struct with_hdr got;
 	size_t n = receive(lab->tap_fd, &got, sizeof(got), NULL);
 
-	cr_assert_eq(n, sizeof(got.hdr) + len, "%s: %zu bytes from the TAP, want %zu", what, n,
-		     sizeof(got.hdr) + len);
+	cr_assert_eq(n, sizeof(got.hdr) + len, "%s: %zu bytes from the TAP, want %zu", what, n, sizeof(got.hdr) + len);
 	cr_expect(memcmp(got.packet, packet, len) == 0, "%s: changed on its way", what);
 }
 
@@ -413,10 +399,7 @@ static void expect_on_wire(struct lab *lab, const char *what)
 }
 
 /* The receiving kernel drops it before any packet socket sees it. */
-static bool ends_in_a_tag(const struct served_case *c)
-{
-	return c->keep && c->keep <= ETH + c->packet.vlan_cnt * TAG;
-}
+static bool ends_in_a_tag(const struct served_case *c) { return c->keep && c->keep <= ETH + c->packet.vlan_cnt * TAG; }
 
 Test(inline_mode, served_leaves_by_the_tap_and_the_rest_by_the_wire)
 {
@@ -478,15 +461,15 @@ Test(inline_mode, headers_outside_the_linear_part)
 static int vlan_push_prog(uint16_t tci)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = htons(0x8100)},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = tci},
-		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = TCX_NEXT},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = htons(0x8100) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = tci },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = TCX_NEXT },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vlan_push", "GPL", insns,
-			     sizeof(insns) / sizeof(insns[0]), NULL);
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vlan_push", "GPL", insns, sizeof(insns) / sizeof(insns[0]),
+			     NULL);
 }
 
 Test(inline_mode, vlan_tag_in_metadata)
@@ -505,8 +488,7 @@ Test(inline_mode, vlan_tag_in_metadata)
 	lab_attach(&lab);
 	/* The tag is the outermost; the TAP hands it over in the bytes. */
 	for (unsigned int tags = 0; tags < 4; tags++) {
-		struct packet with = PACKET(tcp6, packet_push_vlan(&p, 0x8100, 100);
-					    served_tags(&p, tags, 0x8100));
+		struct packet with = PACKET(tcp6, packet_push_vlan(&p, 0x8100, 100); served_tags(&p, tags, 0x8100));
 		struct packet without = PACKET(tcp6, served_tags(&p, tags, 0x8100));
 
 		len = packet_build(&without, v.packet, sizeof(v.packet), NULL);
@@ -571,8 +553,7 @@ Test(inline_mode, superpackets_arrive_on_the_nic_uncut)
 	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
 		size_t len = superpacket(&v, ipv6);
 
-		cr_assert_eq(write(lab.tap_fd, &v, sizeof(v.hdr) + len),
-			     (ssize_t)(sizeof(v.hdr) + len));
+		cr_assert_eq(write(lab.tap_fd, &v, sizeof(v.hdr) + len), (ssize_t)(sizeof(v.hdr) + len));
 		cr_assert_eq(receive(lab.nic_in, &got, sizeof(got), &from), sizeof(v.hdr) + len);
 		cr_expect(memcmp(got.packet, v.packet, len) == 0);
 		cr_expect_eq(got.hdr.gso_size, 1448);
@@ -588,10 +569,10 @@ Test(inline_mode, ingress_judges_the_mac_anew)
 		uint8_t mac[6];
 		int pkttype;
 	} macs[] = {
-		{{0x02, 0, 0, 0, 0, 0x02}, PACKET_HOST},
-		{{0x02, 0, 0, 0, 0, 0x77}, PACKET_OTHERHOST},
-		{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, PACKET_BROADCAST},
-		{{0x33, 0x33, 0, 0, 0, 0x01}, PACKET_MULTICAST},
+		{ { 0x02, 0, 0, 0, 0, 0x02 }, PACKET_HOST },
+		{ { 0x02, 0, 0, 0, 0, 0x77 }, PACKET_OTHERHOST },
+		{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, PACKET_BROADCAST },
+		{ { 0x33, 0x33, 0, 0, 0, 0x01 }, PACKET_MULTICAST },
 	};
 	struct sockaddr_ll from;
 	struct lab lab;
@@ -604,12 +585,10 @@ Test(inline_mode, ingress_judges_the_mac_anew)
 
 		memcpy(p.dst_mac, macs[i].mac, 6);
 		len = packet_build(&p, v.packet, sizeof(v.packet), NULL);
-		cr_assert_eq(write(lab.tap_fd, &v, sizeof(v.hdr) + len),
-			     (ssize_t)(sizeof(v.hdr) + len));
+		cr_assert_eq(write(lab.tap_fd, &v, sizeof(v.hdr) + len), (ssize_t)(sizeof(v.hdr) + len));
 		cr_assert_eq(receive(lab.nic_in, &got, sizeof(got), &from), sizeof(v.hdr) + len);
 		cr_expect(memcmp(got.packet, v.packet, len) == 0);
-		cr_expect_eq(from.sll_pkttype, macs[i].pkttype, "packet %zu: type %d", i,
-			     from.sll_pkttype);
+		cr_expect_eq(from.sll_pkttype, macs[i].pkttype, "packet %zu: type %d", i, from.sll_pkttype);
 	}
 }
 

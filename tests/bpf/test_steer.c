@@ -44,10 +44,7 @@ static const char *reason_name(int reason)
 }
 
 /* A heartbeat in the future, so that it is still fresh when a busy machine comes to the test run. */
-static void rig_beat(struct rig *rig)
-{
-	rig->state->heartbeat_ns = now_ns() + 60000000000u;
-}
+static void rig_beat(struct rig *rig) { rig->state->heartbeat_ns = now_ns() + 60000000000u; }
 
 static int xsk_insert(struct rig *rig, uint32_t queue)
 {
@@ -56,8 +53,8 @@ static int xsk_insert(struct rig *rig, uint32_t queue)
 	if (fd < 0 && errno == EAFNOSUPPORT)
 		cr_skip_test("this kernel has no AF_XDP");
 	cr_assert(fd >= 0, "AF_XDP socket: %s", strerror(errno));
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(rig->bpf->maps.steer_xsks), &queue, &fd, 0),
-		     0, "XSKMAP: %s", strerror(errno));
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(rig->bpf->maps.steer_xsks), &queue, &fd, 0), 0, "XSKMAP: %s",
+		     strerror(errno));
 	return fd;
 }
 
@@ -83,15 +80,13 @@ static void rig_open(struct rig *rig)
 	rig_beat(rig);
 }
 
-static struct outcome run_ctx(struct rig *rig, const void *frame, size_t len,
-			      struct xdp_md *ctx)
+static struct outcome run_ctx(struct rig *rig, const void *frame, size_t len, struct xdp_md *ctx)
 {
 	static uint8_t out[PROG_TEST_BUF];
 	uint64_t before[STEER_COUNTER_CNT], after[STEER_COUNTER_CNT];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
-		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = ctx,
-		    .ctx_size_in = ctx ? sizeof(*ctx) : 0);
-	struct outcome o = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len, .data_out = out,
+		    .data_size_out = sizeof(out), .ctx_in = ctx, .ctx_size_in = ctx ? sizeof(*ctx) : 0);
+	struct outcome o = { 0 };
 
 	read_counters(rig->bpf->maps.steer_counters, before, STEER_COUNTER_CNT);
 	o.err = bpf_prog_test_run_opts(bpf_program__fd(rig->bpf->progs.steer), &opts);
@@ -100,8 +95,7 @@ static struct outcome run_ctx(struct rig *rig, const void *frame, size_t len,
 	read_counters(rig->bpf->maps.steer_counters, after, STEER_COUNTER_CNT);
 	o.action = (int)opts.retval;
 	o.reason = counted(before, after, STEER_COUNTER_CNT);
-	cr_assert(opts.data_size_out == len && memcmp(out, frame, len) == 0,
-		  "the program changed the frame");
+	cr_assert(opts.data_size_out == len && memcmp(out, frame, len) == 0, "the program changed the frame");
 	return o;
 }
 
@@ -124,18 +118,15 @@ static struct outcome run_packet(struct rig *rig, struct packet p)
 
 static void expect(struct outcome o, int action, int reason, const char *what)
 {
-	cr_expect(o.action == action && o.reason == reason,
-		  "%s: action %d, counter %s; want %d, %s", what, o.action,
+	cr_expect(o.action == action && o.reason == reason, "%s: action %d, counter %s; want %d, %s", what, o.action,
 		  reason_name(o.reason), action, reason_name(reason));
 }
 
 static int case_reason(const struct served_case *c)
 {
 	static const int reason[] = {
-		[EXPECT_SERVED] = STEER_REDIRECTED,
-		[EXPECT_FRAGMENT] = STEER_REDIRECTED_FRAGMENT,
-		[EXPECT_NOT_IP] = STEER_PASS_NOT_IP,
-		[EXPECT_MALFORMED] = STEER_PASS_MALFORMED,
+		[EXPECT_SERVED] = STEER_REDIRECTED,      [EXPECT_FRAGMENT] = STEER_REDIRECTED_FRAGMENT,
+		[EXPECT_NOT_IP] = STEER_PASS_NOT_IP,     [EXPECT_MALFORMED] = STEER_PASS_MALFORMED,
 		[EXPECT_PROTOCOL] = STEER_PASS_PROTOCOL,
 	};
 
@@ -155,8 +146,8 @@ static void expect_table(struct rig *rig, uint32_t serve)
 		size_t len = served_case_build(&table[i], frame, sizeof(frame));
 
 		rig_beat(rig);
-		expect(run(rig, frame, len), is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS,
-		       case_reason(&table[i]), table[i].what);
+		expect(run(rig, frame, len), is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS, case_reason(&table[i]),
+		       table[i].what);
 	}
 	free(table);
 }
@@ -196,7 +187,7 @@ Test(steer, table_with_headers_outside_the_linear_part)
 		size_t len = served_case_build(&table[i], frame, sizeof(frame));
 
 		for (size_t linear = ETH; linear < len && linear < 200; linear++) {
-			struct xdp_md ctx = {.data_end = (uint32_t)linear};
+			struct xdp_md ctx = { .data_end = (uint32_t)linear };
 			struct outcome o;
 
 			rig_beat(&rig);
@@ -204,8 +195,8 @@ Test(steer, table_with_headers_outside_the_linear_part)
 			if (o.err == -EINVAL && !runs)
 				cr_skip_test("this kernel cannot split test frames (6.18 can)");
 			cr_assert_eq(o.err, 0, "%s: %s", table[i].what, strerror(-o.err));
-			expect(o, is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS,
-			       case_reason(&table[i]), table[i].what);
+			expect(o, is_served(&table[i]) ? XDP_REDIRECT : XDP_PASS, case_reason(&table[i]),
+			       table[i].what);
 			runs++;
 		}
 	}
@@ -228,8 +219,8 @@ static void cut_everywhere(struct rig *rig, struct packet p, const char *what)
 		o = run(rig, frame, keep);
 		cr_expect(o.action == (whole ? XDP_REDIRECT : XDP_PASS) &&
 				  o.reason == (whole ? STEER_REDIRECTED : STEER_PASS_MALFORMED),
-			  "%s cut to %zu of %zu bytes: action %d, counter %s", what, keep, len,
-			  o.action, reason_name(o.reason));
+			  "%s cut to %zu of %zu bytes: action %d, counter %s", what, keep, len, o.action,
+			  reason_name(o.reason));
 	}
 }
 
@@ -240,13 +231,12 @@ Test(steer, cut_at_every_byte)
 	rig_open(&rig);
 	cut_everywhere(&rig, packet_tcp4(), "IPv4");
 	cut_everywhere(&rig, packet_tcp6(), "IPv6");
-	cut_everywhere(&rig, PACKET(tcp4, served_tags(&p, 2, 0x8100); p.ip_options = served_nops;
-				    p.ip_options_len = 40),
+	cut_everywhere(&rig,
+		       PACKET(tcp4, served_tags(&p, 2, 0x8100); p.ip_options = served_nops; p.ip_options_len = 40),
 		       "IPv4 with options behind two tags");
-	cut_everywhere(&rig, PACKET(tcp6, served_tags(&p, 4, 0x88a8);
-				    packet_push_ext(&p, PACKET_EXT_HOPOPTS, 24);
-				    packet_push_ext(&p, PACKET_EXT_ROUTING, 40);
-				    packet_push_ext(&p, PACKET_EXT_DSTOPTS, 8)),
+	cut_everywhere(&rig,
+		       PACKET(tcp6, served_tags(&p, 4, 0x88a8); packet_push_ext(&p, PACKET_EXT_HOPOPTS, 24);
+			      packet_push_ext(&p, PACKET_EXT_ROUTING, 40); packet_push_ext(&p, PACKET_EXT_DSTOPTS, 8)),
 		       "IPv6 with extension headers behind four tags");
 }
 
@@ -260,12 +250,10 @@ Test(steer, of_all_protocols_only_tcp)
 
 		rig_beat(&rig);
 		o4 = run_packet(&rig, PACKET(tcp4, p.protocol = protocol));
-		cr_expect_eq(o4.action, protocol == 6 ? XDP_REDIRECT : XDP_PASS, "IPv4 %d",
-			     protocol);
+		cr_expect_eq(o4.action, protocol == 6 ? XDP_REDIRECT : XDP_PASS, "IPv4 %d", protocol);
 		cr_expect_eq(o4.reason, protocol == 6 ? STEER_REDIRECTED : STEER_PASS_PROTOCOL);
 		o6 = run_packet(&rig, PACKET(tcp6, served_raw6(&p, protocol, served_zeroes, 256)));
-		cr_expect_eq(o6.action, protocol == 6 ? XDP_REDIRECT : XDP_PASS, "IPv6 %d",
-			     protocol);
+		cr_expect_eq(o6.action, protocol == 6 ? XDP_REDIRECT : XDP_PASS, "IPv6 %d", protocol);
 		cr_expect_eq(o6.reason, protocol == 6 ? STEER_REDIRECTED : STEER_PASS_PROTOCOL);
 	}
 }
@@ -287,12 +275,9 @@ Test(steer, frame_in_several_buffers)
 	struct rig rig;
 
 	rig_open(&rig);
-	expect(run_packet(&rig, stretched(packet_tcp4(), 3800)), XDP_REDIRECT, STEER_REDIRECTED,
-	       "3800 bytes of TCP");
-	expect(run_packet(&rig, stretched(packet_udp6(), 3800)), XDP_PASS, STEER_PASS_PROTOCOL,
-	       "3800 bytes of UDP");
-	expect(run_packet(&rig, stretched(packet_udp6(), 9014)), XDP_PASS, STEER_PASS_PROTOCOL,
-	       "9000 bytes of UDP");
+	expect(run_packet(&rig, stretched(packet_tcp4(), 3800)), XDP_REDIRECT, STEER_REDIRECTED, "3800 bytes of TCP");
+	expect(run_packet(&rig, stretched(packet_udp6(), 3800)), XDP_PASS, STEER_PASS_PROTOCOL, "3800 bytes of UDP");
+	expect(run_packet(&rig, stretched(packet_udp6(), 9014)), XDP_PASS, STEER_PASS_PROTOCOL, "9000 bytes of UDP");
 }
 
 Test(steer, too_long_passes_unless_all_is_served)
@@ -304,34 +289,27 @@ Test(steer, too_long_passes_unless_all_is_served)
 		uint32_t serve;
 		int action, reason;
 	} table[] = {
-		{"TCP over IPv4, as long as the wire's longest", 3840, packet_tcp4(), STEER_SERVE_TCP,
-		 XDP_REDIRECT, STEER_REDIRECTED},
-		{"TCP over IPv4, a byte more", 3841, packet_tcp4(), STEER_SERVE_TCP,
-		 XDP_PASS, STEER_PASS_TOO_LONG},
-		{"TCP over IPv6, as long as the wire's longest", 3840, packet_tcp6(), STEER_SERVE_TCP,
-		 XDP_REDIRECT, STEER_REDIRECTED},
-		{"TCP over IPv6, a byte more", 3841, packet_tcp6(), STEER_SERVE_TCP,
-		 XDP_PASS, STEER_PASS_TOO_LONG},
-		{"behind a tag, as long as the wire's longest", 3840,
-		 PACKET(tcp4, served_tags(&p, 1, 0x8100)), STEER_SERVE_TCP,
-		 XDP_REDIRECT, STEER_REDIRECTED},
-		{"behind a tag, a byte more", 3841,
-		 PACKET(tcp4, served_tags(&p, 1, 0x8100)), STEER_SERVE_TCP,
-		 XDP_PASS, STEER_PASS_TOO_LONG},
-		{"a fragment, as long as the wire's longest", 3840, PACKET(tcp4, p.df = false; p.mf = true),
-		 STEER_SERVE_TCP, XDP_REDIRECT, STEER_REDIRECTED_FRAGMENT},
-		{"a fragment, a byte more", 3841, PACKET(tcp4, p.df = false; p.mf = true),
-		 STEER_SERVE_TCP, XDP_PASS, STEER_PASS_TOO_LONG},
-		{"what a peer's TSO sends", 60000, packet_tcp4(), STEER_SERVE_TCP,
-		 XDP_PASS, STEER_PASS_TOO_LONG},
-		{"not served: its own counter", 3841, packet_udp4(), STEER_SERVE_TCP,
-		 XDP_PASS, STEER_PASS_PROTOCOL},
-		{"all served, as long as the wire's longest", 3840, packet_tcp4(), STEER_SERVE_ALL,
-		 XDP_REDIRECT, STEER_REDIRECTED},
-		{"all served, a byte more", 3841, packet_tcp4(), STEER_SERVE_ALL,
-		 XDP_REDIRECT, STEER_REDIRECTED},
-		{"all and TCP served, a byte more", 3841, packet_tcp4(),
-		 STEER_SERVE_ALL | STEER_SERVE_TCP, XDP_REDIRECT, STEER_REDIRECTED},
+		{ "TCP over IPv4, as long as the wire's longest", 3840, packet_tcp4(), STEER_SERVE_TCP, XDP_REDIRECT,
+		  STEER_REDIRECTED },
+		{ "TCP over IPv4, a byte more", 3841, packet_tcp4(), STEER_SERVE_TCP, XDP_PASS, STEER_PASS_TOO_LONG },
+		{ "TCP over IPv6, as long as the wire's longest", 3840, packet_tcp6(), STEER_SERVE_TCP, XDP_REDIRECT,
+		  STEER_REDIRECTED },
+		{ "TCP over IPv6, a byte more", 3841, packet_tcp6(), STEER_SERVE_TCP, XDP_PASS, STEER_PASS_TOO_LONG },
+		{ "behind a tag, as long as the wire's longest", 3840, PACKET(tcp4, served_tags(&p, 1, 0x8100)),
+		  STEER_SERVE_TCP, XDP_REDIRECT, STEER_REDIRECTED },
+		{ "behind a tag, a byte more", 3841, PACKET(tcp4, served_tags(&p, 1, 0x8100)), STEER_SERVE_TCP,
+		  XDP_PASS, STEER_PASS_TOO_LONG },
+		{ "a fragment, as long as the wire's longest", 3840, PACKET(tcp4, p.df = false; p.mf = true),
+		  STEER_SERVE_TCP, XDP_REDIRECT, STEER_REDIRECTED_FRAGMENT },
+		{ "a fragment, a byte more", 3841, PACKET(tcp4, p.df = false; p.mf = true), STEER_SERVE_TCP, XDP_PASS,
+		  STEER_PASS_TOO_LONG },
+		{ "what a peer's TSO sends", 60000, packet_tcp4(), STEER_SERVE_TCP, XDP_PASS, STEER_PASS_TOO_LONG },
+		{ "not served: its own counter", 3841, packet_udp4(), STEER_SERVE_TCP, XDP_PASS, STEER_PASS_PROTOCOL },
+		{ "all served, as long as the wire's longest", 3840, packet_tcp4(), STEER_SERVE_ALL, XDP_REDIRECT,
+		  STEER_REDIRECTED },
+		{ "all served, a byte more", 3841, packet_tcp4(), STEER_SERVE_ALL, XDP_REDIRECT, STEER_REDIRECTED },
+		{ "all and TCP served, a byte more", 3841, packet_tcp4(), STEER_SERVE_ALL | STEER_SERVE_TCP,
+		  XDP_REDIRECT, STEER_REDIRECTED },
 	};
 	struct rig rig;
 
@@ -339,8 +317,8 @@ Test(steer, too_long_passes_unless_all_is_served)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		rig.state->serve = table[i].serve;
 		rig_beat(&rig);
-		expect(run_packet(&rig, stretched(table[i].packet, table[i].len)),
-		       table[i].action, table[i].reason, table[i].what);
+		expect(run_packet(&rig, stretched(table[i].packet, table[i].len)), table[i].action, table[i].reason,
+		       table[i].what);
 	}
 }
 
@@ -353,10 +331,10 @@ Test(steer, too_long_is_as_the_daemon_says)
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		rig.state->frame_max = limits[i];
 		rig_beat(&rig);
-		expect(run_packet(&rig, stretched(packet_tcp4(), limits[i])), XDP_REDIRECT,
-		       STEER_REDIRECTED, "the longest");
-		expect(run_packet(&rig, stretched(packet_tcp4(), limits[i] + 1)), XDP_PASS,
-		       STEER_PASS_TOO_LONG, "a byte more");
+		expect(run_packet(&rig, stretched(packet_tcp4(), limits[i])), XDP_REDIRECT, STEER_REDIRECTED,
+		       "the longest");
+		expect(run_packet(&rig, stretched(packet_tcp4(), limits[i] + 1)), XDP_PASS, STEER_PASS_TOO_LONG,
+		       "a byte more");
 	}
 }
 
@@ -414,8 +392,8 @@ Test(steer, without_a_socket_served_packets_pass)
 		int reason = case_reason(&table[i]);
 
 		rig_beat(&rig);
-		expect(run(&rig, frame, len), XDP_PASS,
-		       is_served(&table[i]) ? STEER_PASS_NO_SOCKET : reason, table[i].what);
+		expect(run(&rig, frame, len), XDP_PASS, is_served(&table[i]) ? STEER_PASS_NO_SOCKET : reason,
+		       table[i].what);
 	}
 	free(table);
 }
@@ -444,8 +422,7 @@ Test(steer, stale_heartbeat_passes)
 	rig_open(&rig);
 	rig.state->heartbeat_ns = now_ns() - STEER_HEARTBEAT_LIMIT_NS - 20000000u;
 	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "stale");
-	expect(run_packet(&rig, PACKET(udp4, (void)p)), XDP_PASS, STEER_PASS_NO_HEARTBEAT,
-	       "stale, not served anyway");
+	expect(run_packet(&rig, PACKET(udp4, (void)p)), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "stale, not served anyway");
 	rig.state->serve = STEER_SERVE_ALL;
 	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "stale, all");
 	rig.state->heartbeat_ns = 1;
@@ -479,8 +456,7 @@ Test(steer, heartbeat_runs_out_at_its_limit)
 		sleep_ms(1);
 	} while (o.action == XDP_REDIRECT && elapsed < 20000000000u);
 	expect(o, XDP_PASS, STEER_PASS_NO_HEARTBEAT, "no beat any more");
-	cr_expect(elapsed >= STEER_HEARTBEAT_LIMIT_NS, "gave up after %llu us",
-		  (unsigned long long)elapsed / 1000);
+	cr_expect(elapsed >= STEER_HEARTBEAT_LIMIT_NS, "gave up after %llu us", (unsigned long long)elapsed / 1000);
 }
 
 Test(steer, serve_all_steers_every_frame)
@@ -498,8 +474,7 @@ Test(steer, serve_all_steers_every_frame)
 			size_t len = served_case_build(&table[i], frame, sizeof(frame));
 
 			rig_beat(&rig);
-			expect(run(&rig, frame, len), XDP_REDIRECT, STEER_REDIRECTED,
-			       table[i].what);
+			expect(run(&rig, frame, len), XDP_REDIRECT, STEER_REDIRECTED, table[i].what);
 		}
 	}
 	free(table);
@@ -512,8 +487,8 @@ Test(steer, a_bit_it_does_not_know_serves_nothing)
 	rig_open(&rig);
 	rig.state->serve = 1u << 30;
 	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_PROTOCOL, "TCP over IPv4");
-	expect(run_packet(&rig, PACKET(tcp6, served_fragment6(&p, 1, true))), XDP_PASS,
-	       STEER_PASS_PROTOCOL, "fragment of TCP over IPv6");
+	expect(run_packet(&rig, PACKET(tcp6, served_fragment6(&p, 1, true))), XDP_PASS, STEER_PASS_PROTOCOL,
+	       "fragment of TCP over IPv6");
 	expect(run_packet(&rig, packet_udp4()), XDP_PASS, STEER_PASS_PROTOCOL, "UDP over IPv4");
 }
 
@@ -523,7 +498,7 @@ Test(steer, each_queue_has_its_own_socket)
 	uint8_t frame[2048];
 	struct packet p = packet_tcp4();
 	size_t len = packet_build(&p, frame, sizeof(frame), NULL);
-	struct xdp_md ctx = {.data_end = (uint32_t)len};
+	struct xdp_md ctx = { .data_end = (uint32_t)len };
 
 	rig_open_idle(&rig);
 	if (system("ip link add sp0 numrxqueues 3 numtxqueues 3 type veth peer name sp1 "
@@ -557,11 +532,9 @@ Test(steer, maps_are_as_the_abi_says)
 		enum bpf_map_type type;
 		uint32_t entries, value_size;
 	} maps[] = {
-		{bpf->maps.steer_xsks, "steer_xsks", BPF_MAP_TYPE_XSKMAP, STEER_QUEUES_MAX, 4},
-		{bpf->maps.steer_state, "steer_state", BPF_MAP_TYPE_ARRAY, 1,
-		 sizeof(struct steer_state)},
-		{bpf->maps.steer_counters, "steer_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
-		 STEER_COUNTER_CNT, 8},
+		{ bpf->maps.steer_xsks, "steer_xsks", BPF_MAP_TYPE_XSKMAP, STEER_QUEUES_MAX, 4 },
+		{ bpf->maps.steer_state, "steer_state", BPF_MAP_TYPE_ARRAY, 1, sizeof(struct steer_state) },
+		{ bpf->maps.steer_counters, "steer_counters", BPF_MAP_TYPE_PERCPU_ARRAY, STEER_COUNTER_CNT, 8 },
 	};
 
 	for (size_t i = 0; i < 3; i++) {
@@ -571,8 +544,7 @@ Test(steer, maps_are_as_the_abi_says)
 		cr_expect_eq(bpf_map__type(maps[i].map), maps[i].type);
 		cr_expect_eq(bpf_map__max_entries(maps[i].map), maps[i].entries);
 		cr_expect_eq(bpf_map__value_size(maps[i].map), maps[i].value_size);
-		cr_expect(pin && strstr(pin, maps[i].name), "%s is not pinned by name",
-			  maps[i].name);
+		cr_expect(pin && strstr(pin, maps[i].name), "%s is not pinned by name", maps[i].name);
 	}
 	cr_expect(bpf_map__map_flags(bpf->maps.steer_state) & BPF_F_MMAPABLE);
 	cr_expect_eq(sizeof(counter_names) / sizeof(counter_names[0]), STEER_COUNTER_CNT);

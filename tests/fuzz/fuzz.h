@@ -16,12 +16,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Aborts, which libFuzzer reports as a crash, unless the condition holds. */
-#define holds(condition, sentence)                                                   \
-	do {                                                                         \
-		if (!(condition)) {                                                  \
+#define holds(condition, sentence) \
+	do { \
+		if (!(condition)) { \
 			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, sentence); \
-			abort();                                                     \
-		}                                                                    \
+			abort(); \
+		} \
 	} while (0)
 
 struct input {

@@ -54,10 +54,18 @@ static void read_config(struct gro_config *config, struct input *in)
 	uint32_t bits = take8(in);
 
 	*config = (struct gro_config){
-		.flows = 1 + take8(in) % 16, .packets = 20 + take8(in), .max_packets = 2 + take8(in) % 64,
-		.max_bytes = 65535, .min_payload = take8(in), .hold_ns = take16(in) * 16u,
-		.merge = take8(in) ^ GRO_MERGE_ALL, .accept_unfinished = bits & 1, .marks = bits & 2,
-		.adaptive = bits & 4, .flush_all_when_full = bits & 8, .headroom = bits & 16 ? 8 : 0,
+		.flows = 1 + take8(in) % 16,
+		.packets = 20 + take8(in),
+		.max_packets = 2 + take8(in) % 64,
+		.max_bytes = 65535,
+		.min_payload = take8(in),
+		.hold_ns = take16(in) * 16u,
+		.merge = take8(in) ^ GRO_MERGE_ALL,
+		.accept_unfinished = bits & 1,
+		.marks = bits & 2,
+		.adaptive = bits & 4,
+		.flush_all_when_full = bits & 8,
+		.headroom = bits & 16 ? 8 : 0,
 		.secret = { 0x9e3779b97f4a7c15, bits & 32 ? 0 : 0xbf58476d1ce4e5b9 },
 	};
 	config->merge &= GRO_MERGE_ALL;

@@ -61,7 +61,8 @@ static void check_stream(struct gso gso, const struct job *job)
 	uint8_t *head = exact_copy(job->data, job->head_len);
 
 	holds(gso_stream_open(&stream, job->request, head, job->head_len, job->len, job->frame_max, job->mode) ==
-	      GSO_CUT, "what can be cut can be cut as a stream");
+		      GSO_CUT,
+	      "what can be cut can be cut as a stream");
 	while (!gso_done(&gso)) {
 		uint32_t piece = job->piece < job->len - off ? job->piece : job->len - off;
 
@@ -129,14 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (job.piece < request.size / 32u + 1)
 		job.piece = request.size / 32u + 1; /* as many fragments as a segment may need fit */
 	switch (gso_open(&gso, &request, bytes, job.len, job.frame_max, job.mode)) {
-	case GSO_CUT:
-		check_cut(gso, &job);
-		break;
-	case GSO_ORDINARY:
-		gso_complete(&request, bytes, job.len);
-		break;
-	default:
-		break;
+	case GSO_CUT: check_cut(gso, &job); break;
+	case GSO_ORDINARY: gso_complete(&request, bytes, job.len); break;
+	default: break;
 	}
 	free(bytes);
 	return 0;

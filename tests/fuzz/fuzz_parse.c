@@ -27,8 +27,10 @@ static void check_against_judge(const uint8_t *data, uint32_t len, const struct 
 
 	holds(j.whole == candidate, "the judge and the parser see a whole packet, or neither does");
 	if (candidate)
-		holds(j.level.l3 == view->l3_off && j.level.l4 == view->l4_off && j.level.payload == view->payload_off &&
-		      j.level.end == view->payload_off + view->payload_len, "and its parts at the same places");
+		holds(j.level.l3 == view->l3_off && j.level.l4 == view->l4_off &&
+			      j.level.payload == view->payload_off &&
+			      j.level.end == view->payload_off + view->payload_len,
+		      "and its parts at the same places");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -32,11 +32,11 @@ static void save(const char *target, const char *name, const void *data, size_t 
 }
 
 /* Builds a packet of this kind; returns its length, 0 for kinds beyond the last. */
-static size_t packet_of(unsigned int kind, size_t payload_len, uint8_t *buf, size_t room,
-			struct packet_layout *at, const char **name)
+static size_t packet_of(unsigned int kind, size_t payload_len, uint8_t *buf, size_t room, struct packet_layout *at,
+			const char **name)
 {
-	static const char *const names[] = { "tcp4", "tcp6", "udp4", "udp6", "vlan", "extension", "fragment",
-					     "vxlan", "geneve", "gre", "ipip", "vxlan6" };
+	static const char *const names[] = { "tcp4",     "tcp6",  "udp4",   "udp6", "vlan", "extension",
+					     "fragment", "vxlan", "geneve", "gre",  "ipip", "vxlan6" };
 	static uint8_t options[12];
 	struct packet p = kind % 2 ? packet_tcp6() : packet_tcp4();
 	struct packet_tunnel tunnel;

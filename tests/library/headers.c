@@ -42,8 +42,8 @@ int main(void)
 	sp_gso_add(&gso, slot, 0);
 	sp_gso_add_slices(&gso, &iov, 0);
 	sp_gso_end(&gso);
-	if (sp_gso_ready(&gso) || !sp_gso_done(&gso) ||
-	    sp_gso_next(&gso, slot, &header_len, &iov, 1) != 0 || sp_gso_complete(&request, slot, 0) != 0)
+	if (sp_gso_ready(&gso) || !sp_gso_done(&gso) || sp_gso_next(&gso, slot, &header_len, &iov, 1) != 0 ||
+	    sp_gso_complete(&request, slot, 0) != 0)
 		return 1;
 	sp_gro_counters(gro, &counters);
 	if (sp_gro_flushes(gro, 0) || sp_gro_singles(gro, 0) || !sp_gro_reason_name(0))

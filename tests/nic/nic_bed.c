@@ -19,10 +19,7 @@
 #include "nic_bed.h"
 #include "fixtures/packet_builder.h"
 
-void run(const char *command)
-{
-	cr_assert_eq(system(command), 0, "%s", command);
-}
+void run(const char *command) { cr_assert_eq(system(command), 0, "%s", command); }
 
 void enter_namespaces(void)
 {
@@ -97,8 +94,7 @@ bool raw_sees(int fd, const uint8_t *frame, size_t len, int limit_ms)
 
 		if (left <= 0 || poll(&pfd, 1, left) <= 0)
 			return false;
-		if (recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &from_len) ==
-			    (ssize_t)len &&
+		if (recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &from_len) == (ssize_t)len &&
 		    from.sll_pkttype != PACKET_OUTGOING && memcmp(buf, frame, len) == 0)
 			return true;
 	}
@@ -117,8 +113,7 @@ size_t tcp_frame(uint8_t *frame, size_t cap, size_t payload_len)
 
 struct frontend *open_tap(bool udp)
 {
-	const struct netdev_settings up = { .mac = device("nic").mac, .no_addresses = true,
-					    .up = true };
+	const struct netdev_settings up = { .mac = device("nic").mac, .no_addresses = true, .up = true };
 	struct frontend *tap;
 
 	cr_assert_eq(tap_open(&tap, "sp%d", 1, udp, 0), 0);
@@ -169,8 +164,13 @@ const struct umem_config umem_config = {
 struct modes_plan plan_of(bool zerocopy, enum modes_transmit transmit)
 {
 	const struct modes_facts facts = {
-		.driver = "veth", .told = true, .zerocopy = zerocopy, .zc_max_segs = zerocopy ? 8 : 0,
-		.frame_len = 1522, .chunk_len = UMEM_CHUNK_LEN, .rx_headroom = UMEM_RX_HEADROOM,
+		.driver = "veth",
+		.told = true,
+		.zerocopy = zerocopy,
+		.zc_max_segs = zerocopy ? 8 : 0,
+		.frame_len = 1522,
+		.chunk_len = UMEM_CHUNK_LEN,
+		.rx_headroom = UMEM_RX_HEADROOM,
 		.transmit = transmit,
 	};
 	struct modes_plan plan;

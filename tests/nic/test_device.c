@@ -73,8 +73,7 @@ Test(device, bits_have_the_names_of_the_specification)
 
 /* ---- features ------------------------------------------------------------------------ */
 
-#define SWITCHABLE (1u << FEATURE_VLAN | 1u << FEATURE_VLAN_STAG | 1u << FEATURE_GRO | \
-		    1u << FEATURE_UDP_GRO_FORWARDING)
+#define SWITCHABLE (1u << FEATURE_VLAN | 1u << FEATURE_VLAN_STAG | 1u << FEATURE_GRO | 1u << FEATURE_UDP_GRO_FORWARDING)
 
 /* One feature that veth can switch: ethtool sees what features_set() does, and the other way around. */
 static void agrees_with_ethtool(enum feature f)
@@ -83,8 +82,7 @@ static void agrees_with_ethtool(enum feature f)
 	char command[128];
 
 	for (int on = 0; on <= 1; on++) {
-		snprintf(command, sizeof(command), "ethtool -K nic %s %s", features_name(f),
-			 on ? "on" : "off");
+		snprintf(command, sizeof(command), "ethtool -K nic %s %s", features_name(f), on ? "on" : "off");
 		run(command);
 		cr_expect_eq(device("nic").features.on >> f & 1, on, "%s", command);
 		cr_expect_eq(device("nic").features.wanted >> f & 1, on, "%s", command);
@@ -92,11 +90,11 @@ static void agrees_with_ethtool(enum feature f)
 	cr_expect(device("nic").features.changeable >> f & 1);
 	for (int on = 0; on <= 1; on++) {
 		cr_expect_eq(features_set("nic", 1u << f, (uint32_t)on << f), 0);
-		snprintf(command, sizeof(command), "ethtool -k nic | grep -q '%s: %s$'",
-			 features_name(f), on ? "on" : "off");
+		snprintf(command, sizeof(command), "ethtool -k nic | grep -q '%s: %s$'", features_name(f),
+			 on ? "on" : "off");
 		run(command);
-		cr_expect_eq((device("nic").features.on ^ before) & ~(1u << f), 0,
-			     "%s: others have changed", features_name(f));
+		cr_expect_eq((device("nic").features.on ^ before) & ~(1u << f), 0, "%s: others have changed",
+			     features_name(f));
 	}
 }
 

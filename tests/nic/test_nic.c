@@ -106,8 +106,8 @@ Test(netdev, sets_up_an_interface)
 {
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
 	const struct netdev_settings hidden = {
-		.mac = mac, .mtu = 1300, .txqueuelen = 64, .alias = "superpacket: nic",
-		.no_addresses = true, .up = true };
+		.mac = mac, .mtu = 1300, .txqueuelen = 64, .alias = "superpacket: nic", .no_addresses = true, .up = true
+	};
 	const struct netdev_settings visible = { .up = true };
 	struct frontend *tap, *other;
 
@@ -192,8 +192,7 @@ Test(tap, carries_both_ways)
 	struct frontend *tap = open_tap(false);
 	uint8_t frame[256], none[64];
 	const size_t len = tcp_frame(frame, sizeof(frame), 100);
-	const struct iovec iov[] = {
-		{ &hdr, sizeof(hdr) }, { frame, 54 }, { frame + 54, len - 54 } };
+	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { frame, 54 }, { frame + 54, len - 54 } };
 	const int raw = raw_open(tap->name);
 
 	cr_expect_eq(tap_read(tap, &hdr, none, sizeof(none)), -EAGAIN);
@@ -358,8 +357,7 @@ static void xsk_send_chain(struct xsk *xsk, const struct xdp_desc *chain, uint32
 		const uint32_t got = xsk_ring_cons__peek(&xsk->completion, cnt - done, &idx);
 
 		for (uint32_t i = 0; i < got; i++)
-			cr_expect_eq(*xsk_ring_cons__comp_addr(&xsk->completion, idx + i),
-				     chain[done + i].addr);
+			cr_expect_eq(*xsk_ring_cons__comp_addr(&xsk->completion, idx + i), chain[done + i].addr);
 		xsk_ring_cons__release(&xsk->completion, got);
 		done += got;
 	}
@@ -528,7 +526,8 @@ Test(xsk, unproved_the_nic_is_not_asked)
 
 Test(xsk, no_room_for_requests_that_nobody_wants)
 {
-	static const struct tx_checksum_facts software = { .by_offset = true, .offload = true,
+	static const struct tx_checksum_facts software = { .by_offset = true,
+							   .offload = true,
 							   .ask = TX_CHECKSUM_SOFTWARE };
 	struct xsk_config config = asking_config();
 	struct umem umem;
@@ -572,9 +571,17 @@ static int open_rings(struct xsk_rings *rings, struct umem *umem, uint32_t ring_
 	static struct xsk_ring_prod fill, tx;
 	static struct xsk_ring_cons completion, rx;
 	const struct xsk_rings_config config = {
-		.area = umem->area, .area_len = umem->area_len, .chunk_len = UMEM_CHUNK_LEN,
-		.tx_metadata_len = metadata_len, .ring_size = ring_size, .ifindex = device("nic").ifindex,
-		.queue = queue, .bind_flags = XDP_COPY, .fill = &fill, .tx = &tx, .completion = &completion,
+		.area = umem->area,
+		.area_len = umem->area_len,
+		.chunk_len = UMEM_CHUNK_LEN,
+		.tx_metadata_len = metadata_len,
+		.ring_size = ring_size,
+		.ifindex = device("nic").ifindex,
+		.queue = queue,
+		.bind_flags = XDP_COPY,
+		.fill = &fill,
+		.tx = &tx,
+		.completion = &completion,
 		.rx = &rx,
 	};
 	const int err = xsk_rings_open(rings, &config);

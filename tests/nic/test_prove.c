@@ -76,10 +76,7 @@ static const struct shape {
 	{ "the least MTU", "68", MODES_COPY_SLICES, 82, 2 },
 };
 
-static uint32_t completed(const struct xsk *xsk)
-{
-	return *xsk->completion.consumer;
-}
+static uint32_t completed(const struct xsk *xsk) { return *xsk->completion.consumer; }
 
 static void expect_frame(const uint8_t *frame)
 {
@@ -155,8 +152,11 @@ Test(prove, what_is_not_completed_is_not_sent)
 
 	open_only(&xsk, &umem, MODES_COPY_SLICES, false);
 	began_ms = now_ms();
-	cr_expect_eq(prove_send(&xsk, &(struct xdp_desc){ .addr = umem_buffer_addr(&umem, 0), .len = 64,
-							  .options = XDP_PKT_CONTD }, 1), PROVE_SILENT);
+	cr_expect_eq(prove_send(&xsk,
+				&(struct xdp_desc){
+					.addr = umem_buffer_addr(&umem, 0), .len = 64, .options = XDP_PKT_CONTD },
+				1),
+		     PROVE_SILENT);
 	cr_expect_geq(now_ms() - began_ms, PROVE_LIMIT_MS);
 	close_xsk(&xsk, &umem);
 }

@@ -90,10 +90,7 @@ static void close_rig(struct rig *rig)
 }
 
 /* A heartbeat in the future, which does not lapse before the test goes on, even on a busy machine. */
-static void beat(struct rig *rig)
-{
-	steer_heartbeat(rig->steer, (now_ms() + 60000) * 1000000);
-}
+static void beat(struct rig *rig) { steer_heartbeat(rig->steer, (now_ms() + 60000) * 1000000); }
 
 /* Whether this frame arrives at the socket; shows the heartbeat meanwhile. */
 static bool socket_sees(struct rig *rig, const uint8_t *frame, size_t len, int limit_ms)
@@ -111,8 +108,7 @@ static bool socket_sees(struct rig *rig, const uint8_t *frame, size_t len, int l
 			continue;
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&rig->xsk.rx, idx);
 
-		seen = desc->len == len &&
-		       memcmp(umem_data(&rig->umem, xsk_rx_data(desc->addr)), frame, len) == 0;
+		seen = desc->len == len && memcmp(umem_data(&rig->umem, xsk_rx_data(desc->addr)), frame, len) == 0;
 		frame_give(&rig->umem.frames, xsk_rx_frame(desc->addr));
 		xsk_ring_cons__release(&rig->xsk.rx, 1);
 		xsk_refill(&rig->xsk);
@@ -171,10 +167,7 @@ static void steers_and_passes(enum steer_xdp_mode mode)
 	close_rig(&rig);
 }
 
-Test(steer, native_steers_and_passes)
-{
-	steers_and_passes(STEER_XDP_NATIVE);
-}
+Test(steer, native_steers_and_passes) { steers_and_passes(STEER_XDP_NATIVE); }
 
 Test(steer, generic_steers_and_passes)
 {
@@ -357,8 +350,7 @@ static struct steer_bpf *load_pinned(bool attach)
 	cr_assert_not_null(object);
 	cr_assert_eq(steer_bpf__load(object), 0);
 	if (attach)
-		cr_assert_eq(bpf_xdp_attach(device("nic").ifindex,
-					    bpf_program__fd(object->progs.steer), 0, NULL), 0);
+		cr_assert_eq(bpf_xdp_attach(device("nic").ifindex, bpf_program__fd(object->progs.steer), 0, NULL), 0);
 	return object;
 }
 
@@ -475,10 +467,7 @@ static void goes_both_ways_inline(enum steer_xdp_mode mode)
 	rig.tap->ops->close(rig.tap);
 }
 
-Test(steer, inline_native_goes_both_ways)
-{
-	goes_both_ways_inline(STEER_XDP_NATIVE);
-}
+Test(steer, inline_native_goes_both_ways) { goes_both_ways_inline(STEER_XDP_NATIVE); }
 
 Test(steer, inline_generic_goes_both_ways_and_not_round)
 {

@@ -49,7 +49,8 @@ static void add_ipv6(const char *address, const char *device)
 {
 	shell("ip addr add %s/64 dev %s nodad", address, device);
 	shell("for i in $(seq 1000); do ip -6 route show table local | grep -q '^local %s ' && exit 0; sleep 0.02; "
-	      "done; exit 1", address);
+	      "done; exit 1",
+	      address);
 }
 
 /* A UDP socket on the port that packet_udp4() sends to; its recv() has a time limit. */
@@ -101,8 +102,9 @@ static void uso_in(struct packet p, int family)
 	const int udp = udp_open(family);
 	struct packet_layout at;
 	uint8_t frame[2048];
-	struct gso_request request = { .type = GSO_UDP, .needs_csum = true, .size = SIZE,
-				       .csum_offset = UDP_CSUM_OFFSET };
+	struct gso_request request = {
+		.type = GSO_UDP, .needs_csum = true, .size = SIZE, .csum_offset = UDP_CSUM_OFFSET
+	};
 	size_t len;
 
 	shell("ip addr add 192.0.2.2/24 dev %s", tap->name);
@@ -135,7 +137,8 @@ static void vxlan_over(struct frontend *tap, enum packet_l3 outer)
 	if (system("ip link add vx address 02:00:00:00:00:02 type vxlan id 42 dstport 4789 dev lo 2>/dev/null"))
 		cr_skip_test("kernel without VXLAN");
 	shell("ip link del vx; ip link add vx address 02:00:00:00:00:02 type vxlan id 42 dstport 4789 local %s "
-	      "remote %s dev %s udpcsum udp6zerocsumrx", local, remote, tap->name);
+	      "remote %s dev %s udpcsum udp6zerocsumrx",
+	      local, remote, tap->name);
 	shell("ip link set vx addrgenmode none up; ip addr add 192.0.2.2/24 dev vx");
 	add_ipv6("2001:db8::2", "vx");
 	shell("ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev vx");
@@ -152,8 +155,8 @@ static size_t build_super(const struct tunnel_case *c, uint8_t *frame, size_t ca
 			  struct gso_request *request)
 {
 	struct packet_tunnel tunnel = packet_tunnel(PACKET_VXLAN, c->outer);
-	struct packet p = c->tcp ? (c->v6_inside ? packet_tcp6() : packet_tcp4())
-				 : (c->v6_inside ? packet_udp6() : packet_udp4());
+	struct packet p = c->tcp ? (c->v6_inside ? packet_tcp6() : packet_tcp4()) :
+				   (c->v6_inside ? packet_udp6() : packet_udp4());
 	size_t len;
 
 	memcpy(tunnel.outer.dst_mac, device("nic").mac, 6);
@@ -162,7 +165,9 @@ static size_t build_super(const struct tunnel_case *c, uint8_t *frame, size_t ca
 	p.l4_csum = PACKET_CSUM_PARTIAL;
 	len = packet_build_in(&tunnel, &p, frame, cap, at);
 	*request = (struct gso_request){
-		.type = !c->tcp ? GSO_UDP : c->v6_inside ? GSO_TCPV6 : GSO_TCPV4,
+		.type = !c->tcp      ? GSO_UDP :
+			c->v6_inside ? GSO_TCPV6 :
+				       GSO_TCPV4,
 		.needs_csum = true,
 		.size = SIZE,
 		.csum_start = (uint16_t)at->l4_off,
@@ -215,7 +220,9 @@ static void other_tunnel_in(enum packet_tunnel_kind kind, enum packet_l3 outer, 
 	const int raw = raw_open(tap->name);
 	struct packet_tunnel tunnel = packet_tunnel(kind, outer);
 	struct gso_request request = { .type = p.l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6,
-				       .needs_csum = true, .size = SIZE, .csum_offset = TCP_CSUM_OFFSET };
+				       .needs_csum = true,
+				       .size = SIZE,
+				       .csum_offset = TCP_CSUM_OFFSET };
 	struct packet_layout at;
 	uint8_t frame[2048];
 	size_t len;
@@ -278,9 +285,11 @@ static uint32_t read_super(struct frontend *tap, uint8_t *frame, uint32_t room, 
 		cr_assert(left > 0 && poll(&pfd, 1, left) > 0, "no superpacket comes");
 		len = tap_read(tap, &hdr, frame, room);
 		cr_assert_gt(len, 0);
-		cr_assert(vnet_read(&hdr, (uint32_t)len, request), "flags 0x%x, type 0x%x, size %u, csum %u + %u, "
-			  "tunnel %u %u", hdr.flags, hdr.gso_type, hdr.gso_size, hdr.csum_start, hdr.csum_offset,
-			  hdr.outer_th_offset, hdr.inner_nh_offset);
+		cr_assert(vnet_read(&hdr, (uint32_t)len, request),
+			  "flags 0x%x, type 0x%x, size %u, csum %u + %u, "
+			  "tunnel %u %u",
+			  hdr.flags, hdr.gso_type, hdr.gso_size, hdr.csum_start, hdr.csum_offset, hdr.outer_th_offset,
+			  hdr.inner_nh_offset);
 		if (request->type != GSO_NONE)
 			return (uint32_t)len;
 	}
@@ -288,7 +297,8 @@ static uint32_t read_super(struct frontend *tap, uint8_t *frame, uint32_t room, 
 
 static void send_datagrams(bool v6)
 {
-	const struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(5201),
+	const struct sockaddr_in to4 = { .sin_family = AF_INET,
+					 .sin_port = htons(5201),
 					 .sin_addr.s_addr = inet_addr("192.0.2.1") };
 	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(5201) };
 	const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), size = SIZE;
@@ -299,7 +309,8 @@ static void send_datagrams(bool v6)
 	inet_pton(AF_INET6, "2001:db8::1", &to6.sin6_addr);
 	cr_assert_eq(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
 	cr_assert_eq(sendto(fd, payload, sizeof(payload), 0, v6 ? (const void *)&to6 : (const void *)&to4,
-			    v6 ? sizeof(to6) : sizeof(to4)), sizeof(payload), "%s", strerror(errno));
+			    v6 ? sizeof(to6) : sizeof(to4)),
+		     sizeof(payload), "%s", strerror(errno));
 	close(fd);
 }
 
@@ -370,8 +381,7 @@ static void tunnel_out(enum packet_l3 outer, bool v6, bool tagged)
 {
 	static const struct parse_tunnels tunnels = { .enter = PARSE_TUNNEL_BIT(PARSE_VXLAN),
 						      .vxlan_port = VXLAN_PORT };
-	struct frontend *tap =
-		open_tap_with(FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM);
+	struct frontend *tap = open_tap_with(FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO | FRONTEND_UDP_TUNNEL_GSO_CSUM);
 	struct packet_view view, told;
 	struct gso_request request;
 	uint8_t frame[4096];

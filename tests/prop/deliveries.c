@@ -19,16 +19,13 @@ struct delivery {
 	struct gro_super super;
 	const struct packet_run *first;
 	uint32_t iov_cnt;
-	uint32_t lead;          /* bytes of its jumbo header */
+	uint32_t lead;                     /* bytes of its jumbo header */
 	uint32_t packets[GRO_MAX_PACKETS]; /* their numbers, in order of delivery */
 };
 
 static struct delivery delivery;
 
-static const uint8_t *original(const struct run *r, uint32_t packet)
-{
-	return r->s->bytes + r->s->steps[packet].off;
-}
+static const uint8_t *original(const struct run *r, uint32_t packet) { return r->s->bytes + r->s->steps[packet].off; }
 
 static uint32_t linearise(uint32_t cnt)
 {
@@ -43,8 +40,7 @@ static uint32_t linearise(uint32_t cnt)
 }
 
 /* A segment must be the packet that came, byte for byte; its checksum, if it was unfinished, is finished. */
-static void check_segment(const struct run *r, uint32_t packet, const uint8_t *data, uint32_t len,
-			  const char *sentence)
+static void check_segment(const struct run *r, uint32_t packet, const uint8_t *data, uint32_t len, const char *sentence)
 {
 	static uint8_t want[FRAME_ROOM];
 	const struct judged *j = &r->packets[packet].judged;
@@ -69,8 +65,7 @@ static void check_cut(const struct run *r, uint32_t len, bool built, enum header
 
 	ordinary.type = GSO_NONE;
 	ordinary.csum_start -= (uint16_t)delivery.lead; /* segments are no jumbograms */
-	holds(gso_open(&gso, request, super_bytes, len, FRAME_ROOM, mode) == GSO_CUT,
-	      "what was merged can be cut");
+	holds(gso_open(&gso, request, super_bytes, len, FRAME_ROOM, mode) == GSO_CUT, "what was merged can be cut");
 	holds(gso.seg_cnt == delivery.super.packet_cnt, "into as many segments as came");
 	for (uint32_t i = 0; i < delivery.super.packet_cnt; i++) {
 		uint32_t segment_len = gso.hdr_len;
@@ -131,7 +126,8 @@ static void check_stream(const struct run *r, uint32_t len, uint64_t dice)
 	if (head_len > len)
 		head_len = len;
 	holds(gso_stream_open(&stream, &delivery.super.request, super_bytes, head_len, known ? len : 0, FRAME_ROOM,
-			      HEADER_CSUM_FULL) == GSO_CUT, "what was merged can be cut as a stream");
+			      HEADER_CSUM_FULL) == GSO_CUT,
+	      "what was merged can be cut as a stream");
 	for (off = head_len; off < len;) {
 		uint32_t piece = size / 32 + 1 + (uint32_t)(dice >> 32) % (2 * size);
 
@@ -160,7 +156,8 @@ static const uint8_t *without_jumbo(struct run *r, uint32_t len)
 	if (level->version != 6 || len - off <= 65535 || delivery.first->judged.tunnel)
 		return super_bytes;
 	holds(get16(ip + 4) == 0 && ip[6] == 0 && ip[41] == 0 && get16(ip + 42) == 0xc204 &&
-	      get32(ip + 44) == len - off, "a superpacket beyond 65535 bytes has a jumbo header");
+		      get32(ip + 44) == len - off,
+	      "a superpacket beyond 65535 bytes has a jumbo header");
 	delivery.lead = 8;
 	memcpy(plain_bytes, super_bytes, off);
 	plain_bytes[level->l3 + 6] = ip[40];
@@ -212,11 +209,13 @@ static void check_request(const struct run *r, uint32_t len)
 	holds(super->fragment_cnt <= r->s->config.max_packets, "max_packets");
 	holds(!udp || super->packet_cnt <= GRO_UDP_PACKETS_MAX, "R18: no more than 64 UDP packets");
 	holds(len - delivery.lead - (first->outer.version ? first->outer.l3 : first->level.l3) <=
-	      r->s->config.max_bytes, "max_bytes");
+		      r->s->config.max_bytes,
+	      "max_bytes");
 	holds(delivery.lead <= r->s->config.headroom, "BIG TCP only where there is room for its header");
 	holds(super->request.type == (udp ? GSO_UDP : first->level.version == 4 ? GSO_TCPV4 : GSO_TCPV6), "the type");
 	holds(super->request.needs_csum && super->request.csum_start == first->level.l4 + delivery.lead &&
-	      super->request.csum_offset == (udp ? 6 : 16), "the checksum is asked for");
+		      super->request.csum_offset == (udp ? 6 : 16),
+	      "the checksum is asked for");
 	holds(super->request.inner_l3_off == (first->tunnel ? first->level.l3 : 0), "the tunnel is told");
 	holds(r->s->config.marks || !super->request.accecn, "AccECN is told to who asks for marks only");
 	holds(super->request.size == first->level.end - first->level.payload, "gso_size is the first payload");
@@ -326,8 +325,8 @@ void run_release(struct run *r, uint32_t place)
 	else
 		check_superpacket(r);
 	for (uint32_t i = 0; unmerge && i < cnt; i++)
-		holds(more[i] == (i + 1 < cnt &&
-				  r->fragments[cookies[i]].packet == r->fragments[cookies[i + 1]].packet),
+		holds(more[i] ==
+			      (i + 1 < cnt && r->fragments[cookies[i]].packet == r->fragments[cookies[i + 1]].packet),
 		      "unmerging says where packets end");
 	if (r->fault == FAULT_WRITE && cnt > 3)
 		r->fragments[cookies[1]].data[r->fragments[cookies[1]].len] = 0;

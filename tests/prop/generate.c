@@ -26,7 +26,7 @@ struct connection {
 	struct packet packet;
 	struct packet_tunnel tunnel;
 	bool in_tunnel, outer_csum, finishes; /* finishes: its checksums */
-	bool bulk; /* nothing but full segments */
+	bool bulk;                            /* nothing but full segments */
 	uint8_t options[40];
 	uint32_t mss, seq, payload_len;
 	uint32_t id, outer_id, id_step, outer_id_step; /* steps: 0, 1; 2: random */
@@ -97,17 +97,23 @@ static void take_layout(struct connection *c, const struct packet_layout *at, ui
 
 	c->layout = (struct judged){ .kind = KIND_FLOW };
 	c->layout.level = (struct judged_level){
-		.l3 = (uint16_t)at->l3_off, .l4 = (uint16_t)at->l4_off, .payload = (uint16_t)at->payload_off,
-		.end = len, .version = p->l3 == PACKET_L3_IPV6 ? 6 : 4,
+		.l3 = (uint16_t)at->l3_off,
+		.l4 = (uint16_t)at->l4_off,
+		.payload = (uint16_t)at->payload_off,
+		.end = len,
+		.version = p->l3 == PACKET_L3_IPV6 ? 6 : 4,
 		.protocol = p->l4 == PACKET_L4_UDP ? WIRE_UDP : WIRE_TCP,
 	};
 	if (!c->in_tunnel)
 		return;
 	c->layout.outer = (struct judged_level){
-		.l3 = (uint16_t)at->outer_l3_off, .l4 = (uint16_t)at->outer_l4_off,
-		.end = len, .version = outer->l3 == PACKET_L3_IPV6 ? 6 : 4,
+		.l3 = (uint16_t)at->outer_l3_off,
+		.l4 = (uint16_t)at->outer_l4_off,
+		.end = len,
+		.version = outer->l3 == PACKET_L3_IPV6 ? 6 : 4,
 		.protocol = c->tunnel.kind == PACKET_IPIP ? (p->l3 == PACKET_L3_IPV6 ? WIRE_IPIP6 : WIRE_IPIP4) :
-			    c->tunnel.kind == PACKET_GRE ? WIRE_GRE : WIRE_UDP,
+			    c->tunnel.kind == PACKET_GRE  ? WIRE_GRE :
+							    WIRE_UDP,
 	};
 }
 
@@ -120,9 +126,8 @@ static void remake_header(struct connection *c)
 	p.payload_len = 0;
 	p.pad_to = 0;
 	p.tcp_options = c->options; /* a connection may have moved */
-	c->header_len = (uint32_t)(c->in_tunnel ?
-				   packet_build_in(&c->tunnel, &p, c->header, HEADER_ROOM, &at) :
-				   packet_build(&p, c->header, HEADER_ROOM, &at));
+	c->header_len = (uint32_t)(c->in_tunnel ? packet_build_in(&c->tunnel, &p, c->header, HEADER_ROOM, &at) :
+						  packet_build(&p, c->header, HEADER_ROOM, &at));
 	if (!c->header_len)
 		abort();
 	take_layout(c, &at, c->header_len);
@@ -177,8 +182,8 @@ static void open_headers(struct connection *c, uint32_t pairs)
 	for (uint32_t tags = rarely(3) ? pick(4) : 0; tags; tags--)
 		packet_push_vlan(p, rarely(3) ? 0x88a8 : 0x8100, (uint16_t)pick(3));
 	if (p->l3 == PACKET_L3_IPV6 && rarely(8))
-		packet_push_ext(p, rarely(2) ? PACKET_EXT_HOPOPTS : PACKET_EXT_DSTOPTS,
-				(uint16_t)(8 + 8 * pick(3)))->fill = (uint8_t)pick(2);
+		packet_push_ext(p, rarely(2) ? PACKET_EXT_HOPOPTS : PACKET_EXT_DSTOPTS, (uint16_t)(8 + 8 * pick(3)))
+			->fill = (uint8_t)pick(2);
 	if (rarely(4))
 		p->l4 = PACKET_L4_UDP;
 	memset(c->options, 1, sizeof c->options);
@@ -422,11 +427,16 @@ static bool add_mischief(struct connection *c)
 	case 0: return add_noise();
 	case 1: return add_arp();
 	case 11: return add_padded(c);
-	case 2: case 3: case 4: case 5: return add_spoiled(c);
-	case 6: case 7: case 8: case 9: case 10: return add_odd(c);
-	default:
-		change_habits(c);
-		return true;
+	case 2:
+	case 3:
+	case 4:
+	case 5: return add_spoiled(c);
+	case 6:
+	case 7:
+	case 8:
+	case 9:
+	case 10: return add_odd(c);
+	default: change_habits(c); return true;
 	}
 }
 
@@ -447,10 +457,7 @@ static bool add_next(struct connection *c)
 
 /* ---- a scenario ---- */
 
-static uint32_t small_or(uint32_t usual)
-{
-	return rarely(3) ? 1 + pick(8) : usual;
-}
+static uint32_t small_or(uint32_t usual) { return rarely(3) ? 1 + pick(8) : usual; }
 
 static void random_extras(struct gro_config *config)
 {

@@ -71,14 +71,14 @@ static enum walk walk_ip(struct judged_level *level, const uint8_t *frame, uint3
 		level->l4 = (uint16_t)(l3 + (ip[0] & 15u) * 4);
 		level->end = l3 + get16(ip + 2);
 		return ip[0] != 0x45 || get16(ip + 6) & 0xbfff || level->end < level->l4 || level->end > len ?
-			       WALK_UNKNOWN : WALK_WHOLE;
+			       WALK_UNKNOWN :
+			       WALK_WHOLE;
 	}
 	level->protocol = ip[6];
 	level->l4 = (uint16_t)(l3 + 40);
 	level->end = l3 + 40 + get16(ip + 4);
 	limit = !get16(ip + 4) || level->end > len ? len : level->end;
-	return walk_extensions(level, frame, limit) && get16(ip + 4) && level->end <= len ? WALK_WHOLE :
-											   WALK_UNKNOWN;
+	return walk_extensions(level, frame, limit) && get16(ip + 4) && level->end <= len ? WALK_WHOLE : WALK_UNKNOWN;
 }
 
 /* Whether TCP or UDP is whole between l4 and end; level's payload is set. */
@@ -97,8 +97,7 @@ static bool whole_l4(struct judged_level *level, const uint8_t *frame)
 
 static bool ip_sum_right(const struct judged_level *level, const uint8_t *frame)
 {
-	return level->version == 6 ||
-	       wire_sum(frame + level->l3, (frame[level->l3] & 15u) * 4, 0) == 0xffff;
+	return level->version == 6 || wire_sum(frame + level->l3, (frame[level->l3] & 15u) * 4, 0) == 0xffff;
 }
 
 /* Of whole TCP or UDP: 0 right, 1 wrong, 2 unfinished. */
@@ -147,22 +146,16 @@ static bool entered(const struct gro_config *config, uint32_t bit)
 static bool passes(const struct gro_config *config, const uint8_t *ports)
 {
 	for (uint32_t i = 0; i < GRO_PASS_PORTS; i++)
-		if (config->pass_ports[i] && (config->pass_ports[i] == get16(ports) ||
-					      config->pass_ports[i] == get16(ports + 2)))
+		if (config->pass_ports[i] &&
+		    (config->pass_ports[i] == get16(ports) || config->pass_ports[i] == get16(ports + 2)))
 			return true;
 	return false;
 }
 
-static uint16_t port_or(uint16_t port, uint16_t usual)
-{
-	return port ? port : usual;
-}
+static uint16_t port_or(uint16_t port, uint16_t usual) { return port ? port : usual; }
 
 /* Ethertype of the payload of GENEVE and GRE to what it begins with: 0 Ethernet, 4, 6; -1 other. */
-static int carried(uint32_t type)
-{
-	return type == 0x6558 ? 0 : type == 0x0800 ? 4 : type == 0x86dd ? 6 : -1;
-}
+static int carried(uint32_t type) { return type == 0x6558 ? 0 : type == 0x0800 ? 4 : type == 0x86dd ? 6 : -1; }
 
 struct inside {
 	uint8_t tunnel;
@@ -170,8 +163,7 @@ struct inside {
 	int what;     /* as carried() */
 };
 
-static struct inside inside_udp(const struct judged_level *o, const uint8_t *frame,
-				const struct gro_config *config)
+static struct inside inside_udp(const struct judged_level *o, const uint8_t *frame, const struct gro_config *config)
 {
 	const uint8_t *h = frame + o->payload;
 	uint32_t port = get16(frame + o->l4 + 2), len = o->end - o->payload, off;
@@ -206,12 +198,10 @@ static struct inside inside_gre(const struct judged_level *o, const uint8_t *fra
 	return (struct inside){ PARSE_GRE, o->l4 + off, carried(get16(h + 2)) };
 }
 
-static struct inside inside_of(const struct judged_level *o, const uint8_t *frame,
-			       const struct gro_config *config)
+static struct inside inside_of(const struct judged_level *o, const uint8_t *frame, const struct gro_config *config)
 {
 	switch (o->protocol) {
-	case WIRE_UDP:
-		return inside_udp(o, frame, config);
+	case WIRE_UDP: return inside_udp(o, frame, config);
 	case WIRE_GRE:
 		if (entered(config, GRO_MERGE_GRE))
 			return inside_gre(o, frame);
@@ -305,8 +295,8 @@ static bool outer_unfinished(const struct judged_level *o, const uint8_t *frame)
 }
 
 /* Judges the packet inside a tunnel whose own headers are valid. */
-static void judge_inside(struct judged *j, struct inside in, const uint8_t *frame, uint64_t hosts,
-			 uint64_t link, const struct gro_config *config)
+static void judge_inside(struct judged *j, struct inside in, const uint8_t *frame, uint64_t hosts, uint64_t link,
+			 const struct gro_config *config)
 {
 	uint32_t off = in.off;
 	int version = in.what ? in.what : behind_ethernet(frame, &off, j->outer.end);
@@ -314,8 +304,7 @@ static void judge_inside(struct judged *j, struct inside in, const uint8_t *fram
 	enum walk walk;
 
 	j->tunnel = in.tunnel;
-	walk = version < 0 ? WALK_NOT_IP :
-			     walk_ip(&j->level, frame, off, j->outer.end, (unsigned int)version);
+	walk = version < 0 ? WALK_NOT_IP : walk_ip(&j->level, frame, off, j->outer.end, (unsigned int)version);
 	if (walk == WALK_NOT_IP) {
 		j->kind = KIND_OTHER;
 		return;
@@ -342,8 +331,10 @@ static void judge_inside(struct judged *j, struct inside in, const uint8_t *fram
 /* Whether config merges packets like it, if they are right. */
 static bool is_merged(const struct judged *j, const struct gro_config *config)
 {
-	static const uint32_t tunnels[] = { [PARSE_VXLAN] = GRO_MERGE_VXLAN, [PARSE_GENEVE] = GRO_MERGE_GENEVE,
-					    [PARSE_GRE] = GRO_MERGE_GRE, [PARSE_IPIP] = GRO_MERGE_IPIP };
+	static const uint32_t tunnels[] = { [PARSE_VXLAN] = GRO_MERGE_VXLAN,
+					    [PARSE_GENEVE] = GRO_MERGE_GENEVE,
+					    [PARSE_GRE] = GRO_MERGE_GRE,
+					    [PARSE_IPIP] = GRO_MERGE_IPIP };
 	uint32_t bits = j->tunnel ? tunnels[j->tunnel] : 0;
 
 	if (j->level.protocol == WIRE_UDP)

@@ -29,17 +29,17 @@ struct judged_level {
 
 struct judged {
 	uint8_t kind;
-	uint8_t tunnel;    /* enum parse_tunnel that it is in, where that is entered */
-	bool whole;        /* TCP or UDP, neither fragment nor with options; right or not */
-	bool unfinished;   /* its L4 checksum field is the pseudo-header sum, and not right */
-	bool ip_wrong;     /* an IPv4 header checksum is wrong, or one of the tunnel's */
-	bool l4_wrong;     /* TCP or UDP, whole, and the checksum is wrong (or unfinished) */
+	uint8_t tunnel;  /* enum parse_tunnel that it is in, where that is entered */
+	bool whole;      /* TCP or UDP, neither fragment nor with options; right or not */
+	bool unfinished; /* its L4 checksum field is the pseudo-header sum, and not right */
+	bool ip_wrong;   /* an IPv4 header checksum is wrong, or one of the tunnel's */
+	bool l4_wrong;   /* TCP or UDP, whole, and the checksum is wrong (or unfinished) */
 	uint8_t pair_cnt;
-	uint8_t unknown_pair; /* KIND_UNKNOWN: which of the pairs it is of */
+	uint8_t unknown_pair;      /* KIND_UNKNOWN: which of the pairs it is of */
 	struct judged_level outer; /* of the tunnel */
 	struct judged_level level; /* of the packet inside, or the only one */
-	uint64_t hosts;       /* of level */
-	uint64_t outer_hosts; /* of the outermost level */
+	uint64_t hosts;            /* of level */
+	uint64_t outer_hosts;      /* of the outermost level */
 	uint64_t flow;
 	uint64_t pairs[JUDGED_PAIRS];
 };

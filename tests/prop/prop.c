@@ -57,7 +57,7 @@ static struct {
 /* What the child tells. */
 struct news {
 	struct totals totals;
-	uint64_t seed;       /* which runs now */
+	uint64_t seed; /* which runs now */
 	uint64_t scenarios;
 	uint32_t step;
 	char failure[200];
@@ -215,8 +215,8 @@ static void explain(uint64_t seed)
 	fails(&scenario, &scenario);
 	printf("\nof %u packets, %u are enough; %s (packet %u):\n", had, scenario.step_cnt, news->failure, news->step);
 	scenario_print(&scenario);
-	printf("\nto repeat it: %s --seed=%" PRIu64 "%s%s\n", options.program, seed,
-	       options.fault ? " --fault=" : "", options.fault ? fault_names[options.fault] : "");
+	printf("\nto repeat it: %s --seed=%" PRIu64 "%s%s\n", options.program, seed, options.fault ? " --fault=" : "",
+	       options.fault ? fault_names[options.fault] : "");
 }
 
 static void print_totals(double seconds)
@@ -225,8 +225,7 @@ static void print_totals(double seconds)
 
 	printf("%" PRIu64 " packets in %" PRIu64 " scenarios, %.1f s; %" PRIu64 " of unknown flow, %" PRIu64
 	       " of none; %" PRIu64 " merged into %" PRIu64 ", %" PRIu64 " taken apart again\n",
-	       t->packets, news->scenarios, seconds, t->kinds[2], t->kinds[0], t->merged, t->superpackets,
-	       t->unmerged);
+	       t->packets, news->scenarios, seconds, t->kinds[2], t->kinds[0], t->merged, t->superpackets, t->unmerged);
 	printf("superpackets: TCP/IPv4 %" PRIu64 ", TCP/IPv6 %" PRIu64 ", UDP %" PRIu64 "; in VXLAN %" PRIu64
 	       ", GENEVE %" PRIu64 ", GRE %" PRIu64 ", IPIP %" PRIu64 "; BIG TCP %" PRIu64 "; streamed %" PRIu64
 	       "; fragments %" PRIu64 "; crowds %" PRIu64 "\n",
@@ -280,8 +279,8 @@ static void test_fault(enum fault fault)
 	found = !run_seeds() && shrink(news->seed);
 	options.fault = FAULT_NONE;
 	options.quiet = false;
-	printf("fault %s: %s, %u packets (%s)\n", fault_names[fault], found ? "found" : "NOT found",
-	       scenario.step_cnt, news->failure);
+	printf("fault %s: %s, %u packets (%s)\n", fault_names[fault], found ? "found" : "NOT found", scenario.step_cnt,
+	       news->failure);
 	snprintf(what, sizeof what, "a broken engine (%s) is found, and shrunk to a few packets", fault_names[fault]);
 	report(found && scenario.step_cnt <= FEW_PACKETS, what);
 }
@@ -321,7 +320,10 @@ static void read_options(int argc, char **argv)
 	options.program = argv[0];
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
-		case 's': options.one = true; options.seed = strtoull(optarg, NULL, 0); break;
+		case 's':
+			options.one = true;
+			options.seed = strtoull(optarg, NULL, 0);
+			break;
 		case 'f': options.first = strtoull(optarg, NULL, 0); break;
 		case 'p': options.packets = strtoull(optarg, NULL, 0); break;
 		case 't': options.seconds = strtoull(optarg, NULL, 0); break;

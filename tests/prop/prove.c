@@ -350,7 +350,9 @@ static uint32_t gather(struct run *r, uint32_t idx, struct gro_packet *packets)
 		const struct fragment *f = &r->fragments[p->first_fragment + i];
 
 		packets[i] = (struct gro_packet){
-			.data = f->data, .len = f->len, .cookie = p->first_fragment + i,
+			.data = f->data,
+			.len = f->len,
+			.cookie = p->first_fragment + i,
 			.csum = r->s->steps[idx].verified && !i ? GRO_CSUM_VERIFIED : GRO_CSUM_UNKNOWN,
 			.more = i + 1 < p->fragment_cnt,
 		};

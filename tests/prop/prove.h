@@ -75,12 +75,12 @@ struct run {
 extern struct run *run_current;
 
 /* Ends the run unless the condition holds. */
-#define holds(condition, sentence)                                   \
-	do {                                                         \
-		if (!(condition)) {                                  \
-			run_current->failure = (sentence);           \
-			longjmp(run_current->escape, 1);             \
-		}                                                    \
+#define holds(condition, sentence) \
+	do { \
+		if (!(condition)) { \
+			run_current->failure = (sentence); \
+			longjmp(run_current->escape, 1); \
+		} \
 	} while (0)
 
 /* Returns memory of at least so many bytes, the old one if it is large enough. Contents are lost. */

@@ -20,20 +20,11 @@ static inline uint64_t random_mix(uint64_t v)
 	return v ^ v >> 31;
 }
 
-static inline uint64_t random_u64(struct random *r)
-{
-	return random_mix(r->state += 0x9e3779b97f4a7c15);
-}
+static inline uint64_t random_u64(struct random *r) { return random_mix(r->state += 0x9e3779b97f4a7c15); }
 
-static inline uint32_t below(struct random *r, uint32_t n)
-{
-	return (uint32_t)((random_u64(r) >> 32) * n >> 32);
-}
+static inline uint32_t below(struct random *r, uint32_t n) { return (uint32_t)((random_u64(r) >> 32) * n >> 32); }
 
-static inline bool one_in(struct random *r, uint32_t n)
-{
-	return below(r, n) == 0;
-}
+static inline bool one_in(struct random *r, uint32_t n) { return below(r, n) == 0; }
 
 /* 1 to most, with each number of digits equally likely. */
 static inline uint32_t of_any_size(struct random *r, uint32_t most)

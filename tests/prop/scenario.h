@@ -16,10 +16,10 @@
 
 /* What the caller does after a packet. */
 enum after {
-	AFTER_OFFER = 1,     /* what was gathered until here is offered in one call */
-	AFTER_BURST_END = 2, /* gro_burst_end(), after the packet's step_ns */
-	AFTER_FLUSH = 4,     /* gro_flush() */
-	AFTER_TAKE = 8,      /* takes all, gives all back */
+	AFTER_OFFER = 1,      /* what was gathered until here is offered in one call */
+	AFTER_BURST_END = 2,  /* gro_burst_end(), after the packet's step_ns */
+	AFTER_FLUSH = 4,      /* gro_flush() */
+	AFTER_TAKE = 8,       /* takes all, gives all back */
 	AFTER_TAKE_SOME = 16, /* takes some, of which some are kept */
 };
 
@@ -56,11 +56,11 @@ enum fault {
 /* What was seen, to notice tests that test nothing. */
 struct totals {
 	uint64_t packets, superpackets, merged, unmerged, fragments;
-	uint64_t kinds[3];       /* enum kind */
-	uint64_t types[4];       /* superpackets, by enum gso_type */
-	uint64_t tunnels[8];     /* superpackets, by enum parse_tunnel */
+	uint64_t kinds[3];   /* enum kind */
+	uint64_t types[4];   /* superpackets, by enum gso_type */
+	uint64_t tunnels[8]; /* superpackets, by enum parse_tunnel */
 	uint64_t big, streamed;
-	uint64_t crowds;         /* calls of gro_offer() with CROWD_HELD held */
+	uint64_t crowds; /* calls of gro_offer() with CROWD_HELD held */
 	uint64_t reasons[GRO_REASON_CNT];
 };
 

@@ -15,15 +15,9 @@ struct shrinking {
 	struct step *saved; /* of the scenario, while a smaller one is tried */
 };
 
-static bool still_fails(const struct shrinking *k)
-{
-	return k->s->step_cnt && k->fails(k->s, k->context);
-}
+static bool still_fails(const struct shrinking *k) { return k->s->step_cnt && k->fails(k->s, k->context); }
 
-static void save_steps(struct shrinking *k)
-{
-	memcpy(k->saved, k->s->steps, k->s->step_cnt * sizeof *k->saved);
-}
+static void save_steps(struct shrinking *k) { memcpy(k->saved, k->s->steps, k->s->step_cnt * sizeof *k->saved); }
 
 static bool or_restore(struct shrinking *k, uint32_t step_cnt)
 {
@@ -107,11 +101,11 @@ static void usual_config(struct shrinking *k)
 {
 	struct gro_config c;
 
-#define usual(field, value)              \
-	do {                             \
-		c = k->s->config;        \
-		c.field = (value);       \
-		with_config(k, c);       \
+#define usual(field, value) \
+	do { \
+		c = k->s->config; \
+		c.field = (value); \
+		with_config(k, c); \
 	} while (0)
 	usual(adaptive, false);
 	usual(flush_all_when_full, false);

@@ -4,10 +4,7 @@
 #include "long_way.h"
 
 /* Where the second engine's copy of a byte is. */
-static uint8_t *at_twin(const struct run *r, const uint8_t *data)
-{
-	return r->twin.work + (data - r->work);
-}
+static uint8_t *at_twin(const struct run *r, const uint8_t *data) { return r->twin.work + (data - r->work); }
 
 void twin_prepare(struct run *r)
 {
@@ -105,8 +102,9 @@ void twin_finish(struct run *r)
 
 	holds(!gro_next(&r->twin.gro), "the long way delivers no more");
 	holds(!memcmp(r->gro.flushes, other->flushes, sizeof other->flushes) &&
-	      !memcmp(r->gro.singles, other->singles, sizeof other->singles) &&
-	      r->gro.checksum_errors == other->checksum_errors, "the long way counts the same");
+		      !memcmp(r->gro.singles, other->singles, sizeof other->singles) &&
+		      r->gro.checksum_errors == other->checksum_errors,
+	      "the long way counts the same");
 	for (uint32_t i = 0; i < r->fragment_cnt; i++)
 		holds(!memcmp(r->fragments[i].data, at_twin(r, r->fragments[i].data), r->fragments[i].len),
 		      "the long way leaves the same bytes");

@@ -57,10 +57,7 @@ void make_flow_hashes_equal(struct gro_config *config)
 	config->secret[1] = load_u64(frame);
 }
 
-void make_pair_hashes_equal(struct gro_config *config)
-{
-	config->secret[0] = config->secret[1] = 0;
-}
+void make_pair_hashes_equal(struct gro_config *config) { config->secret[0] = config->secret[1] = 0; }
 
 /* ---- in ---- */
 
@@ -80,10 +77,9 @@ uint32_t frame_add(struct bench *b, const void *data, size_t len)
 
 struct gro_packet frame_packet(const struct bench *b, uint32_t number, enum gro_csum csum)
 {
-	return (struct gro_packet){ .data = b->frames[number].data,
-				    .len = b->frames[number].len,
-				    .csum = (uint8_t)csum,
-				    .cookie = number };
+	return (struct gro_packet){
+		.data = b->frames[number].data, .len = b->frames[number].len, .csum = (uint8_t)csum, .cookie = number
+	};
 }
 
 void offer_frame(struct bench *b, const void *data, size_t len, enum gro_csum csum)
@@ -112,8 +108,7 @@ void offer_in_fragments(struct bench *b, const void *data, size_t len, const uin
 		size_t end = i < cut_cnt ? cuts[i] : len;
 
 		cr_assert(at <= end && end <= len);
-		packets[i] = frame_packet(b, frame_add(b, (const uint8_t *)data + at, end - at),
-					  GRO_CSUM_UNKNOWN);
+		packets[i] = frame_packet(b, frame_add(b, (const uint8_t *)data + at, end - at), GRO_CSUM_UNKNOWN);
 		packets[i].more = i < cut_cnt;
 		at = end;
 	}
@@ -154,22 +149,22 @@ void offer_run(struct bench *b, struct packet *p, uint32_t cnt)
 
 /* ---- out ---- */
 
-static void line_add(struct bench *b, const struct gro_super *super, const uint64_t *cookies,
-		     const bool *more)
+static void line_add(struct bench *b, const struct gro_super *super, const uint64_t *cookies, const bool *more)
 {
 	size_t at = strlen(b->line);
 
 	for (uint32_t i = 0; i < super->fragment_cnt; i++)
 		at += (size_t)snprintf(b->line + at, LINE_LEN - at, "%s%u",
-				       i ? more[i - 1] ? "." : "+" : at ? " " : "",
+				       i  ? more[i - 1] ? "." : "+" :
+				       at ? " " :
+					    "",
 				       (unsigned int)cookies[i]);
 	at += (size_t)snprintf(b->line + at, LINE_LEN - at, ":%s", gro_reason_names[super->reason]);
 	cr_assert_lt(at, LINE_LEN);
 }
 
 /* D5: a packet that is delivered alone is unchanged and not moved, with all its padding. */
-static void check_single(const struct bench *b, const struct gro_super *super,
-			 const struct iovec *iov, uint32_t cnt)
+static void check_single(const struct bench *b, const struct gro_super *super, const struct iovec *iov, uint32_t cnt)
 {
 	uint64_t first = super->first.cookie;
 	uint32_t len = 0;
@@ -180,8 +175,8 @@ static void check_single(const struct bench *b, const struct gro_super *super,
 
 		cr_assert_eq(iov[i].iov_base, frame->data);
 		cr_assert_eq(iov[i].iov_len, frame->len);
-		cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0,
-			     "D5: packet %u was written to", (unsigned int)first + i);
+		cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0, "D5: packet %u was written to",
+			     (unsigned int)first + i);
 		len += frame->len;
 	}
 	cr_assert_eq(super->len, len);
@@ -190,8 +185,7 @@ static void check_single(const struct bench *b, const struct gro_super *super,
 	cr_assert_eq(super->request.hdr_len, 0);
 }
 
-static void check_many(struct bench *b, const struct gro_super *super, const struct iovec *iov,
-		       uint32_t cnt)
+static void check_many(struct bench *b, const struct gro_super *super, const struct iovec *iov, uint32_t cnt)
 {
 	const struct frame *first = &b->frames[super->first.cookie];
 	size_t len = 0;
@@ -208,16 +202,15 @@ static void check_many(struct bench *b, const struct gro_super *super, const str
 }
 
 /* V9 */
-static void check_unmerged(const struct bench *b, const struct iovec *iov, const uint64_t *cookies,
-			   uint32_t cnt)
+static void check_unmerged(const struct bench *b, const struct iovec *iov, const uint64_t *cookies, uint32_t cnt)
 {
 	for (uint32_t i = 0; i < cnt; i++) {
 		const struct frame *frame = &b->frames[cookies[i]];
 
 		cr_assert_eq(iov[i].iov_base, frame->data);
 		cr_assert_eq(iov[i].iov_len, frame->len);
-		cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0,
-			     "V9: packet %u is not what it was", (unsigned int)cookies[i]);
+		cr_assert_eq(memcmp(frame->data, frame->copy, frame->len), 0, "V9: packet %u is not what it was",
+			     (unsigned int)cookies[i]);
 	}
 }
 
@@ -310,8 +303,7 @@ static uint8_t type_of(const struct packet *p)
 	return p->l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6;
 }
 
-void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cnt,
-			size_t payload_len, uint16_t flags)
+void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cnt, size_t payload_len, uint16_t flags)
 {
 	static uint8_t want[70000];
 	struct gro_super *super = gro_next(&b->gro);

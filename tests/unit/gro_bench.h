@@ -102,7 +102,6 @@ void expect_bytes(struct bench *b, const struct gro_super *super, const uint8_t 
  * The one delivery must be, byte for byte, what the packet builder makes when it is asked for
  * the first packet with all the payload, the flags, and an unfinished checksum.
  */
-void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cnt,
-			size_t payload_len, uint16_t flags);
+void expect_superpacket(struct bench *b, const struct packet *first, uint32_t cnt, size_t payload_len, uint16_t flags);
 
 #endif

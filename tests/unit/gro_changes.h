@@ -145,10 +145,7 @@ static inline void with_extensions(struct packet *p)
 	packet_push_ext(p, PACKET_EXT_ROUTING, 16)->fill = 2;
 }
 
-static inline void with_long_extension(struct packet *p)
-{
-	packet_push_ext(p, PACKET_EXT_HOPOPTS, 160);
-}
+static inline void with_long_extension(struct packet *p) { packet_push_ext(p, PACKET_EXT_HOPOPTS, 160); }
 
 /* Changes the payload's last two bytes (of 100) so that the right checksum is 0, and writes 0xffff instead, which
  * adds up as well. */

@@ -61,10 +61,7 @@ void add_ip_extras(struct packet *p, unsigned int extras)
 
 /* ---- the superpacket of a test ---- */
 
-static bool is_udp(const struct super *s)
-{
-	return s->p.l4 == PACKET_L4_UDP;
-}
+static bool is_udp(const struct super *s) { return s->p.l4 == PACKET_L4_UDP; }
 
 static bool over_udp(const struct super *s)
 {
@@ -107,8 +104,8 @@ void super_build(struct super *s, const struct packet *p, uint16_t mss, bool nee
 	ask(s, mss, needs_csum);
 }
 
-void super_build_in(struct super *s, const struct packet_tunnel *tunnel, const struct packet *p,
-		    uint16_t mss, bool needs_csum)
+void super_build_in(struct super *s, const struct packet_tunnel *tunnel, const struct packet *p, uint16_t mss,
+		    bool needs_csum)
 {
 	*s = (struct super){ .p = *p, .tunnel = *tunnel };
 	build(s, tunnel, needs_csum);
@@ -121,10 +118,7 @@ void super_build_in(struct super *s, const struct packet_tunnel *tunnel, const s
 		put(s->data + s->at.outer_l4_off + 4, 2, 0);
 }
 
-void super_free(struct super *s)
-{
-	free(s->data);
-}
+void super_free(struct super *s) { free(s->data); }
 
 /* ---- the book ---- */
 
@@ -190,8 +184,7 @@ static void book_l4(const struct super *s, uint8_t *out, uint32_t end, uint32_t 
 			l4[13] &= (uint8_t)~0x80; /* CWR */
 	}
 	put(l4 + field, 2, 0);
-	put(l4 + field, 2,
-	    book_csum(l4, len, book_pseudo(ip, is_udp(s) ? 17 : 6, len), is_udp(s)));
+	put(l4 + field, 2, book_csum(l4, len, book_pseudo(ip, is_udp(s) ? 17 : 6, len), is_udp(s)));
 }
 
 /* S7: the outer headers. */
@@ -240,18 +233,14 @@ uint32_t book_segment(const struct super *s, uint32_t i, bool partial, uint8_t *
 
 /* ---- comparing ---- */
 
-void slot_fill(struct slot *slot)
-{
-	memset(slot, 0x5a, sizeof *slot);
-}
+void slot_fill(struct slot *slot) { memset(slot, 0x5a, sizeof *slot); }
 
 void slot_check(const struct slot *slot, uint32_t hdr_len)
 {
 	int i;
 
 	for (i = 0; i < 64; i++)
-		cr_assert(slot->before[i] == 0x5a && slot->bytes[hdr_len + i] == 0x5a,
-			  "wrote outside the header");
+		cr_assert(slot->before[i] == 0x5a && slot->bytes[hdr_len + i] == 0x5a, "wrote outside the header");
 }
 
 struct gso_slice next_checked(struct gso *gso, struct slot *slot)
@@ -270,8 +259,8 @@ void same(const uint8_t *got, const uint8_t *want, uint32_t len, const char *wha
 
 	for (k = 0; k < len && got[k] == want[k]; k++)
 		;
-	cr_assert_eq(k, len, "%s: segment %u of %u bytes differs at byte %u: %#x, not %#x", what, i, len,
-		     k, got[k], want[k]);
+	cr_assert_eq(k, len, "%s: segment %u of %u bytes differs at byte %u: %#x, not %#x", what, i, len, k, got[k],
+		     want[k]);
 }
 
 void nic_finishes(uint8_t *frame, uint32_t len, struct gso_left left)
@@ -299,8 +288,7 @@ static void check_left(const struct super *s, uint32_t i, struct gso_left left, 
 /* With HEADER_CSUM_NIC, only plain TCP and UDP are left to the NIC. */
 static bool left_partial(const struct super *s, enum header_checksum mode)
 {
-	const bool plain = !s->at.outer_l3_off &&
-			   s->at.l4_off - s->at.l3_off == (s->p.l3 == PACKET_L3_IPV4 ? 20 : 40);
+	const bool plain = !s->at.outer_l3_off && s->at.l4_off - s->at.l3_off == (s->p.l3 == PACKET_L3_IPV4 ? 20 : 40);
 
 	return mode == HEADER_CSUM_PARTIAL || (mode == HEADER_CSUM_NIC && plain);
 }
@@ -372,8 +360,7 @@ void check_packet(const struct packet *p, uint16_t mss, const char *what)
 	}
 }
 
-void check_packet_in(const struct packet_tunnel *tunnel, const struct packet *p, uint16_t mss,
-		     const char *what)
+void check_packet_in(const struct packet_tunnel *tunnel, const struct packet *p, uint16_t mss, const char *what)
 {
 	struct super s;
 	int needs;
@@ -399,7 +386,8 @@ void check_complete(const struct packet_tunnel *tunnel, const struct packet *p, 
 		else
 			super_build(&s, p, 500, true);
 		cr_assert_eq(tunnel ? packet_build_in(tunnel, &finished, want, sizeof want, NULL) :
-				      packet_build(&finished, want, sizeof want, NULL), s.len);
+				      packet_build(&finished, want, sizeof want, NULL),
+			     s.len);
 		if (ordinary)
 			s.request.type = GSO_NONE;
 		cr_assert_eq(gso_open(&gso, &s.request, s.data, s.len, 1514, HEADER_CSUM_FULL), GSO_ORDINARY);

@@ -26,8 +26,8 @@ struct super {
 /* A superpacket as a sender makes it. Without needs_csum its checksum field holds a wrong value, which must not be
  * used (V4, S5); so does a tunnel's, unless it is 0 (S7). */
 void super_build(struct super *s, const struct packet *p, uint16_t mss, bool needs_csum);
-void super_build_in(struct super *s, const struct packet_tunnel *tunnel, const struct packet *p,
-		    uint16_t mss, bool needs_csum);
+void super_build_in(struct super *s, const struct packet_tunnel *tunnel, const struct packet *p, uint16_t mss,
+		    bool needs_csum);
 void super_free(struct super *s);
 
 /* Number of segments. */
@@ -46,8 +46,7 @@ void check_mode(const struct super *s, enum header_checksum mode, const char *wh
 
 /* The superpacket of p and mss, with every kind of input checksum that its protocol may have. */
 void check_packet(const struct packet *p, uint16_t mss, const char *what);
-void check_packet_in(const struct packet_tunnel *tunnel, const struct packet *p, uint16_t mss,
-		     const char *what);
+void check_packet_in(const struct packet_tunnel *tunnel, const struct packet *p, uint16_t mss, const char *what);
 
 /* Asserts that segment i is as it should be. */
 void same(const uint8_t *got, const uint8_t *want, uint32_t len, const char *what, uint32_t i);

@@ -52,14 +52,13 @@ void run_add_in(const struct packet_tunnel *tunnel, const struct packet *p)
 	cr_assert(len, "the packet was not built");
 	memcpy(run.memory[i] + HEADROOM, run.before[i], len);
 	run.fragments[i] = (struct sp_fragment){
-		.data = run.memory[i] + HEADROOM, .len = len, .cookie = COOKIE + i,
+		.data = run.memory[i] + HEADROOM,
+		.len = len,
+		.cookie = COOKIE + i,
 	};
 }
 
-void run_add(const struct packet *p)
-{
-	run_add_in(NULL, p);
-}
+void run_add(const struct packet *p) { run_add_in(NULL, p); }
 
 void run_stream(struct packet p, const struct packet_tunnel *tunnel, uint32_t cnt)
 {
@@ -101,8 +100,9 @@ void cut_expect(struct sp_gro *gro, const struct sp_delivery *delivery, uint32_t
 	struct sp_gso gso;
 
 	cr_assert_eq(cnt, delivery->fragments);
-	cr_assert_eq(sp_gso_open(&gso, &delivery->request, iov[0].iov_base, (uint32_t)iov[0].iov_len,
-				 delivery->len, FRAME_MAX, SP_GSO_CHECKSUM_FULL), SP_GSO_CUT);
+	cr_assert_eq(sp_gso_open(&gso, &delivery->request, iov[0].iov_base, (uint32_t)iov[0].iov_len, delivery->len,
+				 FRAME_MAX, SP_GSO_CHECKSUM_FULL),
+		     SP_GSO_CUT);
 	for (i = first; !sp_gso_done(&gso); i++) {
 		added += sp_gso_add_slices(&gso, iov + added, cnt - added);
 		int n = sp_gso_next(&gso, packet, &header_len, slices, SP_GSO_SLICES_MAX);

@@ -99,16 +99,15 @@ static void check_copy(const struct checksum_version *version)
 
 				memset(to, 0xa5, room);
 				sum = version->copy(dst, p, len, 0);
-				cr_assert_eq(checksum_fold_partial(sum),
-					     checksum_fold_partial(version->add(p, len, 0)),
-					     "%s: sum of fill %u alignment %u length %u", version->name,
-					     fill, align, len);
+				cr_assert_eq(checksum_fold_partial(sum), checksum_fold_partial(version->add(p, len, 0)),
+					     "%s: sum of fill %u alignment %u length %u", version->name, fill, align,
+					     len);
 				cr_assert_arr_eq(dst, p, len, "%s: bytes of fill %u alignment %u length %u",
 						 version->name, fill, align, len);
 				for (i = 0; i < GUARD; i++)
 					cr_assert(dst[-1 - (int)i] == 0xa5 && dst[len + i] == 0xa5,
-						  "%s: alignment %u length %u wrote outside", version->name,
-						  align, len);
+						  "%s: alignment %u length %u wrote outside", version->name, align,
+						  len);
 			}
 		}
 	}
@@ -145,11 +144,12 @@ Test(checksum, stays_inside, .description = "nothing outside the range is read o
 
 static void check_long(const struct checksum_version *version)
 {
-	static const size_t lens[] = {
-		(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (1 << 20) + 32, (1 << 20) + 33, (1 << 20) + 65,
-		(2 << 20) - 31, (2 << 20) + 32, (2 << 20) + 33, (3 << 20) + 127,
-		(8 << 20) + 127, /* twice what the widest vector's lanes hold */
-	};
+	static const size_t
+		lens[] = {
+			(1 << 20) - 1,  1 << 20,         (1 << 20) + 1,   (1 << 20) + 32,
+			(1 << 20) + 33, (1 << 20) + 65,  (2 << 20) - 31,  (2 << 20) + 32,
+			(2 << 20) + 33, (3 << 20) + 127, (8 << 20) + 127, /* twice what the widest vector's lanes hold */
+		};
 	size_t room = (8 << 20) + 128, i;
 	uint8_t *p = aligned_bytes(room), *to = aligned_bytes(room);
 	uint32_t fill;
@@ -159,8 +159,8 @@ static void check_long(const struct checksum_version *version)
 		for (i = 0; i < ARRAY_SIZE(lens); i++) {
 			uint16_t want = reference(p, lens[i]);
 
-			cr_assert_eq(checksum_fold_partial(version->add(p, lens[i], 0)), want,
-				     "%s: fill %u length %zu", version->name, fill, lens[i]);
+			cr_assert_eq(checksum_fold_partial(version->add(p, lens[i], 0)), want, "%s: fill %u length %zu",
+				     version->name, fill, lens[i]);
 			cr_assert_eq(checksum_fold_partial(version->copy(to, p, lens[i], 0)), want,
 				     "%s: copy, fill %u length %zu", version->name, fill, lens[i]);
 			cr_assert_eq(memcmp(to, p, lens[i]), 0);
@@ -224,7 +224,8 @@ Test(checksum, public_functions, .description = "checksum_add() and checksum_cop
 	}
 }
 
-Test(checksum, pieces_add_up, .description = "RFC 1071 section 2: the sums of two parts add up, cut at any offset, odd ones too")
+Test(checksum, pieces_add_up,
+     .description = "RFC 1071 section 2: the sums of two parts add up, cut at any offset, odd ones too")
 {
 	uint8_t data[200];
 	uint32_t cut;
@@ -239,7 +240,8 @@ Test(checksum, pieces_add_up, .description = "RFC 1071 section 2: the sums of tw
 	}
 }
 
-Test(checksum, words_are_replaced, .description = "RFC 1624: removing a word and adding another gives the same as a new sum")
+Test(checksum, words_are_replaced,
+     .description = "RFC 1624: removing a word and adding another gives the same as a new sum")
 {
 	struct random r = { 7 };
 	uint8_t data[40];
@@ -271,8 +273,7 @@ Test(checksum, pseudo_header, .description = "S5: RFC 9293 3.1, RFC 8200 8.1, by
 	pseudo[9] = 6;
 	pseudo[10] = 0x05;
 	pseudo[11] = 0xa8;
-	cr_assert_eq(checksum_fold_partial(checksum_pseudo(frame + at.l3_off, 4, 6, 0x5a8)),
-		     reference(pseudo, 12));
+	cr_assert_eq(checksum_fold_partial(checksum_pseudo(frame + at.l3_off, 4, 6, 0x5a8)), reference(pseudo, 12));
 
 	p = packet_tcp6();
 	packet_build(&p, frame, sizeof frame, &at);
@@ -281,8 +282,7 @@ Test(checksum, pseudo_header, .description = "S5: RFC 9293 3.1, RFC 8200 8.1, by
 	pseudo[33] = 0x01; /* a jumbogram's length has more than 16 bits */
 	pseudo[35] = 0x07;
 	pseudo[39] = 6;
-	cr_assert_eq(checksum_fold_partial(checksum_pseudo(frame + at.l3_off, 6, 6, 0x10007)),
-		     reference(pseudo, 40));
+	cr_assert_eq(checksum_fold_partial(checksum_pseudo(frame + at.l3_off, 6, 6, 0x10007)), reference(pseudo, 40));
 }
 
 Test(checksum, ipv4_header, .description = "R3: right as it is, wrong with any bit flipped")

@@ -25,8 +25,10 @@ Test(cpus, lists_keep_their_order)
 
 Test(cpus, anything_else_is_refused)
 {
-	static const char *const wrong[] = { "", "\n", "-1", "1-", "2-1", "1,", ",1", "1,,2", "1 2", "0x1", "a",
-					     "1,1", "0-3,2", "1024", "4294967296", "0-1024", "1\n2", "1;2" };
+	static const char *const wrong[] = {
+		"",    "\n", "-1",  "1-",    "2-1",  "1,",         ",1",     "1,,2", "1 2",
+		"0x1", "a",  "1,1", "0-3,2", "1024", "4294967296", "0-1024", "1\n2", "1;2"
+	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
 		cr_expect_not(cpus_parse(&cpus, wrong[i]), "'%s'", wrong[i]);

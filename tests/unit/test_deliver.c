@@ -33,8 +33,7 @@ static int note_write(struct frontend_queue *queue, const struct iovec *iov, uin
 	front.headers[front.written] = *header;
 	front.lens[front.written] = 0;
 	for (uint32_t i = 1; i < iov_cnt; i++) {
-		memcpy(front.bytes[front.written] + front.lens[front.written], iov[i].iov_base,
-		       iov[i].iov_len);
+		memcpy(front.bytes[front.written] + front.lens[front.written], iov[i].iov_base, iov[i].iov_len);
 		front.lens[front.written] += iov[i].iov_len;
 	}
 	front.written++;
@@ -75,8 +74,12 @@ static void offer_in_pieces(struct bed *bed, uint32_t packet, uint32_t pieces)
 /* Offers PACKETS packets of one flow, which make one superpacket, and delivers it. */
 static struct bed *deliver_superpacket_in(uint32_t pieces)
 {
-	struct gro_config config = { .flows = 8, .packets = 32, .max_packets = 32, .max_bytes = 65535,
-				     .merge = GRO_MERGE_TCP, .secret = { 1, 2 } };
+	struct gro_config config = { .flows = 8,
+				     .packets = 32,
+				     .max_packets = 32,
+				     .max_bytes = 65535,
+				     .merge = GRO_MERGE_TCP,
+				     .secret = { 1, 2 } };
 	struct bed *bed = calloc(1, sizeof *bed);
 	struct packet p = packet_tcp4();
 
@@ -97,10 +100,7 @@ static struct bed *deliver_superpacket_in(uint32_t pieces)
 	return bed;
 }
 
-static struct bed *deliver_one_superpacket(void)
-{
-	return deliver_superpacket_in(1);
-}
+static struct bed *deliver_one_superpacket(void) { return deliver_superpacket_in(1); }
 
 static void expect_frames_back(struct bed *bed, uint32_t frames)
 {

@@ -128,8 +128,8 @@ static void add_tunnels(void)
 
 	for (unsigned int i = 0; seed_cnt < SEEDS; i++) {
 		struct packet p = form(i >> 1);
-		struct packet_tunnel tunnel =
-			packet_tunnel(kinds[i / 2 % 4], i >> 3 & 1 ? PACKET_L3_IPV6 : PACKET_L3_IPV4);
+		struct packet_tunnel tunnel = packet_tunnel(kinds[i / 2 % 4],
+							    i >> 3 & 1 ? PACKET_L3_IPV6 : PACKET_L3_IPV4);
 
 		if (tunnel.kind == PACKET_GENEVE || tunnel.kind == PACKET_GRE)
 			tunnel.ethernet = i & 32;
@@ -160,8 +160,12 @@ static void open_scenario(struct scenario *s)
 {
 	scenario_alloc(s, 4, 4 * FRAME_ROOM);
 	s->config = (struct gro_config){
-		.flows = 4, .packets = 16, .max_packets = 16, .max_bytes = 65535,
-		.merge = PROVEN_MERGE, .secret = { 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9 },
+		.flows = 4,
+		.packets = 16,
+		.max_packets = 16,
+		.max_bytes = 65535,
+		.merge = PROVEN_MERGE,
+		.secret = { 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9 },
 	};
 	s->begin_ns = 1000;
 }

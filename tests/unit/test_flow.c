@@ -175,8 +175,7 @@ Test(flow, age_list_runs_from_the_oldest_to_the_newest)
 	free(memory);
 }
 
-static void expect_pair(struct flow_table *table, uint32_t pair, const uint32_t *want,
-			uint32_t cnt)
+static void expect_pair(struct flow_table *table, uint32_t pair, const uint32_t *want, uint32_t cnt)
 {
 	uint32_t e = flow_find_pair(table, pair);
 
@@ -285,14 +284,15 @@ Test(flow, all_are_removed_at_once)
 
 /* Entries in the order of their insertion, and those that were taken but not given back. */
 struct model {
-	struct { uint32_t entry, hash, pair; } held[MODEL_MAX];
+	struct {
+		uint32_t entry, hash, pair;
+	} held[MODEL_MAX];
 	uint32_t held_cnt;
 	uint32_t taken[MODEL_MAX];
 	uint32_t taken_cnt;
 };
 
-static void model_compare_hash(const struct flow_table *table, const struct model *model,
-			       uint32_t hash)
+static void model_compare_hash(const struct flow_table *table, const struct model *model, uint32_t hash)
 {
 	uint64_t seen = 0, want = 0;
 
@@ -306,8 +306,8 @@ static void model_compare_hash(const struct flow_table *table, const struct mode
 	cr_assert_eq(seen, want);
 }
 
-static void model_compare(struct flow_table *table, const struct model *model,
-			  const uint32_t *keys, uint32_t key_cnt, bool pairs)
+static void model_compare(struct flow_table *table, const struct model *model, const uint32_t *keys, uint32_t key_cnt,
+			  bool pairs)
 {
 	uint32_t order[MODEL_MAX], cnt;
 
@@ -348,8 +348,7 @@ static void model_take(struct flow_table *table, struct model *model, uint32_t p
 	flow_remove(table, model->held[place].entry);
 	model->taken[model->taken_cnt++] = model->held[place].entry;
 	model->held_cnt--;
-	memmove(&model->held[place], &model->held[place + 1],
-		(model->held_cnt - place) * sizeof model->held[0]);
+	memmove(&model->held[place], &model->held[place + 1], (model->held_cnt - place) * sizeof model->held[0]);
 }
 
 static void model_give(struct flow_table *table, struct model *model, uint32_t place)
@@ -373,11 +372,9 @@ Test(flow, random_operations_agree_with_a_model)
 			uint32_t what = random_below(5);
 
 			if (what < 2)
-				model_insert(&table, &model, keys[random_below(6)],
-					     keys[random_below(6)]);
+				model_insert(&table, &model, keys[random_below(6)], keys[random_below(6)]);
 			else if (what < 4 && model.held_cnt)
-				model_take(&table, &model,
-					   random_below(2) ? 0 : random_below(model.held_cnt));
+				model_take(&table, &model, random_below(2) ? 0 : random_below(model.held_cnt));
 			else if (model.taken_cnt)
 				model_give(&table, &model, random_below(model.taken_cnt));
 			model_compare(&table, &model, keys, 6, random_below(4) == 0);
@@ -399,8 +396,10 @@ struct key {
 
 static struct key key_v4(void)
 {
-	return (struct key){ .addrs = { 192, 0, 2, 1, 192, 0, 2, 2 }, .addr_len = 4,
-			     .ports = 0x51140050, .l2 = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8 },
+	return (struct key){ .addrs = { 192, 0, 2, 1, 192, 0, 2, 2 },
+			     .addr_len = 4,
+			     .ports = 0x51140050,
+			     .l2 = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8 },
 			     .l2_len = 14 };
 }
 
@@ -423,8 +422,7 @@ Test(flow, every_byte_of_a_flow_counts)
 
 		other.addrs[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		cr_assert_neq(key_hash(&table, &other), hash, "bit %u of the addresses", bit);
-		cr_assert_neq(flow_hash_pair(&table, other.addrs, 16),
-			      flow_hash_pair(&table, key.addrs, 16));
+		cr_assert_neq(flow_hash_pair(&table, other.addrs, 16), flow_hash_pair(&table, key.addrs, 16));
 	}
 	for (bit = 0; bit < 8 * sizeof key.l2; bit++) {
 		struct key other = key;

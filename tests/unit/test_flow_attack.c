@@ -58,10 +58,7 @@ static uint8_t *addresses(struct flow_bytes *f, unsigned int version)
 	return f->bytes + 14 + (version == 4 ? 12 : 8);
 }
 
-static uint8_t *ports(struct flow_bytes *f, unsigned int version)
-{
-	return f->bytes + 14 + (version == 4 ? 20 : 40);
-}
+static uint8_t *ports(struct flow_bytes *f, unsigned int version) { return f->bytes + 14 + (version == 4 ? 20 : 40); }
 
 static void begin_flow(struct flow_bytes *f, unsigned int version)
 {
@@ -78,35 +75,20 @@ static void begin_flow(struct flow_bytes *f, unsigned int version)
 
 /* ---- the attacks ---- */
 
-static void count_ports(struct flow_bytes *f, uint32_t i)
-{
-	set32(ports(f, 4), i);
-}
+static void count_ports(struct flow_bytes *f, uint32_t i) { set32(ports(f, 4), i); }
 
-static void count_addresses(struct flow_bytes *f, uint32_t i)
-{
-	set32(addresses(f, 4), 0x0a000000 + i);
-}
+static void count_addresses(struct flow_bytes *f, uint32_t i) { set32(addresses(f, 4), 0x0a000000 + i); }
 
 static void count_low_address_bytes_high(struct flow_bytes *f, uint32_t i)
 {
 	set32(addresses(f, 4), __builtin_bswap32(i));
 }
 
-static void count_ipv6_addresses(struct flow_bytes *f, uint32_t i)
-{
-	set32(addresses(f, 6) + 12, i);
-}
+static void count_ipv6_addresses(struct flow_bytes *f, uint32_t i) { set32(addresses(f, 6) + 12, i); }
 
-static void count_labels(struct flow_bytes *f, uint32_t i)
-{
-	set32(f->bytes + 14, 0x60000000 | i); /* 20 bits */
-}
+static void count_labels(struct flow_bytes *f, uint32_t i) { set32(f->bytes + 14, 0x60000000 | i); /* 20 bits */ }
 
-static void count_mac_addresses(struct flow_bytes *f, uint32_t i)
-{
-	set32(f->bytes + 8, i);
-}
+static void count_mac_addresses(struct flow_bytes *f, uint32_t i) { set32(f->bytes + 8, i); }
 
 /* A tag enters the last step of the hash only: consecutive tags spread less evenly than at random. */
 static void count_vlans(struct flow_bytes *f, uint32_t i)
@@ -151,10 +133,7 @@ static void few_bits_ipv4(struct flow_bytes *f, uint32_t i)
 	flip_few(addresses(f, 4), 96, i); /* addresses and ports are neighbours */
 }
 
-static void few_bits_ipv6(struct flow_bytes *f, uint32_t i)
-{
-	flip_few(addresses(f, 6), 256 + 32, i);
-}
+static void few_bits_ipv6(struct flow_bytes *f, uint32_t i) { flip_few(addresses(f, 6), 256 + 32, i); }
 
 static void high_bits_ipv6(struct flow_bytes *f, uint32_t i)
 {
@@ -242,8 +221,13 @@ struct target {
 static void target_open(struct target *t, const uint64_t secret[2])
 {
 	struct gro_config config = {
-		.flows = HELD, .packets = SLOTS, .max_packets = 64, .max_bytes = 65535, .hold_ns = 1000000000,
-		.merge = GRO_MERGE_TCP, .secret = { secret[0], secret[1] },
+		.flows = HELD,
+		.packets = SLOTS,
+		.max_packets = 64,
+		.max_bytes = 65535,
+		.hold_ns = 1000000000,
+		.merge = GRO_MERGE_TCP,
+		.secret = { secret[0], secret[1] },
 	};
 
 	memset(t, 0, sizeof *t);
@@ -335,8 +319,9 @@ static double send_burst(struct target *t, const struct attack *a, uint32_t from
 		begin_flow(f, a->version);
 		a->choose(f, from + i);
 		finish_flow(f);
-		packets[i] = (struct gro_packet){ .data = f->bytes, .len = f->len, .cookie = slot,
-						  .csum = GRO_CSUM_VERIFIED };
+		packets[i] = (struct gro_packet){
+			.data = f->bytes, .len = f->len, .cookie = slot, .csum = GRO_CSUM_VERIFIED
+		};
 	}
 	begin = now();
 	cr_assert_eq(gro_offer(&t->gro, packets, cnt, from), cnt);

@@ -115,19 +115,31 @@ int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 	kernel.completion = calloc(size, sizeof *kernel.completion);
 	kernel.tx = calloc(size, sizeof *kernel.tx);
 	kernel.rx = calloc(size, sizeof *kernel.rx);
-	*xsk = (struct xsk){ .umem = umem, .ring_size = size, .unaligned = true, .chain_max = XSK_CHAIN_MAX,
-			     .fd = -1 };
-	xsk->fill = (struct xsk_ring_prod){ .cached_cons = size, .mask = size - 1, .size = size,
-					    .producer = &kernel.producers[0], .consumer = &kernel.consumers[0],
-					    .ring = kernel.fill, .flags = &kernel.flags };
-	xsk->tx = (struct xsk_ring_prod){ .cached_cons = size, .mask = size - 1, .size = size,
-					  .producer = &kernel.producers[1], .consumer = &kernel.consumers[1],
-					  .ring = kernel.tx, .flags = &kernel.flags };
-	xsk->completion = (struct xsk_ring_cons){ .mask = size - 1, .size = size,
+	*xsk = (struct xsk){ .umem = umem, .ring_size = size, .unaligned = true, .chain_max = XSK_CHAIN_MAX, .fd = -1 };
+	xsk->fill = (struct xsk_ring_prod){ .cached_cons = size,
+					    .mask = size - 1,
+					    .size = size,
+					    .producer = &kernel.producers[0],
+					    .consumer = &kernel.consumers[0],
+					    .ring = kernel.fill,
+					    .flags = &kernel.flags };
+	xsk->tx = (struct xsk_ring_prod){ .cached_cons = size,
+					  .mask = size - 1,
+					  .size = size,
+					  .producer = &kernel.producers[1],
+					  .consumer = &kernel.consumers[1],
+					  .ring = kernel.tx,
+					  .flags = &kernel.flags };
+	xsk->completion = (struct xsk_ring_cons){ .mask = size - 1,
+						  .size = size,
 						  .producer = &kernel.producers[2],
-						  .consumer = &kernel.consumers[2], .ring = kernel.completion };
-	xsk->rx = (struct xsk_ring_cons){ .mask = size - 1, .size = size, .producer = &kernel.producers[3],
-					  .consumer = &kernel.consumers[3], .ring = kernel.rx };
+						  .consumer = &kernel.consumers[2],
+						  .ring = kernel.completion };
+	xsk->rx = (struct xsk_ring_cons){ .mask = size - 1,
+					  .size = size,
+					  .producer = &kernel.producers[3],
+					  .consumer = &kernel.consumers[3],
+					  .ring = kernel.rx };
 	kernel.xsk = xsk;
 	xsk_refill(xsk);
 	return 0;
@@ -172,10 +184,7 @@ int xsk_wake_tx(struct xsk *xsk)
 	return 0;
 }
 
-void xsk_nudge(struct xsk *xsk)
-{
-	(void)xsk;
-}
+void xsk_nudge(struct xsk *xsk) { (void)xsk; }
 
 int xsk_statistics(const struct xsk *xsk, struct xdp_statistics *stats)
 {
@@ -216,11 +225,16 @@ static struct bed *make_bed(void)
 {
 	struct bed *bed = calloc(1, sizeof *bed);
 	const struct worker_config config = {
-		.interface = "memory", .front = &front.queue, .front_name = "front", .cpu = -1, .mtu = MTU,
+		.interface = "memory",
+		.front = &front.queue,
+		.front_name = "front",
+		.cpu = -1,
+		.mtu = MTU,
 		.gro = { .flows = 8, .max_packets = 32, .max_bytes = 65535, .merge = GRO_MERGE_TCP },
 	};
 
-	front.queue = (struct frontend_queue){ .read = memory_read, .write = memory_write,
+	front.queue = (struct frontend_queue){ .read = memory_read,
+					       .write = memory_write,
 					       .fd = eventfd(0, EFD_NONBLOCK) };
 	cr_assert_geq(front.queue.fd, 0);
 	cr_assert_not_null(bed);
@@ -287,30 +301,15 @@ static struct worker_stats stats_of(struct bed *bed)
 	return stats;
 }
 
-static bool all_delivered(struct bed *bed)
-{
-	return stats_of(bed).rx_delivered_packets == PACKETS;
-}
+static bool all_delivered(struct bed *bed) { return stats_of(bed).rx_delivered_packets == PACKETS; }
 
-static bool all_dropped(struct bed *bed)
-{
-	return stats_of(bed).rx_drop_tap == PACKETS;
-}
+static bool all_dropped(struct bed *bed) { return stats_of(bed).rx_drop_tap == PACKETS; }
 
-static bool all_sent(struct bed *bed)
-{
-	return stats_of(bed).tx_superpackets == 1;
-}
+static bool all_sent(struct bed *bed) { return stats_of(bed).tx_superpackets == 1; }
 
-static bool is_away(struct bed *bed)
-{
-	return __atomic_load_n(&bed->worker.away, __ATOMIC_RELAXED);
-}
+static bool is_away(struct bed *bed) { return __atomic_load_n(&bed->worker.away, __ATOMIC_RELAXED); }
 
-static bool is_back(struct bed *bed)
-{
-	return !is_away(bed);
-}
+static bool is_back(struct bed *bed) { return !is_away(bed); }
 
 static bool says_no_more(struct bed *bed)
 {
@@ -345,8 +344,10 @@ Test(frontend, a_superpacket_is_cut_and_sent)
 	p.l4_csum = PACKET_CSUM_PARTIAL;
 	pthread_mutex_lock(&lock);
 	front.down.header = (struct vnet_header){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-						  .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = MSS,
-						  .csum_start = 34, .csum_offset = 16 };
+						  .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+						  .gso_size = MSS,
+						  .csum_start = 34,
+						  .csum_offset = 16 };
 	front.down.len = (uint32_t)packet_build(&p, front.down.bytes, ROOM, NULL);
 	front.has_down = true;
 	pthread_mutex_unlock(&lock);

@@ -13,8 +13,8 @@
 
 struct change {
 	const char *sentence;
-	int version; /* 4, 6; 0: both */
-	void (*first)(struct packet *p); /* of both packets; NULL: a good packet as it is */
+	int version;                      /* 4, 6; 0: both */
+	void (*first)(struct packet *p);  /* of both packets; NULL: a good packet as it is */
 	void (*change)(struct packet *p); /* of the second */
 	const char *want;
 };
@@ -22,8 +22,8 @@ struct change {
 #define APPENDS "0+1:burst_end"
 #define DELIVERS(reason) "0+1:" reason
 #define FLUSHES(reason) "0:" reason " 1:burst_end"
-#define OTHER_FLOW "0:burst_end 1:burst_end"   /* the held superpacket is left alone */
-#define PASSES "1:not_served 0:burst_end"      /* held is left alone */
+#define OTHER_FLOW "0:burst_end 1:burst_end" /* the held superpacket is left alone */
+#define PASSES "1:not_served 0:burst_end"    /* held is left alone */
 #define PASSES_BEHIND(reason) "0:" reason " 1:" reason
 
 static const struct change changes[] = {
@@ -40,8 +40,8 @@ static const struct change changes[] = {
 	{ "R2: a byte of the last one differs", 6, with_extensions, ext_fill, FLUSHES("header") },
 	{ "R2: a byte of the first differs", 6, with_extensions, ext_fill_first, FLUSHES("header") },
 	{ "R2: a longer one", 6, with_extensions, ext_length, FLUSHES("header") },
-	{ "R2: a much shorter one, in a frame shorter than held's headers", 6, with_long_extension,
-	  ext_short, FLUSHES("header") },
+	{ "R2: a much shorter one, in a frame shorter than held's headers", 6, with_long_extension, ext_short,
+	  FLUSHES("header") },
 	{ "R2: another in the same place", 6, with_extensions, ext_other_type, FLUSHES("header") },
 	{ "R2: none any more", 6, with_extensions, ext_none, FLUSHES("header") },
 	{ "R2: an IPv6 fragment header", 6, NULL, fragment_header, PASSES_BEHIND("fragment") },
@@ -50,26 +50,20 @@ static const struct change changes[] = {
 	{ "R2: a jumbogram", 6, NULL, ip_zero_length, PASSES_BEHIND("not_served") },
 	{ "R3: wrong IP header checksum", 4, NULL, bad_ip_csum, PASSES_BEHIND("checksum") },
 	{ "R4: IP length beyond the frame", 0, NULL, ip_too_long, PASSES_BEHIND("not_served") },
-	{ "R4: IP length cuts the TCP header off", 0, NULL, ip_too_short,
-	  PASSES_BEHIND("not_served") },
-	{ "R4: 1 byte in a 60-byte frame appends (and is short, R17)", 4, NULL, padded,
-	  DELIVERS("short") },
-	{ "R4: a 1-byte segment behind a 1-byte segment, both padded", 4, one_byte_and_padding,
-	  nothing, APPENDS },
+	{ "R4: IP length cuts the TCP header off", 0, NULL, ip_too_short, PASSES_BEHIND("not_served") },
+	{ "R4: 1 byte in a 60-byte frame appends (and is short, R17)", 4, NULL, padded, DELIVERS("short") },
+	{ "R4: a 1-byte segment behind a 1-byte segment, both padded", 4, one_byte_and_padding, nothing, APPENDS },
 	{ "R4: bytes behind the IP packet are no payload", 0, NULL, trailer, APPENDS },
 	{ "R5: MF", 4, NULL, more_fragments, PASSES_BEHIND("fragment") },
 	{ "R5: offset", 4, NULL, fragment_offset, PASSES_BEHIND("fragment") },
 	{ "R5: reserved bit", 4, NULL, reserved_bit, PASSES_BEHIND("fragment") },
 	{ "R6: data offset 4", 0, NULL, short_data_offset, PASSES_BEHIND("not_served") },
-	{ "R6: data offset beyond the packet", 0, NULL, long_data_offset,
-	  PASSES_BEHIND("not_served") },
+	{ "R6: data offset beyond the packet", 0, NULL, long_data_offset, PASSES_BEHIND("not_served") },
 	{ "R6: a pure ACK flushes, then passes", 0, NULL, no_data, PASSES_BEHIND("no_data") },
-	{ "R6, R4: padding does not make it data", 0, NULL, no_data_padded,
-	  PASSES_BEHIND("no_data") },
+	{ "R6, R4: padding does not make it data", 0, NULL, no_data_padded, PASSES_BEHIND("no_data") },
 	{ "R6: a FIN without data", 0, NULL, no_data_fin, PASSES_BEHIND("no_data") },
 	{ "R8: wrong TCP checksum (D2)", 0, NULL, bad_l4_csum, PASSES_BEHIND("checksum") },
-	{ "R8: an unfinished checksum where none is accepted", 0, NULL, unfinished,
-	  PASSES_BEHIND("checksum") },
+	{ "R8: an unfinished checksum where none is accepted", 0, NULL, unfinished, PASSES_BEHIND("checksum") },
 	{ "R8: 0xffff adds up (Linux sends it), but cutting would give 0x0000 back", 0, NULL, csum_ffff,
 	  PASSES_BEHIND("header") },
 	{ "R9: SYN", 0, NULL, syn, PASSES_BEHIND("flags") },
@@ -123,14 +117,12 @@ static const struct change changes[] = {
 	{ "R13: no ACK flag", 0, NULL, no_ack_flag, FLUSHES("header") },
 	{ "R13: CWR", 0, NULL, cwr, FLUSHES("header") },
 	{ "R13: CWR on both", 0, with_cwr, nothing, FLUSHES("header") },
-	{ "R13: another urgent pointer, though URG is not set", 0, NULL, urgent_pointer,
-	  FLUSHES("header") },
+	{ "R13: another urgent pointer, though URG is not set", 0, NULL, urgent_pointer, FLUSHES("header") },
 	{ "R13: the same urgent pointer", 0, with_urgent_pointer, nothing, APPENDS },
 	{ "R13: equal options", 0, with_timestamp, nothing, APPENDS },
 	{ "R13: a new timestamp", 0, with_timestamp, options_tsval, FLUSHES("header") },
 	{ "R13: a new timestamp echo", 0, with_timestamp, options_tsecr, FLUSHES("header") },
-	{ "R13: the same options otherwise laid out", 0, with_timestamp, options_layout,
-	  FLUSHES("header") },
+	{ "R13: the same options otherwise laid out", 0, with_timestamp, options_layout, FLUSHES("header") },
 	{ "R13: no options any more", 0, with_timestamp, options_none, FLUSHES("header") },
 	{ "R13: fewer options", 0, with_timestamp, options_shorter, FLUSHES("header") },
 	{ "R13: equal options, not timestamps", 0, with_sack, nothing, APPENDS },
@@ -156,17 +148,14 @@ static const struct change changes[] = {
 	{ "R20: UDP passes", 0, NULL, udp, PASSES },
 	{ "R20: ICMP passes", 0, NULL, icmp, PASSES },
 	{ "R20: ESP passes", 4, NULL, esp, PASSES },
-	{ "R20: ESP passes, in IPv6 as an extension that cannot be walked", 6, NULL, esp,
-	  "1:ip_options 0:burst_end" },
+	{ "R20: ESP passes, in IPv6 as an extension that cannot be walked", 6, NULL, esp, "1:ip_options 0:burst_end" },
 	{ "R20: AH passes", 6, NULL, authenticated, "1:ip_options 0:burst_end" },
-	{ "D2: a fragment of another protocol flushes nothing", 4, NULL, udp_fragment,
-	  "1:fragment 0:burst_end" },
+	{ "D2: a fragment of another protocol flushes nothing", 4, NULL, udp_fragment, "1:fragment 0:burst_end" },
 	{ "D2: a fragment of another protocol flushes nothing", 6, NULL, udp_of_another_fragment,
 	  "1:fragment 0:burst_end" },
 };
 
-static void run_change(const struct change *c, const struct packet *good,
-		       const struct gro_config *config)
+static void run_change(const struct change *c, const struct packet *good, const struct gro_config *config)
 {
 	struct bench *b = bench_open(config);
 	struct packet first = *good, second;
@@ -182,8 +171,7 @@ static void run_change(const struct change *c, const struct packet *good,
 }
 
 /* If the held superpacket was left alone, the segment that follows it must still append to it. */
-static void run_left_alone(const struct change *c, const struct packet *good,
-			   const struct gro_config *config)
+static void run_left_alone(const struct change *c, const struct packet *good, const struct gro_config *config)
 {
 	struct bench *b = bench_open(config);
 	struct packet first = *good, second, third;
@@ -280,13 +268,12 @@ static void run_third(const struct change *c, bool burst)
 		offer(b, &p[2]);
 	}
 	if (c->want[0] == '1')
-		snprintf(want, sizeof want, "2%.*s 0+1:burst_end",
-			 (int)strcspn(c->want, " ") - 1, c->want + 1);
+		snprintf(want, sizeof want, "2%.*s 0+1:burst_end", (int)strcspn(c->want, " ") - 1, c->want + 1);
 	else if (c->want[1] == '+')
 		snprintf(want, sizeof want, "0+1+2%s", c->want + 3);
 	else
-		snprintf(want, sizeof want, "0+1%.*s2%s", (int)(strchr(c->want, ' ') - c->want),
-			 c->want + 1, strchr(c->want, ' ') + 2);
+		snprintf(want, sizeof want, "0+1%.*s2%s", (int)(strchr(c->want, ' ') - c->want), c->want + 1,
+			 strchr(c->want, ' ') + 2);
 	expect_end(b, want, c->sentence);
 	bench_close(b);
 }
@@ -414,8 +401,7 @@ Test(gro, max_bytes_counts_from_the_ip_header)
 		{ "tags do not count", 4, true, 340, "0+1+2:bytes 3:burst_end" },
 		{ "60 and 3 * 100 bytes just fit", 6, false, 360, "0+1+2:bytes 3:burst_end" },
 		{ "one less: the third does not", 6, false, 359, "0+1:bytes 2+3:burst_end" },
-		{ "a packet that is too long by itself passes", 4, false, 139,
-		  "0:bytes 1:bytes 2:bytes 3:burst_end" },
+		{ "a packet that is too long by itself passes", 4, false, 139, "0:bytes 1:bytes 2:bytes 3:burst_end" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -484,7 +470,7 @@ Test(gro, longest_ip_packets_pass_alone)
 
 Test(gro, first_packet_with_psh_or_fin_is_not_held)
 {
-	static void (*const flags[])(struct packet *p) = { psh, fin, psh_and_fin };
+	static void (*const flags[])(struct packet * p) = { psh, fin, psh_and_fin };
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		struct packet p = packet_tcp4(), flagged = p;
@@ -549,7 +535,7 @@ Test(gro, packets_behind_endless_headers_pass)
 		uint32_t tags;
 		const char *want;
 	} cases[] = {
-		{ 50, "0+1:burst_end" }, /* 14 + 200 + 40 = 254 bytes of header */
+		{ 50, "0+1:burst_end" },             /* 14 + 200 + 40 = 254 bytes of header */
 		{ 51, "0:not_served 1:not_served" }, /* 258 */
 		{ 1000, "0:not_served 1:not_served" },
 		{ 16000, "0:not_served 1:not_served" },

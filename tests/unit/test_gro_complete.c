@@ -29,9 +29,9 @@ static void all_at_once(struct packet *p)
 
 Test(gro, superpacket_is_the_first_packet_grown)
 {
-	static void (*const shapes[])(struct packet *p) = {
-		nothing, with_tags, with_timestamp, with_sack, seq_about_to_wrap, id_about_to_wrap,
-		with_ece, without_df, all_at_once,
+	static void (*const shapes[])(struct packet * p) = {
+		nothing,          with_tags, with_timestamp, with_sack,   seq_about_to_wrap,
+		id_about_to_wrap, with_ece,  without_df,     all_at_once,
 	};
 	static const size_t sizes[] = { 1, 2, 99, 100, 1448 };
 
@@ -58,7 +58,7 @@ Test(gro, last_packet_gives_its_flags_and_may_be_short)
 		size_t last_len;
 	} cases[] = {
 		{ PACKET_PSH, 100 }, { PACKET_FIN, 100 }, { PACKET_PSH | PACKET_FIN, 100 },
-		{ 0, 37 }, { PACKET_PSH, 1 }, { PACKET_FIN, 99 },
+		{ 0, 37 },           { PACKET_PSH, 1 },   { PACKET_FIN, 99 },
 	};
 
 	for (uint32_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
@@ -181,7 +181,7 @@ Test(gro, ipv4_checksum_ffff_is_not_merged)
 /* Such a checksum is right: a packet that would not be merged anyway passes for its own reason. */
 Test(gro, checksum_ffff_is_no_wrong_checksum)
 {
-	static void (*const kinds[])(struct packet *p) = { no_data, syn, csum_ffff };
+	static void (*const kinds[])(struct packet * p) = { no_data, syn, csum_ffff };
 	static const char *const want[] = { "0:no_data", "0:flags", "0:header" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -282,8 +282,11 @@ Test(gro, unfinished_checksums_are_handed_on_as_such)
 /* Unfinished packets that pass for other reasons are still handed on as unfinished. */
 Test(gro, unfinished_packets_that_pass_are_still_unfinished)
 {
-	static void (*const changes_that_pass[])(struct packet *p) = {
-		syn, psh, no_data, with_ip_options,
+	static void (*const changes_that_pass[])(struct packet * p) = {
+		syn,
+		psh,
+		no_data,
+		with_ip_options,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(changes_that_pass); i++) {
@@ -375,7 +378,7 @@ Test(gro, merging_switched_off_passes_everything_in_order)
 
 Test(gro, unmerge_restores_every_byte)
 {
-	static void (*const shapes[])(struct packet *p) = { nothing, all_at_once, one_byte_and_padding };
+	static void (*const shapes[])(struct packet * p) = { nothing, all_at_once, one_byte_and_padding };
 
 	for (uint32_t i = 0; i < 4 * ARRAY_SIZE(shapes); i++) {
 		struct packet p = i % 2 ? packet_tcp6() : packet_tcp4();

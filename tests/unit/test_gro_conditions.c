@@ -275,12 +275,12 @@ Test(gro_conditions, what_marks_can_tell_merges_where_they_are_read)
 		bool accecn, fixed_id; /* of the first delivery with marks */
 	} cases[] = {
 		{ "R13: CWR on all", cwr_on_all, "0:header 1:header 2:burst_end", "0+1+2:burst_end", true, false },
-		{ "R13: CWR on two", cwr_on_two, "0:header 1:header 2:burst_end", "0+1:header 2:burst_end",
-		  true, false },
-		{ "R13: CWR on the third", cwr_on_the_third, "0+1:header 2:burst_end", "0+1:header 2:burst_end",
-		  false, false },
-		{ "R12: one ID without DF", one_id_without_df, "0:header 1:header 2:burst_end",
-		  "0+1+2:burst_end", false, true },
+		{ "R13: CWR on two", cwr_on_two, "0:header 1:header 2:burst_end", "0+1:header 2:burst_end", true,
+		  false },
+		{ "R13: CWR on the third", cwr_on_the_third, "0+1:header 2:burst_end", "0+1:header 2:burst_end", false,
+		  false },
+		{ "R12: one ID without DF", one_id_without_df, "0:header 1:header 2:burst_end", "0+1+2:burst_end",
+		  false, true },
 		{ "R12: one ID with DF", one_id, "0+1+2:burst_end", "0+1+2:burst_end", false, true },
 	};
 
@@ -379,8 +379,10 @@ static void expect_big(struct bench *b, const struct packet *first, size_t paylo
 	ip = want + at.l3_off;
 	tcp_len = (uint32_t)(len - at.l4_off);
 	jumbo_len = tcp_len + 8;
-	memcpy(want + at.l4_off, (uint8_t[8]){ 6, 0, 0xc2, 4, jumbo_len >> 24, jumbo_len >> 16 & 0xff,
-					       jumbo_len >> 8 & 0xff, jumbo_len & 0xff }, 8);
+	memcpy(want + at.l4_off,
+	       (uint8_t[8]){ 6, 0, 0xc2, 4, jumbo_len >> 24, jumbo_len >> 16 & 0xff, jumbo_len >> 8 & 0xff,
+			     jumbo_len & 0xff },
+	       8);
 	ip[6] = ip[4] = ip[5] = 0;
 	/* The packet builder cannot build 32-bit lengths. */
 	sum = packet_sum(ip + 8, 32, (uint64_t)6 + (tcp_len >> 16) + (tcp_len & 0xffff));
@@ -400,7 +402,7 @@ static void expect_big(struct bench *b, const struct packet *first, size_t paylo
 
 Test(gro_conditions, big_tcp_has_a_jumbo_option)
 {
-	static void (*const shapes[])(struct packet *p) = { nothing, with_tags, with_timestamp };
+	static void (*const shapes[])(struct packet * p) = { nothing, with_tags, with_timestamp };
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
 		struct bench *b = bench_big(GRO_BIG_BYTES_MAX, 8);
@@ -451,10 +453,7 @@ Test(gro_conditions, big_tcp_ends_at_max_bytes)
 	bench_close(b);
 }
 
-static size_t build_plain(const struct packet *p, uint8_t *buf, size_t cap)
-{
-	return packet_build(p, buf, cap, NULL);
-}
+static size_t build_plain(const struct packet *p, uint8_t *buf, size_t cap) { return packet_build(p, buf, cap, NULL); }
 
 static size_t build_in_tunnel(const struct packet *p, uint8_t *buf, size_t cap)
 {

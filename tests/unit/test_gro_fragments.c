@@ -73,10 +73,18 @@ Test(gro_fragments, payload_slices_lie_where_the_fragments_came)
 /* Packets that pass for any reason are delivered as they came (D5). */
 Test(gro_fragments, packet_alone_is_its_fragments)
 {
-	static const struct { void (*change)(struct packet *p); const char *want; } cases[] = {
-		{ nothing, "0.1.2:burst_end" }, { padded, "0.1.2:burst_end" }, { syn, "0.1.2:flags" },
-		{ psh, "0.1.2:push_fin" }, { udp, "0.1.2:not_served" }, { bad_l4_csum, "0.1.2:checksum" },
-		{ more_fragments, "0.1.2:fragment" }, { ip_too_long, "0.1.2:not_served" },
+	static const struct {
+		void (*change)(struct packet *p);
+		const char *want;
+	} cases[] = {
+		{ nothing, "0.1.2:burst_end" },
+		{ padded, "0.1.2:burst_end" },
+		{ syn, "0.1.2:flags" },
+		{ psh, "0.1.2:push_fin" },
+		{ udp, "0.1.2:not_served" },
+		{ bad_l4_csum, "0.1.2:checksum" },
+		{ more_fragments, "0.1.2:fragment" },
+		{ ip_too_long, "0.1.2:not_served" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -120,8 +128,8 @@ Test(gro_fragments, headers_must_be_in_the_first)
 		offer_cut(b, &q, &cut, 1);
 		burst_end(b);
 		/* If even the addresses are cut off, its flow is not known; else D2 holds. */
-		cr_assert_str_eq(b->line, cut < 34 ? "1.2:not_served 0:burst_end" :
-						     "0:not_served 1.2:not_served", "%u: %s", cut, b->line);
+		cr_assert_str_eq(b->line, cut < 34 ? "1.2:not_served 0:burst_end" : "0:not_served 1.2:not_served",
+				 "%u: %s", cut, b->line);
 		bench_close(b);
 	}
 }
@@ -166,7 +174,11 @@ Test(gro_fragments, unfinished_checksums)
 
 Test(gro_fragments, count_against_max_packets)
 {
-	static const struct { const char *sentence; uint32_t cuts[5]; const char *want; } cases[] = {
+	static const struct {
+		const char *sentence;
+		uint32_t cuts[5];
+		const char *want;
+	} cases[] = {
 		{ "four fill it", { 1, 1 }, "0.1+2.3:count" },
 		{ "three and two do not fit", { 2, 1 }, "0.1.2:count 3.4:burst_end" },
 		{ "one and three do", { 0, 2 }, "0+1.2.3:count" },

@@ -55,7 +55,7 @@ Test(gro, packet_of_unknown_flow_goes_behind_all_of_its_pair)
 		offer_run(b, &p, 2); /* 0 1 */
 		offer(b, &stranger); /* 2 */
 		p = same_hosts(2);
-		offer(b, &p); /* 3 */
+		offer(b, &p);       /* 3 */
 		offer(b, &reverse); /* 4 */
 		p = same_hosts(3);
 		packet_push_vlan(&p, 0, 3);
@@ -67,8 +67,8 @@ Test(gro, packet_of_unknown_flow_goes_behind_all_of_its_pair)
 		p = same_hosts(9);
 		cases[i].change(&p);
 		offer(b, &p); /* 8 */
-		snprintf(want, sizeof want, "0+1+7:%s 3:%s 5+6:%s 8:%s 2:burst_end 4:burst_end",
-			 cases[i].reason, cases[i].reason, cases[i].reason, cases[i].reason);
+		snprintf(want, sizeof want, "0+1+7:%s 3:%s 5+6:%s 8:%s 2:burst_end 4:burst_end", cases[i].reason,
+			 cases[i].reason, cases[i].reason, cases[i].reason);
 		expect_end(b, want, cases[i].sentence);
 		bench_close(b);
 	}
@@ -112,8 +112,7 @@ Test(gro, what_two_hosts_hold_is_found_by_protocol)
 	offer(b, &tcp);
 	offer(b, &udp);
 	cr_assert_eq(b->gro.table.held_cnt, 2);
-	cr_assert_neq(b->gro.table.links[b->gro.table.oldest].pair,
-		      b->gro.table.links[b->gro.table.newest].pair);
+	cr_assert_neq(b->gro.table.links[b->gro.table.oldest].pair, b->gro.table.links[b->gro.table.newest].pair);
 	fragment_offset(&udp);
 	offer(b, &udp);
 	expect_end(b, "1:fragment 2:fragment 0:burst_end", "D2 goes by protocol");
@@ -158,8 +157,10 @@ Test(gro, flows_of_equal_hashes_are_not_confused)
 		offer(b, &p);
 	}
 	cr_assert_eq(b->gro.table.links[0].hash, b->gro.table.links[5].hash);
-	expect_end(b, "0+6+12:burst_end 1+7+13:burst_end 2+8+14:burst_end 3+9+15:burst_end "
-		      "4+10+16:burst_end 5+11+17:burst_end", "R10");
+	expect_end(b,
+		   "0+6+12:burst_end 1+7+13:burst_end 2+8+14:burst_end 3+9+15:burst_end "
+		   "4+10+16:burst_end 5+11+17:burst_end",
+		   "R10");
 	bench_close(b);
 }
 
@@ -207,8 +208,7 @@ Test(gro, starting_anew_needs_no_other_place)
 	offer(b, &p);
 	p.tcp_flags |= PACKET_PSH, p.seq += 7;
 	offer(b, &p);
-	expect_end(b, "0:out_of_sequence 2:out_of_sequence 3:push_fin 1:burst_end",
-		   "nor does one that is not held");
+	expect_end(b, "0:out_of_sequence 2:out_of_sequence 3:push_fin 1:burst_end", "nor does one that is not held");
 	bench_close(b);
 }
 
@@ -438,8 +438,7 @@ Test(gro, no_more_is_flushed_for_room_than_is_needed)
 		p = same_hosts(port);
 		offer(b, &p);
 	}
-	packet = frame_packet(b, frame_add(b, buf, packet_build(&p, buf, sizeof buf, NULL)),
-			      GRO_CSUM_UNKNOWN);
+	packet = frame_packet(b, frame_add(b, buf, packet_build(&p, buf, sizeof buf, NULL)), GRO_CSUM_UNKNOWN);
 	for (uint32_t again = 0; again < 3; again++)
 		cr_assert_eq(gro_offer(&b->gro, &packet, 1, b->now_ns), 0);
 	cr_assert_eq(b->gro.table.held_cnt, 2);
@@ -461,8 +460,7 @@ Test(gro, limits_are_checked)
 		{ "no flows", 0, 1, 2, 1000, -EINVAL },
 		{ "no packets", 1, 0, 2, 1000, -EINVAL },
 		{ "superpackets of none", 1, 1, 0, 1000, -EINVAL },
-		{ "superpackets of one are no superpackets: merge says that", 1, 1, 1, 1000,
-		  -EINVAL },
+		{ "superpackets of one are no superpackets: merge says that", 1, 1, 1, 1000, -EINVAL },
 		{ "more iovecs than one write takes", 1, 1, GRO_MAX_PACKETS + 1, 1000, -EINVAL },
 		{ "no bytes", 1, 1, 2, 0, -EINVAL },
 		{ "longest BIG TCP", 1, 1, 2, GRO_BIG_BYTES_MAX, 0 },
@@ -472,14 +470,14 @@ Test(gro, limits_are_checked)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct gro_config config = { .flows = cases[i].flows, .packets = cases[i].packets,
+		struct gro_config config = { .flows = cases[i].flows,
+					     .packets = cases[i].packets,
 					     .max_packets = cases[i].max_packets,
 					     .max_bytes = cases[i].max_bytes };
 		void *memory = cases[i].want ? NULL : aligned_alloc(64, gro_memory_size(&config));
 		struct gro gro;
 
-		cr_assert_eq(gro_init(&gro, &config, memory), cases[i].want, "%s",
-			     cases[i].sentence);
+		cr_assert_eq(gro_init(&gro, &config, memory), cases[i].want, "%s", cases[i].sentence);
 		free(memory);
 	}
 }
@@ -505,8 +503,10 @@ Test(gro, deliveries_may_be_released_in_any_order)
 	cr_assert_eq(gro_owned_packets(&b->gro), 19, "taken is not released");
 	for (uint32_t i = 0; i < 10; i++)
 		take(b, supers[i * 7 % 10]);
-	expect_line(b, "0:burst_end 13+14:burst_end 7+8:burst_end 1+2:burst_end 15+16+17:burst_end "
-		       "9+10+11:burst_end 3+4+5:burst_end 18:burst_end 12:burst_end 6:burst_end", "");
+	expect_line(b,
+		    "0:burst_end 13+14:burst_end 7+8:burst_end 1+2:burst_end 15+16+17:burst_end "
+		    "9+10+11:burst_end 3+4+5:burst_end 18:burst_end 12:burst_end 6:burst_end",
+		    "");
 	cr_assert_eq(gro_owned_packets(&b->gro), 0);
 	p = same_hosts(1);
 	offer_run(b, &p, 3);
@@ -581,10 +581,8 @@ Test(gro, every_reason_has_a_name_and_is_counted)
 		for (uint32_t other = 0; other < GRO_REASON_CNT; other++) {
 			bool same = other == reason;
 
-			cr_assert_eq(b->gro.flushes[other], same ? cases[reason].flushes : 0, "%s",
-				     cases[reason].name);
-			cr_assert_eq(b->gro.singles[other], same ? cases[reason].singles : 0, "%s",
-				     cases[reason].name);
+			cr_assert_eq(b->gro.flushes[other], same ? cases[reason].flushes : 0, "%s", cases[reason].name);
+			cr_assert_eq(b->gro.singles[other], same ? cases[reason].singles : 0, "%s", cases[reason].name);
 		}
 		bench_close(b);
 	}

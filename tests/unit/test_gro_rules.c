@@ -156,8 +156,8 @@ static void check_rules(struct held *held, uint32_t off)
 	cr_assert(same_flow(held->super, &arrival), "%s: byte %u: another flow (R10)", held->form, off);
 	cr_assert_eq(key_of(gro, held->packet.data, &view).hash, gro->table.links[gro->recent].hash,
 		     "%s: byte %u: another key", held->form, off);
-	cr_assert_not(headers_differ(held->super, &arrival, false), "%s: byte %u: other headers (R11, R13)",
-		      held->form, off);
+	cr_assert_not(headers_differ(held->super, &arrival, false), "%s: byte %u: other headers (R11, R13)", held->form,
+		      off);
 	cr_assert(reason_to_pass(gro, &arrival) == GRO_REASON_CNT || is_asked_apart(&arrival),
 		  "%s: byte %u: no candidate (R6, R7, R9)", held->form, off);
 }

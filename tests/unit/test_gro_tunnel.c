@@ -90,8 +90,8 @@ static struct packet inside(uint32_t which)
 }
 
 /* Builds the expected superpacket. Its GRE checksum is that of the finished superpacket. */
-static size_t build_whole(const struct packet_tunnel *t, const struct packet *first, size_t payload_len,
-			  uint8_t *want, size_t cap, struct packet_layout *at)
+static size_t build_whole(const struct packet_tunnel *t, const struct packet *first, size_t payload_len, uint8_t *want,
+			  size_t cap, struct packet_layout *at)
 {
 	struct packet_tunnel outer = *t;
 	struct packet whole = *first;
@@ -110,8 +110,8 @@ static size_t build_whole(const struct packet_tunnel *t, const struct packet *fi
 	return len;
 }
 
-static void expect_whole(struct bench *b, const struct packet_tunnel *t, const struct packet *first,
-			 uint32_t cnt, size_t payload_len, const char *name)
+static void expect_whole(struct bench *b, const struct packet_tunnel *t, const struct packet *first, uint32_t cnt,
+			 size_t payload_len, const char *name)
 {
 	bool over_udp = t->kind == PACKET_VXLAN || t->kind == PACKET_GENEVE;
 	struct gro_super *super = gro_next(&b->gro);
@@ -121,8 +121,9 @@ static void expect_whole(struct bench *b, const struct packet_tunnel *t, const s
 
 	cr_assert_not_null(super, "%s", name);
 	cr_assert_eq(super->packet_cnt, cnt, "%s: %u packets", name, super->packet_cnt);
-	cr_assert_eq(super->request.type, first->l4 == PACKET_L4_UDP ? GSO_UDP :
-		     first->l3 == PACKET_L3_IPV4 ? GSO_TCPV4 : GSO_TCPV6);
+	cr_assert_eq(super->request.type, first->l4 == PACKET_L4_UDP  ? GSO_UDP :
+					  first->l3 == PACKET_L3_IPV4 ? GSO_TCPV4 :
+									GSO_TCPV6);
 	cr_assert_eq(super->request.size, first->payload_len);
 	cr_assert_eq(super->request.csum_start, at.l4_off);
 	cr_assert_eq(super->request.hdr_len, at.payload_off);
@@ -166,8 +167,10 @@ Test(gro_tunnel, superpacket_is_the_first_packet_grown_at_every_level)
 Test(gro_tunnel, each_kind_has_a_bit_of_its_own)
 {
 	static const uint32_t bits[] = {
-		[PACKET_VXLAN] = GRO_MERGE_VXLAN, [PACKET_GENEVE] = GRO_MERGE_GENEVE,
-		[PACKET_GRE] = GRO_MERGE_GRE, [PACKET_IPIP] = GRO_MERGE_IPIP,
+		[PACKET_VXLAN] = GRO_MERGE_VXLAN,
+		[PACKET_GENEVE] = GRO_MERGE_GENEVE,
+		[PACKET_GRE] = GRO_MERGE_GRE,
+		[PACKET_IPIP] = GRO_MERGE_IPIP,
 	};
 
 	for (uint32_t kind = PACKET_VXLAN; kind <= PACKET_IPIP; kind++)
@@ -185,11 +188,11 @@ Test(gro_tunnel, each_kind_has_a_bit_of_its_own)
 			offer_in(b, &s, &u), step(&s, &u), offer_in(b, &s, &u);
 			burst_end(b);
 			snprintf(line, sizeof line, " %.150s ", b->line);
-			cr_assert_eq(strstr(line, "0+1:") != NULL,
-				     in || (over_udp && merge & GRO_MERGE_UDP), "%x: %s", merge, line);
+			cr_assert_eq(strstr(line, "0+1:") != NULL, in || (over_udp && merge & GRO_MERGE_UDP), "%x: %s",
+				     merge, line);
 			cr_assert_eq(strstr(line, "2+3:") != NULL, !!(merge & GRO_MERGE_TCP));
-			cr_assert_eq(strstr(line, "4+5:") != NULL,
-				     (in || over_udp) && (merge & GRO_MERGE_UDP), "%x: %s", merge, line);
+			cr_assert_eq(strstr(line, "4+5:") != NULL, (in || over_udp) && (merge & GRO_MERGE_UDP),
+				     "%x: %s", merge, line);
 			bench_close(b);
 		}
 }
@@ -312,13 +315,11 @@ static const struct {
 	{ "R2, D2: outer options", PACKET_IPIP, plain, outer_options, "0:ip_options 1:ip_options" },
 	{ "R2, D2: outer options", PACKET_VXLAN, plain, outer_options, "0:ip_options 1:ip_options" },
 	{ "R2, D2: inner options", PACKET_VXLAN, plain, in_options, "0:ip_options 1:ip_options" },
-	{ "S10, D2: padding inside would be lost", PACKET_VXLAN, plain, in_padding,
-	  "0:not_served 1:not_served" },
+	{ "S10, D2: padding inside would be lost", PACKET_VXLAN, plain, in_padding, "0:not_served 1:not_served" },
 
 	{ "R20: ICMP inside is no flow of ours", PACKET_VXLAN, plain, in_icmp, "1:not_served 0:burst_end" },
 	{ "R20: ARP inside", PACKET_VXLAN, plain, in_arp, "1:not_served 0:burst_end" },
-	{ "R20: another protocol than Ethernet in VXLAN", PACKET_VXLAN, plain, vxlan_gpe,
-	  "1:not_served 0:burst_end" },
+	{ "R20: another protocol than Ethernet in VXLAN", PACKET_VXLAN, plain, vxlan_gpe, "1:not_served 0:burst_end" },
 	{ "R20: GRE that counts its packets", PACKET_GRE, plain, gre_sequence, "1:not_served 0:burst_end" },
 };
 
@@ -353,10 +354,16 @@ Test(gro_tunnel, one_changed_field)
 
 Test(gro_tunnel, one_changed_field_of_the_outer_ipv6_header)
 {
-	static const struct { change_fn *change; const char *want; } cases[] = {
-		{ same, "0+1:burst_end" }, { outer_ttl, "0:header 1:burst_end" },
-		{ outer_tos, "0:header 1:burst_end" }, { outer_ext, "0:header 1:burst_end" },
-		{ outer_label, "0:burst_end 1:burst_end" }, { outer_saddr, "0:burst_end 1:burst_end" },
+	static const struct {
+		change_fn *change;
+		const char *want;
+	} cases[] = {
+		{ same, "0+1:burst_end" },
+		{ outer_ttl, "0:header 1:burst_end" },
+		{ outer_tos, "0:header 1:burst_end" },
+		{ outer_ext, "0:header 1:burst_end" },
+		{ outer_label, "0:burst_end 1:burst_end" },
+		{ outer_saddr, "0:burst_end 1:burst_end" },
 	};
 
 	for (uint32_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
@@ -395,8 +402,7 @@ Test(gro_tunnel, packet_of_unknown_flow_goes_behind_its_tunnels)
 	offer(b, &p);            /* 5 */
 	more_fragments(&p);
 	offer_in(b, &vxlan, &p); /* 6 */
-	expect_end(b, "0:fragment 1:fragment 6:fragment 2:burst_end 3:burst_end 4:burst_end 5:burst_end",
-		   "D2");
+	expect_end(b, "0:fragment 1:fragment 6:fragment 2:burst_end 3:burst_end 4:burst_end 5:burst_end", "D2");
 	bench_close(b);
 }
 
@@ -555,8 +561,12 @@ Test(gro_tunnel, unfinished_outside_is_handed_on_behind_its_flow)
 /* R16, of the outer packet. */
 Test(gro_tunnel, outer_length_reaches_65535_and_no_further)
 {
-	static const struct { size_t rest; const char *end; } cases[] = {
-		{ 445, ":short" }, { 446, ":bytes 13:burst_end" },
+	static const struct {
+		size_t rest;
+		const char *end;
+	} cases[] = {
+		{ 445, ":short" },
+		{ 446, ":bytes 13:burst_end" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

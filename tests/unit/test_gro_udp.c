@@ -24,7 +24,7 @@ static void tcp_fragment(struct packet *p) { p->l4 = PACKET_L4_TCP, p->mf = true
 
 static const struct {
 	const char *sentence;
-	int version; /* 4, 6; 0: both */
+	int version;                      /* 4, 6; 0: both */
 	void (*first)(struct packet *p);  /* of both packets */
 	void (*change)(struct packet *p); /* of the second */
 	const char *want;
@@ -108,8 +108,11 @@ Test(gro_udp, one_changed_field)
 Test(gro_udp, superpacket_is_the_first_packet_grown)
 {
 	static const size_t sizes[] = { 1, 2, 99, 1000 };
-	static void (*const shapes[])(struct packet *p) = {
-		nothing, with_tags, without_df, id_about_to_wrap,
+	static void (*const shapes[])(struct packet * p) = {
+		nothing,
+		with_tags,
+		without_df,
+		id_about_to_wrap,
 	};
 
 	for (uint32_t i = 0; i < 2 * ARRAY_SIZE(sizes) * ARRAY_SIZE(shapes); i++) {

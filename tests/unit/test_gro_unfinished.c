@@ -19,8 +19,12 @@ struct bed {
 
 static struct bed *make_bed(void)
 {
-	struct gro_config config = { .flows = 8, .packets = 32, .max_packets = 32, .max_bytes = 65535,
-				     .merge = GRO_MERGE_TCP, .accept_unfinished = true,
+	struct gro_config config = { .flows = 8,
+				     .packets = 32,
+				     .max_packets = 32,
+				     .max_bytes = 65535,
+				     .merge = GRO_MERGE_TCP,
+				     .accept_unfinished = true,
 				     .secret = { 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9 } };
 	struct bed *bed = calloc(1, sizeof *bed);
 

@@ -9,7 +9,8 @@
 
 #include "gso_book.h"
 
-Test(gso, every_header_shape, .description = "S2-S6, V4: TCP and UDP, IPv4 and IPv6, 0-2 tags, IP options, extension headers, TCP options 0-40")
+Test(gso, every_header_shape,
+     .description = "S2-S6, V4: TCP and UDP, IPv4 and IPv6, 0-2 tags, IP options, extension headers, TCP options 0-40")
 {
 	char what[80];
 
@@ -30,10 +31,11 @@ Test(gso, every_header_shape, .description = "S2-S6, V4: TCP and UDP, IPv4 and I
 	}
 }
 
-Test(gso, every_size, .description = "S2, S6, S9: payloads around multiples of the size, the smallest size, odd ones, the longest")
+Test(gso, every_size,
+     .description = "S2, S6, S9: payloads around multiples of the size, the smallest size, odd ones, the longest")
 {
-	static const uint16_t sizes[] = { 1, 2, 3, 7, 64, 95, 96, 97, 511, 512, 536, 1200, 1447, 1448, 1460, 1472, 8948,
-					  32000, 65494, 65506 };
+	static const uint16_t sizes[] = { 1,   2,    3,    7,    64,   95,   96,   97,    511,   512,
+					  536, 1200, 1447, 1448, 1460, 1472, 8948, 32000, 65494, 65506 };
 	static const uint32_t times[] = { 1, 2, 3, 6, 127, 128 };
 	char what[80];
 
@@ -70,7 +72,8 @@ Test(gso, largest, .description = "S2, S4: IP lengths of 65535, at common and ex
 	}
 }
 
-Test(gso, every_flag, .description = "S3, R13: FIN and PSH on the last, CWR on the first (AccECN: on all), all others on all")
+Test(gso, every_flag,
+     .description = "S3, R13: FIN and PSH on the last, CWR on the first (AccECN: on all), all others on all")
 {
 	for (uint16_t flags = 0; flags < 0x200; flags++) {
 		struct packet p = flags % 2 ? packet_tcp4() : packet_tcp6();
@@ -147,7 +150,8 @@ Test(gso, random_headers, .description = "S2-S6, S10: fields of all values, 5000
 }
 
 /* The first two bytes of a segment's payload take all values, so its checksum does. */
-Test(gso, checksum_corners, .description = "S5, S6, S10: a sum of 0 stays 0 in TCP and is sent as 0xffff in UDP (RFC 768)")
+Test(gso, checksum_corners,
+     .description = "S5, S6, S10: a sum of 0 stays 0 in TCP and is sent as 0xffff in UDP (RFC 768)")
 {
 	uint8_t payload[8] = { 0 }, segment[64];
 	uint32_t ones = 0;
@@ -188,7 +192,9 @@ Test(gso, padding_is_no_payload, .description = "R4: bytes behind the IP length 
 	check_packet(&p, 300, "padded IPv6");
 }
 
-Test(gso, partial_sum_is_trusted, .description = "S5: with NEEDS_CSUM the checksum field is used, which contains the final destination of a routing header")
+Test(gso, partial_sum_is_trusted,
+     .description =
+	     "S5: with NEEDS_CSUM the checksum field is used, which contains the final destination of a routing header")
 {
 	struct packet p = packet_tcp6();
 	struct slot slot;
@@ -221,7 +227,8 @@ Test(gso, partial_sum_is_trusted, .description = "S5: with NEEDS_CSUM the checks
 	super_free(&s);
 }
 
-Test(gso, cursors_are_independent, .description = "S9: two superpackets cut in turns; a copied cursor resumes where it was")
+Test(gso, cursors_are_independent,
+     .description = "S9: two superpackets cut in turns; a copied cursor resumes where it was")
 {
 	struct packet p4 = packet_tcp4(), p6 = packet_tcp6();
 	uint8_t want[2048], frame[2048];
@@ -276,7 +283,8 @@ Test(gso, longest_header, .description = "S2: headers of every length, up to tha
 
 /* ---- ordinary packets ---- */
 
-Test(gso, complete, .description = "S1, S5, V2: an unfinished checksum is finished in place, a finished one is left alone")
+Test(gso, complete,
+     .description = "S1, S5, V2: an unfinished checksum is finished in place, a finished one is left alone")
 {
 	uint8_t frame[2048], before[2048];
 	struct packet p;

@@ -40,13 +40,15 @@ static void jumbo_build(struct jumbo *j, const struct packet *from, uint32_t pay
 	put(room + j->ext_off + 2, 2, 0xc204);
 	put(room + j->ext_off + 4, 4, j->len - j->ext_off);
 	/* Its length in the pseudo-header has 32 bits. */
-	put(room + at.l4_off + 16, 2,
-	    needs_csum ? packet_fold(book_pseudo(ip, 6, j->len - j->l4_off)) : 0x4242);
+	put(room + at.l4_off + 16, 2, needs_csum ? packet_fold(book_pseudo(ip, 6, j->len - j->l4_off)) : 0x4242);
 	j->data = exact_copy(room, j->len);
 	free(room);
 	j->request = (struct gso_request){
-		.type = GSO_TCPV6, .needs_csum = needs_csum, .size = SIZE,
-		.csum_start = (uint16_t)j->l4_off, .csum_offset = 16,
+		.type = GSO_TCPV6,
+		.needs_csum = needs_csum,
+		.size = SIZE,
+		.csum_start = (uint16_t)j->l4_off,
+		.csum_offset = 16,
 	};
 }
 
@@ -60,7 +62,7 @@ static uint32_t segment(const struct jumbo *j, uint32_t i, bool partial, uint8_t
 	p.payload = j->data + j->payload_off + i * SIZE;
 	p.payload_len = left < SIZE ? left : SIZE;
 	if (left > SIZE)
-		p.tcp_flags &= (uint16_t)~(PACKET_FIN | PACKET_PSH);
+		p.tcp_flags &= (uint16_t) ~(PACKET_FIN | PACKET_PSH);
 	if (i)
 		p.tcp_flags &= (uint16_t)~PACKET_CWR;
 	p.l4_csum = partial ? PACKET_CSUM_PARTIAL : PACKET_CSUM_FULL;
@@ -99,8 +101,9 @@ static void check_stream(const struct jumbo *j, bool known)
 	struct iovec slices[2];
 	struct gso_stream stream;
 
-	cr_assert_eq(gso_stream_open(&stream, &j->request, j->data, head_len, known ? j->len : 0, 1514,
-				     HEADER_CSUM_FULL), GSO_CUT);
+	cr_assert_eq(
+		gso_stream_open(&stream, &j->request, j->data, head_len, known ? j->len : 0, 1514, HEADER_CSUM_FULL),
+		GSO_CUT);
 	cr_assert(gso_stream_add(&stream, j->data + head_len, j->len - head_len));
 	gso_stream_end(&stream);
 	for (; gso_stream_ready(&stream); cnt++) {
@@ -112,7 +115,8 @@ static void check_stream(const struct jumbo *j, bool known)
 	cr_assert_eq(cnt, (j->payload_len + SIZE - 1) / SIZE);
 }
 
-Test(gso_jumbo, cut, .description = "S2-S5, R16: the segments of a jumbogram are ordinary packets without the hop-by-hop header")
+Test(gso_jumbo, cut,
+     .description = "S2-S5, R16: the segments of a jumbogram are ordinary packets without the hop-by-hop header")
 {
 	static const uint32_t lens[] = { 65536 - 28, 65536, 131000, 190000, 8 * 65535 };
 	unsigned int i, vlans, needs;
@@ -151,7 +155,11 @@ static void j_no_ext(struct jumbo *j) { j->data[j->ext_off - 40 + 6] = 6; }
 static void j_doff(struct jumbo *j) { j->data[j->l4_off + 12] = 0x40; }
 static void j_start(struct jumbo *j) { j->request.csum_start -= JUMBO_LEN; }
 static void j_v4(struct jumbo *j) { j->request.type = GSO_TCPV4; }
-static void j_udp(struct jumbo *j) { j->request.type = GSO_UDP; j->request.csum_offset = 6; }
+static void j_udp(struct jumbo *j)
+{
+	j->request.type = GSO_UDP;
+	j->request.csum_offset = 6;
+}
 static void j_tunnel(struct jumbo *j) { j->request.inner_l3_off = (uint16_t)j->l4_off; }
 static void j_all(struct jumbo *j) { j->request.size = 65460; }
 static void j_too_long(struct jumbo *j) { j->request.size = 65520; }
@@ -198,7 +206,9 @@ Test(gso_jumbo, verdicts, .description = "S1, S8, V3-V5: which jumbograms are cu
 	}
 }
 
-Test(gso_jumbo, hostile, .description = "S1: 20000 jumbograms with random bytes in their headers, cut off anywhere; no byte beyond is touched (sanitizers)")
+Test(gso_jumbo, hostile,
+     .description = "S1: 20000 jumbograms with random bytes in their headers, cut off anywhere; no byte beyond is "
+		    "touched (sanitizers)")
 {
 	struct packet p = packet_tcp6();
 	uint32_t cut_cnt = 0, i, flips;

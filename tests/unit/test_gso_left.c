@@ -146,7 +146,8 @@ Test(gso_left, tunnels_are_finished_in_software)
 
 	p.l4_csum = PACKET_CSUM_PARTIAL;
 	o.len = (uint32_t)packet_build_in(&tunnel, &p, o.data, sizeof o.data, &o.at);
-	o.request = (struct gso_request){ .needs_csum = true, .csum_start = (uint16_t)o.at.l4_off,
+	o.request = (struct gso_request){ .needs_csum = true,
+					  .csum_start = (uint16_t)o.at.l4_off,
 					  .csum_offset = TCP_CSUM_OFFSET };
 	expect_done(&o, "a tunnel that the request does not mention");
 	o.request.type = GSO_TCPV4;

@@ -26,10 +26,7 @@ struct feed {
 	const char *what;
 };
 
-static uint32_t payload_len(const struct super *s)
-{
-	return (uint32_t)(s->at.ip_end - s->at.payload_off);
-}
+static uint32_t payload_len(const struct super *s) { return (uint32_t)(s->at.ip_end - s->at.payload_off); }
 
 /* With an unknown length, the length fields and the checksum are ignored, so they may hold anything. */
 static void spoil_lengths(const struct super *s, uint8_t *head)
@@ -46,8 +43,8 @@ static void spoil_lengths(const struct super *s, uint8_t *head)
 		put(head + s->at.outer_l4_off + 4, 2, 0xffff);
 }
 
-static void feed_open(struct feed *f, const struct super *s, bool known, enum header_checksum mode,
-		      uint32_t with_head, const char *what)
+static void feed_open(struct feed *f, const struct super *s, bool known, enum header_checksum mode, uint32_t with_head,
+		      const char *what)
 {
 	uint32_t hdr = (uint32_t)s->at.payload_off;
 	struct gso_request request = s->request;
@@ -58,7 +55,8 @@ static void feed_open(struct feed *f, const struct super *s, bool known, enum he
 		spoil_lengths(s, f->head);
 	memset(&f->stream, 0xee, sizeof f->stream);
 	cr_assert_eq(gso_stream_open(&f->stream, &request, f->head, hdr + with_head, known ? s->len : 0,
-				     hdr + request.size, mode), GSO_CUT, "%s", what);
+				     hdr + request.size, mode),
+		     GSO_CUT, "%s", what);
 	cr_assert_eq(f->stream.gso.hdr_len, hdr);
 }
 
@@ -102,8 +100,7 @@ static void feed_take_due(struct feed *f)
 {
 	while (gso_stream_ready(&f->stream))
 		feed_take(f);
-	cr_assert_eq(f->taken, due(f), "%s: %u segments of %u bytes, not %u", f->what, f->taken, f->came,
-		     due(f));
+	cr_assert_eq(f->taken, due(f), "%s: %u segments of %u bytes, not %u", f->what, f->taken, f->came, due(f));
 	cr_assert_eq(gso_stream_done(&f->stream), f->taken == book_count(f->s) && (f->known || f->ended));
 }
 
@@ -165,7 +162,8 @@ static void borders(const struct super *s, uint32_t a, uint32_t b, bool known, e
 	feed_end(&f);
 }
 
-Test(gso_stream, every_border, .description = "S11: all pairs of borders, TCP and UDP, plain and in tunnels, with and without known length")
+Test(gso_stream, every_border,
+     .description = "S11: all pairs of borders, TCP and UDP, plain and in tunnels, with and without known length")
 {
 	static const size_t payloads[] = { 34, 33, 30, 21 };
 	uint32_t which, a, b, i, how;
@@ -177,13 +175,14 @@ Test(gso_stream, every_border, .description = "S11: all pairs of borders, TCP an
 			for (a = 0; a <= payload_len(&s); a++)
 				for (b = a; b <= payload_len(&s); b++)
 					for (how = 0; how < 4; how++)
-						borders(&s, a, b, how & 1, how & 2 ? HEADER_CSUM_PARTIAL
-										   : HEADER_CSUM_FULL);
+						borders(&s, a, b, how & 1,
+							how & 2 ? HEADER_CSUM_PARTIAL : HEADER_CSUM_FULL);
 			super_free(&s);
 		}
 }
 
-Test(gso_stream, byte_by_byte, .description = "S11: fragments of one byte; a segment is ready with the byte that determines it")
+Test(gso_stream, byte_by_byte,
+     .description = "S11: fragments of one byte; a segment is ready with the byte that determines it")
 {
 	uint32_t which, known, i;
 
@@ -202,7 +201,8 @@ Test(gso_stream, byte_by_byte, .description = "S11: fragments of one byte; a seg
 		}
 }
 
-Test(gso_stream, random_borders, .description = "S10, S11: 3000 superpackets in random fragments, taken at random times")
+Test(gso_stream, random_borders,
+     .description = "S10, S11: 3000 superpackets in random fragments, taken at random times")
 {
 	uint64_t state = 21;
 	uint32_t i;
@@ -229,7 +229,9 @@ Test(gso_stream, random_borders, .description = "S10, S11: 3000 superpackets in 
 	}
 }
 
-Test(gso_stream, one_segment, .description = "S3, S11: a superpacket that turns out to be one segment keeps all flags; headers alone are a segment too")
+Test(gso_stream, one_segment,
+     .description =
+	     "S3, S11: a superpacket that turns out to be one segment keeps all flags; headers alone are a segment too")
 {
 	static const size_t payloads[] = { 0, 1, 99, 100 };
 	uint32_t which, i;
@@ -304,7 +306,8 @@ Test(gso_stream, too_few_slices, .description = "a segment of three slices is no
 	super_free(&s);
 }
 
-Test(gso_stream, ended_too_soon, .description = "S11: bytes of a known length are missing: complete segments are cut, the rest never gets ready")
+Test(gso_stream, ended_too_soon,
+     .description = "S11: bytes of a known length are missing: complete segments are cut, the rest never gets ready")
 {
 	struct super s = shape(0, 100, 250);
 	uint8_t more[300] = { 0 };
@@ -323,7 +326,9 @@ Test(gso_stream, ended_too_soon, .description = "S11: bytes of a known length ar
 	super_free(&s);
 }
 
-Test(gso_stream, bytes_beyond, .description = "R4: bytes behind the superpacket's length are in no segment, whether they come with the head or later")
+Test(gso_stream, bytes_beyond,
+     .description =
+	     "R4: bytes behind the superpacket's length are in no segment, whether they come with the head or later")
 {
 	struct packet p = packet_tcp4();
 	uint8_t more[100] = { 0 };
@@ -348,15 +353,15 @@ Test(gso_stream, bytes_beyond, .description = "R4: bytes behind the superpacket'
 	super_free(&s);
 }
 
-Test(gso_stream, head_beyond, .description = "a head longer than the given length of the superpacket: bytes beyond it are not read")
+Test(gso_stream, head_beyond,
+     .description = "a head longer than the given length of the superpacket: bytes beyond it are not read")
 {
 	struct super s = shape(0, 100, 250);
 	struct gso_stream stream;
 
 	cr_assert_eq(gso_stream_open(&stream, &s.request, s.data, s.len, s.len - 1, 1514, HEADER_CSUM_FULL),
 		     GSO_MALFORMED);
-	cr_assert_eq(gso_stream_open(&stream, &s.request, s.data, s.len, 20, 1514, HEADER_CSUM_FULL),
-		     GSO_MALFORMED);
+	cr_assert_eq(gso_stream_open(&stream, &s.request, s.data, s.len, 20, 1514, HEADER_CSUM_FULL), GSO_MALFORMED);
 	super_free(&s);
 }
 
@@ -376,7 +381,8 @@ Test(gso_stream, udp_limit, .description = "S6: with an unknown length, the 129t
 	super_free(&s);
 }
 
-Test(gso_stream, source_routed, .description = "S5: a partial sum is used if the length is known, else the addresses of the IP header")
+Test(gso_stream, source_routed,
+     .description = "S5: a partial sum is used if the length is known, else the addresses of the IP header")
 {
 	struct packet p = packet_tcp6();
 	uint8_t slot[2][HEADER_SLOT_LEN];
@@ -391,11 +397,11 @@ Test(gso_stream, source_routed, .description = "S5: a partial sum is used if the
 		struct gso_stream stream;
 
 		cr_assert_eq(gso_stream_open(&stream, &s.request, s.data, s.len, known ? s.len : 0, 1514,
-					     HEADER_CSUM_PARTIAL), GSO_CUT);
+					     HEADER_CSUM_PARTIAL),
+			     GSO_CUT);
 		cr_assert_eq(gso_stream_next(&stream, slot[known], slices, 2), 1);
 	}
-	cr_assert_eq(get(slot[0] + s.at.l4_off + 16, 2),
-		     packet_fold(book_pseudo(s.data + s.at.l3_off, 6, 120)));
+	cr_assert_eq(get(slot[0] + s.at.l4_off + 16, 2), packet_fold(book_pseudo(s.data + s.at.l3_off, 6, 120)));
 	cr_assert_neq(get(slot[1] + s.at.l4_off + 16, 2), get(slot[0] + s.at.l4_off + 16, 2));
 	super_free(&s);
 }
@@ -480,7 +486,9 @@ static void drain_stream(struct gso_stream *stream, uint64_t *state, uint32_t fr
 	}
 }
 
-Test(gso_stream, hostile, .description = "S1, S11, V1-V5: 200000 made-up heads, lengths and requests; no byte beyond them is touched (sanitizers)")
+Test(gso_stream, hostile,
+     .description =
+	     "S1, S11, V1-V5: 200000 made-up heads, lengths and requests; no byte beyond them is touched (sanitizers)")
 {
 	uint32_t verdict_cnt[4] = { 0 }, i, flips;
 	uint64_t state = 13;

@@ -15,10 +15,18 @@ struct tunnel_case {
 
 static void t_plain(struct packet_tunnel *t) { (void)t; }
 static void t_no_csum(struct packet_tunnel *t) { t->outer.l4_csum = PACKET_CSUM_ZERO; }
-static void t_options(struct packet_tunnel *t) { t->options_len = 20; memset(t->options, 0x81, 20); }
+static void t_options(struct packet_tunnel *t)
+{
+	t->options_len = 20;
+	memset(t->options, 0x81, 20);
+}
 static void t_ip(struct packet_tunnel *t) { t->ethernet = false; }
 static void t_ethernet(struct packet_tunnel *t) { t->ethernet = true; }
-static void t_key(struct packet_tunnel *t) { t->key = true; t->key_value = 0x12345678; }
+static void t_key(struct packet_tunnel *t)
+{
+	t->key = true;
+	t->key_value = 0x12345678;
+}
 static void t_csum(struct packet_tunnel *t) { t->csum = true; }
 
 static void t_gre_all(struct packet_tunnel *t)
@@ -49,7 +57,8 @@ static struct packet_tunnel tunnel_of(const struct tunnel_case *c, unsigned int 
 	return t;
 }
 
-Test(gso_tunnel, every_kind, .description = "S7: each tunnel in IPv4 and IPv6, of TCP and UDP over both; outer checksums, GRE's too")
+Test(gso_tunnel, every_kind,
+     .description = "S7: each tunnel in IPv4 and IPv6, of TCP and UDP over both; outer checksums, GRE's too")
 {
 	unsigned int i, outer, inner;
 	char what[100];
@@ -62,8 +71,8 @@ Test(gso_tunnel, every_kind, .description = "S7: each tunnel in IPv4 and IPv6, o
 
 				p.payload_len = 5 * 701 + 3;
 				p.tcp_flags = PACKET_ACK | PACKET_PSH | PACKET_CWR;
-				snprintf(what, sizeof what, "%s, outer v%u, inner %u", tunnels[i].says,
-					 outer ? 6 : 4, inner);
+				snprintf(what, sizeof what, "%s, outer v%u, inner %u", tunnels[i].says, outer ? 6 : 4,
+					 inner);
 				check_packet_in(&t, &p, 701, what);
 				p.payload_len = 702; /* two segments, both of which differ from the template */
 				check_packet_in(&t, &p, 701, what);
@@ -72,7 +81,8 @@ Test(gso_tunnel, every_kind, .description = "S7: each tunnel in IPv4 and IPv6, o
 			}
 }
 
-Test(gso_tunnel, header_shapes, .description = "S2, S7: tags outside and inside, IP options and extension headers at both levels")
+Test(gso_tunnel, header_shapes,
+     .description = "S2, S7: tags outside and inside, IP options and extension headers at both levels")
 {
 	unsigned int i, outer, inner, extras, tags;
 
@@ -184,7 +194,8 @@ Test(gso_tunnel, random_contents, .description = "S7, S10: payloads and fields o
 
 /* ---- malformed tunnels ---- */
 
-Test(gso_tunnel, gre_fields_before_the_inner_packet, .description = "S7: a checksum that would lie within the packet inside is refused")
+Test(gso_tunnel, gre_fields_before_the_inner_packet,
+     .description = "S7: a checksum that would lie within the packet inside is refused")
 {
 	struct packet_tunnel t = packet_tunnel(PACKET_GRE, PACKET_L3_IPV4);
 	struct packet p = packet_tcp4();
@@ -198,7 +209,8 @@ Test(gso_tunnel, gre_fields_before_the_inner_packet, .description = "S7: a check
 	super_free(&s);
 }
 
-Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd length is refused; the same a byte longer is cut")
+Test(gso_tunnel, odd_headers,
+     .description = "S7: a tunnel header of an odd length is refused; the same a byte longer is cut")
 {
 	uint8_t inside[2048] = { 0 }, frame[2048];
 	struct packet p = packet_tcp4();
@@ -208,7 +220,8 @@ Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd leng
 		bool gre = i / 2;
 		uint32_t gap = 9 + i % 2, len;
 		struct packet outer = packet_udp4();
-		struct gso_request r = { .type = GSO_TCPV4, .size = 300,
+		struct gso_request r = { .type = GSO_TCPV4,
+					 .size = 300,
 					 .inner_l3_off = (uint16_t)(14 + 20 + (gre ? 0 : 8) + gap) };
 		struct gso gso;
 
@@ -223,14 +236,15 @@ Test(gso_tunnel, odd_headers, .description = "S7: a tunnel header of an odd leng
 		outer.payload = inside;
 		outer.payload_len = gap + len;
 		len = (uint32_t)packet_build(&outer, frame, sizeof frame, NULL);
-		cr_assert_eq(gso_open(&gso, &r, frame, len, 1514, HEADER_CSUM_FULL),
-			     gap % 2 ? GSO_MALFORMED : GSO_CUT, "%s, %u bytes", gre ? "GRE" : "UDP", gap);
+		cr_assert_eq(gso_open(&gso, &r, frame, len, 1514, HEADER_CSUM_FULL), gap % 2 ? GSO_MALFORMED : GSO_CUT,
+			     "%s, %u bytes", gre ? "GRE" : "UDP", gap);
 	}
 }
 
 /* ---- ordinary packets ---- */
 
-Test(gso_tunnel, complete, .description = "V2, S7: an unfinished packet in an unfinished tunnel: both checksums are finished, 0 stays 0")
+Test(gso_tunnel, complete,
+     .description = "V2, S7: an unfinished packet in an unfinished tunnel: both checksums are finished, 0 stays 0")
 {
 	unsigned int i, outer, inner, len;
 
@@ -246,7 +260,8 @@ Test(gso_tunnel, complete, .description = "V2, S7: an unfinished packet in an un
 				}
 }
 
-Test(gso_tunnel, complete_corners, .description = "S7: every sum that a tunnel can have, in ordinary packets: UDP's 0 becomes 0xffff, GRE's stays")
+Test(gso_tunnel, complete_corners,
+     .description = "S7: every sum that a tunnel can have, in ordinary packets: UDP's 0 becomes 0xffff, GRE's stays")
 {
 	struct packet_tunnel vxlan = packet_tunnel(PACKET_VXLAN, PACKET_L3_IPV4);
 	struct packet_tunnel gre = packet_tunnel(PACKET_GRE, PACKET_L3_IPV6);
@@ -285,12 +300,12 @@ Test(gso_tunnel, complete_finished_inside, .description = "V2, V4: a finished pa
 	cr_assert_arr_eq(got, want, len);
 }
 
-Test(gso_tunnel, complete_no_tunnel, .description = "a request that wrongly mentions a tunnel: the checksum is finished, no other byte changes")
+Test(gso_tunnel, complete_no_tunnel,
+     .description = "a request that wrongly mentions a tunnel: the checksum is finished, no other byte changes")
 {
 	struct packet p = packet_tcp4();
 	uint8_t want[256], got[256];
-	struct gso_request r = { .needs_csum = true, .csum_start = 34, .csum_offset = 16,
-				 .inner_l3_off = 14 };
+	struct gso_request r = { .needs_csum = true, .csum_start = 34, .csum_offset = 16, .inner_l3_off = 14 };
 	size_t len = packet_build(&p, want, sizeof want, NULL);
 
 	p.l4_csum = PACKET_CSUM_PARTIAL;

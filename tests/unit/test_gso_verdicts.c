@@ -19,21 +19,34 @@ struct verdict_case {
 };
 
 static void p_plain(struct packet *p) { (void)p; }
-static void p_options(struct packet *p) { p->ip_options = nop_options; p->ip_options_len = 8; }
+static void p_options(struct packet *p)
+{
+	p->ip_options = nop_options;
+	p->ip_options_len = 8;
+}
 static void p_fragment(struct packet *p) { p->mf = true; }
 static void p_doff_4(struct packet *p) { p->doff = 4; }
 static void p_cut(struct packet *p) { p->ip_len = 39; }
 static void p_ip_len_0(struct packet *p) { p->ip_len = 0; }
 static void p_short(struct packet *p) { p->ip_len = 2000; }
 static void p_short_udp(struct packet *p) { p->udp_len = 2000; }
-static void p_arp(struct packet *p) { p->l3 = PACKET_L3_NONE; p->ethertype = 0x806; p->payload_len = 100; }
+static void p_arp(struct packet *p)
+{
+	p->l3 = PACKET_L3_NONE;
+	p->ethertype = 0x806;
+	p->payload_len = 100;
+}
 static void p_small(struct packet *p) { p->payload_len = 1000; }
 static void p_empty(struct packet *p) { p->payload_len = 0; }
 static void p_longest(struct packet *p) { p->payload_len = 1514 - 54; }
 static void p_longer(struct packet *p) { p->payload_len = 1514 - 53; }
 static void p_128(struct packet *p) { p->payload_len = 1280; }
 static void p_129(struct packet *p) { p->payload_len = 1281; }
-static void p_six_tags(struct packet *p) { for (int i = 0; i < 6; i++) packet_push_vlan(p, 0, 1); }
+static void p_six_tags(struct packet *p)
+{
+	for (int i = 0; i < 6; i++)
+		packet_push_vlan(p, 0, 1);
+}
 static void p_long_header(struct packet *p) { packet_push_ext(p, PACKET_EXT_DSTOPTS, 200); }
 
 static void p_header_254(struct packet *p)
@@ -45,12 +58,20 @@ static void p_header_254(struct packet *p)
 }
 
 static void r_plain(struct gso_request *r) { (void)r; }
-static void r_scratch(struct gso_request *r) { r->needs_csum = false; r->csum_start = r->csum_offset = 9; }
+static void r_scratch(struct gso_request *r)
+{
+	r->needs_csum = false;
+	r->csum_start = r->csum_offset = 9;
+}
 static void r_no_csum(struct gso_request *r) { r->needs_csum = false; }
 static void r_none(struct gso_request *r) { r->type = GSO_NONE; }
 static void r_v4(struct gso_request *r) { r->type = GSO_TCPV4; }
 static void r_v6(struct gso_request *r) { r->type = GSO_TCPV6; }
-static void r_udp(struct gso_request *r) { r->type = GSO_UDP; r->csum_offset = 6; }
+static void r_udp(struct gso_request *r)
+{
+	r->type = GSO_UDP;
+	r->csum_offset = 6;
+}
 static void r_unknown(struct gso_request *r) { r->type = GSO_UDP + 1; }
 static void r_size_0(struct gso_request *r) { r->size = 0; }
 static void r_size_10(struct gso_request *r) { r->size = 10; }
@@ -65,12 +86,37 @@ static void r_vxlan_more(struct gso_request *r) { r->size = 1514 - 103; }
 static void r_start(struct gso_request *r) { r->csum_start -= 2; }
 static void r_tcp_offset(struct gso_request *r) { r->csum_offset = 16; }
 static void r_udp_offset(struct gso_request *r) { r->csum_offset = 6; }
-static void r_start_beyond(struct gso_request *r) { r_none(r); r->csum_start = 0xffff; }
-static void r_offset_beyond(struct gso_request *r) { r_none(r); r->csum_offset = 0xffff; }
-static void r_not_ip(struct gso_request *r) { r_v4(r); r->needs_csum = false; }
-static void r_none_not_ip(struct gso_request *r) { r_none(r); r->needs_csum = false; }
-static void r_wrong_outer(struct gso_request *r) { r->outer_l4_off = 3; r->outer_version = 9; r->outer_csum = true; }
-static void r_outer_csum(struct gso_request *r) { r->csum_start = 34; r->csum_offset = 6; }
+static void r_start_beyond(struct gso_request *r)
+{
+	r_none(r);
+	r->csum_start = 0xffff;
+}
+static void r_offset_beyond(struct gso_request *r)
+{
+	r_none(r);
+	r->csum_offset = 0xffff;
+}
+static void r_not_ip(struct gso_request *r)
+{
+	r_v4(r);
+	r->needs_csum = false;
+}
+static void r_none_not_ip(struct gso_request *r)
+{
+	r_none(r);
+	r->needs_csum = false;
+}
+static void r_wrong_outer(struct gso_request *r)
+{
+	r->outer_l4_off = 3;
+	r->outer_version = 9;
+	r->outer_csum = true;
+}
+static void r_outer_csum(struct gso_request *r)
+{
+	r->csum_start = 34;
+	r->csum_offset = 6;
+}
 static void r_no_tunnel(struct gso_request *r) { r->inner_l3_off = 0; }
 static void r_odd(struct gso_request *r) { r->inner_l3_off++; }
 static void r_before(struct gso_request *r) { r->inner_l3_off = 14; }
@@ -164,7 +210,8 @@ static const struct verdict_case verdicts[] = {
 	{ "R5: a fragment outside", GSO_MALFORMED, TCP4, p_plain, r_plain, t_fragment, PACKET_GRE },
 	{ "R5: a fragment inside", GSO_MALFORMED, TCP4, p_fragment, r_plain, t_plain, PACKET_GRE },
 	{ "an outer IP length beyond the frame", GSO_MALFORMED, TCP4, p_plain, r_plain, t_length, PACKET_IPIP },
-	{ "R7: an outer UDP length that is not the IP length's", GSO_MALFORMED, TCP4, p_plain, r_plain, t_udp_length, PACKET_GENEVE },
+	{ "R7: an outer UDP length that is not the IP length's", GSO_MALFORMED, TCP4, p_plain, r_plain, t_udp_length,
+	  PACKET_GENEVE },
 	{ "S10: an inner packet shorter than the tunnel's", GSO_MALFORMED, TCP4, p_short, r_plain, IN_VXLAN },
 	{ "headers in a tunnel longer than their slot", GSO_MALFORMED, TCP4, p_plain, r_plain, t_long, PACKET_GENEVE },
 	{ "S7: GRE with sequence numbers", GSO_MALFORMED, TCP4, p_plain, r_plain, t_sequence, PACKET_GRE },
@@ -221,7 +268,9 @@ static void hostile_request(uint64_t *state, const struct packet_layout *at, str
 	r->outer_csum = random_next(state) % 2;
 }
 
-Test(gso_verdicts, hostile, .description = "S1, S7, S8, V1-V5: 300000 made-up packets, tunnels and requests; no byte beyond them is touched (sanitizers)")
+Test(gso_verdicts, hostile,
+     .description = "S1, S7, S8, V1-V5: 300000 made-up packets, tunnels and requests; no byte beyond them is touched "
+		    "(sanitizers)")
 {
 	uint32_t verdict_cnt[4] = { 0 }, i, flips;
 	uint64_t state = 12;

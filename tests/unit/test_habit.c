@@ -134,7 +134,8 @@ Test(habit, neighbours, .description = "flows in other places, and other hashes 
 	cr_expect_eq(alone(FLOW), HABIT_ALONE_MIN, "nor does their gain count");
 }
 
-Test(habit, the_busier_keeps_the_place, .description = "one failure of another flow a packet does not take the place; 15 without a packet in between do")
+Test(habit, the_busier_keeps_the_place,
+     .description = "one failure of another flow a packet does not take the place; 15 without a packet in between do")
 {
 	const uint32_t other = FLOW + ENTRIES;
 
@@ -184,7 +185,9 @@ static uint32_t flow_of(uint32_t in)
 	return left_alone;
 }
 
-Test(habit, whole_flows, .description = "a flow that gains less than one packet in 16 holds is left alone, one that gains more is not; the line is sharp")
+Test(habit, whole_flows,
+     .description = "a flow that gains less than one packet in 16 holds is left alone, one that gains more is not; the "
+		    "line is sharp")
 {
 	cr_expect_gt(flow_of(0), 998000);
 	cr_expect_gt(flow_of(100), 990000, "%u", flow_of(100));
@@ -195,7 +198,8 @@ Test(habit, whole_flows, .description = "a flow that gains less than one packet 
 	cr_expect_eq(flow_of(1), 0);
 }
 
-Test(habit, any_order, .description = "in any order of calls, with many flows: no flow is left alone for more than 4096 packets")
+Test(habit, any_order,
+     .description = "in any order of calls, with many flows: no flow is left alone for more than 4096 packets")
 {
 	struct random r = { 11 };
 

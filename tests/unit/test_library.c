@@ -40,10 +40,10 @@ Test(library, a_field_out_of_its_range_is_refused)
 #define FIELD(field, value) { #field " " #value, offsetof(struct sp_gro_config, field), value }
 		FIELD(struct_size, 0), FIELD(struct_size, 3),
 		FIELD(merge, 1u << 6), FIELD(flags, 1u << 4),
-		FIELD(flows, 0), FIELD(flows, (1u << 24) + 1),
-		FIELD(packets, 0), FIELD(packets, (1u << 24) + 1),
+		FIELD(flows, 0),       FIELD(flows, (1u << 24) + 1),
+		FIELD(packets, 0),     FIELD(packets, (1u << 24) + 1),
 		FIELD(max_packets, 1), FIELD(max_packets, 513),
-		FIELD(max_bytes, 0), FIELD(max_bytes, SP_GRO_BYTES_MAX + 1),
+		FIELD(max_bytes, 0),   FIELD(max_bytes, SP_GRO_BYTES_MAX + 1),
 	};
 	struct sp_gro_config config = usual();
 
@@ -85,7 +85,10 @@ Test(library, a_smaller_config_works)
 /* A caller compiled against a newer header works as long as the unknown fields are 0. */
 Test(library, a_larger_config_works_while_its_tail_is_zero)
 {
-	struct { struct sp_gro_config config; uint8_t more[24]; } later = { .config = usual() };
+	struct {
+		struct sp_gro_config config;
+		uint8_t more[24];
+	} later = { .config = usual() };
 	size_t size = sp_gro_memory_size(&later.config);
 
 	later.config.struct_size = sizeof later;
@@ -309,8 +312,7 @@ Test(library, checksum_states)
 	sp_gro_flush(gro);
 	for (uint32_t i = 0; i < 2; i++) {
 		cr_assert(sp_gro_next(gro, &delivery));
-		cr_assert_eq(delivery.csum, delivery.len == run.fragments[0].len ? SP_CSUM_VERIFIED :
-										    SP_CSUM_UNKNOWN);
+		cr_assert_eq(delivery.csum, delivery.len == run.fragments[0].len ? SP_CSUM_VERIFIED : SP_CSUM_UNKNOWN);
 		sp_gro_release(gro, &delivery, cookies);
 	}
 	run.cnt = 0;

@@ -14,10 +14,22 @@
 
 static void c_default(struct sp_gro_config *c) { (void)c; }
 static void c_udp(struct sp_gro_config *c) { c->merge = SP_MERGE_UDP; }
-static void c_vxlan_port(struct sp_gro_config *c) { c->merge |= SP_MERGE_VXLAN; c->vxlan_port = 8472; }
-static void c_geneve_port(struct sp_gro_config *c) { c->merge |= SP_MERGE_GENEVE; c->geneve_port = 8472; }
+static void c_vxlan_port(struct sp_gro_config *c)
+{
+	c->merge |= SP_MERGE_VXLAN;
+	c->vxlan_port = 8472;
+}
+static void c_geneve_port(struct sp_gro_config *c)
+{
+	c->merge |= SP_MERGE_GENEVE;
+	c->geneve_port = 8472;
+}
 static void c_flows(struct sp_gro_config *c) { c->flows = 3; }
-static void c_flush_all(struct sp_gro_config *c) { c->flows = 3; c->flags = SP_GRO_FLUSH_ALL; }
+static void c_flush_all(struct sp_gro_config *c)
+{
+	c->flows = 3;
+	c->flags = SP_GRO_FLUSH_ALL;
+}
 static void c_first_port(struct sp_gro_config *c) { c->pass_ports[0] = 5201; }
 static void c_last_port(struct sp_gro_config *c) { c->pass_ports[SP_GRO_PASS_PORTS - 1] = 5201; }
 static void c_min_payload(struct sp_gro_config *c) { c->min_payload = MSS; }
@@ -63,9 +75,15 @@ static const struct {
 	const char *says;
 	void (*config)(struct sp_gro_config *config);
 	void (*run)(void);
-	struct { uint32_t segs; const char *reason; } want[5]; /* these deliveries before the burst ends, no more */
+	struct {
+		uint32_t segs;
+		const char *reason;
+	} want[5]; /* these deliveries before the burst ends, no more */
 } cases[] = {
-	{ "R18: UDP is not merged by default", c_default, r_udp, { { 1, "not_served" }, { 1, "not_served" }, { 1, "not_served" } } },
+	{ "R18: UDP is not merged by default",
+	  c_default,
+	  r_udp,
+	  { { 1, "not_served" }, { 1, "not_served" }, { 1, "not_served" } } },
 	{ "R18: UDP that is asked for", c_udp, r_udp, { { 3, "short" } } },
 	{ "a VXLAN port", c_vxlan_port, r_vxlan, { { 10, "push_fin" } } },
 	{ "a GENEVE port", c_geneve_port, r_geneve, { { 10, "push_fin" } } },
@@ -77,7 +95,10 @@ static const struct {
 	{ "max_packets", c_max_packets, r_tcp_9, { { 4, "count" }, { 4, "count" }, { 1, "push_fin" } } },
 	{ "max_bytes", c_max_bytes, r_tcp_9, { { 2, "bytes" }, { 2, "bytes" }, { 2, "bytes" }, { 3, "push_fin" } } },
 	{ "R16: no BIG TCP without headroom", c_no_headroom, r_tcp6_60, { { 45, "bytes" }, { 15, "push_fin" } } },
-	{ "R12: fixed IDs without DF need marks", c_default, r_fixed_ids, { { 1, "header" }, { 1, "header" }, { 1, "header" } } },
+	{ "R12: fixed IDs without DF need marks",
+	  c_default,
+	  r_fixed_ids,
+	  { { 1, "header" }, { 1, "header" }, { 1, "header" } } },
 };
 
 Test(library_engine, each_field_of_the_configuration_has_its_effect)
@@ -93,8 +114,10 @@ Test(library_engine, each_field_of_the_configuration_has_its_effect)
 		offer_all(gro, 1);
 		for (int k = 0; k < 5 && cases[i].want[k].segs; k++) {
 			cr_assert(sp_gro_next(gro, &delivery), "%s: delivery %d", cases[i].says, k);
-			cr_expect_eq(delivery.segs, cases[i].want[k].segs, "%s: %u packets", cases[i].says, delivery.segs);
-			cr_expect_str_eq(sp_gro_reason_name(delivery.reason), cases[i].want[k].reason, "%s", cases[i].says);
+			cr_expect_eq(delivery.segs, cases[i].want[k].segs, "%s: %u packets", cases[i].says,
+				     delivery.segs);
+			cr_expect_str_eq(sp_gro_reason_name(delivery.reason), cases[i].want[k].reason, "%s",
+					 cases[i].says);
 		}
 		cr_expect_not(sp_gro_next(gro, &delivery), "%s: one more", cases[i].says);
 	}
@@ -255,7 +278,10 @@ static uint32_t in_pieces(struct sp_fragment *pieces, uint32_t header_len)
 			uint32_t len = j == 0 ? header_len + 1 : j == PIECES - 1 ? left : left / 2;
 
 			pieces[cnt] = (struct sp_fragment){
-				.data = at, .len = len, .more = j < PIECES - 1, .cookie = COOKIE + cnt,
+				.data = at,
+				.len = len,
+				.more = j < PIECES - 1,
+				.cookie = COOKIE + cnt,
 			};
 			at += len;
 			left -= len;
@@ -304,7 +330,9 @@ Test(library_engine, a_packet_in_too_many_fragments_is_never_taken)
 	run_stream(packet_tcp4(), NULL, 2);
 	for (uint32_t i = 0; i <= SP_GRO_FRAGMENTS_MAX; i++)
 		pieces[i] = (struct sp_fragment){
-			.data = (uint8_t *)run.fragments[0].data + 60 * i, .len = 60, .more = true,
+			.data = (uint8_t *)run.fragments[0].data + 60 * i,
+			.len = 60,
+			.more = true,
 		};
 	pieces[SP_GRO_FRAGMENTS_MAX].more = false;
 	cr_assert_eq(sp_gro_offer(gro, pieces, SP_GRO_FRAGMENTS_MAX + 1, 1), 0);

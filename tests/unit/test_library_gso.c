@@ -20,8 +20,12 @@ static struct sp_gso_request super_build(struct packet p, uint32_t payload_len, 
 	*len = (uint32_t)packet_build(&p, super, sizeof super, &layout);
 	cr_assert(*len);
 	return (struct sp_gso_request){
-		.type = p.l4 == PACKET_L4_UDP ? SP_GSO_UDP : p.l3 == PACKET_L3_IPV4 ? SP_GSO_TCPV4 : SP_GSO_TCPV6,
-		.needs_csum = true, .size = MSS, .csum_start = (uint16_t)layout.l4_off,
+		.type = p.l4 == PACKET_L4_UDP  ? SP_GSO_UDP :
+			p.l3 == PACKET_L3_IPV4 ? SP_GSO_TCPV4 :
+						 SP_GSO_TCPV6,
+		.needs_csum = true,
+		.size = MSS,
+		.csum_start = (uint16_t)layout.l4_off,
 		.csum_offset = p.l4 == PACKET_L4_UDP ? 6 : 16,
 	};
 }
@@ -51,8 +55,8 @@ Test(library_gso, a_superpacket_in_fragments_is_cut_like_a_whole_one)
 
 		at = hdr = (uint32_t)layout.payload_off;
 		sp_gso_open(&in_one, &request, super, len, len, FRAME_MAX, SP_GSO_CHECKSUM_FULL);
-		cr_assert_eq(sp_gso_open(&in_parts, &request, super, hdr, len, FRAME_MAX,
-					 SP_GSO_CHECKSUM_FULL), SP_GSO_CUT);
+		cr_assert_eq(sp_gso_open(&in_parts, &request, super, hdr, len, FRAME_MAX, SP_GSO_CHECKSUM_FULL),
+			     SP_GSO_CUT);
 		for (; !sp_gso_done(&in_parts); segs++) {
 			/* the largest number of fragments of 1 byte is too small for a segment */
 			uint32_t piece = pieces[i] == 1 ? 50 + segs % 2 : pieces[i];
@@ -72,8 +76,8 @@ Test(library_gso, a_superpacket_in_fragments_is_cut_like_a_whole_one)
 			cr_assert_eq(a, b);
 			cr_assert_arr_eq(whole, part, a, "pieces of %u: segment %u", pieces[i], segs);
 			cr_assert(packet_csums_ok(part, b));
-			cr_assert_eq(!!(part[layout.l4_off + 13] & (PACKET_FIN | PACKET_PSH)),
-				     sp_gso_done(&in_parts), "S3: FIN and PSH on the last only");
+			cr_assert_eq(!!(part[layout.l4_off + 13] & (PACKET_FIN | PACKET_PSH)), sp_gso_done(&in_parts),
+				     "S3: FIN and PSH on the last only");
 		}
 		cr_assert(sp_gso_done(&in_one));
 		cr_assert_eq(segs, (end + MSS - 1) / MSS);
@@ -202,7 +206,8 @@ Test(library_gso, what_cannot_be_cut_leaves_nothing_to_take)
 		cr_assert_eq(sp_gso_open(&gso, &request, super,
 					 cases[i].head_len >= 0 ? (uint32_t)cases[i].head_len : len, len,
 					 cases[i].frame_max >= 0 ? (uint32_t)cases[i].frame_max : FRAME_MAX,
-					 SP_GSO_CHECKSUM_FULL), cases[i].result, "%s", cases[i].what);
+					 SP_GSO_CHECKSUM_FULL),
+			     cases[i].result, "%s", cases[i].what);
 		cr_assert(sp_gso_done(&gso), "%s", cases[i].what);
 		cr_assert_not(sp_gso_ready(&gso), "%s", cases[i].what);
 		cr_assert_eq(sp_gso_add(&gso, super, 100), 0, "%s", cases[i].what);

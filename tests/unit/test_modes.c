@@ -13,8 +13,8 @@ struct device_case {
 	const char *what;
 	struct modes_facts facts; /* fill_in() sets those that are 0 */
 	const char *tried;
-	enum modes_variant of;    /* the variant whose reason is compared */
-	const char *why;          /* a part of that reason */
+	enum modes_variant of; /* the variant whose reason is compared */
+	const char *why;       /* a part of that reason */
 };
 
 static struct modes_facts fill_in(struct modes_facts facts)
@@ -35,63 +35,137 @@ static struct modes_facts fill_in(struct modes_facts facts)
 #define NO_ZEROCOPY .told = true
 
 static const struct device_case cases[] = {
-	{ "a driver with everything", { PROMISES(8) }, "ZBcb", MODES_ZEROCOPY_SLICES,
+	{ "a driver with everything",
+	  { PROMISES(8) },
+	  "ZBcb",
+	  MODES_ZEROCOPY_SLICES,
 	  "its driver sends header and slices from where they are" },
 	{ "just enough descriptors for slices", { PROMISES(3) }, "ZBcb", MODES_ZEROCOPY_SLICES, "from where they are" },
-	{ "one too few", { PROMISES(2) }, "Bcb", MODES_ZEROCOPY_SLICES,
+	{ "one too few",
+	  { PROMISES(2) },
+	  "Bcb",
+	  MODES_ZEROCOPY_SLICES,
 	  "takes 2 descriptors a packet in zero copy, slices need 3" },
-	{ "zero copy without multi-buffer: most drivers", { PROMISES(1) }, "Bcb", MODES_ZEROCOPY_SLICES,
+	{ "zero copy without multi-buffer: most drivers",
+	  { PROMISES(1) },
+	  "Bcb",
+	  MODES_ZEROCOPY_SLICES,
 	  "takes one descriptor a packet" },
-	{ "zero copy is promised, its descriptors are not told (before 6.6)", { PROMISES(0) }, "Bcb", MODES_ZEROCOPY_SLICES,
+	{ "zero copy is promised, its descriptors are not told (before 6.6)",
+	  { PROMISES(0) },
+	  "Bcb",
+	  MODES_ZEROCOPY_SLICES,
 	  "this kernel cannot tell" },
-	{ "nothing was told at all: binding tells", { .told = false }, "Bcb", MODES_ZEROCOPY_BUILT,
+	{ "nothing was told at all: binding tells",
+	  { .told = false },
+	  "Bcb",
+	  MODES_ZEROCOPY_BUILT,
 	  "its driver takes zero-copy sockets" },
-	{ "a driver without zero copy", { NO_ZEROCOPY }, "cb", MODES_ZEROCOPY_BUILT,
-	  "its driver has no zero copy" },
-	{ "slices in copy mode are slower", { NO_ZEROCOPY }, "cb", MODES_COPY_SLICES,
+	{ "a driver without zero copy", { NO_ZEROCOPY }, "cb", MODES_ZEROCOPY_BUILT, "its driver has no zero copy" },
+	{ "slices in copy mode are slower",
+	  { NO_ZEROCOPY },
+	  "cb",
+	  MODES_COPY_SLICES,
 	  "built frames are faster where the kernel copies" },
 
-	{ "generic mode", { PROMISES(8), .generic = true }, "cb", MODES_ZEROCOPY_SLICES,
+	{ "generic mode",
+	  { PROMISES(8), .generic = true },
+	  "cb",
+	  MODES_ZEROCOPY_SLICES,
 	  "in generic mode the kernel copies" },
-	{ "generic mode, slices asked for", { PROMISES(8), .generic = true,
-	  .transmit = MODES_TRANSMIT_SLICES }, "s", MODES_COPY_BUILT, "--transmit asks for slices" },
+	{ "generic mode, slices asked for",
+	  { PROMISES(8), .generic = true, .transmit = MODES_TRANSMIT_SLICES },
+	  "s",
+	  MODES_COPY_BUILT,
+	  "--transmit asks for slices" },
 
-	{ "zero copy pinned", { PROMISES(8), .pin = MODES_PIN_ZEROCOPY }, "ZB", MODES_COPY_BUILT_SG,
+	{ "zero copy pinned",
+	  { PROMISES(8), .pin = MODES_PIN_ZEROCOPY },
+	  "ZB",
+	  MODES_COPY_BUILT_SG,
 	  "--xdp-mode rules copies out" },
-	{ "zero copy pinned, which the driver does not have", { NO_ZEROCOPY, .pin = MODES_PIN_ZEROCOPY }, "",
-	  MODES_ZEROCOPY_BUILT, "no zero copy" },
-	{ "copies pinned", { PROMISES(8), .pin = MODES_PIN_COPY }, "cb", MODES_ZEROCOPY_SLICES,
+	{ "zero copy pinned, which the driver does not have",
+	  { NO_ZEROCOPY, .pin = MODES_PIN_ZEROCOPY },
+	  "",
+	  MODES_ZEROCOPY_BUILT,
+	  "no zero copy" },
+	{ "copies pinned",
+	  { PROMISES(8), .pin = MODES_PIN_COPY },
+	  "cb",
+	  MODES_ZEROCOPY_SLICES,
 	  "--xdp-mode rules zero copy out" },
 
-	{ "slices asked for", { PROMISES(8), .transmit = MODES_TRANSMIT_SLICES }, "Zs",
-	  MODES_ZEROCOPY_BUILT, "--transmit asks for slices" },
-	{ "slices asked for of a driver without", { PROMISES(1), .transmit = MODES_TRANSMIT_SLICES }, "s",
-	  MODES_COPY_SLICES, "--transmit asks for slices" },
-	{ "slices in zero copy, which cannot be", { PROMISES(1), .transmit = MODES_TRANSMIT_SLICES,
-	  .pin = MODES_PIN_ZEROCOPY }, "", MODES_ZEROCOPY_SLICES, "one descriptor" },
-	{ "built frames asked for", { PROMISES(8), .transmit = MODES_TRANSMIT_BUILT }, "SBcb",
-	  MODES_ZEROCOPY_SLICES, "--transmit asks for built frames" },
-	{ "built frames are not told from slices by a socket", { PROMISES(8) }, "ZBcb",
-	  MODES_ZEROCOPY_BUILT_SG, "the same" },
+	{ "slices asked for",
+	  { PROMISES(8), .transmit = MODES_TRANSMIT_SLICES },
+	  "Zs",
+	  MODES_ZEROCOPY_BUILT,
+	  "--transmit asks for slices" },
+	{ "slices asked for of a driver without",
+	  { PROMISES(1), .transmit = MODES_TRANSMIT_SLICES },
+	  "s",
+	  MODES_COPY_SLICES,
+	  "--transmit asks for slices" },
+	{ "slices in zero copy, which cannot be",
+	  { PROMISES(1), .transmit = MODES_TRANSMIT_SLICES, .pin = MODES_PIN_ZEROCOPY },
+	  "",
+	  MODES_ZEROCOPY_SLICES,
+	  "one descriptor" },
+	{ "built frames asked for",
+	  { PROMISES(8), .transmit = MODES_TRANSMIT_BUILT },
+	  "SBcb",
+	  MODES_ZEROCOPY_SLICES,
+	  "--transmit asks for built frames" },
+	{ "built frames are not told from slices by a socket",
+	  { PROMISES(8) },
+	  "ZBcb",
+	  MODES_ZEROCOPY_BUILT_SG,
+	  "the same" },
 
-	{ "the longest frame of one chunk", { PROMISES(1), .frame_len = 3840 }, "Bcb",
-	  MODES_ZEROCOPY_BUILT, "takes zero-copy sockets" },
-	{ "longer: zero copy in one descriptor is out", { PROMISES(1), .frame_len = 3841 }, "cb",
-	  MODES_ZEROCOPY_BUILT, "frames of 3841 bytes do not fit a chunk, which has room for 3840" },
-	{ "jumbo in zero copy, enough for it", { PROMISES(8), .frame_len = 9022 }, "Zcb",
-	  MODES_ZEROCOPY_SLICES, "from where they are" },
-	{ "jumbo, one descriptor too few", { PROMISES(4), .frame_len = 9022 }, "cb",
-	  MODES_ZEROCOPY_SLICES, "takes 4 descriptors a packet in zero copy, slices need 5" },
-	{ "jumbo, zero copy pinned, no way", { PROMISES(1), .frame_len = 9022, .pin = MODES_PIN_ZEROCOPY },
-	  "", MODES_ZEROCOPY_BUILT, "do not fit" },
+	{ "the longest frame of one chunk",
+	  { PROMISES(1), .frame_len = 3840 },
+	  "Bcb",
+	  MODES_ZEROCOPY_BUILT,
+	  "takes zero-copy sockets" },
+	{ "longer: zero copy in one descriptor is out",
+	  { PROMISES(1), .frame_len = 3841 },
+	  "cb",
+	  MODES_ZEROCOPY_BUILT,
+	  "frames of 3841 bytes do not fit a chunk, which has room for 3840" },
+	{ "jumbo in zero copy, enough for it",
+	  { PROMISES(8), .frame_len = 9022 },
+	  "Zcb",
+	  MODES_ZEROCOPY_SLICES,
+	  "from where they are" },
+	{ "jumbo, one descriptor too few",
+	  { PROMISES(4), .frame_len = 9022 },
+	  "cb",
+	  MODES_ZEROCOPY_SLICES,
+	  "takes 4 descriptors a packet in zero copy, slices need 5" },
+	{ "jumbo, zero copy pinned, no way",
+	  { PROMISES(1), .frame_len = 9022, .pin = MODES_PIN_ZEROCOPY },
+	  "",
+	  MODES_ZEROCOPY_BUILT,
+	  "do not fit" },
 
-	{ "virtio_net that does not send", { PROMISES(1), .driver = "virtio_net",
-	  .kernel = MODES_KERNEL(6, 12) }, "cb", MODES_ZEROCOPY_BUILT, "virtio_net before Linux 6.13" },
-	{ "virtio_net that does", { PROMISES(1), .driver = "virtio_net", .kernel = MODES_KERNEL(6, 13) },
-	  "Bcb", MODES_ZEROCOPY_BUILT, "takes zero-copy sockets" },
-	{ "igb with chunks of 2048", { PROMISES(1), .driver = "igb", .chunk_len = 2048 }, "cb",
-	  MODES_ZEROCOPY_BUILT, "igb in zero copy breaks frames" },
-	{ "igb with chunks of 4096", { PROMISES(1), .driver = "igb" }, "Bcb", MODES_ZEROCOPY_BUILT,
+	{ "virtio_net that does not send",
+	  { PROMISES(1), .driver = "virtio_net", .kernel = MODES_KERNEL(6, 12) },
+	  "cb",
+	  MODES_ZEROCOPY_BUILT,
+	  "virtio_net before Linux 6.13" },
+	{ "virtio_net that does",
+	  { PROMISES(1), .driver = "virtio_net", .kernel = MODES_KERNEL(6, 13) },
+	  "Bcb",
+	  MODES_ZEROCOPY_BUILT,
+	  "takes zero-copy sockets" },
+	{ "igb with chunks of 2048",
+	  { PROMISES(1), .driver = "igb", .chunk_len = 2048 },
+	  "cb",
+	  MODES_ZEROCOPY_BUILT,
+	  "igb in zero copy breaks frames" },
+	{ "igb with chunks of 4096",
+	  { PROMISES(1), .driver = "igb" },
+	  "Bcb",
+	  MODES_ZEROCOPY_BUILT,
 	  "takes zero-copy sockets" },
 };
 
@@ -114,14 +188,11 @@ Test(modes, what_is_tried_in_which_order_and_why)
 		for (int v = 0, n = 0; v < MODES_CNT; v++) {
 			if (plan.variants[v].tried)
 				tried[n++] = letters[v];
-			cr_expect_neq(plan.variants[v].why[0], '\0', "%s: no reason for %c", c->what,
-				      letters[v]);
-			cr_expect_lt(strlen(plan.variants[v].why), MODES_WHY_LEN - 1, "%s: cut off",
-				     c->what);
+			cr_expect_neq(plan.variants[v].why[0], '\0', "%s: no reason for %c", c->what, letters[v]);
+			cr_expect_lt(strlen(plan.variants[v].why), MODES_WHY_LEN - 1, "%s: cut off", c->what);
 		}
 		cr_expect_str_eq(tried, c->tried, "%s: '%s' instead of '%s'", c->what, tried, c->tried);
-		cr_expect(strstr(plan.variants[c->of].why, c->why), "%s: '%s'", c->what,
-			  plan.variants[c->of].why);
+		cr_expect(strstr(plan.variants[c->of].why, c->why), "%s: '%s'", c->what, plan.variants[c->of].why);
 		cr_expect_eq(modes_possible(&plan), c->tried[0] != '\0', "%s", c->what);
 		cr_expect_eq(plan.zc_chain_max, c->facts.zc_max_segs, "%s", c->what);
 	}
@@ -181,8 +252,8 @@ Test(modes, what_binds_and_does_not_send_in_words)
 {
 	const struct modes_facts facts = { PROMISES(8) };
 	const struct modes_plan plan = plan_of(&facts);
-	int outcomes[MODES_CNT] = { MODES_SILENT, MODES_UNTRIED, MODES_INVALID, MODES_BOUND, MODES_UNTRIED,
-				    MODES_UNTRIED };
+	int outcomes[MODES_CNT] = { MODES_SILENT, MODES_UNTRIED, MODES_INVALID,
+				    MODES_BOUND,  MODES_UNTRIED, MODES_UNTRIED };
 	char text[512];
 
 	modes_outcome(&plan, outcomes, MODES_ZEROCOPY_SLICES, text, sizeof text);

@@ -17,17 +17,42 @@ static const uint8_t nop_options[40] = { [0 ... 39] = 1 };
 
 static void plain(struct packet *p) { (void)p; }
 static void vlan(struct packet *p) { packet_push_vlan(p, 0x8100, 0x2001); }
-static void qinq(struct packet *p) { packet_push_vlan(p, 0x88a8, 5); vlan(p); }
-static void vlan_six(struct packet *p) { qinq(p); qinq(p); qinq(p); }
+static void qinq(struct packet *p)
+{
+	packet_push_vlan(p, 0x88a8, 5);
+	vlan(p);
+}
+static void vlan_six(struct packet *p)
+{
+	qinq(p);
+	qinq(p);
+	qinq(p);
+}
 static void vlan_9100(struct packet *p) { packet_push_vlan(p, 0x9100, 5); }
 static void vlan_priority(struct packet *p) { packet_push_vlan(p, 0x8100, 0xf000); }
 static void no_payload(struct packet *p) { p->payload_len = 0; }
-static void padded(struct packet *p) { p->payload_len = 1; p->pad_to = 60; }
-static void padded_ack(struct packet *p) { p->payload_len = 0; p->pad_to = 60; }
+static void padded(struct packet *p)
+{
+	p->payload_len = 1;
+	p->pad_to = 60;
+}
+static void padded_ack(struct packet *p)
+{
+	p->payload_len = 0;
+	p->pad_to = 60;
+}
 static void trailer(struct packet *p) { p->pad_to = 400; }
 
-static void arp(struct packet *p) { p->l3 = PACKET_L3_NONE; p->ethertype = 0x0806; }
-static void ieee_802_3(struct packet *p) { p->l3 = PACKET_L3_NONE; p->ethertype = 100; }
+static void arp(struct packet *p)
+{
+	p->l3 = PACKET_L3_NONE;
+	p->ethertype = 0x0806;
+}
+static void ieee_802_3(struct packet *p)
+{
+	p->l3 = PACKET_L3_NONE;
+	p->ethertype = 100;
+}
 static void type_of_v6(struct packet *p) { p->ethertype = 0x86dd; }
 static void type_of_v4(struct packet *p) { p->ethertype = 0x0800; }
 static void version_5(struct packet *p) { p->ip_version = 5; }
@@ -46,27 +71,67 @@ static void ip_len_header_only(struct packet *p) { p->ip_len = 20; }
 static void ip6_len_in_tcp(struct packet *p) { p->ip_len = 19; }
 static void ip6_len_no_ports(struct packet *p) { p->ip_len = 3; }
 
-static void options_4(struct packet *p) { p->ip_options = nop_options; p->ip_options_len = 4; }
-static void options_40(struct packet *p) { p->ip_options = nop_options; p->ip_options_len = 40; }
-static void options_and_udp(struct packet *p) { options_4(p); p->l4 = PACKET_L4_UDP; }
-static void options_and_icmp(struct packet *p) { options_4(p); NO_L4(p, 1); }
-static void options_and_bad_tcp(struct packet *p) { options_4(p); p->doff = 4; }
-static void ihl_beyond(struct packet *p) { p->ihl = 15; p->ip_len = 59; }
+static void options_4(struct packet *p)
+{
+	p->ip_options = nop_options;
+	p->ip_options_len = 4;
+}
+static void options_40(struct packet *p)
+{
+	p->ip_options = nop_options;
+	p->ip_options_len = 40;
+}
+static void options_and_udp(struct packet *p)
+{
+	options_4(p);
+	p->l4 = PACKET_L4_UDP;
+}
+static void options_and_icmp(struct packet *p)
+{
+	options_4(p);
+	NO_L4(p, 1);
+}
+static void options_and_bad_tcp(struct packet *p)
+{
+	options_4(p);
+	p->doff = 4;
+}
+static void ihl_beyond(struct packet *p)
+{
+	p->ihl = 15;
+	p->ip_len = 59;
+}
 
 static void more_fragments(struct packet *p) { p->mf = true; }
 static void later_fragment(struct packet *p) { p->frag_off = 185; }
 static void reserved_bit(struct packet *p) { p->ip_reserved = true; }
 static void not_df(struct packet *p) { p->df = false; }
-static void fragment_and_options(struct packet *p) { options_4(p); p->mf = true; }
+static void fragment_and_options(struct packet *p)
+{
+	options_4(p);
+	p->mf = true;
+}
 
 static void icmp(struct packet *p) { NO_L4(p, 1); }
 static void esp4(struct packet *p) { NO_L4(p, 50); }
 static void proto_hopopts(struct packet *p) { NO_L4(p, 0); }
 
 static void doff_4(struct packet *p) { p->doff = 4; }
-static void doff_15_short(struct packet *p) { p->doff = 15; p->payload_len = 39; }
-static void doff_15_fits(struct packet *p) { p->doff = 15; p->payload_len = 40; }
-static void tcp_options(struct packet *p) { p->tcp_options = nop_options; p->tcp_options_len = 40; }
+static void doff_15_short(struct packet *p)
+{
+	p->doff = 15;
+	p->payload_len = 39;
+}
+static void doff_15_fits(struct packet *p)
+{
+	p->doff = 15;
+	p->payload_len = 40;
+}
+static void tcp_options(struct packet *p)
+{
+	p->tcp_options = nop_options;
+	p->tcp_options_len = 40;
+}
 
 static void udp_len_less(struct packet *p) { p->udp_len = 107; }
 static void udp_len_more(struct packet *p) { p->udp_len = 109; }
@@ -75,22 +140,55 @@ static void udp_len_zero(struct packet *p) { p->udp_len = 0; }
 static void hopopts(struct packet *p) { packet_push_ext(p, PACKET_EXT_HOPOPTS, 8); }
 static void routing(struct packet *p) { packet_push_ext(p, PACKET_EXT_ROUTING, 24); }
 static void dstopts(struct packet *p) { packet_push_ext(p, PACKET_EXT_DSTOPTS, 16); }
-static void all_three(struct packet *p) { hopopts(p); routing(p); dstopts(p); }
+static void all_three(struct packet *p)
+{
+	hopopts(p);
+	routing(p);
+	dstopts(p);
+}
 static void frag6(struct packet *p) { packet_push_ext(p, PACKET_EXT_FRAGMENT, 8)->more = true; }
 static void frag6_atomic(struct packet *p) { packet_push_ext(p, PACKET_EXT_FRAGMENT, 8); }
-static void hop_frag6(struct packet *p) { hopopts(p); frag6(p); }
-static void frag6_dst(struct packet *p) { frag6(p); dstopts(p); }
+static void hop_frag6(struct packet *p)
+{
+	hopopts(p);
+	frag6(p);
+}
+static void frag6_dst(struct packet *p)
+{
+	frag6(p);
+	dstopts(p);
+}
 static void ah6(struct packet *p) { packet_push_ext(p, PACKET_EXT_AH, 24); }
-static void dst_ah6(struct packet *p) { dstopts(p); ah6(p); }
+static void dst_ah6(struct packet *p)
+{
+	dstopts(p);
+	ah6(p);
+}
 static void esp6(struct packet *p) { NO_L4(p, 50); }
 static void no_next(struct packet *p) { NO_L4(p, 59); }
 static void icmp6(struct packet *p) { NO_L4(p, 58); }
 static void mobility(struct packet *p) { packet_push_ext(p, PACKET_EXT_MOBILITY, 8); }
-static void hop_udp(struct packet *p) { hopopts(p); p->l4 = PACKET_L4_UDP; }
+static void hop_udp(struct packet *p)
+{
+	hopopts(p);
+	p->l4 = PACKET_L4_UDP;
+}
 static void ext_beyond(struct packet *p) { packet_push_ext(p, PACKET_EXT_DSTOPTS, 8)->hdr_len = 200; }
-static void ext_len_cut(struct packet *p) { dstopts(p); p->ip_len = 7; }
-static void ext_swallows_tcp(struct packet *p) { dstopts(p); p->ip_len = 16; }
-static void jumbo_unknown(struct packet *p) { hopopts(p); p->ip_len = 0; }
+static void ext_len_cut(struct packet *p)
+{
+	dstopts(p);
+	p->ip_len = 7;
+}
+static void ext_swallows_tcp(struct packet *p)
+{
+	dstopts(p);
+	p->ip_len = 16;
+}
+static void jumbo_unknown(struct packet *p)
+{
+	hopopts(p);
+	p->ip_len = 0;
+}
 
 static void exts(struct packet *p, unsigned int cnt)
 {
@@ -140,7 +238,8 @@ static const struct parse_case cases[] = {
 	{ "R2: IP length below its header", TCP4, ip_len_below_header, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6, -1 },
 	{ "R2: IPv4 length 0", TCP4, ip_len_zero, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6, -1 },
 	{ "R2: IPv6 length 0", TCP6, ip_len_zero, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6, -1 },
-	{ "R2: IPv6 length 0 behind hop-by-hop: a jumbogram", TCP6, jumbo_unknown, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6, -1 },
+	{ "R2: IPv6 length 0 behind hop-by-hop: a jumbogram", TCP6, jumbo_unknown, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6,
+	  -1 },
 	{ "R2: IPv4 length a byte beyond the frame", TCP4, ip_len_beyond, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6, -1 },
 	{ "R2: IPv6 length a byte beyond the frame", TCP6, ip6_len_beyond, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6, -1 },
 	{ "R2: IHL 15, length for 14", TCP4, ihl_beyond, PARSE_ADDRESSED, PARSE_IP_LENGTH, 6, -1 },
@@ -166,7 +265,8 @@ static const struct parse_case cases[] = {
 
 	{ "R20: ICMP", TCP4, icmp, PARSE_ADDRESSED, PARSE_L4_OTHER, 1, -1 },
 	{ "R20: ESP over IPv4", TCP4, esp4, PARSE_ADDRESSED, PARSE_L4_OTHER, 50, -1 },
-	{ "R20: protocol 0 over IPv4 is no extension header", TCP4, proto_hopopts, PARSE_ADDRESSED, PARSE_L4_OTHER, 0, -1 },
+	{ "R20: protocol 0 over IPv4 is no extension header", TCP4, proto_hopopts, PARSE_ADDRESSED, PARSE_L4_OTHER, 0,
+	  -1 },
 
 	{ "R6: a data offset of 4", TCP4, doff_4, PARSE_PORTS, PARSE_L4_HEADER, 6, -1 },
 	{ "R6: a data offset of 4, IPv6", TCP6, doff_4, PARSE_PORTS, PARSE_L4_HEADER, 6, -1 },
@@ -195,13 +295,17 @@ static const struct parse_case cases[] = {
 	{ "R2: UDP behind hop-by-hop options", TCP6, hop_udp, PARSE_UDP, PARSE_CLEAR, 17, -1 },
 	{ "R2: as many extension headers as are walked", TCP6, exts_most, PARSE_TCP, PARSE_CLEAR, 6, -1 },
 	{ "R2: one more", TCP6, exts_too_many, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 0, -1 },
-	{ "R2: an extension header longer than the packet", TCP6, ext_beyond, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 6, -1 },
-	{ "R2: the packet ends within an extension header", TCP6, ext_len_cut, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 0, -1 },
+	{ "R2: an extension header longer than the packet", TCP6, ext_beyond, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 6,
+	  -1 },
+	{ "R2: the packet ends within an extension header", TCP6, ext_len_cut, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 0,
+	  -1 },
 	{ "R2: the packet ends behind it", TCP6, ext_swallows_tcp, PARSE_ADDRESSED, PARSE_L4_HEADER, 6, -1 },
 	{ "R2, D2: a fragment header shows the protocol", TCP6, frag6, PARSE_ADDRESSED, PARSE_IP_FRAGMENT, 6, -1 },
 	{ "R2: an atomic fragment is one too", TCP6, frag6_atomic, PARSE_ADDRESSED, PARSE_IP_FRAGMENT, 6, -1 },
-	{ "R2: a fragment header behind hop-by-hop options", TCP6, hop_frag6, PARSE_ADDRESSED, PARSE_IP_FRAGMENT, 6, -1 },
-	{ "D2: destination options behind a fragment header: protocol unknown", TCP6, frag6_dst, PARSE_ADDRESSED, PARSE_IP_FRAGMENT, 0, -1 },
+	{ "R2: a fragment header behind hop-by-hop options", TCP6, hop_frag6, PARSE_ADDRESSED, PARSE_IP_FRAGMENT, 6,
+	  -1 },
+	{ "D2: destination options behind a fragment header: protocol unknown", TCP6, frag6_dst, PARSE_ADDRESSED,
+	  PARSE_IP_FRAGMENT, 0, -1 },
 	{ "R20: AH", TCP6, ah6, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 51, -1 },
 	{ "R20: AH behind destination options", TCP6, dst_ah6, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 51, -1 },
 	{ "R20: ESP", TCP6, esp6, PARSE_ADDRESSED, PARSE_IP_EXTENSION, 50, -1 },
@@ -240,8 +344,7 @@ static void compare(const struct parse_case *c, const struct built *b, const str
 		uint32_t want = c->payload_len < 0 ? (uint32_t)b->p.payload_len : (uint32_t)c->payload_len;
 		uint32_t hdr = c->class == PARSE_UDP ? 8 : (b->frame[b->at.l4_off + 12] >> 4) * 4u;
 
-		cr_expect_eq(view->payload_off, b->at.l4_off + hdr, "%s: payload at %u", c->says,
-			     view->payload_off);
+		cr_expect_eq(view->payload_off, b->at.l4_off + hdr, "%s: payload at %u", c->says, view->payload_off);
 		cr_expect_eq(view->payload_len, want, "%s: payload of %u", c->says, view->payload_len);
 	}
 }
@@ -284,7 +387,8 @@ static void parse_prefix(const uint8_t *frame, uint32_t n, uint32_t len, struct 
 	free(exact);
 }
 
-Test(parse, truncated, .description = "R2, R4, R6: cut off at every length: nothing beyond is read, no more is claimed than is there")
+Test(parse, truncated,
+     .description = "R2, R4, R6: cut off at every length: nothing beyond is read, no more is claimed than is there")
 {
 	struct packet_view whole, cut, linear;
 	struct built b;
@@ -349,7 +453,8 @@ Test(parse, offsets_fit, .description = "R1: 64 KB of VLAN tags, or tags up to t
 	free(data);
 }
 
-Test(parse, mutated, .description = "hostile bytes: views stay consistent, nothing beyond the packet is read (sanitizers)")
+Test(parse, mutated,
+     .description = "hostile bytes: views stay consistent, nothing beyond the packet is read (sanitizers)")
 {
 	struct random r = { 1 };
 	struct packet_view view;

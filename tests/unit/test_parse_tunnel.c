@@ -11,8 +11,8 @@
 #define FRAME_MAX 4096u
 
 static const struct parse_tunnels all = {
-	.enter = PARSE_TUNNEL_BIT(PARSE_VXLAN) | PARSE_TUNNEL_BIT(PARSE_GENEVE) |
-		 PARSE_TUNNEL_BIT(PARSE_GRE) | PARSE_TUNNEL_BIT(PARSE_IPIP),
+	.enter = PARSE_TUNNEL_BIT(PARSE_VXLAN) | PARSE_TUNNEL_BIT(PARSE_GENEVE) | PARSE_TUNNEL_BIT(PARSE_GRE) |
+		 PARSE_TUNNEL_BIT(PARSE_IPIP),
 	.vxlan_port = VXLAN_PORT,
 	.geneve_port = GENEVE_PORT,
 };
@@ -25,84 +25,380 @@ static const uint8_t nop_options[4] = { 1, 1, 1, 1 };
 typedef void change(struct packet_tunnel *t, struct packet *p);
 
 static void plain(struct packet_tunnel *t, struct packet *p) { (void)t, (void)p; }
-static void frame_inside(struct packet_tunnel *t, struct packet *p) { (void)p; t->ethernet = true; }
-static void packet_inside(struct packet_tunnel *t, struct packet *p) { (void)p; t->ethernet = false; }
-static void no_csum(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.l4_csum = PACKET_CSUM_ZERO; }
+static void frame_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->ethernet = true;
+}
+static void packet_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->ethernet = false;
+}
+static void no_csum(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.l4_csum = PACKET_CSUM_ZERO;
+}
 
-static void vlan_outside(struct packet_tunnel *t, struct packet *p) { (void)p; packet_push_vlan(&t->outer, 0x8100, 7); }
-static void qinq_outside(struct packet_tunnel *t, struct packet *p) { packet_push_vlan(&t->outer, 0x88a8, 8); vlan_outside(t, p); }
-static void vlan_inside(struct packet_tunnel *t, struct packet *p) { (void)t; packet_push_vlan(p, 0x8100, 9); }
-static void qinq_inside(struct packet_tunnel *t, struct packet *p) { packet_push_vlan(p, 0x88a8, 8); vlan_inside(t, p); }
-static void vlan_both(struct packet_tunnel *t, struct packet *p) { qinq_outside(t, p); qinq_inside(t, p); }
-static void vlan_9100_inside(struct packet_tunnel *t, struct packet *p) { (void)t; packet_push_vlan(p, 0x9100, 9); }
+static void vlan_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	packet_push_vlan(&t->outer, 0x8100, 7);
+}
+static void qinq_outside(struct packet_tunnel *t, struct packet *p)
+{
+	packet_push_vlan(&t->outer, 0x88a8, 8);
+	vlan_outside(t, p);
+}
+static void vlan_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	packet_push_vlan(p, 0x8100, 9);
+}
+static void qinq_inside(struct packet_tunnel *t, struct packet *p)
+{
+	packet_push_vlan(p, 0x88a8, 8);
+	vlan_inside(t, p);
+}
+static void vlan_both(struct packet_tunnel *t, struct packet *p)
+{
+	qinq_outside(t, p);
+	qinq_inside(t, p);
+}
+static void vlan_9100_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	packet_push_vlan(p, 0x9100, 9);
+}
 
-static void ext_outside(struct packet_tunnel *t, struct packet *p) { (void)p; packet_push_ext(&t->outer, PACKET_EXT_DSTOPTS, 8); }
-static void exts_outside(struct packet_tunnel *t, struct packet *p) { packet_push_ext(&t->outer, PACKET_EXT_HOPOPTS, 16); ext_outside(t, p); }
-static void frag6_outside(struct packet_tunnel *t, struct packet *p) { (void)p; packet_push_ext(&t->outer, PACKET_EXT_FRAGMENT, 8); }
-static void ah_outside(struct packet_tunnel *t, struct packet *p) { (void)p; packet_push_ext(&t->outer, PACKET_EXT_AH, 24); }
-static void options_outside(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.ip_options = nop_options; t->outer.ip_options_len = 4; }
-static void fragment_outside(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.mf = true; }
-static void length_outside(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.ip_len = 1000; }
-static void padding_outside(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.pad_to = 1500; }
-static void udp_length(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.udp_len = 60; }
-static void other_port(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.dport = 4790; }
-static void port_backwards(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.sport = t->outer.dport; t->outer.dport = 999; }
-static void tcp_to_port(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.l4 = PACKET_L4_TCP; }
+static void ext_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	packet_push_ext(&t->outer, PACKET_EXT_DSTOPTS, 8);
+}
+static void exts_outside(struct packet_tunnel *t, struct packet *p)
+{
+	packet_push_ext(&t->outer, PACKET_EXT_HOPOPTS, 16);
+	ext_outside(t, p);
+}
+static void frag6_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	packet_push_ext(&t->outer, PACKET_EXT_FRAGMENT, 8);
+}
+static void ah_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	packet_push_ext(&t->outer, PACKET_EXT_AH, 24);
+}
+static void options_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.ip_options = nop_options;
+	t->outer.ip_options_len = 4;
+}
+static void fragment_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.mf = true;
+}
+static void length_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.ip_len = 1000;
+}
+static void padding_outside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.pad_to = 1500;
+}
+static void udp_length(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.udp_len = 60;
+}
+static void other_port(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.dport = 4790;
+}
+static void port_backwards(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.sport = t->outer.dport;
+	t->outer.dport = 999;
+}
+static void tcp_to_port(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.l4 = PACKET_L4_TCP;
+}
 
-static void ext_inside(struct packet_tunnel *t, struct packet *p) { (void)t; packet_push_ext(p, PACKET_EXT_HOPOPTS, 8); }
-static void frag6_inside(struct packet_tunnel *t, struct packet *p) { (void)t; packet_push_ext(p, PACKET_EXT_FRAGMENT, 8); }
-static void options_inside(struct packet_tunnel *t, struct packet *p) { (void)t; p->ip_options = nop_options; p->ip_options_len = 4; }
-static void options_both(struct packet_tunnel *t, struct packet *p) { options_outside(t, p); options_inside(t, p); }
-static void fragment_inside(struct packet_tunnel *t, struct packet *p) { (void)t; p->mf = true; }
-static void options_and_fragment(struct packet_tunnel *t, struct packet *p) { options_outside(t, p); fragment_inside(t, p); }
-static void later_fragment(struct packet_tunnel *t, struct packet *p) { (void)t; p->frag_off = 185; }
-static void padding_inside(struct packet_tunnel *t, struct packet *p) { (void)t; p->payload_len = 0; p->pad_to = 60; }
-static void trailer_inside(struct packet_tunnel *t, struct packet *p) { (void)t; p->pad_to = 200; }
-static void ip_len_less(struct packet_tunnel *t, struct packet *p) { (void)t; p->ip_len = 130; }
-static void ip_len_beyond(struct packet_tunnel *t, struct packet *p) { (void)t; p->ip_len = 141; }
-static void beyond_tunnel(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.pad_to = 600; p->ip_len = 141; }
-static void ip_len_zero(struct packet_tunnel *t, struct packet *p) { (void)t; p->ip_len = 0; }
-static void no_payload(struct packet_tunnel *t, struct packet *p) { (void)t; p->payload_len = 0; }
-static void udp_len_more(struct packet_tunnel *t, struct packet *p) { (void)t; p->udp_len = 109; }
-static void doff_4(struct packet_tunnel *t, struct packet *p) { (void)t; p->doff = 4; }
-static void version_5(struct packet_tunnel *t, struct packet *p) { (void)t; p->ip_version = 5; }
-static void icmp(struct packet_tunnel *t, struct packet *p) { (void)t; NO_L4(p, 1); }
-static void gre_inside(struct packet_tunnel *t, struct packet *p) { (void)t; NO_L4(p, 47); }
-static void ipip_inside(struct packet_tunnel *t, struct packet *p) { (void)t; NO_L4(p, 4); }
-static void vxlan_inside(struct packet_tunnel *t, struct packet *p) { (void)t; p->dport = VXLAN_PORT; }
-static void arp(struct packet_tunnel *t, struct packet *p) { (void)t; p->l3 = PACKET_L3_NONE; p->ethertype = 0x0806; }
-static void lied_type(struct packet_tunnel *t, struct packet *p) { (void)t; p->ethertype = 0x86dd; }
+static void ext_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	packet_push_ext(p, PACKET_EXT_HOPOPTS, 8);
+}
+static void frag6_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	packet_push_ext(p, PACKET_EXT_FRAGMENT, 8);
+}
+static void options_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->ip_options = nop_options;
+	p->ip_options_len = 4;
+}
+static void options_both(struct packet_tunnel *t, struct packet *p)
+{
+	options_outside(t, p);
+	options_inside(t, p);
+}
+static void fragment_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->mf = true;
+}
+static void options_and_fragment(struct packet_tunnel *t, struct packet *p)
+{
+	options_outside(t, p);
+	fragment_inside(t, p);
+}
+static void later_fragment(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->frag_off = 185;
+}
+static void padding_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->payload_len = 0;
+	p->pad_to = 60;
+}
+static void trailer_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->pad_to = 200;
+}
+static void ip_len_less(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->ip_len = 130;
+}
+static void ip_len_beyond(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->ip_len = 141;
+}
+static void beyond_tunnel(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.pad_to = 600;
+	p->ip_len = 141;
+}
+static void ip_len_zero(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->ip_len = 0;
+}
+static void no_payload(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->payload_len = 0;
+}
+static void udp_len_more(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->udp_len = 109;
+}
+static void doff_4(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->doff = 4;
+}
+static void version_5(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->ip_version = 5;
+}
+static void icmp(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	NO_L4(p, 1);
+}
+static void gre_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	NO_L4(p, 47);
+}
+static void ipip_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	NO_L4(p, 4);
+}
+static void vxlan_inside(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->dport = VXLAN_PORT;
+}
+static void arp(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->l3 = PACKET_L3_NONE;
+	p->ethertype = 0x0806;
+}
+static void lied_type(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->ethertype = 0x86dd;
+}
 
-static void vni_0(struct packet_tunnel *t, struct packet *p) { (void)p; t->vni = 0; }
-static void no_i(struct packet_tunnel *t, struct packet *p) { (void)p; t->flags = 0; }
-static void gpe_p(struct packet_tunnel *t, struct packet *p) { (void)p; t->flags |= 0x04; }
-static void gpe_o(struct packet_tunnel *t, struct packet *p) { (void)p; t->flags |= 0x01; }
-static void gpe_b(struct packet_tunnel *t, struct packet *p) { (void)p; t->flags |= 0x02; }
-static void gpe_version(struct packet_tunnel *t, struct packet *p) { (void)p; t->flags |= 0x10; }
-static void gbp(struct packet_tunnel *t, struct packet *p) { (void)p; t->flags |= 0x80; }
+static void vni_0(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->vni = 0;
+}
+static void no_i(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->flags = 0;
+}
+static void gpe_p(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->flags |= 0x04;
+}
+static void gpe_o(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->flags |= 0x01;
+}
+static void gpe_b(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->flags |= 0x02;
+}
+static void gpe_version(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->flags |= 0x10;
+}
+static void gbp(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->flags |= 0x80;
+}
 
-static void options_8(struct packet_tunnel *t, struct packet *p) { (void)p; t->options_len = 8; t->options[3] = 1; }
-static void options_252(struct packet_tunnel *t, struct packet *p) { (void)p; t->options_len = 252; }
-static void options_beyond(struct packet_tunnel *t, struct packet *p) { (void)t; p->payload_len = 0; t->options_words = 63; }
-static void critical(struct packet_tunnel *t, struct packet *p) { options_8(t, p); t->flags = 0x40; }
-static void geneve_o(struct packet_tunnel *t, struct packet *p) { (void)p; t->flags = 0x80; }
-static void version_1(struct packet_tunnel *t, struct packet *p) { (void)p; t->version = 1; }
-static void version_2(struct packet_tunnel *t, struct packet *p) { (void)p; t->version = 2; }
-static void mpls(struct packet_tunnel *t, struct packet *p) { (void)p; t->protocol = 0x8847; }
-static void announced_v6(struct packet_tunnel *t, struct packet *p) { packet_inside(t, p); t->protocol = 0x86dd; }
+static void options_8(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->options_len = 8;
+	t->options[3] = 1;
+}
+static void options_252(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->options_len = 252;
+}
+static void options_beyond(struct packet_tunnel *t, struct packet *p)
+{
+	(void)t;
+	p->payload_len = 0;
+	t->options_words = 63;
+}
+static void critical(struct packet_tunnel *t, struct packet *p)
+{
+	options_8(t, p);
+	t->flags = 0x40;
+}
+static void geneve_o(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->flags = 0x80;
+}
+static void version_1(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->version = 1;
+}
+static void version_2(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->version = 2;
+}
+static void mpls(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->protocol = 0x8847;
+}
+static void announced_v6(struct packet_tunnel *t, struct packet *p)
+{
+	packet_inside(t, p);
+	t->protocol = 0x86dd;
+}
 
-static void gre_csum(struct packet_tunnel *t, struct packet *p) { (void)p; t->csum = true; }
-static void gre_key(struct packet_tunnel *t, struct packet *p) { (void)p; t->key = true; }
-static void gre_both(struct packet_tunnel *t, struct packet *p) { gre_csum(t, p); gre_key(t, p); }
-static void gre_all_frame(struct packet_tunnel *t, struct packet *p) { gre_both(t, p); frame_inside(t, p); }
-static void gre_sequence(struct packet_tunnel *t, struct packet *p) { (void)p; t->sequence = true; }
-static void gre_routing(struct packet_tunnel *t, struct packet *p) { (void)p; t->gre_flags = 0x4000; }
-static void gre_strict(struct packet_tunnel *t, struct packet *p) { (void)p; t->gre_flags = 0x0800; }
-static void gre_recursion(struct packet_tunnel *t, struct packet *p) { (void)p; t->gre_flags = 0x0100; }
-static void gre_ack(struct packet_tunnel *t, struct packet *p) { (void)p; t->gre_flags = 0x0080; }
-static void wccp(struct packet_tunnel *t, struct packet *p) { (void)p; t->protocol = 0x883e; }
-static void protocol_4(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.protocol = 4; }
-static void protocol_41(struct packet_tunnel *t, struct packet *p) { (void)p; t->outer.protocol = 41; }
+static void gre_csum(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->csum = true;
+}
+static void gre_key(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->key = true;
+}
+static void gre_both(struct packet_tunnel *t, struct packet *p)
+{
+	gre_csum(t, p);
+	gre_key(t, p);
+}
+static void gre_all_frame(struct packet_tunnel *t, struct packet *p)
+{
+	gre_both(t, p);
+	frame_inside(t, p);
+}
+static void gre_sequence(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->sequence = true;
+}
+static void gre_routing(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->gre_flags = 0x4000;
+}
+static void gre_strict(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->gre_flags = 0x0800;
+}
+static void gre_recursion(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->gre_flags = 0x0100;
+}
+static void gre_ack(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->gre_flags = 0x0080;
+}
+static void wccp(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->protocol = 0x883e;
+}
+static void protocol_4(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.protocol = 4;
+}
+static void protocol_41(struct packet_tunnel *t, struct packet *p)
+{
+	(void)p;
+	t->outer.protocol = 41;
+}
 
 #define REFUSED (-1)
 
@@ -183,7 +479,8 @@ static const struct tunnel_case cases[] = {
 	{ "R1: a tag inside", PACKET_VXLAN, V6, TCP4, vlan_inside, PARSE_TCP, PARSE_CLEAR },
 	{ "R1: two tags inside", PACKET_GENEVE, V4, UDP6, qinq_inside, PARSE_UDP, PARSE_CLEAR },
 	{ "R1: two tags on either side", PACKET_VXLAN, V4, TCP6, vlan_both, PARSE_TCP, PARSE_CLEAR },
-	{ "R1: the kernel knows no 0x9100 tag inside either", PACKET_VXLAN, V4, TCP4, vlan_9100_inside, PARSE_FOREIGN, PARSE_NOT_IP },
+	{ "R1: the kernel knows no 0x9100 tag inside either", PACKET_VXLAN, V4, TCP4, vlan_9100_inside, PARSE_FOREIGN,
+	  PARSE_NOT_IP },
 
 	{ "R2: an extension header outside", PACKET_VXLAN, V6, TCP4, ext_outside, PARSE_TCP, PARSE_CLEAR },
 	{ "R2: two of them", PACKET_IPIP, V6, TCP4, exts_outside, PARSE_TCP, PARSE_CLEAR },
@@ -203,7 +500,8 @@ static const struct tunnel_case cases[] = {
 	{ "R2: IPv4 options on either side", PACKET_IPIP, V4, TCP4, options_both, PARSE_TCP, PARSE_IP_OPTIONS },
 	{ "R5: a fragment inside", PACKET_VXLAN, V4, TCP4, fragment_inside, PARSE_ADDRESSED, PARSE_IP_FRAGMENT },
 	{ "R5: a later fragment inside", PACKET_IPIP, V6, TCP4, later_fragment, PARSE_ADDRESSED, PARSE_IP_FRAGMENT },
-	{ "R5: options outside, a fragment inside", PACKET_IPIP, V4, TCP4, options_and_fragment, PARSE_ADDRESSED, PARSE_IP_FRAGMENT },
+	{ "R5: options outside, a fragment inside", PACKET_IPIP, V4, TCP4, options_and_fragment, PARSE_ADDRESSED,
+	  PARSE_IP_FRAGMENT },
 	{ "R5: an IPv6 fragment inside", PACKET_GRE, V4, TCP6, frag6_inside, PARSE_ADDRESSED, PARSE_IP_FRAGMENT },
 	{ "R2: an extension header inside", PACKET_IPIP, V4, TCP6, ext_inside, PARSE_TCP, PARSE_CLEAR },
 	{ "R6: no payload inside", PACKET_GRE, V4, TCP4, no_payload, PARSE_TCP, PARSE_CLEAR },
@@ -216,8 +514,10 @@ static const struct tunnel_case cases[] = {
 	{ "S10: Ethernet padding inside", PACKET_VXLAN, V4, TCP4, padding_inside, PARSE_TCP, PARSE_IP_LENGTH },
 	{ "S10: a trailer inside", PACKET_GENEVE, V6, UDP6, trailer_inside, PARSE_UDP, PARSE_IP_LENGTH },
 	{ "S10: an IP length below the tunnel's", PACKET_GRE, V4, TCP4, ip_len_less, PARSE_TCP, PARSE_IP_LENGTH },
-	{ "R2: an IP length beyond the frame", PACKET_VXLAN, V4, TCP4, ip_len_beyond, PARSE_ADDRESSED, PARSE_IP_LENGTH },
-	{ "R2: beyond the tunnel, within the frame", PACKET_IPIP, V6, TCP4, beyond_tunnel, PARSE_ADDRESSED, PARSE_IP_LENGTH },
+	{ "R2: an IP length beyond the frame", PACKET_VXLAN, V4, TCP4, ip_len_beyond, PARSE_ADDRESSED,
+	  PARSE_IP_LENGTH },
+	{ "R2: beyond the tunnel, within the frame", PACKET_IPIP, V6, TCP4, beyond_tunnel, PARSE_ADDRESSED,
+	  PARSE_IP_LENGTH },
 	{ "R2: a jumbogram inside", PACKET_VXLAN, V4, TCP6, ip_len_zero, PARSE_ADDRESSED, PARSE_IP_LENGTH },
 
 	{ "R19: one level: VXLAN in VXLAN is UDP", PACKET_VXLAN, V4, UDP4, vxlan_inside, PARSE_UDP, PARSE_CLEAR },
@@ -254,8 +554,10 @@ static bool enter(const uint8_t *data, uint32_t linear, uint32_t len, struct pac
 static enum parse_tunnel kind_of(enum packet_tunnel_kind kind)
 {
 	static const uint8_t kinds[] = {
-		[PACKET_VXLAN] = PARSE_VXLAN, [PACKET_GENEVE] = PARSE_GENEVE,
-		[PACKET_GRE] = PARSE_GRE, [PACKET_IPIP] = PARSE_IPIP,
+		[PACKET_VXLAN] = PARSE_VXLAN,
+		[PACKET_GENEVE] = PARSE_GENEVE,
+		[PACKET_GRE] = PARSE_GRE,
+		[PACKET_IPIP] = PARSE_IPIP,
 	};
 
 	return kinds[kind];
@@ -337,7 +639,8 @@ Test(parse_tunnel, at, .description = "R19: with the offset of the IP header ins
 	}
 }
 
-Test(parse_tunnel, at_refused, .description = "no tunnel: TCP, UDP cut off, a fragment, ICMP; IPIP elsewhere or of another version")
+Test(parse_tunnel, at_refused,
+     .description = "no tunnel: TCP, UDP cut off, a fragment, ICMP; IPIP elsewhere or of another version")
 {
 	static const struct tunnel_case ipip = { "", PACKET_IPIP, V4, TCP6, plain, 0, 0 };
 	static const struct tunnel_case lied = { "", PACKET_IPIP, V4, TCP6, protocol_4, 0, 0 };
@@ -358,11 +661,14 @@ Test(parse_tunnel, at_refused, .description = "no tunnel: TCP, UDP cut off, a fr
 	cr_expect(parse_inner_at(b.frame, b.len, b.len, (uint16_t)b.at.l3_off, &view));
 }
 
-Test(parse_tunnel, only_what_is_asked, .description = "R19: a tunnel is entered if its bit is set, at the configured ports")
+Test(parse_tunnel, only_what_is_asked,
+     .description = "R19: a tunnel is entered if its bit is set, at the configured ports")
 {
 	static const struct tunnel_case kinds[] = {
-		{ "vxlan", PACKET_VXLAN, V4, TCP4, plain, 0, 0 }, { "geneve", PACKET_GENEVE, V6, TCP4, plain, 0, 0 },
-		{ "gre", PACKET_GRE, V4, TCP4, plain, 0, 0 }, { "ipip", PACKET_IPIP, V6, TCP6, plain, 0, 0 },
+		{ "vxlan", PACKET_VXLAN, V4, TCP4, plain, 0, 0 },
+		{ "geneve", PACKET_GENEVE, V6, TCP4, plain, 0, 0 },
+		{ "gre", PACKET_GRE, V4, TCP4, plain, 0, 0 },
+		{ "ipip", PACKET_IPIP, V6, TCP6, plain, 0, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -376,21 +682,22 @@ Test(parse_tunnel, only_what_is_asked, .description = "R19: a tunnel is entered 
 			parse_packet(b.frame, b.len, b.len, &outer);
 			view = outer;
 			cr_expect_eq(parse_inner(b.frame, b.len, b.len, &some, &view),
-				     (bits & PARSE_TUNNEL_BIT(kind_of(kinds[i].kind))) != 0, "%s, 0x%x",
-				     kinds[i].says, bits);
+				     (bits & PARSE_TUNNEL_BIT(kind_of(kinds[i].kind))) != 0, "%s, 0x%x", kinds[i].says,
+				     bits);
 			some = all;
 			/* The port decides between the two, and neither's header is a valid one of the other. */
 			some.vxlan_port = GENEVE_PORT, some.geneve_port = VXLAN_PORT;
 			view = outer;
-			cr_expect_eq(parse_inner(b.frame, b.len, b.len, &some, &view), i >= 2,
-				     "%s: ports exchanged", kinds[i].says);
+			cr_expect_eq(parse_inner(b.frame, b.len, b.len, &some, &view), i >= 2, "%s: ports exchanged",
+				     kinds[i].says);
 			some.vxlan_port = 8472, some.geneve_port = 6082;
 			cr_expect_eq(parse_inner(b.frame, b.len, b.len, &some, &view), false,
 				     "%s: other ports, or twice", kinds[i].says);
 		}
 }
 
-Test(parse_tunnel, vxlan_bits, .description = "RFC 7348: in the first word, I must be set, the bits of GBP may be, no others")
+Test(parse_tunnel, vxlan_bits,
+     .description = "RFC 7348: in the first word, I must be set, the bits of GBP may be, no others")
 {
 	static const struct tunnel_case vxlan = { "", PACKET_VXLAN, V4, TCP4, plain, 0, 0 };
 	const uint32_t gbp_bits = 0x8048ffff;
@@ -450,7 +757,8 @@ Test(parse_tunnel, truncated, .description = "R19: cut off at every length: noth
 
 			/* The rest is not linear: the view is the same, as far as the linear part reaches. */
 			if (c->obstacle == PARSE_CLEAR && c->class >= PARSE_TCP && !b.p.ext_cnt) {
-				cr_assert_eq(entered ? view.class : REFUSED, class_at(&b, n), "%s: %u linear", c->says, n);
+				cr_assert_eq(entered ? view.class : REFUSED, class_at(&b, n), "%s: %u linear", c->says,
+					     n);
 				if (view.class == c->class && entered)
 					cr_assert_arr_eq(&view, &whole, sizeof view, "%s: %u linear", c->says, n);
 			}
@@ -463,7 +771,8 @@ Test(parse_tunnel, truncated, .description = "R19: cut off at every length: noth
 	}
 }
 
-Test(parse_tunnel, mutated, .description = "R19: hostile bytes: views stay consistent, nothing beyond the packet is read")
+Test(parse_tunnel, mutated,
+     .description = "R19: hostile bytes: views stay consistent, nothing beyond the packet is read")
 {
 	struct random r = { 7 };
 

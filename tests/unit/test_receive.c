@@ -17,10 +17,7 @@ static struct xdp_desc rx_descs[RING];
 static uint32_t fill_producer, fill_consumer;
 
 /* The function of xsk.c that receive.c calls. This kernel takes nothing. */
-void xsk_refill(struct xsk *xsk)
-{
-	(void)xsk;
-}
+void xsk_refill(struct xsk *xsk) { (void)xsk; }
 
 struct bed {
 	struct umem umem;
@@ -34,14 +31,16 @@ struct bed {
 static struct bed *make_bed(void)
 {
 	struct bed *bed = calloc(1, sizeof *bed);
-	const struct umem_config config = { .rx_frames = FRAMES, .slots = 16, .slot_len = UMEM_CHUNK_LEN,
-					    .buffers_len = 2 * UMEM_SUPERPACKET_ROOM };
+	const struct umem_config config = {
+		.rx_frames = FRAMES, .slots = 16, .slot_len = UMEM_CHUNK_LEN, .buffers_len = 2 * UMEM_SUPERPACKET_ROOM
+	};
 
 	cr_assert_not_null(bed);
 	cr_assert_eq(umem_open(&bed->umem, &config), 0);
 	rx_producer = rx_consumer = 0;
-	bed->xsk.rx = (struct xsk_ring_cons){ .mask = RING - 1, .size = RING, .producer = &rx_producer,
-					      .consumer = &rx_consumer, .ring = rx_descs };
+	bed->xsk.rx = (struct xsk_ring_cons){
+		.mask = RING - 1, .size = RING, .producer = &rx_producer, .consumer = &rx_consumer, .ring = rx_descs
+	};
 	bed->xsk.fill = (struct xsk_ring_prod){ .producer = &fill_producer, .consumer = &fill_consumer };
 	/* The kernel has one ring full of frames. */
 	for (uint32_t i = 0; i < RING; i++)
@@ -64,9 +63,9 @@ static void arrive(uint32_t cnt, uint32_t len)
 		uint64_t frame = (uint64_t)(rx_producer % RING) * UMEM_CHUNK_LEN;
 		bool last = i + 1 == cnt;
 
-		rx_descs[rx_producer++ % RING] = (struct xdp_desc){
-			.addr = frame + UMEM_RX_HEADROOM, .len = last ? len : XSK_FRAME_MAX,
-			.options = last ? 0 : XDP_PKT_CONTD };
+		rx_descs[rx_producer++ % RING] = (struct xdp_desc){ .addr = frame + UMEM_RX_HEADROOM,
+								    .len = last ? len : XSK_FRAME_MAX,
+								    .options = last ? 0 : XDP_PKT_CONTD };
 	}
 }
 
@@ -76,8 +75,8 @@ static uint32_t burst(struct bed *bed, bool *more)
 
 	bed->taken += cnt;
 	cr_assert_eq(bed->umem.frames.cnt + bed->receive.frames_in_kernel + bed->taken, FRAMES,
-		     "%u free, %u in the kernel, %u taken", bed->umem.frames.cnt,
-		     bed->receive.frames_in_kernel, bed->taken);
+		     "%u free, %u in the kernel, %u taken", bed->umem.frames.cnt, bed->receive.frames_in_kernel,
+		     bed->taken);
 	return cnt;
 }
 

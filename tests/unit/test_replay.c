@@ -31,7 +31,10 @@ static void merge(const struct packet *first)
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		uint32_t len = (uint32_t)packet_build(&p, frame, sizeof frame, NULL);
 		const struct capture_packet packet = {
-			.data = frame, .captured_len = len, .len = len, .time_ns = i,
+			.data = frame,
+			.captured_len = len,
+			.len = len,
+			.time_ns = i,
 		};
 
 		cr_assert(engine_offer(&engine, &packet));
@@ -71,10 +74,7 @@ Test(replay, what_is_unchanged_comes_back)
 
 /* The IPv4 header checksum of a superpacket is the only thing that cutting does not look at: it is
  * summed anew for each segment (S4). */
-static bool is_summed_anew(uint32_t slice, size_t off)
-{
-	return slice == 0 && (off == 24 || off == 25);
-}
+static bool is_summed_anew(uint32_t slice, size_t off) { return slice == 0 && (off == 24 || off == 25); }
 
 Test(replay, every_byte_of_a_superpacket_counts)
 {

@@ -33,8 +33,9 @@ static void write_text(const char *text)
 	fclose(file);
 }
 
-static const struct restore_note some = { .interface = "eth0", .ifindex = 7, .mac = { 2, 0, 0xab, 0, 0, 9 },
-					  .on = 1u << FEATURE_LRO | 1u << FEATURE_GRO };
+static const struct restore_note some = {
+	.interface = "eth0", .ifindex = 7, .mac = { 2, 0, 0xab, 0, 0, 9 }, .on = 1u << FEATURE_LRO | 1u << FEATURE_GRO
+};
 
 Test(restore, what_is_written_is_read)
 {
@@ -93,8 +94,12 @@ Test(restore, lines_of_a_younger_version_are_passed_over)
 Test(restore, what_is_no_note_is_said)
 {
 	static const char *const texts[] = {
-		"", "\n", "superpacket-restore 2\nifindex 3\n", "superpacket-restore 1\n",
-		"superpacket-restore 1\ninterface eth0\non rx-gro-hw\n", "ifindex 3\non rx-gro-hw\n",
+		"",
+		"\n",
+		"superpacket-restore 2\nifindex 3\n",
+		"superpacket-restore 1\n",
+		"superpacket-restore 1\ninterface eth0\non rx-gro-hw\n",
+		"ifindex 3\non rx-gro-hw\n",
 		"superpacket-restore 1\nifindex\n",
 	};
 	struct restore_note note;

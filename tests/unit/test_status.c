@@ -10,31 +10,55 @@
 
 /* The schema, written down a second time, because readers outside depend on it. */
 static const char *const flat_names[] = {
-	"rx_packets", "rx_bytes", "rx_superpackets", "rx_segments", "rx_big_superpackets", "rx_delivered_packets",
-	"rx_delivered_bytes", "rx_held_packets", "rx_cut_again", "rx_checksum_errors", "rx_tap_unready", "tap_packets",
-	"tap_bytes", "tx_superpackets", "tx_segments", "tx_ordinary", "tx_bytes", "tx_descriptors",
-	"tx_wakeups", "tx_pauses", "tx_waiting", "polls", "frames_total", "frames_free",
-	"frames_kernel", "frames_held", "slots_total", "slots_used", "buffers_total", "buffers_used",
-	"stalls_completion", "stalls_fill", "stalls_tap", "rebuilds", "tx_lost_descriptors", "frames_missing",
-	"slots_missing", "buffers_missing",
+	"rx_packets",
+	"rx_bytes",
+	"rx_superpackets",
+	"rx_segments",
+	"rx_big_superpackets",
+	"rx_delivered_packets",
+	"rx_delivered_bytes",
+	"rx_held_packets",
+	"rx_cut_again",
+	"rx_checksum_errors",
+	"rx_tap_unready",
+	"tap_packets",
+	"tap_bytes",
+	"tx_superpackets",
+	"tx_segments",
+	"tx_ordinary",
+	"tx_bytes",
+	"tx_descriptors",
+	"tx_wakeups",
+	"tx_pauses",
+	"tx_waiting",
+	"polls",
+	"frames_total",
+	"frames_free",
+	"frames_kernel",
+	"frames_held",
+	"slots_total",
+	"slots_used",
+	"buffers_total",
+	"buffers_used",
+	"stalls_completion",
+	"stalls_fill",
+	"stalls_tap",
+	"rebuilds",
+	"tx_lost_descriptors",
+	"frames_missing",
+	"slots_missing",
+	"buffers_missing",
 };
-static const char *const drop_names[] = { "rx_multibuffer", "rx_stale", "rx_tap", "tx_vnet", "tx_malformed",
-					  "tx_too_long", "tx_stale", "tx_rebuilt" };
-static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_ring_empty",
-					    "tx_invalid" };
+static const char *const drop_names[] = { "rx_multibuffer", "rx_stale",    "rx_tap",   "tx_vnet",
+					  "tx_malformed",   "tx_too_long", "tx_stale", "tx_rebuilt" };
+static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_ring_empty", "tx_invalid" };
 static const char *const steer_names[] = STEER_COUNTER_NAMES;
 static const char *const inline_names[] = INLINE_COUNTER_NAMES;
 
 /* These replace those of the NIC, which need netlink. */
-const char *netdev_xdp_name(uint32_t bit)
-{
-	return bit == 1 ? "redirect" : NULL;
-}
+const char *netdev_xdp_name(uint32_t bit) { return bit == 1 ? "redirect" : NULL; }
 
-const char *netdev_rx_metadata_name(uint32_t bit)
-{
-	return bit ? "hash" : "timestamp";
-}
+const char *netdev_rx_metadata_name(uint32_t bit) { return bit ? "hash" : "timestamp"; }
 
 const char *netdev_xsk_name(uint32_t bit)
 {
@@ -45,10 +69,7 @@ const char *netdev_xsk_name(uint32_t bit)
 /* This replaces the notification to systemd. */
 static char told[64];
 
-void service_status(const char *status)
-{
-	snprintf(told, sizeof told, "%s", status);
-}
+void service_status(const char *status) { snprintf(told, sizeof told, "%s", status); }
 
 /* Every counter has another value, so that none can be mistaken for another. */
 static void fill(struct worker_stats *stats, uint64_t first)
@@ -66,14 +87,25 @@ static uint64_t number(const json_t *object, const char *name)
 }
 
 static const struct gro_config gro = {
-	.flows = 128, .max_packets = 44, .max_bytes = 200000, .min_payload = 64, .hold_ns = 50000,
-	.idle_ns = 20000, .merge = GRO_MERGE_TCP | GRO_MERGE_VXLAN, .pass_ports = { 22, 8080 },
-	.flush_all_when_full = true, .adaptive = true,
+	.flows = 128,
+	.max_packets = 44,
+	.max_bytes = 200000,
+	.min_payload = 64,
+	.hold_ns = 50000,
+	.idle_ns = 20000,
+	.merge = GRO_MERGE_TCP | GRO_MERGE_VXLAN,
+	.pass_ports = { 22, 8080 },
+	.flush_all_when_full = true,
+	.adaptive = true,
 };
 
-static const struct netdev dev = { .name = "veth0", .ifindex = 7, .driver = "veth", .kind = "veth",
-				   .xdp = { .told = NETDEV_TOLD_FEATURES | NETDEV_TOLD_RX_METADATA,
-					    .features = 6, .rx_metadata = 1 } };
+static const struct netdev dev = {
+	.name = "veth0",
+	.ifindex = 7,
+	.driver = "veth",
+	.kind = "veth",
+	.xdp = { .told = NETDEV_TOLD_FEATURES | NETDEV_TOLD_RX_METADATA, .features = 6, .rx_metadata = 1 }
+};
 
 /* Two queues, of which the second has no carrier and runs on any CPU. */
 static json_t *render(void)
@@ -104,10 +136,16 @@ static json_t *render(void)
 	};
 
 	for (uint32_t q = 0; q < 2; q++) {
-		queues[q] = (struct status_queue){ .queue = q, .cpu = q ? -1 : 5, .mode = "native", .why = "no zero-copy",
-						   .state = q ? "hung" : "ok", .transmit = "slices", .proved = !q,
+		queues[q] = (struct status_queue){ .queue = q,
+						   .cpu = q ? -1 : 5,
+						   .mode = "native",
+						   .why = "no zero-copy",
+						   .state = q ? "hung" : "ok",
+						   .transmit = "slices",
+						   .proved = !q,
 						   .tx_checksum = "nic",
-						   .facts = { .unaligned = true, .tx_budget = 2048,
+						   .facts = { .unaligned = true,
+							      .tx_budget = 2048,
 							      .choice = { .tx_checksum_why = "offload is on",
 									  .unproved = q ? "no carrier" : NULL } },
 						   .tried[1] = { "native", "built", true, "in force: it is" } };
@@ -136,18 +174,14 @@ static void expect_counters(const json_t *object, uint64_t words_sum)
 		sum += number(json_object_get(object, "flushes"), gro_reason_names[i]);
 		sum += number(json_object_get(object, "singles"), gro_reason_names[i]);
 	}
-	cr_expect_eq(sum, words_sum, "counters sum to %lu, not %lu", (unsigned long)sum,
-		     (unsigned long)words_sum);
+	cr_expect_eq(sum, words_sum, "counters sum to %lu, not %lu", (unsigned long)sum, (unsigned long)words_sum);
 	cr_expect_eq(json_object_size(drops), ARRAY_SIZE(drop_names));
 	cr_expect_eq(json_object_size(kernel), ARRAY_SIZE(kernel_names));
 	cr_expect_eq(json_object_size(json_object_get(object, "flushes")), GRO_REASON_CNT);
 	cr_expect_eq(json_object_size(json_object_get(object, "singles")), GRO_REASON_CNT);
 }
 
-static uint64_t words_sum(uint64_t first)
-{
-	return STATS_WORDS * first + STATS_WORDS * (STATS_WORDS - 1) / 2;
-}
+static uint64_t words_sum(uint64_t first) { return STATS_WORDS * first + STATS_WORDS * (STATS_WORDS - 1) / 2; }
 
 Test(status, the_schema_of_a_daemon)
 {
@@ -197,8 +231,9 @@ Test(status, the_schema_of_a_queue)
 		else
 			cr_expect_eq(number(queue, "cpu"), 5);
 		cr_assert_eq(json_array_size(json_object_get(xsk, "tried")), MODES_CNT);
-		cr_expect_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(xsk, "tried"), 1),
-								   "outcome")), "in force: it is");
+		cr_expect_str_eq(
+			json_string_value(json_object_get(json_array_get(json_object_get(xsk, "tried"), 1), "outcome")),
+			"in force: it is");
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "mode")), "native");
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "why")), "no zero-copy");
 		cr_expect_str_eq(json_string_value(json_object_get(xsk, "transmit")), "slices");
@@ -219,8 +254,9 @@ Test(status, the_schema_of_a_queue)
 
 Test(status, each_counter_under_its_own_name)
 {
-	struct status_queue queue = { .counters = { .rx_packets = 1, .tx_drop_vnet = 2, .polls = 3,
-						    .kernel_rx_ring_full = 6 } };
+	struct status_queue queue = {
+		.counters = { .rx_packets = 1, .tx_drop_vnet = 2, .polls = 3, .kernel_rx_ring_full = 6 }
+	};
 	const struct status status = { 0 };
 	json_t *json, *one;
 
@@ -312,8 +348,7 @@ Test(status, what_packets_have_shown_of_offloads)
 Test(status, what_is_merged_and_the_conditions_of_flushing)
 {
 	static const char *const merge[] = { "tcp", "vxlan" };
-	static const char *const offloads[] = { "tx-checksumming", "tx-udp-segmentation",
-						"tx-udp_tnl-segmentation" };
+	static const char *const offloads[] = { "tx-checksumming", "tx-udp-segmentation", "tx-udp_tnl-segmentation" };
 	json_t *daemon = render();
 	const json_t *conditions = json_object_get(daemon, "conditions");
 	const json_t *ports = json_object_get(conditions, "pass_ports");

@@ -53,10 +53,15 @@ static struct xsk plain_xsk(struct umem *umem, bool slices, bool unaligned)
 	struct xsk xsk = { .umem = umem, .ring_size = RING, .slices = slices, .unaligned = unaligned };
 
 	tx_producer = tx_consumer = completion_producer = completion_consumer = 0;
-	xsk.tx = (struct xsk_ring_prod){ .cached_cons = RING, .mask = RING - 1, .size = RING,
-					 .producer = &tx_producer, .consumer = &tx_consumer,
-					 .ring = tx_descs, .flags = &flags };
-	xsk.completion = (struct xsk_ring_cons){ .mask = RING - 1, .size = RING,
+	xsk.tx = (struct xsk_ring_prod){ .cached_cons = RING,
+					 .mask = RING - 1,
+					 .size = RING,
+					 .producer = &tx_producer,
+					 .consumer = &tx_consumer,
+					 .ring = tx_descs,
+					 .flags = &flags };
+	xsk.completion = (struct xsk_ring_cons){ .mask = RING - 1,
+						 .size = RING,
 						 .producer = &completion_producer,
 						 .consumer = &completion_consumer,
 						 .ring = completion_addrs };
@@ -101,12 +106,12 @@ static void free_bed(struct bed *bed)
 struct wire {
 	struct xdp_desc held[RING]; /* taken, but not completed yet */
 	uint32_t held_cnt;
-	uint8_t *bytes;             /* the packets that the NIC has read, one behind the other */
+	uint8_t *bytes; /* the packets that the NIC has read, one behind the other */
 	uint32_t len, packets;
-	bool within;                /* the present packet has further descriptors */
-	uint32_t begin;             /* of the present packet */
-	struct gso_left left;       /* what the NIC has to finish of it */
-	uint32_t asked;             /* packets with a request */
+	bool within;          /* the present packet has further descriptors */
+	uint32_t begin;       /* of the present packet */
+	struct gso_left left; /* what the NIC has to finish of it */
+	uint32_t asked;       /* packets with a request */
 };
 
 static void wire_take(struct wire *wire)
@@ -224,8 +229,8 @@ static struct gso_request request_of(uint32_t payload_len, uint32_t mss)
 }
 
 /* What must be on the wire: the same packet, cut by the engine alone. */
-static uint32_t expected_bytes(uint8_t *out, const uint8_t *packet, uint32_t len,
-			       const struct gso_request *request, uint32_t mtu)
+static uint32_t expected_bytes(uint8_t *out, const uint8_t *packet, uint32_t len, const struct gso_request *request,
+			       uint32_t mtu)
 {
 	uint8_t *copy = malloc(len), slot[HEADER_SLOT_LEN];
 	uint32_t at = 0;
@@ -264,8 +269,8 @@ static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, b
 	while (sent < cnt || bed->transmit.outstanding || transmit_paused(&bed->transmit)) {
 		uint8_t *buffer;
 
-		cr_assert(rounds++ < 100000, "stuck: %u outstanding, %u of %u sent",
-			  bed->transmit.outstanding, sent, cnt);
+		cr_assert(rounds++ < 100000, "stuck: %u outstanding, %u of %u sent", bed->transmit.outstanding, sent,
+			  cnt);
 		transmit_resume(&bed->transmit);
 		buffer = sent < cnt ? transmit_buffer(&bed->transmit) : NULL;
 		if (buffer) {
@@ -299,8 +304,8 @@ static void carry(struct bed *bed, const uint32_t *payload_lens, uint32_t cnt, b
 }
 
 static const uint32_t mixed[] = {
-	64000, 0, 1, 1448, 1449, 65000, 2896, 100, 30000, 0, 0, 64000, 64000, 64000, 5000, 1448, 65000, 7,
-	64000, 64000, 64000, 0, 1449, 64000, 43440, 64000, 0, 12, 64000, 64000,
+	64000, 0,     1, 1448,  1449,  65000, 2896, 100,  30000, 0,     0,     64000, 64000, 64000, 5000,
+	1448,  65000, 7, 64000, 64000, 64000, 0,    1449, 64000, 43440, 64000, 0,     12,    64000, 64000,
 };
 
 Test(transmit, slices_unaligned_late_reader)
@@ -375,16 +380,17 @@ Test(transmit, shared_id_with_df_only)
 		p.payload_len = 4 * MSS;
 		p.df = df;
 		p.l4_csum = PACKET_CSUM_PARTIAL;
-		transmit_packet(&bed->transmit, &request, (uint32_t)packet_build(&p,
-				transmit_buffer(&bed->transmit), UMEM_SUPERPACKET_ROOM, NULL));
+		transmit_packet(
+			&bed->transmit, &request,
+			(uint32_t)packet_build(&p, transmit_buffer(&bed->transmit), UMEM_SUPERPACKET_ROOM, NULL));
 		wire_take(&wire);
 		cr_assert_eq(wire.held_cnt, 4);
 		wire_send(bed, &wire, 4, false);
 		transmit_complete(&bed->transmit);
 		id = load_be16(sent + 18);
 		for (uint32_t i = 1; i < 4; i++)
-			cr_expect_eq(load_be16(sent + i * (wire.len / 4) + 18), id + (df ? 0 : i),
-				     "segment %u, DF %u", i, df);
+			cr_expect_eq(load_be16(sent + i * (wire.len / 4) + 18), id + (df ? 0 : i), "segment %u, DF %u",
+				     i, df);
 	}
 	free_bed(bed);
 }

@@ -19,18 +19,38 @@ static const struct offer_case {
 	{ "copy, the NIC's offload on", { .by_offset = true, .offload = true }, false, false, true, "offered" },
 	{ "copy, off: the kernel would sum", { .zerocopy = true }, false, false, false, "offload is off" },
 	{ "zero copy, the driver says so", { .zerocopy = true }, true, false, true, "offered" },
-	{ "zero copy, it does not, whatever the NIC does for the kernel", { .by_offset = true, .offload = true }, true,
-	  false, false, "takes no requests" },
+	{ "zero copy, it does not, whatever the NIC does for the kernel",
+	  { .by_offset = true, .offload = true },
+	  true,
+	  false,
+	  false,
+	  "takes no requests" },
 	{ "zero copy by slices", { .zerocopy = true, .offload = true }, true, true, false, "leave no room" },
 	{ "copy, aligned chunks", { .by_offset = true, .offload = true }, false, true, false, "leave no room" },
 	{ "copy, a driver that goes by the headers' places, of which the kernel does not tell it",
-	  { .offload = true }, false, false, false, "where the headers are" },
-	{ "the same, whatever was asked for", { .offload = true, .ask = TX_CHECKSUM_NIC }, false, false, false,
+	  { .offload = true },
+	  false,
+	  false,
+	  false,
 	  "where the headers are" },
-	{ "software asked for", { .zerocopy = true, .offload = true, .ask = TX_CHECKSUM_SOFTWARE }, true, false,
-	  false, "--tx-checksum" },
+	{ "the same, whatever was asked for",
+	  { .offload = true, .ask = TX_CHECKSUM_NIC },
+	  false,
+	  false,
+	  false,
+	  "where the headers are" },
+	{ "software asked for",
+	  { .zerocopy = true, .offload = true, .ask = TX_CHECKSUM_SOFTWARE },
+	  true,
+	  false,
+	  false,
+	  "--tx-checksum" },
 	{ "the NIC asked for, and off", { .ask = TX_CHECKSUM_NIC }, false, false, false, "offload is off" },
-	{ "the NIC asked for, and on", { .by_offset = true, .ask = TX_CHECKSUM_NIC, .offload = true }, false, false, true,
+	{ "the NIC asked for, and on",
+	  { .by_offset = true, .ask = TX_CHECKSUM_NIC, .offload = true },
+	  false,
+	  false,
+	  true,
 	  "offered" },
 };
 
@@ -40,8 +60,8 @@ Test(tx_checksum, what_is_offered_and_why)
 		const struct offer_case *c = &cases[i];
 		char why[TX_CHECKSUM_WHY_LEN] = "";
 
-		cr_expect_eq(tx_checksum_offered(&c->facts, c->zerocopy, c->aligned_chains, why), c->offered,
-			     "%s", c->what);
+		cr_expect_eq(tx_checksum_offered(&c->facts, c->zerocopy, c->aligned_chains, why), c->offered, "%s",
+			     c->what);
 		cr_expect(strstr(why, c->why), "%s: '%s'", c->what, why);
 		cr_expect_lt(strlen(why), sizeof why - 1, "%s: cut off", c->what);
 	}
@@ -72,8 +92,8 @@ static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 7 };
 
 enum prove_verdict prove_send(struct xsk *to, const struct xdp_desc *descs, uint32_t cnt)
 {
-	struct compat_xsk_tx_metadata *request =
-		(void *)(umem_data(to->umem, descs[0].addr) - TX_CHECKSUM_METADATA_LEN);
+	struct compat_xsk_tx_metadata *request = (void *)(umem_data(to->umem, descs[0].addr) -
+							  TX_CHECKSUM_METADATA_LEN);
 
 	cr_assert_eq(cnt, 1);
 	kernel.packets++;
@@ -86,8 +106,9 @@ enum prove_verdict prove_send(struct xsk *to, const struct xdp_desc *descs, uint
 
 static bool prove(bool zerocopy, enum prove_verdict verdict, bool reads_request, const char *reason)
 {
-	const struct umem_config config = { .rx_frames = 1, .slots = 1, .slot_len = UMEM_CHUNK_LEN,
-					    .buffers_len = 2 * UMEM_SUPERPACKET_ROOM };
+	const struct umem_config config = {
+		.rx_frames = 1, .slots = 1, .slot_len = UMEM_CHUNK_LEN, .buffers_len = 2 * UMEM_SUPERPACKET_ROOM
+	};
 	char why[TX_CHECKSUM_WHY_LEN] = "";
 	bool proved;
 

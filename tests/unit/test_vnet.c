@@ -25,13 +25,16 @@ struct vnet_case {
 	struct vnet_header hdr;
 };
 
-#define HDR(f, t, size, start, offset)                                                             \
-	{ .flags = (f), .gso_type = (t), .gso_size = (size), .csum_start = (start),                \
-	  .csum_offset = (offset) }
+#define HDR(f, t, size, start, offset) \
+	{ \
+		.flags = (f), .gso_type = (t), .gso_size = (size), .csum_start = (start), .csum_offset = (offset) \
+	}
 
-#define TUNNEL(f, t, size, start, offset, th, nh)                                                  \
-	{ .flags = (f), .gso_type = (t), .gso_size = (size), .csum_start = (start),                \
-	  .csum_offset = (offset), .outer_th_offset = (th), .inner_nh_offset = (nh) }
+#define TUNNEL(f, t, size, start, offset, th, nh) \
+	{ \
+		.flags = (f), .gso_type = (t), .gso_size = (size), .csum_start = (start), .csum_offset = (offset), \
+		.outer_th_offset = (th), .inner_nh_offset = (nh) \
+	}
 
 static const struct vnet_case cases[] = {
 	{ "an ordinary packet", true, GSO_NONE, LEN, HDR(0, NONE, 0, 0, 0) },
@@ -87,7 +90,8 @@ static const struct vnet_case cases[] = {
 	{ "V8: IPv6 inside", true, GSO_TCPV6, LEN, TUNNEL(CSUM, TCPV6 | IN4, 1378, 104, 16, 34, 64) },
 	{ "V8: with CWR inside", true, GSO_TCPV4, LEN, TUNNEL(CSUM, TCPV4 | IN4 | ECN, 1398, 84, 16, 34, 64) },
 	{ "V8: datagrams inside", true, GSO_UDP, LEN, TUNNEL(CSUM, USO | IN4, 1398, 84, 6, 34, 64) },
-	{ "V8: datagrams over IPv6 inside and outside", true, GSO_UDP, LEN, TUNNEL(CSUM, USO | IN6, 1358, 124, 6, 54, 84) },
+	{ "V8: datagrams over IPv6 inside and outside", true, GSO_UDP, LEN,
+	  TUNNEL(CSUM, USO | IN6, 1358, 124, 6, 54, 84) },
 	{ "V8: both versions outside", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4 | IN6, 1398, 104, 16, 54, 84) },
 	{ "V8: a tunnel bit on an ordinary packet", false, 0, LEN, TUNNEL(CSUM, NONE | IN4, 0, 84, 16, 34, 64) },
 	{ "V8: no UFO in a tunnel", false, 0, LEN, TUNNEL(CSUM, VIRTIO_NET_HDR_GSO_UDP | IN4, 1398, 84, 6, 34, 64) },
@@ -97,16 +101,23 @@ static const struct vnet_case cases[] = {
 	{ "V8, V1: a size of 0", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 0, 84, 16, 34, 64) },
 	{ "V8, V3: 129 datagrams inside", false, 0, 92 + 129, TUNNEL(CSUM, USO | IN4, 1, 84, 6, 34, 64) },
 	{ "V8, V5: no offsets", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, 84, 16, 0, 0) },
-	{ "V8, V5: the outer UDP header a byte too early", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, 84, 16, 33, 64) },
+	{ "V8, V5: the outer UDP header a byte too early", false, 0, LEN,
+	  TUNNEL(CSUM, TCPV4 | IN4, 1398, 84, 16, 33, 64) },
 	{ "V8, V5: the same, IPv6", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN6, 1398, 104, 16, 53, 84) },
-	{ "V8, V5: the inner IP header right behind the outer UDP header", true, GSO_TCPV4, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, 62, 16, 34, 42) },
+	{ "V8, V5: the inner IP header right behind the outer UDP header", true, GSO_TCPV4, LEN,
+	  TUNNEL(CSUM, TCPV4 | IN4, 1398, 62, 16, 34, 42) },
 	{ "V8, V5: and a byte within it", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, 62, 16, 34, 41) },
-	{ "V8, V5: the inner IP header a byte too short", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, 83, 16, 34, 64) },
+	{ "V8, V5: the inner IP header a byte too short", false, 0, LEN,
+	  TUNNEL(CSUM, TCPV4 | IN4, 1398, 83, 16, 34, 64) },
 	{ "V8, V5: the same, IPv6", false, 0, LEN, TUNNEL(CSUM, TCPV6 | IN4, 1398, 103, 16, 34, 64) },
-	{ "V8, V5: the inner header beyond the packet", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, LEN, 16, 34, 64) },
-	{ "V8, V5: the outer UDP header behind the inner", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, 84, 16, 100, 64) },
-	{ "V8, V5: offsets that would wrap at 16 bits", false, 0, LEN, TUNNEL(CSUM, TCPV4 | IN4, 1398, 84, 16, 0xfffe, 0xfff8) },
-	{ "V8: without the bits the offsets mean nothing", true, GSO_TCPV4, LEN, TUNNEL(CSUM, TCPV4, 1448, 34, 16, 0xdead, 0xbeef) },
+	{ "V8, V5: the inner header beyond the packet", false, 0, LEN,
+	  TUNNEL(CSUM, TCPV4 | IN4, 1398, LEN, 16, 34, 64) },
+	{ "V8, V5: the outer UDP header behind the inner", false, 0, LEN,
+	  TUNNEL(CSUM, TCPV4 | IN4, 1398, 84, 16, 100, 64) },
+	{ "V8, V5: offsets that would wrap at 16 bits", false, 0, LEN,
+	  TUNNEL(CSUM, TCPV4 | IN4, 1398, 84, 16, 0xfffe, 0xfff8) },
+	{ "V8: without the bits the offsets mean nothing", true, GSO_TCPV4, LEN,
+	  TUNNEL(CSUM, TCPV4, 1448, 34, 16, 0xdead, 0xbeef) },
 	{ "V8: nor in an ordinary packet", true, GSO_NONE, LEN, TUNNEL(0, NONE, 0, 0, 0, 0xdead, 0xbeef) },
 	{ "V8: nor does the outer checksum's flag", true, GSO_TCPV4, LEN, HDR(CSUM | OUTER, TCPV4, 1448, 34, 16) },
 
@@ -167,8 +178,8 @@ Test(vnet, hdr_len_is_ignored, .description = "V6: every value of hdr_len reads 
 
 Test(vnet, wire_order, .description = "V8: little-endian, byte by byte")
 {
-	static const uint8_t bytes[24] = { 1 | 8, 4 | 0x40, 66, 0, 0x92, 0x05, 0x90, 0x01, 0x10, 0, 0, 0,
-					   0, 0, 0, 0, 0, 0, 0, 0, 0x36, 0, 0x54, 0x01 };
+	static const uint8_t bytes[24] = { 1 | 8, 4 | 0x40, 66, 0, 0x92, 0x05, 0x90, 0x01, 0x10, 0, 0,    0,
+					   0,     0,        0,  0, 0,    0,    0,    0,    0x36, 0, 0x54, 0x01 };
 	uint8_t expected[24];
 	struct vnet_header hdr;
 	struct gso_request request;
@@ -194,8 +205,9 @@ Test(vnet, write, .description = "V7: a single packet as it came, an unfinished 
 {
 	static const uint8_t zero[VNET_HDR_LEN];
 	struct vnet_header hdr;
-	struct gso_request request = { .type = GSO_TCPV4, .needs_csum = true, .size = 1448,
-				       .csum_start = 34, .csum_offset = 16 };
+	struct gso_request request = {
+		.type = GSO_TCPV4, .needs_csum = true, .size = 1448, .csum_start = 34, .csum_offset = 16
+	};
 
 	memset(&hdr, 0xee, sizeof hdr);
 	vnet_write(&hdr, &(struct gso_request){ .type = GSO_NONE, .size = 1448, .csum_start = 34 });
@@ -206,8 +218,11 @@ Test(vnet, write, .description = "V7: a single packet as it came, an unfinished 
 	cr_assert(hdr.csum_start == 34 && hdr.csum_offset == 6);
 
 	/* A single packet in a tunnel is an ordinary one too. */
-	vnet_write(&hdr, &(struct gso_request){ .outer_udp = true, .outer_version = 4, .outer_csum = true,
-						.outer_l4_off = 34, .inner_l3_off = 64 });
+	vnet_write(&hdr, &(struct gso_request){ .outer_udp = true,
+						.outer_version = 4,
+						.outer_csum = true,
+						.outer_l4_off = 34,
+						.inner_l3_off = 64 });
 	cr_assert_arr_eq(&hdr, zero, sizeof zero);
 
 	vnet_write(&hdr, &request);
@@ -231,10 +246,9 @@ Test(vnet, write, .description = "V7: a single packet as it came, an unfinished 
 static bool same(const struct gso_request *a, const struct gso_request *b)
 {
 	return a->type == b->type && a->needs_csum == b->needs_csum && a->size == b->size &&
-	       a->csum_start == b->csum_start && a->csum_offset == b->csum_offset &&
-	       a->outer_udp == b->outer_udp && a->outer_version == b->outer_version &&
-	       a->outer_csum == b->outer_csum && a->outer_l4_off == b->outer_l4_off &&
-	       a->inner_l3_off == b->inner_l3_off;
+	       a->csum_start == b->csum_start && a->csum_offset == b->csum_offset && a->outer_udp == b->outer_udp &&
+	       a->outer_version == b->outer_version && a->outer_csum == b->outer_csum &&
+	       a->outer_l4_off == b->outer_l4_off && a->inner_l3_off == b->inner_l3_off;
 }
 
 /* A request of this type, with or without NEEDS_CSUM, in a tunnel or not. */
@@ -295,7 +309,8 @@ static struct gso_request corrected(enum packet_l3 outer, uint32_t tags, uint32_
 	return request;
 }
 
-Test(vnet, tag_that_is_not_counted, .description = "V8: a VLAN tag that Linux does not count in a tunnel's offsets is added; right offsets stay")
+Test(vnet, tag_that_is_not_counted,
+     .description = "V8: a VLAN tag that Linux does not count in a tunnel's offsets is added; right offsets stay")
 {
 	static const enum packet_l3 outers[] = { PACKET_L3_IPV4, PACKET_L3_IPV6 };
 
@@ -310,7 +325,8 @@ Test(vnet, tag_that_is_not_counted, .description = "V8: a VLAN tag that Linux do
 			}
 }
 
-Test(vnet, nothing_else_is_corrected, .description = "V8: offsets that are wrong in another way stay so, and gso_open() refuses them")
+Test(vnet, nothing_else_is_corrected,
+     .description = "V8: offsets that are wrong in another way stay so, and gso_open() refuses them")
 {
 	struct packet_layout at;
 	struct gso_request request = corrected(PACKET_L3_IPV6, 2, 8, &at), plain, before;
@@ -328,7 +344,8 @@ Test(vnet, nothing_else_is_corrected, .description = "V8: offsets that are wrong
 	cr_expect_eq(request.outer_l4_off, at.outer_l4_off);
 }
 
-Test(vnet, any_bytes, .description = "V1-V5, V8: the offsets of every accepted header lie within the packet, and in order")
+Test(vnet, any_bytes,
+     .description = "V1-V5, V8: the offsets of every accepted header lie within the packet, and in order")
 {
 	struct random r = { 3 };
 	uint32_t tunnels = 0, others = 0;
@@ -349,8 +366,8 @@ Test(vnet, any_bytes, .description = "V1-V5, V8: the offsets of every accepted h
 		len = below(&r, 2000);
 		if (!vnet_read(&hdr, len, &request))
 			continue;
-		cr_assert(!request.needs_csum || (request.csum_start >= 34 &&
-						  request.csum_start + request.csum_offset + 2u <= len));
+		cr_assert(!request.needs_csum ||
+			  (request.csum_start >= 34 && request.csum_start + request.csum_offset + 2u <= len));
 		*(request.outer_udp ? &tunnels : &others) += request.type != GSO_NONE;
 		cr_assert(!request.outer_udp == !request.outer_l4_off && request.type <= GSO_UDP);
 		if (request.outer_udp)

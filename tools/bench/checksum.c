@@ -150,8 +150,7 @@ static void csum_check(const uint8_t *data, bool dpdk)
 	uint16_t want = bench_payload_csum();
 
 	for (int kind = 0; kind < CSUM_KINDS; kind++) {
-		if (kind == CSUM_MEMCPY || (kind == CSUM_PLAIN && !plain_usable()) ||
-		    (kind == CSUM_DPDK && !dpdk))
+		if (kind == CSUM_MEMCPY || (kind == CSUM_PLAIN && !plain_usable()) || (kind == CSUM_DPDK && !dpdk))
 			continue;
 		if (checksum_fold_partial(csum_once((enum csum_kind)kind, data, 0)) != want)
 			bench_die("checksum: contender %d is wrong", kind);
@@ -159,8 +158,7 @@ static void csum_check(const uint8_t *data, bool dpdk)
 }
 
 /* copy_goal: the highest ratio to memcpy, or 0. */
-static void csum_place(struct bench_report *report, const char *place, uint32_t blocks,
-		       double copy_goal)
+static void csum_place(struct bench_report *report, const char *place, uint32_t blocks, double copy_goal)
 {
 	uint8_t *data = bench_memory((size_t)blocks * CSUM_STRIDE);
 	uint32_t *order = shuffled(blocks);
@@ -176,7 +174,7 @@ static void csum_place(struct bench_report *report, const char *place, uint32_t 
 		bool there = i == CSUM_DPDK ? report->dpdk : i == CSUM_PLAIN ? plain_usable() : true;
 
 		work[i] = (struct csum_work){ (enum csum_kind)i, data, order, blocks,
-					     (uint32_t)i * (blocks / CSUM_KINDS) };
+					      (uint32_t)i * (blocks / CSUM_KINDS) };
 		c[i] = (struct bench_contender){ there ? csum_pass : NULL, &work[i], CSUM_PASS, { 0 } };
 	}
 	bench_race(c, ARRAY_SIZE(c));

@@ -258,8 +258,7 @@ struct dpdk_gro *dpdk_gro_open(const struct bench_load *load, bool context)
 		.max_flow_num = (uint16_t)load->flows,
 		.max_item_per_flow = (uint16_t)load->per_flow,
 	};
-	if (!gro->mbufs || !gro->out ||
-	    rte_pktmbuf_alloc_bulk(packet_pool, gro->mbufs, load->packets))
+	if (!gro->mbufs || !gro->out || rte_pktmbuf_alloc_bulk(packet_pool, gro->mbufs, load->packets))
 		bench_die("no memory for rte_gro");
 	if (context) {
 		gro->ctx = rte_gro_ctx_create(&gro->param);
@@ -310,8 +309,7 @@ static void receive_burst(struct dpdk_gro *gro, uint32_t first, struct rte_mbuf 
 }
 
 /* The timed part. Returns the number of superpackets, which are at *out. */
-static inline uint32_t reassemble(struct dpdk_gro *gro, struct rte_mbuf **burst, bool group_end,
-				  struct rte_mbuf ***out)
+static inline uint32_t reassemble(struct dpdk_gro *gro, struct rte_mbuf **burst, bool group_end, struct rte_mbuf ***out)
 {
 	if (!gro->ctx) {
 		*out = burst;

@@ -51,13 +51,37 @@ uint32_t dpdk_checksum(const void *data, size_t len);
 
 struct dpdk_gso;
 struct dpdk_gro;
-static inline bool dpdk_open(unsigned int cpu) { (void)cpu; return false; }
-static inline void dpdk_close(void) { }
-static inline const char *dpdk_version_text(void) { return ""; }
-static inline struct dpdk_gso *dpdk_gso_open(uint8_t *const s[BENCH_SUPERS]) { (void)s; return NULL; }
-static inline void dpdk_gso_close(struct dpdk_gso *g) { (void)g; }
-static inline uint64_t dpdk_gso_pass(void *g) { (void)g; return 0; }
-static inline uint64_t dpdk_gso_sums_pass(void *g) { (void)g; return 0; }
+static inline bool dpdk_open(unsigned int cpu)
+{
+	(void)cpu;
+	return false;
+}
+static inline void dpdk_close(void)
+{
+}
+static inline const char *dpdk_version_text(void)
+{
+	return "";
+}
+static inline struct dpdk_gso *dpdk_gso_open(uint8_t *const s[BENCH_SUPERS])
+{
+	(void)s;
+	return NULL;
+}
+static inline void dpdk_gso_close(struct dpdk_gso *g)
+{
+	(void)g;
+}
+static inline uint64_t dpdk_gso_pass(void *g)
+{
+	(void)g;
+	return 0;
+}
+static inline uint64_t dpdk_gso_sums_pass(void *g)
+{
+	(void)g;
+	return 0;
+}
 static inline uint32_t dpdk_gso_cut(struct dpdk_gso *g, bool sums, uint8_t *out)
 {
 	(void)g, (void)sums, (void)out;
@@ -68,15 +92,30 @@ static inline struct dpdk_gro *dpdk_gro_open(const struct bench_load *l, bool c)
 	(void)l, (void)c;
 	return NULL;
 }
-static inline void dpdk_gro_close(struct dpdk_gro *g) { (void)g; }
-static inline uint64_t dpdk_gro_pass(void *g) { (void)g; return 0; }
+static inline void dpdk_gro_close(struct dpdk_gro *g)
+{
+	(void)g;
+}
+static inline uint64_t dpdk_gro_pass(void *g)
+{
+	(void)g;
+	return 0;
+}
 static inline uint32_t dpdk_gro_collect(struct dpdk_gro *g, struct bench_super *out)
 {
 	(void)g, (void)out;
 	return 0;
 }
-static inline double dpdk_gro_merge(const struct dpdk_gro *g) { (void)g; return 0; }
-static inline uint32_t dpdk_checksum(const void *d, size_t len) { (void)d, (void)len; return 0; }
+static inline double dpdk_gro_merge(const struct dpdk_gro *g)
+{
+	(void)g;
+	return 0;
+}
+static inline uint32_t dpdk_checksum(const void *d, size_t len)
+{
+	(void)d, (void)len;
+	return 0;
+}
 
 #endif
 #endif

@@ -43,6 +43,7 @@ static struct options options = { .cpu = -1, .processes = BENCH_PROCESSES, .resu
 
 /* ---- command line ---- */
 
+/* clang-format off */
 static const char usage[] =
 	"usage: bench-engine [--json FILE] [--only GROUP] [--no-dpdk] [--cpu N]\n"
 	"                    [--processes N]\n"
@@ -51,6 +52,7 @@ static const char usage[] =
 	"  --no-dpdk      do not measure DPDK\n"
 	"  --cpu N        run on this CPU (default: the last one allowed)\n"
 	"  --processes N  1 to 3 (default 3); 1 runs in this process, for a profiler\n";
+/* clang-format on */
 
 static void parse_options(int argc, char **argv)
 {
@@ -68,14 +70,30 @@ static void parse_options(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (opt) {
-		case 'j': options.json = optarg; break;
-		case 'o': options.only = optarg; break;
-		case 'n': options.no_dpdk = true; break;
-		case 'c': options.cpu = atoi(optarg); break;
-		case 'p': options.processes = (uint32_t)atoi(optarg); break;
-		case 'r': options.result_fd = atoi(optarg); break;
-		case 'h': fputs(usage, stdout); exit(0);
-		default: fputs(usage, stderr); exit(2);
+		case 'j':
+			options.json = optarg;
+			break;
+		case 'o':
+			options.only = optarg;
+			break;
+		case 'n':
+			options.no_dpdk = true;
+			break;
+		case 'c':
+			options.cpu = atoi(optarg);
+			break;
+		case 'p':
+			options.processes = (uint32_t)atoi(optarg);
+			break;
+		case 'r':
+			options.result_fd = atoi(optarg);
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			exit(2);
 		}
 	}
 	if (optind != argc || !options.processes || options.processes > BENCH_PROCESSES) {
@@ -92,10 +110,8 @@ static void run(struct bench_report *report)
 		const char *group;
 		void (*run)(struct bench_report *report);
 	} groups[] = {
-		{ "gso", bench_gso_run },
-		{ "gro-burst", bench_gro_burst_run },
-		{ "gro-hold", bench_gro_hold_run },
-		{ "gro-scale", bench_gro_scale_run },
+		{ "gso", bench_gso_run },           { "gro-burst", bench_gro_burst_run },
+		{ "gro-hold", bench_gro_hold_run }, { "gro-scale", bench_gro_scale_run },
 		{ "checksum", bench_checksum_run },
 	};
 

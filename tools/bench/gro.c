@@ -53,8 +53,8 @@ static uint8_t *frame_at(uint32_t idx)
 	return frames + (size_t)idx * BENCH_CHUNK_LEN + FRAME_HEADROOM;
 }
 
-static void ours_gro_open(struct ours_gro *ours, const struct bench_load *load, uint64_t hold_ns,
-			  uint32_t max_packets, enum gro_csum csum)
+static void ours_gro_open(struct ours_gro *ours, const struct bench_load *load, uint64_t hold_ns, uint32_t max_packets,
+			  enum gro_csum csum)
 {
 	struct gro_config config = {
 		.flows = load->flows < 4096 ? 4096 : load->flows,
@@ -105,7 +105,9 @@ static void receive_burst(const struct ours_gro *ours, uint32_t first, struct gr
 
 		bench_arrive(ours->load, first + i, frame);
 		burst[i] = (struct gro_packet){
-			.data = frame, .len = BENCH_FRAME_LEN, .csum = (uint8_t)ours->csum,
+			.data = frame,
+			.len = BENCH_FRAME_LEN,
+			.csum = (uint8_t)ours->csum,
 			.cookie = (uint64_t)(frame - frames),
 		};
 	}
@@ -149,8 +151,7 @@ static double ours_gro_merge(const struct ours_gro *ours)
 }
 
 /* Checks that a superpacket contains the data that was sent, and that its first header is right. */
-static void delivery_check(const struct ours_gro *ours, const struct gro_super *super,
-			   struct bench_super *out)
+static void delivery_check(const struct ours_gro *ours, const struct gro_super *super, struct bench_super *out)
 {
 	struct iovec iov[GRO_MAX_PACKETS];
 	uint32_t cnt = gro_iovecs(&ours->gro, super, iov);
@@ -159,8 +160,7 @@ static void delivery_check(const struct ours_gro *ours, const struct gro_super *
 	for (uint32_t i = 0; i < cnt; i++) {
 		const uint8_t *data = (uint8_t *)iov[i].iov_base + (i ? 0 : BENCH_HDR_LEN);
 
-		if (iov[i].iov_len != BENCH_MSS + (i ? 0 : BENCH_HDR_LEN) ||
-		    memcmp(data, bench_payload, BENCH_MSS))
+		if (iov[i].iov_len != BENCH_MSS + (i ? 0 : BENCH_HDR_LEN) || memcmp(data, bench_payload, BENCH_MSS))
 			bench_die("gro: packet %u of %u has other data", i, cnt);
 	}
 	if (cnt != super->packet_cnt || super->len != BENCH_HDR_LEN + cnt * BENCH_MSS ||
@@ -223,8 +223,8 @@ static void gro_check(struct ours_gro *ours, struct dpdk_gro *rival)
 }
 
 /* Measures one number of flows: ours, DPDK's, and ours with checksum verification, in turns. */
-static void gro_compare(struct bench_report *report, const char *group, const struct bench_load *load,
-			uint64_t hold_ns, double goal)
+static void gro_compare(struct bench_report *report, const char *group, const struct bench_load *load, uint64_t hold_ns,
+			double goal)
 {
 	struct dpdk_gro *rival = NULL;
 	struct ours_gro ours, verifying;
@@ -253,8 +253,7 @@ static void gro_compare(struct bench_report *report, const char *group, const st
 		row->rival_merge = dpdk_gro_merge(rival);
 		dpdk_gro_close(rival);
 	}
-	snprintf(name, sizeof(name), "%u flow%s, checksums verified", load->flows,
-		 load->flows > 1 ? "s" : "");
+	snprintf(name, sizeof(name), "%u flow%s, checksums verified", load->flows, load->flows > 1 ? "s" : "");
 	row = bench_row_add(report, group, name, "ns/packet", &c[2]);
 	row->ours_merge = ours_gro_merge(&verifying);
 	ours_gro_close(&ours);
@@ -283,8 +282,14 @@ static void frames_close(uint32_t cnt)
 
 void bench_gro_burst_run(struct bench_report *report)
 {
-	static const struct { uint32_t flows; double goal; } lines[] = {
-		{ 1, 0.5 }, { 4, 0 }, { 16, 0 }, { 64, 0.15 },
+	static const struct {
+		uint32_t flows;
+		double goal;
+	} lines[] = {
+		{ 1, 0.5 },
+		{ 4, 0 },
+		{ 16, 0 },
+		{ 64, 0.15 },
 	};
 
 	frames_open(RING_PACKETS);
@@ -298,8 +303,14 @@ void bench_gro_burst_run(struct bench_report *report)
 
 void bench_gro_hold_run(struct bench_report *report)
 {
-	static const struct { uint32_t flows; double goal; } lines[] = {
-		{ 1, 0 }, { 64, 0 }, { 1024, 0 }, { 4096, 0.01 },
+	static const struct {
+		uint32_t flows;
+		double goal;
+	} lines[] = {
+		{ 1, 0 },
+		{ 64, 0 },
+		{ 1024, 0 },
+		{ 4096, 0.01 },
 	};
 	uint32_t frame_cnt = 4096 * HOLD_PACKETS;
 

@@ -50,11 +50,12 @@ static struct ours_gso ours_gso_open(uint8_t *const *supers, enum header_checksu
 	};
 }
 
-static inline void put_descriptor(struct ours_gso *ours, const uint8_t *at, uint32_t len,
-				  uint32_t options)
+static inline void put_descriptor(struct ours_gso *ours, const uint8_t *at, uint32_t len, uint32_t options)
 {
 	ours->ring[ours->desc++ & (DESC_CNT - 1)] = (struct xdp_desc){
-		.addr = (uint64_t)(uintptr_t)at, .len = len, .options = options,
+		.addr = (uint64_t)(uintptr_t)at,
+		.len = len,
+		.options = options,
 	};
 }
 
@@ -162,8 +163,7 @@ static void gso_rows(struct bench_report *report, const struct bench_contender *
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		struct bench_row *row = bench_row_add(report, "gso", lines[i].name, "ns/segment",
-						      &c[lines[i].ours]);
+		struct bench_row *row = bench_row_add(report, "gso", lines[i].name, "ns/segment", &c[lines[i].ours]);
 		const char *rival = lines[i].rival == GSO_DPDK ? "rte_gso" : "rte_gso + checksums";
 
 		if (report->dpdk)

@@ -130,7 +130,8 @@ static void print(uint32_t *samples, uint32_t cnt)
 	for (uint32_t i = 0; i < cnt; i++)
 		sum += samples[i];
 	printf("{\"cnt\": %u, \"mean\": %.2f, \"min\": %.2f, \"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f, "
-	       "\"max\": %.2f}\n", cnt, (double)sum / cnt / 1e3, microseconds(samples[0]), microseconds(samples[cnt / 2]),
+	       "\"max\": %.2f}\n",
+	       cnt, (double)sum / cnt / 1e3, microseconds(samples[0]), microseconds(samples[cnt / 2]),
 	       microseconds(samples[cnt - 1 - cnt / 10]), microseconds(samples[cnt - 1 - cnt / 100]),
 	       microseconds(samples[cnt - 1]));
 }

@@ -25,7 +25,7 @@ struct bench_samples {
 struct bench_contender {
 	uint64_t (*pass)(void *ctx); /* returns the ns it took; NULL: the contender does not take part */
 	void *ctx;
-	uint32_t units;              /* segments, packets, ... per pass */
+	uint32_t units; /* segments, packets, ... per pass */
 	struct bench_samples samples;
 };
 

@@ -9,12 +9,10 @@ static uint64_t payload_sum; /* the sum of bench_payload, not folded */
 
 /* Ethernet, IPv4 (DF) and TCP (ACK, timestamps). Addresses, ID, lengths and sequence number are patched. */
 static const uint8_t header_bytes[BENCH_HDR_LEN] = {
-	0x02, 0x00, 0x5e, 0x10, 0x00, 0x01, 0x02, 0x00, 0x5e, 0x10, 0x00, 0x02, 0x08, 0x00,
-	0x45, 0x00, 0x00, 0x00, 0x00, 0x00, 0x40, 0x00, 0x40, 0x06, 0x00, 0x00,
-	10,   0,    0,    0,    192,  0,    2,    2,
-	0x9c, 0x40, 0x14, 0x51, 0x00, 0x00, 0x00, 0x00, 0x12, 0x34, 0x56, 0x78,
-	0x80, 0x10, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x01, 0x01, 0x08, 0x0a, 0x00, 0x11, 0x22, 0x33, 0x00, 0x44, 0x55, 0x66,
+	0x02, 0x00, 0x5e, 0x10, 0x00, 0x01, 0x02, 0x00, 0x5e, 0x10, 0x00, 0x02, 0x08, 0x00, 0x45, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x40, 0x00, 0x40, 0x06, 0x00, 0x00, 10,   0,    0,    0,    192,  0,    2,    2,
+	0x9c, 0x40, 0x14, 0x51, 0x00, 0x00, 0x00, 0x00, 0x12, 0x34, 0x56, 0x78, 0x80, 0x10, 0x08, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x01, 0x01, 0x08, 0x0a, 0x00, 0x11, 0x22, 0x33, 0x00, 0x44, 0x55, 0x66,
 };
 
 /* One's complement sums in 64 bits; csum_field() folds them. */
@@ -34,8 +32,7 @@ static uint16_t csum_field(uint64_t sum)
 
 static uint64_t pseudo_sum(const uint8_t *hdr, uint32_t payload_len)
 {
-	uint16_t rest[2] = { __builtin_bswap16(6),
-			     __builtin_bswap16((uint16_t)(BENCH_L4_LEN + payload_len)) };
+	uint16_t rest[2] = { __builtin_bswap16(6), __builtin_bswap16((uint16_t)(BENCH_L4_LEN + payload_len)) };
 
 	return plain_sum(hdr + BENCH_L2_LEN + 12, 8, (uint64_t)rest[0] + rest[1]);
 }
@@ -60,8 +57,7 @@ static void header_sums(uint8_t *hdr, uint32_t len, uint64_t data_sum)
 
 	store_u16(hdr + BENCH_IP_CSUM_OFF, 0);
 	store_u16(hdr + BENCH_TCP_CSUM_OFF, 0);
-	store_u16(hdr + BENCH_IP_CSUM_OFF,
-		  (uint16_t)~csum_field(plain_sum(hdr + BENCH_L2_LEN, BENCH_L3_LEN, 0)));
+	store_u16(hdr + BENCH_IP_CSUM_OFF, (uint16_t)~csum_field(plain_sum(hdr + BENCH_L2_LEN, BENCH_L3_LEN, 0)));
 	tcp = plain_sum(hdr + BENCH_L2_LEN + BENCH_L3_LEN, BENCH_L4_LEN, tcp);
 	store_u16(hdr + BENCH_TCP_CSUM_OFF, (uint16_t)~csum_field(tcp));
 }
@@ -101,8 +97,7 @@ void bench_hand_down(uint8_t *super)
 	store_be32(super + 38, 0xffffff00u);
 	super[47] |= 0x08;
 	header_sums(super, 0, 0); /* for the IPv4 checksum */
-	store_u16(super + BENCH_TCP_CSUM_OFF,
-		  csum_field(pseudo_sum(super, BENCH_SEGMENTS * BENCH_MSS)));
+	store_u16(super + BENCH_TCP_CSUM_OFF, csum_field(pseudo_sum(super, BENCH_SEGMENTS * BENCH_MSS)));
 }
 
 bool bench_sums_right(const uint8_t *frame)

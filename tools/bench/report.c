@@ -10,8 +10,8 @@
 
 /* ---- rows ---- */
 
-struct bench_row *bench_row_add(struct bench_report *report, const char *group, const char *name,
-				const char *unit, const struct bench_contender *ours)
+struct bench_row *bench_row_add(struct bench_report *report, const char *group, const char *name, const char *unit,
+				const struct bench_contender *ours)
 {
 	struct bench_row *row = &report->rows[report->row_cnt];
 
@@ -24,8 +24,7 @@ struct bench_row *bench_row_add(struct bench_report *report, const char *group, 
 	return row;
 }
 
-void bench_row_beside(struct bench_row *row, const char *name, const struct bench_contender *rival,
-		      double goal)
+void bench_row_beside(struct bench_row *row, const char *name, const struct bench_contender *rival, double goal)
 {
 	snprintf(row->rival_name, sizeof(row->rival_name), "%s", name);
 	row->rival = rival->samples;
@@ -158,8 +157,8 @@ static void json_figure(FILE *f, const char *name, const struct bench_samples *s
 {
 	struct figure figure = figure_of(samples);
 
-	fprintf(f, "\"%s\": {\"median\": %.3f, \"min\": %.3f, \"max\": %.3f, \"rounds\": %u", name,
-		figure.median, figure.min, figure.max, samples->cnt);
+	fprintf(f, "\"%s\": {\"median\": %.3f, \"min\": %.3f, \"max\": %.3f, \"rounds\": %u", name, figure.median,
+		figure.min, figure.max, samples->cnt);
 	if (merge > 0)
 		fprintf(f, ", \"packets_per_superpacket\": %.2f", merge);
 	fputc('}', f);
@@ -167,8 +166,7 @@ static void json_figure(FILE *f, const char *name, const struct bench_samples *s
 
 static void json_row(FILE *f, const struct bench_row *row)
 {
-	fprintf(f, "    {\"group\": \"%s\", \"name\": \"%s\", \"unit\": \"%s\", ", row->group,
-		row->name, row->unit);
+	fprintf(f, "    {\"group\": \"%s\", \"name\": \"%s\", \"unit\": \"%s\", ", row->group, row->name, row->unit);
 	json_figure(f, "ours", &row->ours, row->ours_merge);
 	if (row->rival_name[0]) {
 		fprintf(f, ", \"beside\": \"%s\", ", row->rival_name);
@@ -176,8 +174,7 @@ static void json_row(FILE *f, const struct bench_row *row)
 		fprintf(f, ", \"ratio\": %.4f", ratio_of(row));
 	}
 	if (row->goal > 0)
-		fprintf(f, ", \"goal\": %g, \"met\": %s", row->goal,
-			ratio_of(row) <= row->goal ? "true" : "false");
+		fprintf(f, ", \"goal\": %g, \"met\": %s", row->goal, ratio_of(row) <= row->goal ? "true" : "false");
 	fputc('}', f);
 }
 
@@ -189,8 +186,7 @@ void bench_report_json(const struct bench_report *report, uint32_t processes, co
 		bench_die("%s: %s", path, strerror(errno));
 	fprintf(f, "{\n  \"checksum_version\": \"%s\",\n  \"dpdk\": ", checksum_chosen()->name);
 	fprintf(f, report->dpdk ? "\"%s\",\n" : "null%s,\n", report->dpdk ? report->dpdk_version : "");
-	fprintf(f, "  \"processes\": %u,\n  \"rounds\": %u,\n  \"results\": [\n", processes,
-		BENCH_ROUNDS);
+	fprintf(f, "  \"processes\": %u,\n  \"rounds\": %u,\n  \"results\": [\n", processes, BENCH_ROUNDS);
 	for (uint32_t i = 0; i < report->row_cnt; i++) {
 		json_row(f, &report->rows[i]);
 		fputs(i + 1 < report->row_cnt ? ",\n" : "\n", f);

@@ -31,12 +31,11 @@ struct bench_report {
 };
 
 /* Adds a row with our samples; the caller may add a rival. */
-struct bench_row *bench_row_add(struct bench_report *report, const char *group, const char *name,
-				const char *unit, const struct bench_contender *ours);
+struct bench_row *bench_row_add(struct bench_report *report, const char *group, const char *name, const char *unit,
+				const struct bench_contender *ours);
 
 /* Adds the samples of a rival; goal is the highest ratio that is good enough, or 0. */
-void bench_row_beside(struct bench_row *row, const char *name, const struct bench_contender *rival,
-		      double goal);
+void bench_row_beside(struct bench_row *row, const char *name, const struct bench_contender *rival, double goal);
 
 /* Adds the samples of another process, whose report has the same rows. */
 void bench_report_join(struct bench_report *report, const struct bench_report *more);

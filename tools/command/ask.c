@@ -134,8 +134,7 @@ static int read_answer(int fd, char **text, size_t *len, int64_t deadline)
 }
 
 /* Asks once. Returns 0 and the answer, or -errno; *pid is the daemon's, as far as it is known. */
-static int ask_once(const char *path, const char *request, int64_t deadline, json_t **answer,
-		    pid_t *pid)
+static int ask_once(const char *path, const char *request, int64_t deadline, json_t **answer, pid_t *pid)
 {
 	int fd = connect_until(path, deadline, pid);
 	char *text = NULL;
@@ -175,8 +174,7 @@ int ask_daemon(const char *path, const char *request, json_t **answer, pid_t *pi
 
 	*pid = 0;
 	/* Whether a daemon has died shows at the second attempt (-ECONNREFUSED, -ENOENT). */
-	while (was_cut(err = ask_once(path, request, deadline, answer, pid)) &&
-	       now_ms() + RETRY_MS < deadline)
+	while (was_cut(err = ask_once(path, request, deadline, answer, pid)) && now_ms() + RETRY_MS < deadline)
 		poll(NULL, 0, RETRY_MS);
 	return err;
 }

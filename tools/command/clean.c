@@ -34,9 +34,9 @@ struct clean {
 	struct say_style say;
 	const char *interface; /* NULL: all */
 	char dir[RUNDIR_PATH_LEN];
-	int home_fd;           /* our own network namespace */
-	json_t *seen;          /* an object: by path, those looked at */
-	json_t *done;          /* an array: what was found, and what became of it */
+	int home_fd;  /* our own network namespace */
+	json_t *seen; /* an object: by path, those looked at */
+	json_t *done; /* an array: what was found, and what became of it */
 	enum exit_code code;
 };
 
@@ -97,8 +97,8 @@ static void failed(struct clean *clean, json_t *entry, const char *interface, co
 	const enum exit_code code = permission ? EXIT_PERMISSION : EXIT_FAILED;
 
 	json_object_set_new(entry, "error", json_sprintf("%s: %s", what, strerror(-err)));
-	clean->code = say_error(clean->say, clean->code == EXIT_OK ? code : clean->code, "%s: %s: %s%s",
-				interface, what, strerror(-err), permission ? "; run as root" : "");
+	clean->code = say_error(clean->say, clean->code == EXIT_OK ? code : clean->code, "%s: %s: %s%s", interface,
+				what, strerror(-err), permission ? "; run as root" : "");
 }
 
 static json_t *feature_names(uint32_t features)
@@ -160,9 +160,10 @@ static bool is_alive(struct clean *clean, const char *interface, const char *pat
 		clean->code = say_error(clean->say, EXIT_PERMISSION,
 					"%s: no permission to look for its daemon; run as root", interface);
 	else if (clean->interface)
-		clean->code = say_error(clean->say, EXIT_FAILED, "%s: its superpacketd is running (pid %d), "
-					"and restores everything when it ends; stop it first", interface,
-					(int)pid);
+		clean->code = say_error(clean->say, EXIT_FAILED,
+					"%s: its superpacketd is running (pid %d), "
+					"and restores everything when it ends; stop it first",
+					interface, (int)pid);
 	return true;
 }
 
@@ -222,9 +223,8 @@ static void clean_files(struct clean *clean)
 		struct rundir_name name;
 
 		if (rundir_parse(names[i]->d_name, &name) &&
-		    (!clean->interface ||
-		     (!strcmp(name.interface, clean->interface) &&
-		      (name.netns == rundir_netns() || !if_nametoindex(name.interface)))))
+		    (!clean->interface || (!strcmp(name.interface, clean->interface) &&
+					   (name.netns == rundir_netns() || !if_nametoindex(name.interface)))))
 			clean_one(clean, name.interface, name.netns);
 		free(names[i]);
 	}
@@ -291,8 +291,7 @@ static int no_xdp_messages(enum libxdp_print_level level, const char *format, va
 
 enum exit_code clean_main(struct say_style say, bool pretty, const char *interface)
 {
-	struct clean clean = { .say = say, .interface = interface, .seen = json_object(),
-			       .done = json_array() };
+	struct clean clean = { .say = say, .interface = interface, .seen = json_object(), .done = json_array() };
 	int lock;
 
 	(void)rundir_path(clean.dir);
@@ -301,16 +300,18 @@ enum exit_code clean_main(struct say_style say, bool pretty, const char *interfa
 	libxdp_set_print(no_xdp_messages);
 	clean.home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (lock < 0 && lock != -ENOENT) {
-		clean.code = say_error(say, lock == -EACCES ? EXIT_PERMISSION : EXIT_FAILED,
-				       "%s: %s", clean.dir, strerror(-lock));
+		clean.code = say_error(say, lock == -EACCES ? EXIT_PERMISSION : EXIT_FAILED, "%s: %s", clean.dir,
+				       strerror(-lock));
 	} else if (clean.home_fd < 0) {
 		clean.code = say_error(say, EXIT_FAILED, "/proc/self/ns/net: %s", strerror(errno));
 	} else {
 		clean_files(&clean);
 		clean_interfaces(&clean);
 		if (interface && !json_object_size(clean.seen))
-			clean.code = say_error(say, EXIT_FAILED, "%s: there is no such interface, and "
-					       "nothing is left of one; see 'ip link'", interface);
+			clean.code = say_error(say, EXIT_FAILED,
+					       "%s: there is no such interface, and "
+					       "nothing is left of one; see 'ip link'",
+					       interface);
 		print_all(&clean, pretty);
 	}
 	if (clean.home_fd >= 0)

@@ -27,6 +27,7 @@ struct options {
 	bool pretty, verbose, colour;
 };
 
+/* clang-format off */
 static const char help[] =
 	"usage: superpacket [status [IF]] [option]...\n"
 	"       superpacket clean [IF] [option]...\n"
@@ -50,20 +51,20 @@ static const char help[] =
 	"\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 3 daemon not running, 4 degraded,\n"
 	"5 no permission.\n";
+/* clang-format on */
 
 /* Of the outcomes of several daemons, the one that a script must not miss. */
 static enum exit_code worse(enum exit_code a, enum exit_code b)
 {
-	static const int rank[] = { [EXIT_OK] = 0, [EXIT_DEGRADED] = 1, [EXIT_NOT_RUNNING] = 2,
-				    [EXIT_PERMISSION] = 3, [EXIT_FAILED] = 4, [EXIT_USAGE] = 5 };
+	static const int rank[] = { [EXIT_OK] = 0,         [EXIT_DEGRADED] = 1, [EXIT_NOT_RUNNING] = 2,
+				    [EXIT_PERMISSION] = 3, [EXIT_FAILED] = 4,   [EXIT_USAGE] = 5 };
 
 	return rank[a] > rank[b] ? a : b;
 }
 
 /* --- The verb --- */
 
-static enum exit_code explain_timeout(const struct options *options, const char *interface,
-				      pid_t pid)
+static enum exit_code explain_timeout(const struct options *options, const char *interface, pid_t pid)
 {
 	char name[32] = "", kill_it[48] = "";
 
@@ -71,22 +72,22 @@ static enum exit_code explain_timeout(const struct options *options, const char 
 		snprintf(name, sizeof name, " (pid %d)", (int)pid);
 		snprintf(kill_it, sizeof kill_it, "'kill -9 %d' or ", (int)pid);
 	}
-	return say_error(options->say, EXIT_FAILED, "%s: its daemon%s does not answer within %d s: "
+	return say_error(options->say, EXIT_FAILED,
+			 "%s: its daemon%s does not answer within %d s: "
 			 "it starts, stops or hangs; if it hangs, the kernel carries its traffic: "
-			 "%s'systemctl restart superpacketd@%s'", interface, name,
-			 ASK_DEADLINE_MS / 1000, kill_it, interface);
+			 "%s'systemctl restart superpacketd@%s'",
+			 interface, name, ASK_DEADLINE_MS / 1000, kill_it, interface);
 }
 
-static enum exit_code explain(const struct options *options, const struct instance *instance,
-			      int err, pid_t pid)
+static enum exit_code explain(const struct options *options, const struct instance *instance, int err, pid_t pid)
 {
 	const char *interface = instance->name.interface;
 
 	switch (-err) {
 	case EACCES:
 	case EPERM:
-		return say_error(options->say, EXIT_PERMISSION,
-				 "%s: no permission to ask its daemon; run as root", interface);
+		return say_error(options->say, EXIT_PERMISSION, "%s: no permission to ask its daemon; run as root",
+				 interface);
 	case ECONNREFUSED:
 	case ENOENT:
 		return EXIT_NOT_RUNNING; /* printed once, at the end, if nobody answers */
@@ -94,18 +95,18 @@ static enum exit_code explain(const struct options *options, const struct instan
 		return explain_timeout(options, interface, pid);
 	case EPIPE:
 	case ECONNRESET:
-		return say_error(options->say, EXIT_FAILED, "%s: its daemon ends every connection "
+		return say_error(options->say, EXIT_FAILED,
+				 "%s: its daemon ends every connection "
 				 "without an answer; too many may be asking it, try again",
 				 interface);
 	default:
-		return say_error(options->say, EXIT_FAILED, "%s: asking its daemon: %s", interface,
-				 strerror(-err));
+		return say_error(options->say, EXIT_FAILED, "%s: asking its daemon: %s", interface, strerror(-err));
 	}
 }
 
 /* Asks one daemon and adds its answer to the array. */
-static enum exit_code ask_status(const struct options *options, const char *dir,
-				 const struct instance *instance, json_t *daemons)
+static enum exit_code ask_status(const struct options *options, const char *dir, const struct instance *instance,
+				 json_t *daemons)
 {
 	const char *refusal;
 	json_t *answer;
@@ -118,9 +119,8 @@ static enum exit_code ask_status(const struct options *options, const char *dir,
 		return explain(options, instance, err, pid);
 	refusal = json_string_value(json_object_get(answer, "error"));
 	if (refusal) {
-		enum exit_code code = say_error(options->say, EXIT_FAILED,
-						"%s: its daemon answers: %s", instance->name.interface,
-						refusal);
+		enum exit_code code = say_error(options->say, EXIT_FAILED, "%s: its daemon answers: %s",
+						instance->name.interface, refusal);
 
 		json_decref(answer);
 		return code;
@@ -168,8 +168,7 @@ static enum exit_code search(const struct options *options, const char *dir, jso
 
 static void print_daemons(const struct options *options, const json_t *daemons)
 {
-	const struct table_style style = { .verbose = options->verbose,
-					   .colour = options->colour };
+	const struct table_style style = { .verbose = options->verbose, .colour = options->colour };
 
 	if (options->say.quiet)
 		return;
@@ -188,7 +187,8 @@ static void print_daemons(const struct options *options, const json_t *daemons)
 static enum exit_code not_running(const struct options *options)
 {
 	if (options->interface)
-		return say_error(options->say, EXIT_NOT_RUNNING, "no superpacketd is running on %s; "
+		return say_error(options->say, EXIT_NOT_RUNNING,
+				 "no superpacketd is running on %s; "
 				 "start one with 'superpacketd --interface %s'",
 				 options->interface, options->interface);
 	return say_error(options->say, EXIT_NOT_RUNNING,
@@ -207,8 +207,8 @@ static enum exit_code status(const struct options *options)
 	(void)rundir_path(dir);
 	err = ask_list(dir, options->interface, &list, &cnt);
 	if (err)
-		code = say_error(options->say, err == -EACCES ? EXIT_PERMISSION : EXIT_FAILED,
-				 "%s: %s", dir, strerror(-err));
+		code = say_error(options->say, err == -EACCES ? EXIT_PERMISSION : EXIT_FAILED, "%s: %s", dir,
+				 strerror(-err));
 	/* An interface asked for by name is that of our own namespace, if there is a daemon on it. */
 	if (options->interface && cnt && list[0].name.netns == rundir_netns())
 		cnt = 1;
@@ -250,9 +250,12 @@ static bool is_known(const char *name)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, 'j' },    { "pretty", no_argument, NULL, 'p' },
-		{ "verbose", no_argument, NULL, 'v' }, { "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },    { "version", no_argument, NULL, 'V' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "pretty", no_argument, NULL, 'p' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *refused = NULL;
@@ -276,8 +279,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 		options->say.quiet |= option == 'q';
 	}
 	if (refused)
-		return (int)say_error(options->say, EXIT_USAGE,
-				      "unknown option '%s'; see superpacket --help", refused);
+		return (int)say_error(options->say, EXIT_USAGE, "unknown option '%s'; see superpacket --help", refused);
 	options->colour = say_in_colour();
 	return -1;
 }
@@ -309,14 +311,20 @@ int main(int argc, char **argv)
 		return code;
 	clean = verb < argc && !strcmp(argv[verb], "clean");
 	if (verb < argc && !clean && strcmp(argv[verb], "status") && is_known(argv[verb]))
-		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; did you mean "
-				      "'superpacket status %s'?", argv[verb], argv[verb]);
+		return (int)say_error(options.say, EXIT_USAGE,
+				      "unknown command '%s'; did you mean "
+				      "'superpacket status %s'?",
+				      argv[verb], argv[verb]);
 	if (verb < argc && !clean && strcmp(argv[verb], "status"))
-		return (int)say_error(options.say, EXIT_USAGE, "unknown command '%s'; there are: "
-				      "status, clean, replay (see superpacket --help)", argv[verb]);
+		return (int)say_error(options.say, EXIT_USAGE,
+				      "unknown command '%s'; there are: "
+				      "status, clean, replay (see superpacket --help)",
+				      argv[verb]);
 	if (argc - verb > 2)
-		return (int)say_error(options.say, EXIT_USAGE, "unexpected argument '%s'; see superpacket "
-				 "--help", argv[verb + 2]);
+		return (int)say_error(options.say, EXIT_USAGE,
+				      "unexpected argument '%s'; see superpacket "
+				      "--help",
+				      argv[verb + 2]);
 	if (argc - verb == 2)
 		options.interface = argv[verb + 1];
 	code = (int)(clean ? clean_main(options.say, options.pretty, options.interface) : status(&options));

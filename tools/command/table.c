@@ -109,8 +109,7 @@ static const json_t *find(const json_t *object, const char *name, size_t len)
 
 static bool is_something(const json_t *value)
 {
-	return json_is_true(value) || json_integer_value(value) || json_array_size(value) ||
-	       json_string_length(value);
+	return json_is_true(value) || json_integer_value(value) || json_array_size(value) || json_string_length(value);
 }
 
 static void add_value(struct text *text, const json_t *value, const char *unit, const char *empty)
@@ -288,8 +287,8 @@ static void show_head(const struct table_style *style, const json_t *daemon)
 	paint(style, "1", answer_text(daemon, "interface"));
 	fputs("  ", stdout);
 	paint(style, answer_is_degraded(daemon) ? "1;31" : "32", answer_text(daemon, "state"));
-	printf("  %s  pid %" PRIu64 "  up %s  version %s\n", answer_text(daemon, "mode"),
-	       answer_number(daemon, "pid"), up, answer_text(daemon, "version"));
+	printf("  %s  pid %" PRIu64 "  up %s  version %s\n", answer_text(daemon, "mode"), answer_number(daemon, "pid"),
+	       up, answer_text(daemon, "version"));
 	if (answer_is_degraded(daemon))
 		show_text(answer_text(daemon, "state"), "{state_why}", &scope);
 	if (answer_number(daemon, "netns") != rundir_netns()) {
@@ -387,8 +386,8 @@ static void show_offloads(const struct table_style *style, const json_t *daemon)
 	const char *name;
 	json_t *proof;
 
-	show_text("TAP offloads",
-		  "[tap_unproved:unproved: {tap_unproved}; what the kernel claims is believed]", &scope);
+	show_text("TAP offloads", "[tap_unproved:unproved: {tap_unproved}; what the kernel claims is believed]",
+		  &scope);
 	json_object_foreach(json_object_get(daemon, "tap_proved"), name, proof) {
 		const struct scope one = { .object = proof, .key = name };
 

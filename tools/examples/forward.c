@@ -126,16 +126,15 @@ static void kick(struct side *to)
 }
 
 /* Cuts a superpacket into the packets that it was made of, each of them in a new frame. */
-static void send_cut(struct side *to, const struct sp_delivery *delivery, const struct iovec *slices,
-		     uint32_t cnt)
+static void send_cut(struct side *to, const struct sp_delivery *delivery, const struct iovec *slices, uint32_t cnt)
 {
 	struct iovec payload[SP_GSO_SLICES_MAX];
 	uint32_t added = 1, sent = 0, len;
 	struct sp_gso gso;
 	int n;
 
-	sp_gso_open(&gso, &delivery->request, slices[0].iov_base, (uint32_t)slices[0].iov_len,
-		    delivery->len, FRAME_SIZE, SP_GSO_CHECKSUM_FULL);
+	sp_gso_open(&gso, &delivery->request, slices[0].iov_base, (uint32_t)slices[0].iov_len, delivery->len,
+		    FRAME_SIZE, SP_GSO_CHECKSUM_FULL);
 	for (; !sp_gso_done(&gso); sent++) {
 		uint8_t *frame = memory + free_frames[free_cnt - 1];
 
@@ -191,7 +190,9 @@ static uint32_t forward(struct side *from, struct side *to)
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&from->rx, idx + i);
 
 		burst[i] = (struct sp_fragment){
-			.data = memory + desc->addr, .len = desc->len, .cookie = desc->addr,
+			.data = memory + desc->addr,
+			.len = desc->len,
+			.cookie = desc->addr,
 		};
 	}
 	xsk_ring_cons__release(&from->rx, cnt);
@@ -250,8 +251,8 @@ static void open_side(struct side *side, struct xsk_umem *umem, uint32_t flags)
 	struct xsk_socket_config socket_config = { .rx_size = RING, .tx_size = RING };
 	struct sp_gro_config config;
 	void *engine;
-	int err = xsk_socket__create_shared(&side->xsk, side->name, 0, umem, &side->rx, &side->tx,
-					    &side->fill, &side->comp, &socket_config);
+	int err = xsk_socket__create_shared(&side->xsk, side->name, 0, umem, &side->rx, &side->tx, &side->fill,
+					    &side->comp, &socket_config);
 
 	if (err)
 		die("AF_XDP socket on queue 0 of", side->name, -err);

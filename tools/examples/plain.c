@@ -20,8 +20,11 @@ static void checksum(const uint8_t *p, uint32_t len, uint32_t sum, uint8_t *fiel
 
 static void build(uint8_t *p, uint32_t i) /* 10.0.0.1:1000 to 10.0.0.2:2000, ID and seq count up */
 {
-	memcpy(p, "\2\0\0\0\0\2\2\0\0\0\0\1\x08\x00" "E\0\4\x10\0\0\x40\0\x40\6\0\0\12\0\0\1\12\0\0\2"
-	       "\3\350\7\320\0\0\0\0\0\0\0\1\x50\x10\x20\0\0\0\0\0", 54);
+	memcpy(p,
+	       "\2\0\0\0\0\2\2\0\0\0\0\1\x08\x00"
+	       "E\0\4\x10\0\0\x40\0\x40\6\0\0\12\0\0\1\12\0\0\2"
+	       "\3\350\7\320\0\0\0\0\0\0\0\1\x50\x10\x20\0\0\0\0\0",
+	       54);
 	memset(p + 54, 'a' + (int)i, PAYLOAD);
 	memcpy(p + 18, &(uint16_t){ htons((uint16_t)i) }, 2);
 	memcpy(p + 38, &(uint32_t){ htonl(i * PAYLOAD) }, 4);

@@ -66,7 +66,9 @@ static int counted_close(void *cookie)
 static FILE *count_bytes_of(FILE *file)
 {
 	const cookie_io_functions_t functions = {
-		.read = counted_read, .seek = counted_seek, .close = counted_close,
+		.read = counted_read,
+		.seek = counted_seek,
+		.close = counted_close,
 	};
 	struct counted *counted = malloc(sizeof *counted);
 	FILE *stream;
@@ -265,8 +267,7 @@ static bool write_section(FILE *file)
 	} section = { BLOCK_SECTION, len, 0x1a2b3c4d, 1, 0, { -1, -1 } };
 
 	return put(file, &section, sizeof section) &&
-	       put_option(file, OPTION_USER_APPLICATION, application, value_len) &&
-	       put(file, &len, sizeof len);
+	       put_option(file, OPTION_USER_APPLICATION, application, value_len) && put(file, &len, sizeof len);
 }
 
 static bool write_interface(FILE *file)
@@ -280,8 +281,7 @@ static bool write_interface(FILE *file)
 	} interface = { BLOCK_INTERFACE, len, LINK_TYPE_ETHERNET, 0, CAPTURE_PACKET_MAX };
 
 	return put(file, &interface, sizeof interface) &&
-	       put_option(file, OPTION_TIME_RESOLUTION, &nanoseconds_exponent, 1) &&
-	       put(file, &len, sizeof len);
+	       put_option(file, OPTION_TIME_RESOLUTION, &nanoseconds_exponent, 1) && put(file, &len, sizeof len);
 }
 
 bool capture_write_begin(FILE *file)
@@ -289,16 +289,16 @@ bool capture_write_begin(FILE *file)
 	return write_section(file) && write_interface(file);
 }
 
-bool capture_write(FILE *file, uint64_t time_ns, const struct iovec *slices, uint32_t cnt,
-		   uint32_t len, uint32_t original_len, const char *comment)
+bool capture_write(FILE *file, uint64_t time_ns, const struct iovec *slices, uint32_t cnt, uint32_t len,
+		   uint32_t original_len, const char *comment)
 {
 	const uint32_t comment_len = comment ? (uint32_t)strlen(comment) : 0;
 	const uint32_t captured_len = len < CAPTURE_PACKET_MAX ? len : CAPTURE_PACKET_MAX;
 	const uint32_t block_len = 32 + pad4(captured_len) + (comment ? options_len(comment_len) : 0);
 	struct {
 		uint32_t type, len, interface, time_high, time_low, captured_len, len_on_wire;
-	} packet = { BLOCK_PACKET, block_len, 0, (uint32_t)(time_ns >> 32), (uint32_t)time_ns,
-		     captured_len, original_len };
+	} packet = { BLOCK_PACKET,      block_len,    0,           (uint32_t)(time_ns >> 32),
+		     (uint32_t)time_ns, captured_len, original_len };
 	size_t left = captured_len;
 
 	if (!put(file, &packet, sizeof packet))

@@ -23,8 +23,8 @@
 struct capture_packet {
 	const uint8_t *data; /* captured_len bytes, until the next packet is read */
 	uint32_t captured_len;
-	uint32_t len;        /* on the wire; longer than captured_len if a snap length truncated it */
-	uint64_t time_ns;    /* since 1970; 0 for times before it */
+	uint32_t len;     /* on the wire; longer than captured_len if a snap length truncated it */
+	uint64_t time_ns; /* since 1970; 0 for times before it */
 };
 
 enum capture_result { CAPTURE_PACKET, CAPTURE_END, CAPTURE_DAMAGED };
@@ -34,8 +34,8 @@ struct capture_reader {
 	FILE *file;
 	void *buffer;
 	bool has_offsets;
-	int64_t record_off; /* where the record that was read last begins; -1: unknown */
-	uint64_t cnt;       /* packets read */
+	int64_t record_off;            /* where the record that was read last begins; -1: unknown */
+	uint64_t cnt;                  /* packets read */
 	char error[CAPTURE_ERROR_LEN]; /* the message after a failure, otherwise empty */
 };
 
@@ -61,7 +61,7 @@ void *capture_buffer(FILE *file);
  * truncated to CAPTURE_PACKET_MAX bytes.
  */
 bool capture_write_begin(FILE *file);
-bool capture_write(FILE *file, uint64_t time_ns, const struct iovec *slices, uint32_t cnt,
-		   uint32_t len, uint32_t original_len, const char *comment);
+bool capture_write(FILE *file, uint64_t time_ns, const struct iovec *slices, uint32_t cnt, uint32_t len,
+		   uint32_t original_len, const char *comment);
 
 #endif

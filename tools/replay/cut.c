@@ -27,21 +27,20 @@ struct cut {
 	uint64_t cnt, bytes, cut, segments, not_cuttable, truncated, checksum_errors;
 };
 
-static void write_line(struct cut *cut, uint64_t out, const char *type, uint32_t size, uint32_t segs,
-		       uint32_t segment)
+static void write_line(struct cut *cut, uint64_t out, const char *type, uint32_t size, uint32_t segs, uint32_t segment)
 {
 	if (cut->files.json)
 		fprintf(cut->files.json,
 			"{\"out\":%llu,\"in\":[%llu],\"gso_type\":\"%s\",\"gso_size\":%u,\"segs\":%u,"
-			"\"segment\":%u}\n", (unsigned long long)out,
-			(unsigned long long)cut->files.reader.cnt - 1, type, size, segs, segment);
+			"\"segment\":%u}\n",
+			(unsigned long long)out, (unsigned long long)cut->files.reader.cnt - 1, type, size, segs,
+			segment);
 }
 
 static void pass(struct cut *cut, const struct capture_packet *packet)
 {
 	const struct iovec whole = { (void *)packet->data, packet->captured_len };
-	uint64_t out = files_write(&cut->files, packet->time_ns, &whole, 1, packet->captured_len,
-				   packet->len, NULL);
+	uint64_t out = files_write(&cut->files, packet->time_ns, &whole, 1, packet->captured_len, packet->len, NULL);
 
 	write_line(cut, out, "none", 0, 1, 0);
 }
@@ -59,8 +58,8 @@ static void parse_jumbo(const struct capture_packet *packet, struct packet_view 
 	uint32_t l4_off = view->l3_off + IPV6_LEN + JUMBO_LEN, tcp_len, end;
 
 	if (view->ip_version != 6 || view->obstacle != PARSE_IP_LENGTH || l4_off + TCP_LEN > packet->len ||
-	    load_u16(ip + 4) != 0 || ip[6] != 0 || hop[0] != TCP_PROTOCOL || hop[1] != 0 ||
-	    hop[2] != JUMBO_OPTION || hop[3] != 4)
+	    load_u16(ip + 4) != 0 || ip[6] != 0 || hop[0] != TCP_PROTOCOL || hop[1] != 0 || hop[2] != JUMBO_OPTION ||
+	    hop[3] != 4)
 		return;
 	tcp_len = (packet->data[l4_off + 12] >> 4) * 4u;
 	end = load_be32(hop + 4);
@@ -81,8 +80,8 @@ static void parse_jumbo(const struct capture_packet *packet, struct packet_view 
 static void parse_innermost(const struct capture_packet *packet, struct packet_view *view)
 {
 	const struct parse_tunnels all = {
-		.enter = PARSE_TUNNEL_BIT(PARSE_VXLAN) | PARSE_TUNNEL_BIT(PARSE_GENEVE) |
-			 PARSE_TUNNEL_BIT(PARSE_GRE) | PARSE_TUNNEL_BIT(PARSE_IPIP),
+		.enter = PARSE_TUNNEL_BIT(PARSE_VXLAN) | PARSE_TUNNEL_BIT(PARSE_GENEVE) | PARSE_TUNNEL_BIT(PARSE_GRE) |
+			 PARSE_TUNNEL_BIT(PARSE_IPIP),
 		.vxlan_port = VXLAN_PORT,
 		.geneve_port = GENEVE_PORT,
 	};
@@ -108,8 +107,9 @@ static uint32_t pseudo_sum(const struct packet_view *view, const uint8_t *packet
 static struct sp_gso_request request_of(const struct packet_view *view, uint32_t mss)
 {
 	return (struct sp_gso_request){
-		.type = view->class == PARSE_UDP ? SP_GSO_UDP
-						 : view->ip_version == 4 ? SP_GSO_TCPV4 : SP_GSO_TCPV6,
+		.type = view->class == PARSE_UDP ? SP_GSO_UDP :
+			view->ip_version == 4    ? SP_GSO_TCPV4 :
+						   SP_GSO_TCPV6,
 		.needs_csum = true,
 		.size = (uint16_t)mss,
 		.csum_start = view->l4_off,
@@ -134,8 +134,8 @@ static bool has_wrong_checksum(const struct packet_view *view, const uint8_t *pa
 }
 
 /* Cuts a copy of the packet whose checksum is marked as unfinished. Returns false if the engine refuses it. */
-static bool cut_packet(struct cut *cut, const struct capture_packet *packet,
-		       const struct packet_view *view, uint32_t mss)
+static bool cut_packet(struct cut *cut, const struct capture_packet *packet, const struct packet_view *view,
+		       uint32_t mss)
 {
 	struct sp_gso_request request = request_of(view, mss);
 	uint32_t pseudo = pseudo_sum(view, packet->data), header_len, segment = 0;
@@ -145,8 +145,8 @@ static bool cut_packet(struct cut *cut, const struct capture_packet *packet,
 
 	memcpy(cut->packet, packet->data, packet->captured_len);
 	store_u16(cut->packet + request.csum_start + request.csum_offset, checksum_fold_partial(pseudo));
-	if (sp_gso_open(&cut->gso, &request, cut->packet, packet->len, packet->len, UINT32_MAX,
-			SP_GSO_CHECKSUM_FULL) != SP_GSO_CUT)
+	if (sp_gso_open(&cut->gso, &request, cut->packet, packet->len, packet->len, UINT32_MAX, SP_GSO_CHECKSUM_FULL) !=
+	    SP_GSO_CUT)
 		return false;
 	cut->cut++;
 	cut->checksum_errors += has_wrong_checksum(view, packet->data, pseudo);
@@ -158,8 +158,10 @@ static bool cut_packet(struct cut *cut, const struct capture_packet *packet,
 		for (int i = 1; i <= cnt; i++)
 			len += (uint32_t)slices[i].iov_len;
 		out = files_write(&cut->files, packet->time_ns, slices, 1 + (uint32_t)cnt, len, len, NULL);
-		write_line(cut, out, view->class == PARSE_UDP ? "udp" : view->ip_version == 4 ? "tcpv4"
-											      : "tcpv6",
+		write_line(cut, out,
+			   view->class == PARSE_UDP ? "udp" :
+			   view->ip_version == 4    ? "tcpv4" :
+						      "tcpv6",
 			   mss, segs, segment++);
 	}
 	cut->segments += segment;

@@ -28,7 +28,7 @@
 struct engine_config {
 	struct sp_gro_config gro; /* by sp_gro_config_init(); engine_init() sizes it to the pool, and makes a secret */
 	uint32_t burst;           /* packets; 1 to ENGINE_BURST_MAX */
-	bool keep_copies; /* keep engine_packet.copy, to compare with later */
+	bool keep_copies;         /* keep engine_packet.copy, to compare with later */
 };
 
 /* A packet in the pool. */
@@ -36,15 +36,15 @@ struct engine_packet {
 	uint8_t *data;       /* captured_len bytes; the engine may have rewritten the header */
 	const uint8_t *copy; /* the same bytes as they were read; NULL without keep_copies */
 	uint32_t captured_len, len;
-	uint64_t index;      /* in the capture, from 0 */
+	uint64_t index; /* in the capture, from 0 */
 	/* private */
-	uint8_t *large;      /* memory of its own, if it is longer than a slot */
+	uint8_t *large; /* memory of its own, if it is longer than a slot */
 	uint32_t large_len;
 };
 
 struct engine_delivery {
 	struct sp_delivery what;
-	uint64_t time_ns;  /* when it was delivered */
+	uint64_t time_ns; /* when it was delivered */
 	struct iovec iov[SP_GRO_PACKETS_MAX];
 	uint32_t iov_cnt;
 	struct engine_packet *packets[SP_GRO_PACKETS_MAX];
@@ -69,7 +69,7 @@ struct engine {
 	/* read */
 	const struct engine_packet *last; /* the packet taken last */
 	uint64_t packet_cnt, byte_cnt;
-	uint64_t merged_cnt;   /* packets delivered in superpackets */
+	uint64_t merged_cnt; /* packets delivered in superpackets */
 	uint64_t first_ns;
 	uint64_t stepped_back; /* packets with a timestamp earlier than that of a packet before */
 	uint64_t truncated;    /* packets truncated by a snap length: never merged */

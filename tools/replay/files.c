@@ -36,8 +36,7 @@ double files_elapsed(const struct replay_files *files)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - files->begin.tv_sec) +
-	       (double)(now.tv_nsec - files->begin.tv_nsec) / 1e9;
+	return (double)(now.tv_sec - files->begin.tv_sec) + (double)(now.tv_nsec - files->begin.tv_nsec) / 1e9;
 }
 
 static void clear_progress(struct replay_files *files)
@@ -60,8 +59,8 @@ static void progress(struct replay_files *files)
 	files->has_shown = true;
 	fputs("\r\033[K", stderr);
 	if (files->in_size)
-		fprintf(stderr, "%3.0f %%  ", 100.0 * (double)capture_position(&files->reader) /
-						      (double)files->in_size);
+		fprintf(stderr, "%3.0f %%  ",
+			100.0 * (double)capture_position(&files->reader) / (double)files->in_size);
 	fprintf(stderr, "%llu packets  %.2f M/s", (unsigned long long)files->reader.cnt,
 		(double)files->reader.cnt / elapsed / 1e6);
 	fflush(stderr);
@@ -73,16 +72,16 @@ static enum exit_code refuse(struct replay_files *files, const char *name)
 {
 	int err = errno;
 
-	return say_error(files->options->say, err == EACCES || err == EPERM ? EXIT_PERMISSION : EXIT_FAILED,
-			 "%s: %s", name, strerror(err));
+	return say_error(files->options->say, err == EACCES || err == EPERM ? EXIT_PERMISSION : EXIT_FAILED, "%s: %s",
+			 name, strerror(err));
 }
 
 static bool is_same_file(const struct stat *a, const char *name)
 {
 	struct stat b;
 
-	return !is_standard(name) && !stat(name, &b) && S_ISREG(b.st_mode) &&
-	       a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+	return !is_standard(name) && !stat(name, &b) && S_ISREG(b.st_mode) && a->st_dev == b.st_dev &&
+	       a->st_ino == b.st_ino;
 }
 
 /* The input must not be overwritten, and the outputs must be different files. */
@@ -91,15 +90,13 @@ static enum exit_code check_names(struct replay_files *files, const struct stat 
 	const struct replay_options *options = files->options;
 	struct stat out;
 
-	if ((options->out && is_same_file(in, options->out)) ||
-	    (options->json && is_same_file(in, options->json)))
-		return say_error(options->say, EXIT_USAGE,
-				 "%s: cannot be read and overwritten at the same time", options->in);
+	if ((options->out && is_same_file(in, options->out)) || (options->json && is_same_file(in, options->json)))
+		return say_error(options->say, EXIT_USAGE, "%s: cannot be read and overwritten at the same time",
+				 options->in);
 	if (options->out && options->json &&
-	    (!strcmp(options->out, options->json) ||
-	     (!stat(options->out, &out) && is_same_file(&out, options->json))))
-		return say_error(options->say, EXIT_USAGE,
-				 "%s: cannot be both the capture and the JSON lines", options->out);
+	    (!strcmp(options->out, options->json) || (!stat(options->out, &out) && is_same_file(&out, options->json))))
+		return say_error(options->say, EXIT_USAGE, "%s: cannot be both the capture and the JSON lines",
+				 options->out);
 	return EXIT_OK;
 }
 
@@ -128,8 +125,7 @@ static enum exit_code open_in(struct replay_files *files)
 	return EXIT_OK;
 }
 
-static enum exit_code open_to_write(struct replay_files *files, const char *name, FILE **file,
-				    void **buffer)
+static enum exit_code open_to_write(struct replay_files *files, const char *name, FILE **file, void **buffer)
 {
 	*file = is_standard(name) ? stdout : fopen(name, "wb");
 	if (!*file)
@@ -149,11 +145,9 @@ enum exit_code files_open(struct replay_files *files, const struct replay_option
 	if (files->code != EXIT_OK)
 		return files->code;
 	if (options->out)
-		files->code = open_to_write(files, options->out, &files->out,
-					    &files->out_buffer);
+		files->code = open_to_write(files, options->out, &files->out, &files->out_buffer);
 	if (files->code == EXIT_OK && options->json)
-		files->code = open_to_write(files, options->json, &files->json,
-					    &files->json_buffer);
+		files->code = open_to_write(files, options->json, &files->json, &files->json_buffer);
 	if (files->code == EXIT_OK && files->out && !capture_write_begin(files->out))
 		files->code = refuse(files, options->out);
 	if (files->code != EXIT_OK)
@@ -187,8 +181,8 @@ bool files_next(struct replay_files *files, struct capture_packet *packet)
 	}
 }
 
-uint64_t files_write(struct replay_files *files, uint64_t time_ns, const struct iovec *slices,
-		     uint32_t cnt, uint32_t len, uint32_t original_len, const char *comment)
+uint64_t files_write(struct replay_files *files, uint64_t time_ns, const struct iovec *slices, uint32_t cnt,
+		     uint32_t len, uint32_t original_len, const char *comment)
 {
 	uint64_t number = files->written_packets++;
 

@@ -13,9 +13,9 @@
 struct replay_files {
 	const struct replay_options *options;
 	struct capture_reader reader;
-	FILE *out, *json;    /* NULL if not asked for */
+	FILE *out, *json; /* NULL if not asked for */
 	void *out_buffer, *json_buffer;
-	enum exit_code code; /* read: EXIT_OK, or that of the first error */
+	enum exit_code code;                     /* read: EXIT_OK, or that of the first error */
 	uint64_t written_packets, written_bytes; /* read */
 
 	/* private: progress on a terminal */
@@ -34,8 +34,8 @@ enum exit_code files_open(struct replay_files *files, const struct replay_option
 bool files_next(struct replay_files *files, struct capture_packet *packet);
 
 /* Writes a packet to the output capture, if there is one, and returns its number. See capture_write(). */
-uint64_t files_write(struct replay_files *files, uint64_t time_ns, const struct iovec *slices,
-		     uint32_t cnt, uint32_t len, uint32_t original_len, const char *comment);
+uint64_t files_write(struct replay_files *files, uint64_t time_ns, const struct iovec *slices, uint32_t cnt,
+		     uint32_t len, uint32_t original_len, const char *comment);
 
 /* Seconds since files_open(). */
 double files_elapsed(const struct replay_files *files);

@@ -13,7 +13,10 @@
 #include "replay/report.h"
 
 static const char *const gso_type_names[] = {
-	[SP_GSO_NONE] = "none", [SP_GSO_TCPV4] = "tcpv4", [SP_GSO_TCPV6] = "tcpv6", [SP_GSO_UDP] = "udp",
+	[SP_GSO_NONE] = "none",
+	[SP_GSO_TCPV4] = "tcpv4",
+	[SP_GSO_TCPV6] = "tcpv6",
+	[SP_GSO_UDP] = "udp",
 };
 
 struct merge {
@@ -46,8 +49,8 @@ static uint64_t write_superpacket(struct merge *merge)
 
 	request.type = SP_GSO_NONE; /* finish its checksum as one packet */
 	sp_gso_complete(&request, merge->packet, len);
-	snprintf(comment, sizeof comment, "superpacket: %u packets, gso_size %u, flushed: %s",
-		 delivery->what.segs, request.size, sp_gro_reason_name(delivery->what.reason));
+	snprintf(comment, sizeof comment, "superpacket: %u packets, gso_size %u, flushed: %s", delivery->what.segs,
+		 request.size, sp_gro_reason_name(delivery->what.reason));
 	return files_write(&merge->files, delivery->time_ns, &whole, 1, len, len, comment);
 }
 
@@ -57,8 +60,7 @@ static uint64_t write_alone(struct merge *merge)
 	const struct engine_packet *packet = merge->delivery.packets[0];
 	const struct iovec whole = { packet->data, packet->captured_len };
 
-	return files_write(&merge->files, merge->delivery.time_ns, &whole, 1, packet->captured_len,
-			   packet->len, NULL);
+	return files_write(&merge->files, merge->delivery.time_ns, &whole, 1, packet->captured_len, packet->len, NULL);
 }
 
 static void write_line(FILE *file, uint64_t out, const struct engine_delivery *delivery)
@@ -70,15 +72,14 @@ static void write_line(FILE *file, uint64_t out, const struct engine_delivery *d
 	for (uint32_t i = 0; i < delivery->packet_cnt; i++)
 		fprintf(file, i ? ",%llu" : "%llu", (unsigned long long)delivery->packets[i]->index);
 	fprintf(file, "],\"gso_type\":\"%s\",\"gso_size\":%u,\"segs\":%u,\"flush\":\"%s\"}\n",
-		gso_type_names[merged ? what->request.type : SP_GSO_NONE],
-		merged ? what->request.size : 0, what->segs, sp_gro_reason_name(what->reason));
+		gso_type_names[merged ? what->request.type : SP_GSO_NONE], merged ? what->request.size : 0, what->segs,
+		sp_gro_reason_name(what->reason));
 }
 
 static void write_all(struct merge *merge)
 {
 	while (engine_take(&merge->engine, &merge->delivery)) {
-		uint64_t out = merge->delivery.what.segs > 1 ? write_superpacket(merge)
-							     : write_alone(merge);
+		uint64_t out = merge->delivery.what.segs > 1 ? write_superpacket(merge) : write_alone(merge);
 
 		if (merge->files.json)
 			write_line(merge->files.json, out, &merge->delivery);

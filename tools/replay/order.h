@@ -18,10 +18,10 @@ struct order {
 	struct order_entry {
 		uint64_t flow;
 		uint32_t next;
-	} *entries;
+	} * entries;
 	struct order_list {
 		uint32_t first, last;
-	} *lists;
+	} * lists;
 	uint32_t list_mask;
 };
 

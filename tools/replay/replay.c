@@ -8,6 +8,7 @@
 #include "base/quantity.h"
 #include "replay/replay.h"
 
+/* clang-format off */
 static const char help[] =
 	"usage: superpacket replay merge IN -w OUT [--json FILE] [--merge LIST]\n"
 	"                    [--burst N] [--hold TIME] [--max-bytes SIZE]\n"
@@ -60,6 +61,7 @@ static const char help[] =
 	"         segment s of the segs segments that packet i was cut into\n"
 	"\n"
 	"Exit codes: 0 ok, 1 failed, or a difference was found, 2 usage, 5 no permission.\n";
+/* clang-format on */
 
 enum {
 	OPT_JSON = 256,
@@ -92,7 +94,7 @@ static const struct option long_options[] = {
 };
 
 /* One bit for each option that not every verb has. */
-#define OPTION_BIT(option) (1u << ((option) == 'w' ? 0 : (option) - OPT_JSON + 1))
+#define OPTION_BIT(option) (1u << ((option) == 'w' ? 0 : (option)-OPT_JSON + 1))
 
 static const struct verb {
 	const char *name;
@@ -101,11 +103,10 @@ static const struct verb {
 } verbs[] = {
 	{ "merge", replay_merge,
 	  OPTION_BIT('w') | OPTION_BIT(OPT_JSON) | OPTION_BIT(OPT_MERGE) | OPTION_BIT(OPT_BURST) |
-	  OPTION_BIT(OPT_HOLD) | OPTION_BIT(OPT_MAX_BYTES) | OPTION_BIT(OPT_MAX_PACKETS) |
-	  OPTION_BIT(OPT_ADAPTIVE),
+		  OPTION_BIT(OPT_HOLD) | OPTION_BIT(OPT_MAX_BYTES) | OPTION_BIT(OPT_MAX_PACKETS) |
+		  OPTION_BIT(OPT_ADAPTIVE),
 	  OPTION_BIT('w') },
-	{ "cut", replay_cut,
-	  OPTION_BIT('w') | OPTION_BIT(OPT_JSON) | OPTION_BIT(OPT_MSS),
+	{ "cut", replay_cut, OPTION_BIT('w') | OPTION_BIT(OPT_JSON) | OPTION_BIT(OPT_MSS),
 	  OPTION_BIT('w') | OPTION_BIT(OPT_MSS) },
 	{ "roundtrip", replay_roundtrip, OPTION_BIT(OPT_MERGE) | OPTION_BIT(OPT_BURST), 0 },
 };
@@ -113,7 +114,7 @@ static const struct verb {
 /* The command line as it is read. */
 struct command {
 	struct replay_options options;
-	uint32_t seen; /* OPTION_BIT() */
+	uint32_t seen;                                                  /* OPTION_BIT() */
 	const char *values[sizeof long_options / sizeof *long_options]; /* of each option, when given first */
 	bool wants_help, wants_version;
 	const char *wrong; /* the option that was refused first, */
@@ -136,8 +137,7 @@ static void refuse(struct command *command, int option, const char *value, const
 	snprintf(command->why, sizeof command->why, "--%s %.60s: must be %s", command->wrong, value, want);
 }
 
-static uint64_t parse_number(struct command *command, int option, const char *value, uint64_t min,
-			     uint64_t max)
+static uint64_t parse_number(struct command *command, int option, const char *value, uint64_t min, uint64_t max)
 {
 	uint64_t number = min;
 	char want[64];
@@ -179,7 +179,7 @@ static uint32_t protocol_bit(const char *name, size_t len)
 		const char *name;
 		uint32_t bit;
 	} protocols[] = {
-		{ "tcp", SP_MERGE_TCP }, { "udp", SP_MERGE_UDP }, { "vxlan", SP_MERGE_VXLAN },
+		{ "tcp", SP_MERGE_TCP },       { "udp", SP_MERGE_UDP }, { "vxlan", SP_MERGE_VXLAN },
 		{ "geneve", SP_MERGE_GENEVE }, { "gre", SP_MERGE_GRE }, { "ipip", SP_MERGE_IPIP },
 	};
 
@@ -286,9 +286,8 @@ static void take_option(struct command *command, int option, char **argv)
 		if (command->wrong)
 			break;
 		command->wrong = argv[optind - 1];
-		snprintf(command->why, sizeof command->why, option == ':' ? "'%.60s' wants a value"
-									  : "unknown option '%.60s'",
-			 command->wrong);
+		snprintf(command->why, sizeof command->why,
+			 option == ':' ? "'%.60s' wants a value" : "unknown option '%.60s'", command->wrong);
 		break;
 	default:
 		command->seen |= OPTION_BIT(option);

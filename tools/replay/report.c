@@ -74,8 +74,7 @@ void report_add_engine(json_t *report, const struct engine *engine)
 	json_object_set_new(report, "packets_per_superpacket",
 			    json_real(superpackets ? (double)merged / (double)superpackets : 0));
 	add(report, "alone", alone);
-	json_object_set_new(report, "traffic_s",
-			    json_real((double)(engine->clock_ns - engine->first_ns) / 1e9));
+	json_object_set_new(report, "traffic_s", json_real((double)(engine->clock_ns - engine->first_ns) / 1e9));
 	add(report, "checksum_errors", counters.checksum_errors);
 	add(report, "cut_off", engine->truncated);
 	add(report, "time_stepped_back", engine->stepped_back);
@@ -106,11 +105,9 @@ static void show_head(FILE *file, const json_t *report)
 	char bytes[32];
 
 	size(bytes, sizeof bytes, number(report, "bytes"));
-	fprintf(file, "%s  %llu packets  %s", text(report, "in"),
-		(unsigned long long)number(report, "packets"), bytes);
+	fprintf(file, "%s  %llu packets  %s", text(report, "in"), (unsigned long long)number(report, "packets"), bytes);
 	if (json_object_get(report, "traffic_s"))
-		fprintf(file, "  %.6f s of traffic",
-			json_real_value(json_object_get(report, "traffic_s")));
+		fprintf(file, "  %.6f s of traffic", json_real_value(json_object_get(report, "traffic_s")));
 	fputc('\n', file);
 }
 
@@ -122,8 +119,8 @@ static void show_written(FILE *file, const json_t *report)
 		return;
 	size(bytes, sizeof bytes, number(report, "written_bytes"));
 	label(file, "written");
-	fprintf(file, "%llu packets, %s, to %s\n",
-		(unsigned long long)number(report, "written_packets"), bytes, text(report, "out"));
+	fprintf(file, "%llu packets, %s, to %s\n", (unsigned long long)number(report, "written_packets"), bytes,
+		text(report, "out"));
 }
 
 static void show_merged(FILE *file, const json_t *report)
@@ -131,12 +128,10 @@ static void show_merged(FILE *file, const json_t *report)
 	if (!json_object_get(report, "superpackets"))
 		return;
 	label(file, "merged");
-	fprintf(file, "%llu packets into %llu superpackets",
-		(unsigned long long)number(report, "merged_packets"),
+	fprintf(file, "%llu packets into %llu superpackets", (unsigned long long)number(report, "merged_packets"),
 		(unsigned long long)number(report, "superpackets"));
 	if (number(report, "superpackets"))
-		fprintf(file, ", %.1f each",
-			json_real_value(json_object_get(report, "packets_per_superpacket")));
+		fprintf(file, ", %.1f each", json_real_value(json_object_get(report, "packets_per_superpacket")));
 	fputc('\n', file);
 	label(file, "alone");
 	fprintf(file, "%llu packets\n", (unsigned long long)number(report, "alone"));
@@ -148,8 +143,7 @@ static void show_cut(FILE *file, const json_t *report)
 		return;
 	label(file, "cut");
 	fprintf(file, "%llu packets into %llu segments of up to %llu bytes\n",
-		(unsigned long long)number(report, "cut_packets"),
-		(unsigned long long)number(report, "segments"),
+		(unsigned long long)number(report, "cut_packets"), (unsigned long long)number(report, "segments"),
 		(unsigned long long)number(report, "mss"));
 	label(file, "as they were");
 	fprintf(file, "%llu packets\n", (unsigned long long)number(report, "uncut"));
@@ -236,8 +230,7 @@ static void show_reasons(FILE *file, const json_t *report, bool verbose, bool co
 
 		if (!merged && !alone && !verbose)
 			continue;
-		fprintf(file, "  %-16s %12llu %12llu", name, (unsigned long long)merged,
-			(unsigned long long)alone);
+		fprintf(file, "  %-16s %12llu %12llu", name, (unsigned long long)merged, (unsigned long long)alone);
 		show_bar(file, colour, merged + alone, most);
 		fputc('\n', file);
 	}
@@ -277,8 +270,7 @@ void report_show(const struct replay_options *options, json_t *report)
 		return;
 	}
 	if (options->say.json) {
-		json_dumpf(report, file, (options->pretty ? JSON_INDENT(2) : JSON_COMPACT) |
-						 JSON_REAL_PRECISION(9));
+		json_dumpf(report, file, (options->pretty ? JSON_INDENT(2) : JSON_COMPACT) | JSON_REAL_PRECISION(9));
 		fputc('\n', file);
 	} else {
 		show_head(file, report);

@@ -25,8 +25,8 @@ static bool differ(struct difference *difference, uint64_t packet, uint32_t offs
 {
 	difference->packet = packet;
 	difference->offset = offset;
-	snprintf(difference->text, sizeof difference->text, "packet %llu, offset %u: %s",
-		 (unsigned long long)packet, offset, what);
+	snprintf(difference->text, sizeof difference->text, "packet %llu, offset %u: %s", (unsigned long long)packet,
+		 offset, what);
 	return false;
 }
 
@@ -39,8 +39,8 @@ static uint32_t first_difference(const uint8_t *a, const uint8_t *b, size_t len)
 	return i;
 }
 
-bool roundtrip_compare(const struct iovec *pieces, uint32_t cnt, const uint8_t *expected,
-		       uint32_t expected_len, uint64_t packet, struct difference *difference)
+bool roundtrip_compare(const struct iovec *pieces, uint32_t cnt, const uint8_t *expected, uint32_t expected_len,
+		       uint64_t packet, struct difference *difference)
 {
 	uint32_t off = 0;
 	char what[64];
@@ -75,8 +75,8 @@ static uint32_t end_of_packet(const struct engine_packet *packet)
 		return view.payload_off + view.payload_len;
 	if (view.class == PARSE_FOREIGN || view.obstacle == PARSE_IP_LENGTH)
 		return packet->captured_len;
-	return view.l3_off + (view.ip_version == 4 ? load_be16(packet->copy + view.l3_off + 2)
-						   : 40u + load_be16(packet->copy + view.l3_off + 4));
+	return view.l3_off + (view.ip_version == 4 ? load_be16(packet->copy + view.l3_off + 2) :
+						     40u + load_be16(packet->copy + view.l3_off + 4));
 }
 
 static bool check_alone(const struct engine_delivery *delivery, struct difference *difference)
@@ -87,11 +87,10 @@ static bool check_alone(const struct engine_delivery *delivery, struct differenc
 	if (packet->captured_len < packet->len) {
 		const struct iovec whole = { packet->data, packet->captured_len };
 
-		return roundtrip_compare(&whole, 1, packet->copy, packet->captured_len, packet->index,
-					 difference);
+		return roundtrip_compare(&whole, 1, packet->copy, packet->captured_len, packet->index, difference);
 	}
-	return roundtrip_compare(delivery->iov, delivery->iov_cnt, packet->copy, packet->captured_len,
-				 packet->index, difference);
+	return roundtrip_compare(delivery->iov, delivery->iov_cnt, packet->copy, packet->captured_len, packet->index,
+				 difference);
 }
 
 /* Takes and compares all segments that are ready. */
@@ -111,15 +110,14 @@ static bool check_ready(struct sp_gso *gso, const struct engine_delivery *delive
 				      "expected the last segment, got one more");
 		packet = delivery->packets[(*segment)++];
 		pieces[0] = (struct iovec){ slot, header_len };
-		if (!roundtrip_compare(pieces, 1 + (uint32_t)cnt, packet->copy, end_of_packet(packet),
-				       packet->index, difference))
+		if (!roundtrip_compare(pieces, 1 + (uint32_t)cnt, packet->copy, end_of_packet(packet), packet->index,
+				       difference))
 			return false;
 	}
 	return true;
 }
 
-bool roundtrip_check(struct sp_gso *gso, const struct engine_delivery *delivery,
-		     struct difference *difference)
+bool roundtrip_check(struct sp_gso *gso, const struct engine_delivery *delivery, struct difference *difference)
 {
 	const struct iovec *iov = delivery->iov;
 	uint64_t first = delivery->packets[0]->index;
@@ -127,8 +125,8 @@ bool roundtrip_check(struct sp_gso *gso, const struct engine_delivery *delivery,
 
 	if (delivery->what.request.type == SP_GSO_NONE && delivery->packet_cnt == 1)
 		return check_alone(delivery, difference);
-	if (sp_gso_open(gso, &delivery->what.request, iov[0].iov_base, (uint32_t)iov[0].iov_len,
-			delivery->what.len, UINT32_MAX, SP_GSO_CHECKSUM_FULL) != SP_GSO_CUT)
+	if (sp_gso_open(gso, &delivery->what.request, iov[0].iov_base, (uint32_t)iov[0].iov_len, delivery->what.len,
+			UINT32_MAX, SP_GSO_CHECKSUM_FULL) != SP_GSO_CUT)
 		return differ(difference, first, 0, "its superpacket is refused when it is to be cut");
 	for (uint32_t i = 1; i < delivery->iov_cnt; i += added) {
 		added = sp_gso_add_slices(gso, iov + i, delivery->iov_cnt - i);
@@ -138,8 +136,7 @@ bool roundtrip_check(struct sp_gso *gso, const struct engine_delivery *delivery,
 			return false;
 	}
 	if (segment < delivery->packet_cnt)
-		return differ(difference, delivery->packets[segment]->index, 0,
-			      "expected a segment, got none");
+		return differ(difference, delivery->packets[segment]->index, 0, "expected a segment, got none");
 	return true;
 }
 
@@ -171,8 +168,7 @@ static bool check_deliveries(struct roundtrip *roundtrip)
 	struct engine_delivery *delivery = &roundtrip->delivery;
 
 	while (engine_take(&roundtrip->engine, delivery)) {
-		if (!check_order(roundtrip) ||
-		    !roundtrip_check(&roundtrip->gso, delivery, &roundtrip->difference))
+		if (!check_order(roundtrip) || !roundtrip_check(&roundtrip->gso, delivery, &roundtrip->difference))
 			return false;
 		if (delivery->packet_cnt > 1)
 			roundtrip->segments += delivery->packet_cnt;
@@ -264,8 +260,7 @@ enum exit_code replay_roundtrip(const struct replay_options *options)
 		return say_error(options->say, EXIT_FAILED, "no memory");
 	err = roundtrip_init(roundtrip, options);
 	if (err)
-		code = say_error(options->say, EXIT_FAILED, "the engine cannot be set up: %s",
-				 strerror(-err));
+		code = say_error(options->say, EXIT_FAILED, "the engine cannot be set up: %s", strerror(-err));
 	else
 		code = run(roundtrip, options);
 	order_fini(&roundtrip->order);

@@ -14,18 +14,17 @@
 
 /* The first difference that was found; text is empty as long as there is none. */
 struct difference {
-	uint64_t packet;  /* in the capture, from 0 */
+	uint64_t packet; /* in the capture, from 0 */
 	uint32_t offset;
 	char text[DIFFERENCE_LEN];
 };
 
 /* Compares the bytes of all pieces with the expected_len bytes of a packet. */
-bool roundtrip_compare(const struct iovec *pieces, uint32_t cnt, const uint8_t *expected,
-		       uint32_t expected_len, uint64_t packet, struct difference *difference);
+bool roundtrip_compare(const struct iovec *pieces, uint32_t cnt, const uint8_t *expected, uint32_t expected_len,
+		       uint64_t packet, struct difference *difference);
 
 /* Cuts a delivery and compares each segment with the copy of its packet. Returns false if a segment differs, or if
  * there are more or fewer segments than packets. */
-bool roundtrip_check(struct sp_gso *gso, const struct engine_delivery *delivery,
-		     struct difference *difference);
+bool roundtrip_check(struct sp_gso *gso, const struct engine_delivery *delivery, struct difference *difference);
 
 #endif

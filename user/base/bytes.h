@@ -15,18 +15,51 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint16_t load_u16(const void *p) { uint16_t v; memcpy(&v, p, sizeof v); return v; }
-static inline uint32_t load_u32(const void *p) { uint32_t v; memcpy(&v, p, sizeof v); return v; }
-static inline uint64_t load_u64(const void *p) { uint64_t v; memcpy(&v, p, sizeof v); return v; }
+static inline uint16_t load_u16(const void *p)
+{
+	uint16_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+static inline uint32_t load_u32(const void *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+static inline uint64_t load_u64(const void *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
 
-static inline void store_u16(void *p, uint16_t v) { memcpy(p, &v, sizeof v); }
-static inline void store_u32(void *p, uint32_t v) { memcpy(p, &v, sizeof v); }
+static inline void store_u16(void *p, uint16_t v)
+{
+	memcpy(p, &v, sizeof v);
+}
+static inline void store_u32(void *p, uint32_t v)
+{
+	memcpy(p, &v, sizeof v);
+}
 
-static inline uint16_t load_be16(const void *p) { return __builtin_bswap16(load_u16(p)); }
-static inline uint32_t load_be32(const void *p) { return __builtin_bswap32(load_u32(p)); }
+static inline uint16_t load_be16(const void *p)
+{
+	return __builtin_bswap16(load_u16(p));
+}
+static inline uint32_t load_be32(const void *p)
+{
+	return __builtin_bswap32(load_u32(p));
+}
 
-static inline void store_be16(void *p, uint16_t v) { store_u16(p, __builtin_bswap16(v)); }
-static inline void store_be32(void *p, uint32_t v) { store_u32(p, __builtin_bswap32(v)); }
+static inline void store_be16(void *p, uint16_t v)
+{
+	store_u16(p, __builtin_bswap16(v));
+}
+static inline void store_be32(void *p, uint32_t v)
+{
+	store_u32(p, __builtin_bswap32(v));
+}
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts are not supported");
 

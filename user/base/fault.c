@@ -10,9 +10,14 @@
 #include "base/log.h"
 
 static const char *const names[FAULT_CNT] = {
-	[FAULT_COMPLETION] = "completion", [FAULT_WAKE] = "wake",	[FAULT_FILL] = "fill",
-	[FAULT_TAP_WRITE] = "tap-write",   [FAULT_BIND] = "bind",	[FAULT_FRAME] = "frame",
-	[FAULT_STOP] = "stop",	     [FAULT_EARLY_REUSE] = "early-reuse",
+	[FAULT_COMPLETION] = "completion",
+	[FAULT_WAKE] = "wake",
+	[FAULT_FILL] = "fill",
+	[FAULT_TAP_WRITE] = "tap-write",
+	[FAULT_BIND] = "bind",
+	[FAULT_FRAME] = "frame",
+	[FAULT_STOP] = "stop",
+	[FAULT_EARLY_REUSE] = "early-reuse",
 };
 
 static unsigned int left[FAULT_CNT];
@@ -22,8 +27,7 @@ bool fault_strikes(enum fault fault)
 	unsigned int cnt = __atomic_load_n(&left[fault], __ATOMIC_RELAXED);
 
 	while (cnt > 0)
-		if (__atomic_compare_exchange_n(&left[fault], &cnt, cnt - 1, false, __ATOMIC_RELAXED,
-						__ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&left[fault], &cnt, cnt - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return true;
 	return false;
 }

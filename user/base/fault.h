@@ -16,13 +16,13 @@
 #include <stdbool.h>
 
 enum fault {
-	FAULT_COMPLETION, /* "completion": a completion never comes, also that of a test frame */
-	FAULT_WAKE,       /* "wake": the kernel is not woken for transmission, so it takes no descriptors */
-	FAULT_FILL,       /* "fill": a frame that was given to the kernel never comes back */
-	FAULT_TAP_WRITE,  /* "tap-write": a write to the TAP finds no room */
-	FAULT_BIND,       /* "bind": a socket cannot be bound, at start or in a rebuild */
-	FAULT_FRAME,      /* "frame": a free frame is lost */
-	FAULT_STOP,       /* "stop": SIGSTOP, just after a worker has seen that the heartbeat has not lapsed */
+	FAULT_COMPLETION,  /* "completion": a completion never comes, also that of a test frame */
+	FAULT_WAKE,        /* "wake": the kernel is not woken for transmission, so it takes no descriptors */
+	FAULT_FILL,        /* "fill": a frame that was given to the kernel never comes back */
+	FAULT_TAP_WRITE,   /* "tap-write": a write to the TAP finds no room */
+	FAULT_BIND,        /* "bind": a socket cannot be bound, at start or in a rebuild */
+	FAULT_FRAME,       /* "frame": a free frame is lost */
+	FAULT_STOP,        /* "stop": SIGSTOP, just after a worker has seen that the heartbeat has not lapsed */
 	FAULT_EARLY_REUSE, /* "early-reuse": memory under transmission is freed at submission, not at completion */
 	FAULT_CNT,
 };

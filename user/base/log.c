@@ -35,8 +35,8 @@ static bool to_journal(void)
 	unsigned long long dev, ino;
 	struct stat st;
 
-	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
-	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+	       st.st_dev == dev && st.st_ino == ino;
 }
 
 /* vsnprintf() returns what it would have written. This is what it has written. */
@@ -54,8 +54,8 @@ static void log_line(enum log_level level, const char *fmt, va_list args)
 
 	if (level > level_max)
 		return;
-	len = clip(snprintf(line, sizeof(line), "%ssuperpacketd: %s",
-			    to_journal() ? levels[level].journal : "", levels[level].word),
+	len = clip(snprintf(line, sizeof(line), "%ssuperpacketd: %s", to_journal() ? levels[level].journal : "",
+			    levels[level].word),
 		   sizeof(line));
 	len += clip(vsnprintf(line + len, sizeof(line) - len, fmt, args), sizeof(line) - len);
 	/* Messages of libraries end with a newline already. */

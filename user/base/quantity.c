@@ -31,8 +31,7 @@ static bool parse(const char *value, const struct unit *units, uint64_t min, uin
 		    __builtin_add_overflow(number, (uint64_t)(*unit - '0'), &number))
 			return false;
 	factor = factor_of(unit, units);
-	if (unit == value || !factor || __builtin_mul_overflow(number, factor, &number) || number < min ||
-	    number > max)
+	if (unit == value || !factor || __builtin_mul_overflow(number, factor, &number) || number < min || number > max)
 		return false;
 	*result = number;
 	return true;

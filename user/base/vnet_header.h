@@ -19,9 +19,9 @@ struct vnet_header {
 	__le16 csum_start;
 	__le16 csum_offset;
 	__le16 num_buffers;
-	uint8_t hash[8];         /* value, report, padding: not used here */
-	__le16 outer_th_offset;  /* the tunnel's UDP header, from the Ethernet header */
-	__le16 inner_nh_offset;  /* the IP header of the packet inside */
+	uint8_t hash[8];        /* value, report, padding: not used here */
+	__le16 outer_th_offset; /* the tunnel's UDP header, from the Ethernet header */
+	__le16 inner_nh_offset; /* the IP header of the packet inside */
 };
 
 #define VNET_HDR_LEN ((uint32_t)sizeof(struct vnet_header))

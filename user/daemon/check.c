@@ -49,7 +49,8 @@ static int check_interface(const struct netdev *dev)
 	}
 	if (dev->mtu > TAP_MTU_MAX) {
 		log_error("interface %s: MTU %u is more than a TAP can have; the highest that works is %u: "
-			  "'ip link set %s mtu %u'", dev->name, dev->mtu, TAP_MTU_MAX, dev->name, TAP_MTU_MAX);
+			  "'ip link set %s mtu %u'",
+			  dev->name, dev->mtu, TAP_MTU_MAX, dev->name, TAP_MTU_MAX);
 		return -EMSGSIZE;
 	}
 	return 0;
@@ -63,7 +64,8 @@ static uint32_t usable_queues(const struct netdev *dev)
 
 	if (dev->tx_queues && dev->tx_queues < cnt) {
 		log_warning("%s: %u queues receive, but %u send; only those are served: "
-			    "see 'ethtool -l %s'", dev->name, cnt, dev->tx_queues, dev->name);
+			    "see 'ethtool -l %s'",
+			    dev->name, cnt, dev->tx_queues, dev->name);
 		cnt = dev->tx_queues;
 	}
 	return cnt ? cnt : 1;
@@ -90,8 +92,8 @@ static int choose_queues(const struct config *config, const struct netdev *dev, 
 		return -EINVAL;
 	}
 	if (!config->queues && have > TAP_QUEUES_MAX)
-		log_warning("%s: of %u queues the first %u are served, as many as a TAP can have",
-			    dev->name, have, TAP_QUEUES_MAX);
+		log_warning("%s: of %u queues the first %u are served, as many as a TAP can have", dev->name, have,
+			    TAP_QUEUES_MAX);
 	workers->cnt = check_queues(config, dev);
 	if (config->queues || room < workers->cnt)
 		room = workers->cnt;
@@ -144,8 +146,7 @@ static int check_capabilities(void)
 	have = data[0].effective | (uint64_t)data[1].effective << 32;
 	for (size_t i = 0, len = 0; i < ARRAY_SIZE(needed); i++)
 		if (!(have & needed[i].any))
-			len += (size_t)snprintf(missing + len, sizeof missing - len, " %s",
-						needed[i].name);
+			len += (size_t)snprintf(missing + len, sizeof missing - len, " %s", needed[i].name);
 	if (!*missing)
 		return 0;
 	log_error("no permission: run as root, or with the missing%s", missing);
@@ -174,7 +175,8 @@ static int check_cpu_list(const struct cpus *cpus)
 	for (uint32_t i = 0; i < cpus->cnt; i++)
 		if (!CPU_ISSET(cpus->cpu[i], &allowed)) {
 			log_error("--cpus: CPU %u does not exist, or this process may not use it; see "
-				  "Cpus_allowed_list in /proc/self/status", cpus->cpu[i]);
+				  "Cpus_allowed_list in /proc/self/status",
+				  cpus->cpu[i]);
 			return -EINVAL;
 		}
 	return 0;
@@ -219,4 +221,3 @@ int check_host(struct daemon *d)
 		warn_router(d->config.gro.merge, d->device.dev.name);
 	return err;
 }
-

@@ -10,6 +10,7 @@
 /* Altnames are longer than names (ALTIFNAMSIZ of linux/if.h). */
 #define INTERFACE_LEN_MAX 127
 
+/* clang-format off */
 const char config_help[] =
 	"usage: superpacketd --interface IF [option]...\n"
 	"\n"
@@ -66,12 +67,12 @@ const char config_help[] =
 	"SIGTERM and SIGINT end the daemon: it drains its queues and restores settings of\n"
 	"the NIC. A second signal ends it at once.\n"
 	"Exit codes: 0 ok, 1 failed, 2 usage, 5 no permission, 6 not supported.\n";
+/* clang-format on */
 
-static bool refuse(struct config *config, const char *option, const char *value,
-		   const char *accepted)
+static bool refuse(struct config *config, const char *option, const char *value, const char *accepted)
 {
-	snprintf(config->error, sizeof config->error, "--%s: '%.64s' is not accepted; give %s",
-		 option, value, accepted);
+	snprintf(config->error, sizeof config->error, "--%s: '%.64s' is not accepted; give %s", option, value,
+		 accepted);
 	return false;
 }
 
@@ -127,8 +128,7 @@ static bool parse_interface(struct config *config, const char *value)
 
 static bool parse_mode(struct config *config, const char *value)
 {
-	static const char *const words[] = {
-		[CONFIG_INLINE] = "inline", [CONFIG_PORT] = "port", NULL };
+	static const char *const words[] = { [CONFIG_INLINE] = "inline", [CONFIG_PORT] = "port", NULL };
 	int mode = word_index(value, words);
 
 	if (mode < 0)
@@ -141,8 +141,7 @@ static bool parse_mode(struct config *config, const char *value)
 static bool parse_tap(struct config *config, const char *value)
 {
 	if (!name_valid(value, IFNAMSIZ - 1))
-		return refuse(config, "tap", value,
-			      "a name of 1 to 15 characters without blank, '/', ':' and '%'");
+		return refuse(config, "tap", value, "a name of 1 to 15 characters without blank, '/', ':' and '%'");
 	config->tap = value;
 	return true;
 }
@@ -150,8 +149,7 @@ static bool parse_tap(struct config *config, const char *value)
 static bool parse_pinned(struct config *config, const char *value)
 {
 	if (!*value)
-		return refuse(config, "pinned", value,
-			      "the directory that 'xdp-loader load -p' pinned the maps in");
+		return refuse(config, "pinned", value, "the directory that 'xdp-loader load -p' pinned the maps in");
 	config->pinned = value;
 	return true;
 }
@@ -205,8 +203,7 @@ static bool parse_cpus(struct config *config, const char *value)
 	return true;
 }
 
-const char *const config_merge_names[CONFIG_MERGE_CNT] = { "tcp", "udp", "vxlan", "geneve", "gre",
-							   "ipip" };
+const char *const config_merge_names[CONFIG_MERGE_CNT] = { "tcp", "udp", "vxlan", "geneve", "gre", "ipip" };
 _Static_assert(GRO_MERGE_ALL == (1u << CONFIG_MERGE_CNT) - 1 && GRO_MERGE_IPIP == 1u << 5,
 	       "the names above are in the order of the bits");
 
@@ -361,7 +358,8 @@ static bool parse_transmit(struct config *config, const char *value)
 {
 	static const char *const words[] = { [MODES_TRANSMIT_AUTO] = "auto",
 					     [MODES_TRANSMIT_SLICES] = "slices",
-					     [MODES_TRANSMIT_BUILT] = "built", NULL };
+					     [MODES_TRANSMIT_BUILT] = "built",
+					     NULL };
 	int variant = word_index(value, words);
 
 	if (variant < 0)
@@ -372,9 +370,9 @@ static bool parse_transmit(struct config *config, const char *value)
 
 static bool parse_tx_checksum(struct config *config, const char *value)
 {
-	static const char *const words[] = { [TX_CHECKSUM_AUTO] = "auto",
-					     [TX_CHECKSUM_NIC] = "nic",
-					     [TX_CHECKSUM_SOFTWARE] = "software", NULL };
+	static const char *const words[] = {
+		[TX_CHECKSUM_AUTO] = "auto", [TX_CHECKSUM_NIC] = "nic", [TX_CHECKSUM_SOFTWARE] = "software", NULL
+	};
 	int who = word_index(value, words);
 
 	if (who < 0)
@@ -458,8 +456,7 @@ static const char *refused_option(char **argv, char letter[3])
 
 static enum config_verdict usage(struct config *config, const char *what, const char *arg)
 {
-	snprintf(config->error, sizeof config->error, "%s '%.64s'; see superpacketd --help", what,
-		 arg);
+	snprintf(config->error, sizeof config->error, "%s '%.64s'; see superpacketd --help", what, arg);
 	return CONFIG_USAGE;
 }
 
@@ -470,7 +467,9 @@ static enum config_verdict usage(struct config *config, const char *what, const 
 static void set_defaults(struct config *config)
 {
 	*config = (struct config){
-		.gro = { .flows = CONFIG_FLOWS_MAX, .max_packets = GRO_MAX_PACKETS, .max_bytes = 65535,
+		.gro = { .flows = CONFIG_FLOWS_MAX,
+			 .max_packets = GRO_MAX_PACKETS,
+			 .max_bytes = 65535,
 			 .merge = GRO_MERGE_TCP },
 		.log_level = LOG_LEVEL_INFO,
 	};
@@ -494,8 +493,7 @@ static enum config_verdict check_line(struct config *config, int argc, char **ar
 {
 	if (optind < argc && !config->interface) {
 		snprintf(config->error, sizeof config->error,
-			 "unexpected argument '%.64s'; did you mean --interface %.64s?",
-			 argv[optind], argv[optind]);
+			 "unexpected argument '%.64s'; did you mean --interface %.64s?", argv[optind], argv[optind]);
 		return CONFIG_USAGE;
 	}
 	if (optind < argc)

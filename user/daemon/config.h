@@ -30,23 +30,23 @@ enum config_mode {
 };
 
 struct config {
-	const char *interface;         /* as given; may be an altname */
+	const char *interface; /* as given; may be an altname */
 	enum config_mode mode;
-	bool mode_asked;               /* --mode was given */
-	const char *tap;               /* NULL: config_tap_name() */
-	const char *pinned;            /* NULL: load our own program */
-	enum steer_xdp_mode xdp_mode;  /* how the XDP program is attached */
-	enum modes_pin pin;            /* and what its sockets may be: of --xdp-mode, too */
-	uint32_t queues;               /* 0: all */
-	enum cpus_how cpus;            /* which CPUs the workers run on */
-	struct cpus cpu_list;          /* with CPUS_LIST */
-	struct gro_config gro;         /* what is merged, and when it is flushed; the rest is 0 */
-	bool shared_id;                /* S4: the segments of a superpacket share an IPv4 ID */
+	bool mode_asked;              /* --mode was given */
+	const char *tap;              /* NULL: config_tap_name() */
+	const char *pinned;           /* NULL: load our own program */
+	enum steer_xdp_mode xdp_mode; /* how the XDP program is attached */
+	enum modes_pin pin;           /* and what its sockets may be: of --xdp-mode, too */
+	uint32_t queues;              /* 0: all */
+	enum cpus_how cpus;           /* which CPUs the workers run on */
+	struct cpus cpu_list;         /* with CPUS_LIST */
+	struct gro_config gro;        /* what is merged, and when it is flushed; the rest is 0 */
+	bool shared_id;               /* S4: the segments of a superpacket share an IPv4 ID */
 	enum modes_transmit transmit;
 	enum tx_checksum_ask tx_checksum; /* who finishes checksums */
-	uint64_t spin_ns;              /* see worker.h */
+	uint64_t spin_ns;                 /* see worker.h */
 	enum log_level log_level;
-	char error[512];               /* what is wrong, for CONFIG_USAGE: one line */
+	char error[512]; /* what is wrong, for CONFIG_USAGE: one line */
 };
 
 enum config_verdict {

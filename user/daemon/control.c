@@ -82,8 +82,8 @@ static int claim(struct control *control, const char *dir, const char *interface
 		return lock;
 	err = find_listener(control->path, &pid);
 	if (!err) {
-		log_error("%s: already running (pid %d); ask it with 'superpacket status %s'",
-			  interface, (int)pid, interface);
+		log_error("%s: already running (pid %d); ask it with 'superpacket status %s'", interface, (int)pid,
+			  interface);
 		err = -EBUSY;
 	} else if (err == -ENOENT) {
 		control->listen_fd = listen_at(control->path);
@@ -133,8 +133,7 @@ int control_open(struct control *control, const char *interface, uint64_t netns)
 		return err;
 	}
 	control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	err = control->epoll_fd < 0 ? -errno :
-				      watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, NULL);
+	err = control->epoll_fd < 0 ? -errno : watch(control, EPOLL_CTL_ADD, control->listen_fd, EPOLLIN, NULL);
 	if (err) {
 		log_error("control socket %s: epoll: %s", control->path, strerror(-err));
 		control_close(control);
@@ -214,8 +213,7 @@ static void accept_clients(struct control *control, uint64_t now_ns)
 			turn_away(fd);
 			continue;
 		}
-		*client = (struct control_client){ .fd = fd,
-						   .deadline_ns = now_ns + CONTROL_DEADLINE_NS };
+		*client = (struct control_client){ .fd = fd, .deadline_ns = now_ns + CONTROL_DEADLINE_NS };
 		if (watch(control, EPOLL_CTL_ADD, fd, EPOLLIN, client))
 			client_end(client);
 	}
@@ -245,8 +243,8 @@ static void client_read(struct control_client *client)
 
 static void client_write(struct control_client *client)
 {
-	ssize_t len = send(client->fd, client->reply + client->reply_off,
-			   client->reply_len - client->reply_off, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t len = send(client->fd, client->reply + client->reply_off, client->reply_len - client->reply_off,
+			   MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

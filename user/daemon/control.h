@@ -19,25 +19,25 @@
 
 #include "base/rundir.h"
 
-#define CONTROL_REQUEST_MAX 128  /* bytes of a request line, its end included */
-#define CONTROL_CLIENTS_MAX 16   /* at once; more are turned away */
+#define CONTROL_REQUEST_MAX 128           /* bytes of a request line, its end included */
+#define CONTROL_CLIENTS_MAX 16            /* at once; more are turned away */
 #define CONTROL_DEADLINE_NS 2000000000ull /* from accept to the last byte read by the client */
 
 struct control_client {
-	int fd;                /* -1: free */
+	int fd; /* -1: free */
 	uint64_t deadline_ns;
 	char request[CONTROL_REQUEST_MAX];
 	size_t request_len;
-	bool asked;            /* the line is complete; waits for or sends the reply */
-	char *reply;           /* malloc'ed, ours */
+	bool asked;  /* the line is complete; waits for or sends the reply */
+	char *reply; /* malloc'ed, ours */
 	size_t reply_len, reply_off;
 };
 
 struct control {
 	int listen_fd;
-	int epoll_fd;          /* readable when control_next() has something to do */
+	int epoll_fd; /* readable when control_next() has something to do */
 	char path[RUNDIR_PATH_LEN];
-	bool own_dir;          /* not systemd's: removed with the last socket in it */
+	bool own_dir; /* not systemd's: removed with the last socket in it */
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 };
 

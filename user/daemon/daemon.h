@@ -36,17 +36,17 @@
 /* The NIC as it is now, and what follows from it. */
 struct device {
 	struct netdev dev;
-	uint64_t netns;         /* inode of our network namespace */
-	struct plan plan;       /* how sockets are bound to it */
-	struct cpus cpus;       /* of the workers */
+	uint64_t netns;   /* inode of our network namespace */
+	struct plan plan; /* how sockets are bound to it */
+	struct cpus cpus; /* of the workers */
 };
 
 /* What was changed on the NIC and attached to it. */
 struct attached {
 	struct settings settings;
-	struct steer *steer;    /* NULL: no programs are attached */
-	struct guard guard;     /* of steer */
-	int promisc_fd;         /* -1: inline, the NIC's addresses are what it was told */
+	struct steer *steer; /* NULL: no programs are attached */
+	struct guard guard;  /* of steer */
+	int promisc_fd;      /* -1: inline, the NIC's addresses are what it was told */
 };
 
 /* Something that failed and is tried again, after pauses that double. */
@@ -57,14 +57,14 @@ struct retry {
 
 /* What waits to be done when something changes. */
 struct follow {
-	struct retry reopen;    /* the interface, while it is waited for */
-	struct retry queues;    /* those beyond workers.cnt that could not be opened yet */
+	struct retry reopen; /* the interface, while it is waited for */
+	struct retry queues; /* those beyond workers.cnt that could not be opened yet */
 	uint32_t queues_wanted;
-	bool proved_late;       /* the sockets were opened again when a carrier came, to be tested */
+	bool proved_late; /* the sockets were opened again when a carrier came, to be tested */
 };
 
 struct daemon {
-	struct config config;   /* as asked for: only config_parse() writes it */
+	struct config config; /* as asked for: only config_parse() writes it */
 	struct device device;
 	struct attached attached;
 	struct front front;

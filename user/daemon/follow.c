@@ -57,9 +57,8 @@ static void follow_mtu(struct daemon *d)
 			log_warning("%s: setting its MTU to %u: %s", frontend->name, mtu, strerror(-err));
 		log_info("%s: the MTU is now %u", name, mtu);
 	} else {
-		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu %u'",
-			  name, mtu, is_inline ? "the kernel carries all traffic" : "longer frames are lost", name,
-			  most);
+		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu %u'", name,
+			  mtu, is_inline ? "the kernel carries all traffic" : "longer frames are lost", name, most);
 	}
 	if (is_inline)
 		steer_serve(steer, fits);
@@ -161,8 +160,8 @@ static void renew_steer(struct steer *steer, const struct netdev *dev)
 
 	if (err)
 		log_warning("%s: veth does not run the XDP program on queues that came after it; the kernel carries "
-			    "what arrives on those until the program is attached again (%s)", dev->name,
-			    strerror(-err));
+			    "what arrives on those until the program is attached again (%s)",
+			    dev->name, strerror(-err));
 }
 
 /* A queue that cannot be opened may be another program's, or want memory: it is tried again, without logging that. */
@@ -218,8 +217,7 @@ static void retry_queues(struct daemon *d)
 static void follow_absence(struct daemon *d, bool moved)
 {
 	log_warning("%s: the interface is %s; waiting for its return%s", d->device.dev.name,
-		    moved ? "in another network namespace" : "gone",
-		    moved ? " (or start a superpacketd there)" : "");
+		    moved ? "in another network namespace" : "gone", moved ? " (or start a superpacketd there)" : "");
 	d->follow.proved_late = false;
 	release_and_wait(d, moved ? "the interface is in another network namespace; waiting for its return" :
 				    "the interface is gone; waiting for its return");

@@ -56,8 +56,7 @@ static void update_kept_tap(const struct frontend *frontend, const struct netdev
 		log_warning("TAP %s: address and MTU of %s: %s", frontend->name, dev->name, strerror(-err));
 }
 
-int front_open(struct front *front, const struct config *config, const struct netdev *dev, uint32_t room,
-	       uint32_t cnt)
+int front_open(struct front *front, const struct config *config, const struct netdev *dev, uint32_t room, uint32_t cnt)
 {
 	bool kept = front->frontend;
 	int err = 0;

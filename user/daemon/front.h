@@ -20,8 +20,7 @@ struct front {
 };
 
 /* Makes a new one, of room queues, or takes the one that was kept; the first cnt queues are used. */
-int front_open(struct front *front, const struct config *config, const struct netdev *dev, uint32_t room,
-	       uint32_t cnt);
+int front_open(struct front *front, const struct config *config, const struct netdev *dev, uint32_t room, uint32_t cnt);
 
 /* keep: the TAP stays, without a carrier, for it has addresses and connections that the interface shall find again. */
 void front_close(struct front *front, bool keep);

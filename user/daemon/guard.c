@@ -74,16 +74,22 @@ static void explain(enum steer_presence told, const struct config *config, const
 							   "no frame reaches the TAP";
 
 	if (dir && told == STEER_XDP_GONE)
-		snprintf(why, room, "the XDP program was unloaded, %s; load it again: 'xdp-loader load -m native "
-			 "-p %.100s %s steer.bpf.o'", then, dir, interface);
+		snprintf(why, room,
+			 "the XDP program was unloaded, %s; load it again: 'xdp-loader load -m native "
+			 "-p %.100s %s steer.bpf.o'",
+			 then, dir, interface);
 	else if (dir && told == STEER_XDP_OTHER)
-		snprintf(why, room, "the XDP program there now does not use the maps that were adopted, %s; to adopt "
-			 "those in %.100s: 'systemctl restart superpacketd@%s'", then, dir, interface);
+		snprintf(why, room,
+			 "the XDP program there now does not use the maps that were adopted, %s; to adopt "
+			 "those in %.100s: 'systemctl restart superpacketd@%s'",
+			 then, dir, interface);
 	else
-		snprintf(why, room, "somebody has taken away %s, %s; to attach it again: 'systemctl restart "
+		snprintf(why, room,
+			 "somebody has taken away %s, %s; to attach it again: 'systemctl restart "
 			 "superpacketd@%s'",
 			 told == STEER_OUT_GONE ? "the tc program of the NIC's egress" :
-			 told == STEER_IN_GONE	? "the tc program of the TAP's ingress" : "the XDP program",
+			 told == STEER_IN_GONE  ? "the tc program of the TAP's ingress" :
+						  "the XDP program",
 			 then, interface);
 }
 

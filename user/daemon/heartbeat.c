@@ -52,8 +52,7 @@ static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 	if (!steer_lapsed(heartbeat->steer, now))
 		return true;
 	for (uint32_t q = 0; q < workers->opened_cnt; q++)
-		if (workers->worker[q].running &&
-		    !__atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE))
+		if (workers->worker[q].running && !__atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE))
 			return false;
 	return true;
 }

@@ -17,13 +17,13 @@
 #define HEARTBEAT_NS 20000000u
 
 struct heartbeat {
-	const char *interface;   /* for messages */
+	const char *interface; /* for messages */
 	struct workers *workers;
-	struct steer *steer;     /* NULL: there are no programs now */
+	struct steer *steer; /* NULL: there are no programs now */
 	const struct guard *guard;
 	struct state *state;
 	struct service service;
-	uint64_t shown_ns;       /* when heartbeat_show() was called last */
+	uint64_t shown_ns; /* when heartbeat_show() was called last */
 };
 
 /* Call it every HEARTBEAT_NS, and between the steps of anything that takes longer; calling it more often is cheap and

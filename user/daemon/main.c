@@ -91,8 +91,7 @@ static void serve_control(struct daemon *d)
 
 static int heartbeat_timer(void)
 {
-	struct itimerspec every = { .it_interval.tv_nsec = HEARTBEAT_NS,
-				    .it_value.tv_nsec = HEARTBEAT_NS };
+	struct itimerspec every = { .it_interval.tv_nsec = HEARTBEAT_NS, .it_value.tv_nsec = HEARTBEAT_NS };
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL)) {
@@ -118,7 +117,8 @@ static int check_front(const struct workers *workers, const struct front *front)
 
 		if (err) {
 			log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one "
-				  "when it is started again", front->frontend->name, strerror(-err));
+				  "when it is started again",
+				  front->frontend->name, strerror(-err));
 			return err;
 		}
 	}
@@ -266,8 +266,10 @@ int main(int argc, char **argv)
 	log_set_level(daemon.config.log_level);
 	block_signals(&signals);
 	daemon.start_ns = clock_ns();
-	daemon.heartbeat = (struct heartbeat){ .interface = daemon.device.dev.name, .workers = &daemon.workers,
-					       .guard = &daemon.attached.guard, .state = &daemon.state };
+	daemon.heartbeat = (struct heartbeat){ .interface = daemon.device.dev.name,
+					       .workers = &daemon.workers,
+					       .guard = &daemon.attached.guard,
+					       .state = &daemon.state };
 	service_init(&daemon.heartbeat.service);
 	return (int)exit_code(run(&daemon, &signals));
 }

@@ -61,8 +61,9 @@ static void say_proofs(const struct frontend *frontend)
 
 		if (frontend_is_broken(proof->in) || frontend_is_broken(proof->out))
 			log_warning("TAP %s: the kernel claims %s, but a test packet failed (in: %s, out: %s); it is "
-				    "not used in that direction", frontend->name, frontend_proof_names[i],
-				    frontend_verdict_name(proof->in), frontend_verdict_name(proof->out));
+				    "not used in that direction",
+				    frontend->name, frontend_proof_names[i], frontend_verdict_name(proof->in),
+				    frontend_verdict_name(proof->out));
 	}
 }
 

@@ -73,7 +73,8 @@ static void say_impossible(const struct plan *plan, const char *interface, const
 		log_error("%s: the test frame failed in every bind mode: %s", interface, why);
 	else
 		log_error("%s: what --xdp-mode and --transmit ask for does not work here: %s; use "
-			  "--xdp-mode auto --transmit auto", interface, why);
+			  "--xdp-mode auto --transmit auto",
+			  interface, why);
 }
 
 int plan_check(struct plan *plan, const struct config *config, const struct netdev *dev)
@@ -105,8 +106,7 @@ void plan_explain_failure(const struct plan *plan, const char *interface, const 
 		say_impossible(plan, interface, choice->outcomes);
 }
 
-void plan_say_unproved(const struct plan *plan, const char *interface, uint32_t queue,
-		       const struct xsk_choice *choice)
+void plan_say_unproved(const struct plan *plan, const char *interface, uint32_t queue, const struct xsk_choice *choice)
 {
 	char why[512];
 

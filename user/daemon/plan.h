@@ -15,7 +15,7 @@
 struct plan {
 	struct modes_plan modes;
 	struct tx_checksum_facts tx_checksum;
-	enum modes_pin pin;           /* as asked for */
+	enum modes_pin pin; /* as asked for */
 	enum modes_transmit transmit;
 };
 
@@ -33,7 +33,6 @@ int plan_check_checksum(const struct plan *plan, const struct netdev *dev, const
 void plan_explain_failure(const struct plan *plan, const char *interface, const struct xsk_choice *choice, int err);
 
 /* Logs which better ways of binding than the one in force a queue has lost, because they do not send. */
-void plan_say_unproved(const struct plan *plan, const char *interface, uint32_t queue,
-		       const struct xsk_choice *choice);
+void plan_say_unproved(const struct plan *plan, const char *interface, uint32_t queue, const struct xsk_choice *choice);
 
 #endif

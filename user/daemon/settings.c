@@ -10,9 +10,7 @@
 
 static struct adjust_facts facts_of(const struct netdev *dev, bool generic)
 {
-	return (struct adjust_facts){ .features = dev->features,
-				      .veth = netdev_is_veth(dev),
-				      .generic = generic };
+	return (struct adjust_facts){ .features = dev->features, .veth = netdev_is_veth(dev), .generic = generic };
 }
 
 static int write_note(const struct settings *settings)
@@ -36,8 +34,7 @@ void settings_say(const struct settings *settings, const struct netdev *dev, boo
 		if (adjust.what == ADJUST_EXPLAIN)
 			log_info("%s: %s: %s", dev->name, name, adjust.why);
 		else if (adjust.what == ADJUST_OFF && settings->note.on >> f & 1)
-			log_info("%s: %s is off until superpacketd ends: %s", dev->name, name,
-				 adjust.why);
+			log_info("%s: %s is off until superpacketd ends: %s", dev->name, name, adjust.why);
 	}
 }
 
@@ -51,8 +48,7 @@ static void switch_off(struct settings *settings, const char *interface, uint32_
 		if (!err)
 			continue;
 		log_warning("%s: switching off %s: %s; try 'ethtool -K %s %s off'", interface,
-			    features_name((enum feature)f), strerror(-err), interface,
-			    features_name((enum feature)f));
+			    features_name((enum feature)f), strerror(-err), interface, features_name((enum feature)f));
 		settings->note.on &= ~bit;
 	}
 }
@@ -77,8 +73,7 @@ static void read_predecessor(struct settings *settings, struct netdev *dev)
 static int set_path(struct settings *settings, const char *socket)
 {
 	const char *end = strrchr(socket, '.');
-	int len = snprintf(settings->path, sizeof settings->path, "%.*s" RUNDIR_NOTE, (int)(end - socket),
-			   socket);
+	int len = snprintf(settings->path, sizeof settings->path, "%.*s" RUNDIR_NOTE, (int)(end - socket), socket);
 
 	return (size_t)len < sizeof settings->path ? 0 : -ENAMETOOLONG;
 }

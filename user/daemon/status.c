@@ -42,7 +42,9 @@ static void gather_queue(const struct workers *workers, uint32_t q, const struct
 	*queue = (struct status_queue){
 		.queue = q,
 		.cpu = worker->config.cpu,
-		.state = progress->hung ? "hung" : progress->away ? "away" : "ok",
+		.state = progress->hung ? "hung" :
+			 progress->away ? "away" :
+					  "ok",
 		.mode = socket_mode(facts.zerocopy, generic),
 		.transmit = transmit_form(facts.slices),
 		.tx_checksum = facts.choice.tx_checksum ? "nic" : "software",
@@ -82,7 +84,9 @@ static struct status gather(const struct daemon *d)
 		.mode = mode_name(&d->config),
 		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
 		.tap = front->name,
-		.wait = spin_ns == UINT64_MAX ? "poll" : spin_ns ? "spin" : "event",
+		.wait = spin_ns == UINT64_MAX ? "poll" :
+			spin_ns               ? "spin" :
+						"event",
 		.xdp_mode = "",
 		.xdp_why = "",
 		.ip_id = d->config.shared_id ? "shared" : "increment",

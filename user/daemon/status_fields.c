@@ -231,16 +231,19 @@ const struct status_field *status_find(const char *name, size_t len)
 const struct status_line status_setup_lines[] = {
 	{ "attached", .text = "{mode} ({mode_why}), TAP {tap}" },
 	{ "XDP program", .text = "{xdp.mode} ({xdp.why})" },
-	{ "merging", .text = "{merge|nothing}, [hold_us:held for up to {hold_us}][!hold_us:held to the end of a burst]" },
+	{ "merging",
+	  .text = "{merge|nothing}, [hold_us:held for up to {hold_us}][!hold_us:held to the end of a burst]" },
 	{ "until", .text = "{conditions.max_packets}, {conditions.max_bytes}, {conditions.max_flows} (then "
-		   "[conditions.when_full=all:all are][!conditions.when_full=all:the oldest is] flushed)"
-		   "[conditions.idle_us:, {conditions.idle_us} without a packet]" },
+			   "[conditions.when_full=all:all are][!conditions.when_full=all:the oldest is] flushed)"
+			   "[conditions.idle_us:, {conditions.idle_us} without a packet]" },
 	{ "left alone", .text = "[conditions.min_payload:payloads below {conditions.min_payload}; ]"
-			"[conditions.pass_ports:ports {conditions.pass_ports}; ]"
-			"[conditions.adaptive:flows whose merging keeps failing]" },
-	{ "device", .text = "driver {device.driver}; XDP {device.xdp_features|none}; AF_XDP {device.xsk_features|none}; "
-		    "metadata {device.xdp_rx_metadata_features|none}"
-		    "[device.xdp_zc_max_segs:; {device.xdp_zc_max_segs} a packet in zero copy]", .verbose = true },
+				"[conditions.pass_ports:ports {conditions.pass_ports}; ]"
+				"[conditions.adaptive:flows whose merging keeps failing]" },
+	{ "device",
+	  .text = "driver {device.driver}; XDP {device.xdp_features|none}; AF_XDP {device.xsk_features|none}; "
+		  "metadata {device.xdp_rx_metadata_features|none}"
+		  "[device.xdp_zc_max_segs:; {device.xdp_zc_max_segs} a packet in zero copy]",
+	  .verbose = true },
 	{ "switched off", .text = "{@} ({=})", .of = "settings.off_until_the_end" },
 	{ "advice", .text = "{@}", .of = "settings.advice", .verbose = true },
 	{ .label = NULL },
@@ -248,8 +251,9 @@ const struct status_line status_setup_lines[] = {
 
 const struct status_line status_socket_lines[] = {
 	{ "", .text = "{xsk.mode} ({xsk.why}), {xsk.transmit}[xsk.unaligned:, unaligned][xsk.huge_pages:, huge pages]"
-	      "[!xsk.proved: - unproved: {xsk.unproved}][!state=ok: - {state}]" },
-	{ "", .text = "- {mode}, {transmit}[multibuffer:, multi-buffer]: {outcome}", .of = "xsk.tried", .verbose = true },
+		      "[!xsk.proved: - unproved: {xsk.unproved}][!state=ok: - {state}]" },
+	{ "", .text = "- {mode}, {transmit}[multibuffer:, multi-buffer]: {outcome}", .of = "xsk.tried",
+	  .verbose = true },
 	{ "checksums", .text = "{xsk.tx_checksum} ({xsk.tx_checksum_why})", .verbose = true },
 	{ .label = NULL },
 };
@@ -263,7 +267,7 @@ const struct status_line status_counter_lines[] = {
 	{ "checksums", .text = "{#rx_checksum_errors} wrong in, passed on as they came" },
 	{ "frames", .text = "{#frames_total}: {#frames_free} free, {#frames_kernel} kernel, {#frames_held} held" },
 	{ "out in flight", .text = "{#slots_used} of {slots_total}, {buffers_used/1024} of {buffers_total/1024} KiB of "
-			   "buffers" },
+				   "buffers" },
 	{ .label = NULL },
 };
 

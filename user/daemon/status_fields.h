@@ -25,18 +25,18 @@
 /* ---- what is gathered for an answer, beside structs of other modules ---- */
 
 struct status {
-	const char *asked;           /* the interface as on the command line: it may have been renamed since */
+	const char *asked; /* the interface as on the command line: it may have been renamed since */
 	uint64_t netns, uptime_s;
 	uint32_t pid;
 	const char *version, *mode, *mode_why, *tap, *wait, *xdp_mode, *xdp_why, *ip_id, *when_full;
-	uint64_t spin_ns;            /* 0: workers do not spin */
-	uint32_t offloads;           /* of the front end, FRONTEND_ bits in force */
+	uint64_t spin_ns;  /* 0: workers do not spin */
+	uint32_t offloads; /* of the front end, FRONTEND_ bits in force */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];
 	const char *unproved, *state, *state_why, *cpus_why;
 	uint64_t steer[STEER_COUNTER_CNT];
 	struct status_inline {
 		uint64_t counters[INLINE_COUNTER_CNT];
-		bool there;          /* the tc programs of inline mode are attached */
+		bool there; /* the tc programs of inline mode are attached */
 	} inline_tc;
 };
 
@@ -49,7 +49,7 @@ struct status_tried {
 
 struct status_queue {
 	uint32_t queue;
-	int cpu;                     /* -1: any */
+	int cpu; /* -1: any */
 	const char *state, *mode, *transmit, *tx_checksum;
 	char why[512];
 	bool proved;
@@ -62,46 +62,48 @@ struct status_queue {
 
 /* What is at the field's place, and its form in JSON. */
 enum status_type {
-	STATUS_TEXT,      /* const char *; NULL: null */
-	STATUS_CHARS,     /* char[] */
+	STATUS_TEXT,  /* const char *; NULL: null */
+	STATUS_CHARS, /* char[] */
 	STATUS_U32,
-	STATUS_U64,       /* a number that may fall, too */
-	STATUS_COUNTER,   /* uint64_t that only grows */
+	STATUS_U64,     /* a number that may fall, too */
+	STATUS_COUNTER, /* uint64_t that only grows */
 	STATUS_BOOL,
-	STATUS_US,        /* nanoseconds, in JSON microseconds */
-	STATUS_SPIN,      /* the same; absent where it is 0 */
-	STATUS_CPU,       /* int; negative: null */
-	STATUS_PORTS,     /* uint16_t[GRO_PASS_PORTS]: a list */
-	STATUS_MERGE,     /* bits, as a list of names: GRO_MERGE_, ... */
-	STATUS_OFFLOADS,  /* ... FRONTEND_, ... */
-	STATUS_XDP, STATUS_RX_METADATA, STATUS_XSK, /* ... of struct netdev_xdp; null: this kernel does not tell */
-	STATUS_SEGS,      /* its zc_max_segs; the same */
-	STATUS_FEATURES,  /* struct features: an object of booleans */
-	STATUS_PROOFS,    /* struct frontend_proof[]: an object of those that are claimed */
-	STATUS_REASONS,   /* uint64_t[]: an object of counters by status_names(): by enum gro_reason, ... */
-	STATUS_STEER,     /* ... by enum steer_counter, ... */
-	STATUS_INLINE,    /* ... by enum inline_counter; absent in port mode */
-	STATUS_LIST,      /* an array or object of a form of its own, which status.c makes */
+	STATUS_US,       /* nanoseconds, in JSON microseconds */
+	STATUS_SPIN,     /* the same; absent where it is 0 */
+	STATUS_CPU,      /* int; negative: null */
+	STATUS_PORTS,    /* uint16_t[GRO_PASS_PORTS]: a list */
+	STATUS_MERGE,    /* bits, as a list of names: GRO_MERGE_, ... */
+	STATUS_OFFLOADS, /* ... FRONTEND_, ... */
+	STATUS_XDP,
+	STATUS_RX_METADATA,
+	STATUS_XSK,      /* ... of struct netdev_xdp; null: this kernel does not tell */
+	STATUS_SEGS,     /* its zc_max_segs; the same */
+	STATUS_FEATURES, /* struct features: an object of booleans */
+	STATUS_PROOFS,   /* struct frontend_proof[]: an object of those that are claimed */
+	STATUS_REASONS,  /* uint64_t[]: an object of counters by status_names(): by enum gro_reason, ... */
+	STATUS_STEER,    /* ... by enum steer_counter, ... */
+	STATUS_INLINE,   /* ... by enum inline_counter; absent in port mode */
+	STATUS_LIST,     /* an array or object of a form of its own, which status.c makes */
 };
 
 /* The struct that a field is in. */
 enum status_source {
 	FROM_STATUS,
-	FROM_DEVICE,      /* struct netdev */
-	FROM_GRO,         /* struct gro_config */
-	FROM_QUEUE,       /* struct status_queue */
-	FROM_COUNTERS,    /* struct worker_stats */
-	FROM_TRIED,       /* struct status_tried */
+	FROM_DEVICE,   /* struct netdev */
+	FROM_GRO,      /* struct gro_config */
+	FROM_QUEUE,    /* struct status_queue */
+	FROM_COUNTERS, /* struct worker_stats */
+	FROM_TRIED,    /* struct status_tried */
 	FROM_CNT
 };
 
 struct status_field {
-	const char *name;         /* in JSON; "xdp.mode" is a member of the object "xdp". NULL ends a table */
+	const char *name; /* in JSON; "xdp.mode" is a member of the object "xdp". NULL ends a table */
 	enum status_type type;
 	enum status_source from;
 	size_t off;
-	const char *unit;         /* NULL: none */
-	const char *help;         /* what it says, in one sentence */
+	const char *unit; /* NULL: none */
+	const char *help; /* what it says, in one sentence */
 };
 
 extern const struct status_field status_daemon[];   /* of the answer */

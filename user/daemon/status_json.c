@@ -22,9 +22,13 @@ static const char *merge_name(uint32_t bit)
 /* By the names that ethtool shows on the TAP. */
 static const char *offload_name(uint32_t bit)
 {
-	static const char *const names[] = { "tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation",
-					     "tx-tcp-ecn-segmentation", "tx-udp-segmentation",
-					     "tx-udp_tnl-segmentation", "tx-udp_tnl-csum-segmentation" };
+	static const char *const names[] = { "tx-checksumming",
+					     "tx-tcp-segmentation",
+					     "tx-tcp6-segmentation",
+					     "tx-tcp-ecn-segmentation",
+					     "tx-udp-segmentation",
+					     "tx-udp_tnl-segmentation",
+					     "tx-udp_tnl-csum-segmentation" };
 
 	_Static_assert(FRONTEND_UDP_TUNNEL_GSO_CSUM == 1u << (ARRAY_SIZE(names) - 1), "in the order of the bits");
 	return bit < ARRAY_SIZE(names) ? names[bit] : NULL;
@@ -37,8 +41,7 @@ static json_t *bits_json(bool told, uint64_t bits, const char *(*name)(uint32_t 
 
 	for (uint32_t bit = 0; told && bit < 64; bit++)
 		if (bits >> bit & 1)
-			json_array_append_new(array, name(bit) ? json_string(name(bit)) :
-								 json_sprintf("bit-%u", bit));
+			json_array_append_new(array, name(bit) ? json_string(name(bit)) : json_sprintf("bit-%u", bit));
 	return array;
 }
 
@@ -103,7 +106,7 @@ static json_t *value_json(enum status_type type, const void *value)
 		return json_integer(*(const uint32_t *)value);
 	case STATUS_U64:
 	case STATUS_COUNTER:
-		return json_integer((json_int_t)*(const uint64_t *)value);
+		return json_integer((json_int_t) * (const uint64_t *)value);
 	case STATUS_BOOL:
 		return json_boolean(*(const bool *)value);
 	case STATUS_US:
@@ -191,8 +194,9 @@ json_t *status_json(const struct status *status, const struct netdev *dev, const
 		    const struct status_queue *queues, uint32_t queue_cnt)
 {
 	struct worker_stats sum = { 0 };
-	const void *const from[FROM_CNT] = { [FROM_STATUS] = status, [FROM_DEVICE] = dev, [FROM_GRO] = gro,
-					     [FROM_COUNTERS] = &sum };
+	const void *const from[FROM_CNT] = {
+		[FROM_STATUS] = status, [FROM_DEVICE] = dev, [FROM_GRO] = gro, [FROM_COUNTERS] = &sum
+	};
 	json_t *object = json_object(), *array = json_array(), *total = json_object();
 
 	for (uint32_t q = 0; q < queue_cnt; q++) {

@@ -48,7 +48,8 @@ int watch_open(struct watch *watch)
 	if (!err)
 		watch->ethtool = join(NETLINK_GENERIC, group);
 	if (!watch->ethtool)
-		log_debug("this kernel sends no notifications of ethtool: changes of the number of queues are not followed");
+		log_debug("this kernel sends no notifications of ethtool: changes of the number of queues are not "
+			  "followed");
 	return 0;
 }
 

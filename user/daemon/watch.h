@@ -15,7 +15,7 @@
 
 struct watch {
 	struct mnl_socket *links;
-	struct mnl_socket *ethtool;  /* NULL: this kernel tells nothing (before 5.6) */
+	struct mnl_socket *ethtool; /* NULL: this kernel tells nothing (before 5.6) */
 };
 
 struct watch_news {

@@ -20,11 +20,11 @@ struct progress {
 };
 
 struct workers {
-	struct worker *worker;     /* room entries, as the next one */
+	struct worker *worker; /* room entries, as the next one */
 	struct progress *progress;
-	uint32_t cnt;              /* queues that are served; before workers_open(): that are to be */
-	uint32_t opened_cnt;       /* workers that are open, running or not */
-	uint32_t room;             /* the most queues there can ever be */
+	uint32_t cnt;        /* queues that are served; before workers_open(): that are to be */
+	uint32_t opened_cnt; /* workers that are open, running or not */
+	uint32_t room;       /* the most queues there can ever be */
 };
 
 void workers_close(struct workers *workers);

@@ -33,8 +33,7 @@ static int open_beside_heartbeat(struct heartbeat *heartbeat, struct opening *op
 	if (err && opening->config.cpu >= 0)
 		err = worker_thread(&thread, -1, open_in_thread, opening);
 	if (err) {
-		log_error("%s queue %u: thread: %s", opening->config.interface, opening->config.queue,
-			  strerror(-err));
+		log_error("%s queue %u: thread: %s", opening->config.interface, opening->config.queue, strerror(-err));
 		return err;
 	}
 	do {

@@ -17,8 +17,7 @@ void deliver_init(struct deliver *deliver, struct frontend_queue *front, struct 
 }
 
 /* iov[0] is the virtio header that *request describes; cnt entries follow it. */
-static int write_one(struct deliver *deliver, const struct gso_request *request,
-		     const struct iovec *iov, uint32_t cnt)
+static int write_one(struct deliver *deliver, const struct gso_request *request, const struct iovec *iov, uint32_t cnt)
 {
 	struct frontend_queue *front = deliver->front;
 	int err;

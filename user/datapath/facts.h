@@ -12,10 +12,10 @@
 #include "nic/xsk.h"
 
 struct worker_facts {
-	struct xsk_choice choice; /* the bind mode, what became of the others, and who finishes checksums */
+	struct xsk_choice choice;         /* the bind mode, what became of the others, and who finishes checksums */
 	bool zerocopy, slices, unaligned; /* as in struct xsk */
-	bool huge_pages;          /* the memory is on huge pages */
-	uint32_t tx_budget;       /* as in struct xsk */
+	bool huge_pages;                  /* the memory is on huge pages */
+	uint32_t tx_budget;               /* as in struct xsk */
 };
 
 #define FACTS_WORDS ((sizeof(struct worker_facts) + sizeof(uint64_t) - 1) / sizeof(uint64_t))

@@ -4,11 +4,12 @@
 #include "base/fault.h"
 #include "nic/uapi_compat.h"
 
-void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,
-		  struct worker_stats *stats)
+void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem, struct worker_stats *stats)
 {
 	*receive = (struct receive){
-		.xsk = xsk, .umem = umem, .stats = stats,
+		.xsk = xsk,
+		.umem = umem,
+		.stats = stats,
 		.frames_in_kernel = umem->config.rx_frames - umem->frames.cnt,
 	};
 }

@@ -30,8 +30,7 @@ struct receive {
 };
 
 /* To be called with an open socket whose fill ring is stocked. */
-void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem,
-		  struct worker_stats *stats);
+void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem, struct worker_stats *stats);
 
 /* Takes up to RECEIVE_BATCH descriptors of whole packets and counts them. Returns how many fragments it has written to
  * packets[]; their frames belong to the caller now. *more says that the ring may hold further descriptors. */

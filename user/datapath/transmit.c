@@ -37,7 +37,10 @@ int transmit_init(struct transmit *transmit, struct xsk *xsk, struct umem *umem,
 		  struct worker_stats *stats)
 {
 	*transmit = (struct transmit){
-		.xsk = xsk, .umem = umem, .mtu = mtu, .stats = stats,
+		.xsk = xsk,
+		.umem = umem,
+		.mtu = mtu,
+		.stats = stats,
 	};
 	transmit->units = calloc(xsk->ring_size, sizeof transmit->units[0]);
 	return transmit->units ? 0 : -ENOMEM;
@@ -75,16 +78,14 @@ bool transmit_can_take(const struct transmit *transmit)
 {
 	struct span span;
 
-	return !transmit_paused(transmit) &&
-	       span_reserve(&transmit->umem->buffers, room_for_packet(transmit), &span);
+	return !transmit_paused(transmit) && span_reserve(&transmit->umem->buffers, room_for_packet(transmit), &span);
 }
 
 uint8_t *transmit_buffer(struct transmit *transmit)
 {
 	struct umem *umem = transmit->umem;
 
-	if (transmit_paused(transmit) ||
-	    !span_reserve(&umem->buffers, room_for_packet(transmit), &transmit->buffer))
+	if (transmit_paused(transmit) || !span_reserve(&umem->buffers, room_for_packet(transmit), &transmit->buffer))
 		return NULL;
 	return umem_data(umem, packet_addr(transmit));
 }
@@ -291,11 +292,9 @@ static bool cut(struct transmit *transmit)
 
 static bool room_for_ordinary(const struct transmit *transmit, struct span *slot)
 {
-	if (!units_left(transmit) ||
-	    descriptors_for(transmit, transmit->packet_len) > free_descriptors(transmit))
+	if (!units_left(transmit) || descriptors_for(transmit, transmit->packet_len) > free_descriptors(transmit))
 		return false;
-	return by_slices(transmit, transmit->packet_len) ||
-	       span_reserve(&transmit->umem->slots, 1, slot);
+	return by_slices(transmit, transmit->packet_len) || span_reserve(&transmit->umem->slots, 1, slot);
 }
 
 /* Copies the packet into a slot, where one descriptor within one chunk is enough. */
@@ -325,8 +324,7 @@ static bool send_ordinary(struct transmit *transmit)
 	if (by_slices(transmit, transmit->packet_len)) {
 		unit->slices_addr = addr;
 		unit->slices_len = transmit->packet_len;
-		unit->outstanding = put_slices(transmit, addr, transmit->packet_len,
-					       put_request(transmit, addr));
+		unit->outstanding = put_slices(transmit, addr, transmit->packet_len, put_request(transmit, addr));
 	} else {
 		ordinary_built(transmit, unit, &slot);
 	}
@@ -445,8 +443,7 @@ static bool within(uint64_t addr, uint64_t start, uint64_t len)
 
 static bool unit_has(const struct umem *umem, const struct transmit_unit *unit, uint64_t addr)
 {
-	return within(addr, umem_slot_addr(umem, unit->slots.off),
-		      (uint64_t)unit->slots.len * umem->config.slot_len) ||
+	return within(addr, umem_slot_addr(umem, unit->slots.off), (uint64_t)unit->slots.len * umem->config.slot_len) ||
 	       within(addr, unit->slices_addr, unit->slices_len);
 }
 

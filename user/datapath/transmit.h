@@ -24,28 +24,28 @@
 #include "nic/xsk.h"
 
 struct transmit_unit {
-	struct span slots;     /* len 0: none */
-	struct span buffer;    /* len 0: a later unit of the same packet owns it */
-	uint64_t slices_addr;  /* the part of the packet's buffer that its descriptors cover */
+	struct span slots;    /* len 0: none */
+	struct span buffer;   /* len 0: a later unit of the same packet owns it */
+	uint64_t slices_addr; /* the part of the packet's buffer that its descriptors cover */
 	uint32_t slices_len;
-	uint32_t outstanding;  /* descriptors submitted and not completed */
+	uint32_t outstanding; /* descriptors submitted and not completed */
 };
 
 struct transmit {
 	struct xsk *xsk;
 	struct umem *umem;
 	struct worker_stats *stats;
-	bool shared_id;               /* S4: segments with DF share their IPv4 ID; set by the owner */
-	uint32_t mtu;                 /* of the wire: bytes of a frame behind its link-layer header */
-	struct transmit_unit *units;  /* ring of ring_size, oldest at tail */
+	bool shared_id;                /* S4: segments with DF share their IPv4 ID; set by the owner */
+	uint32_t mtu;                  /* of the wire: bytes of a frame behind its link-layer header */
+	struct transmit_unit *units;   /* ring of ring_size, oldest at tail */
 	uint32_t unit_head, unit_tail; /* free-running */
-	uint32_t outstanding;         /* descriptors of all units */
-	uint64_t finished;            /* units since start; the progress that the watchdog watches */
+	uint32_t outstanding;          /* descriptors of all units */
+	uint64_t finished;             /* units since start; the progress that the watchdog watches */
 	/* the packet that is being sent */
-	struct span buffer;           /* reserved by transmit_buffer(), taken by transmit_packet() */
+	struct span buffer; /* reserved by transmit_buffer(), taken by transmit_packet() */
 	struct gso gso;
 	struct gso_request request;
-	struct gso_left left;         /* what the NIC has to finish of each segment */
+	struct gso_left left; /* what the NIC has to finish of each segment */
 	uint32_t packet_len;
 	enum { TRANSMIT_IDLE, TRANSMIT_CUTTING, TRANSMIT_ORDINARY } state;
 };

@@ -6,8 +6,7 @@ static uint64_t limit_ns(uint32_t expiries)
 	return WATCHDOG_LIMIT_NS << (expiries < WATCHDOG_DOUBLINGS ? expiries : WATCHDOG_DOUBLINGS);
 }
 
-uint32_t watchdog_update(struct watchdog *watchdog, const struct watchdog_input inputs[WATCHDOG_CNT],
-			 uint64_t now_ns)
+uint32_t watchdog_update(struct watchdog *watchdog, const struct watchdog_input inputs[WATCHDOG_CNT], uint64_t now_ns)
 {
 	uint64_t step_ns = watchdog->updated_ns ? now_ns - watchdog->updated_ns : 0;
 	uint32_t expired = 0;

@@ -55,8 +55,7 @@ static inline bool watchdog_due(const struct watchdog *watchdog, uint64_t now_ns
 }
 
 /* Takes the present state of all waits. Returns a set of bits (1 << wait), one for each wait that has expired. */
-uint32_t watchdog_update(struct watchdog *watchdog, const struct watchdog_input inputs[WATCHDOG_CNT],
-			 uint64_t now_ns);
+uint32_t watchdog_update(struct watchdog *watchdog, const struct watchdog_input inputs[WATCHDOG_CNT], uint64_t now_ns);
 
 /* Whether this wait is half way to its limit, where the kernel should be woken once more. */
 bool watchdog_needs_nudge(const struct watchdog *watchdog, enum watchdog_wait wait);

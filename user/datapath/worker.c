@@ -227,7 +227,8 @@ static void drain(struct worker *worker)
 			return;
 	}
 	log_warning("%s: after draining for %u ms, %u descriptors were still outstanding and %u packets held; they "
-		    "are lost", worker_name(worker, name), worker->drain_ms, worker->transmit.outstanding,
+		    "are lost",
+		    worker_name(worker, name), worker->drain_ms, worker->transmit.outstanding,
 		    gro_owned_packets(&worker->gro));
 }
 

@@ -38,17 +38,17 @@
 #include "nic/xsk.h"
 
 struct worker_config {
-	const char *interface;       /* its name at opening; copied */
+	const char *interface; /* its name at opening; copied */
 	uint32_t queue;
 	struct frontend_queue *front;
-	const char *front_name;      /* for messages */
-	struct steer *steer;         /* has the worker's socket, and gets the new one after a rebuild */
-	int cpu;                     /* the CPU that the thread runs on; -1: any */
+	const char *front_name; /* for messages */
+	struct steer *steer;    /* has the worker's socket, and gets the new one after a rebuild */
+	int cpu;                /* the CPU that the thread runs on; -1: any */
 	uint32_t mtu;
-	bool shared_id;              /* see transmit.h */
-	struct gro_config gro;       /* packets, headroom and secret are filled in by the worker */
+	bool shared_id;        /* see transmit.h */
+	struct gro_config gro; /* packets, headroom and secret are filled in by the worker */
 	struct xsk_config xsk;
-	bool quiet;                  /* worker_open() does not log why it fails */
+	bool quiet; /* worker_open() does not log why it fails */
 	/* How long the worker polls its rings before it sleeps; UINT64_MAX: it never sleeps. The queue is left to
 	 * interrupts meanwhile. SO_PREFER_BUSY_POLL is not used: with it, the kernel answers each wake-up in zero
 	 * copy by polling the receiving NAPI instead (net/xdp/xsk.c xsk_no_wakeup()), and a driver that sends from
@@ -58,44 +58,44 @@ struct worker_config {
 
 struct worker {
 	struct worker_config config;
-	char interface[IFNAMSIZ];    /* config.interface points here */
+	char interface[IFNAMSIZ]; /* config.interface points here */
 	struct umem umem;
 	struct xsk xsk;
-	struct xsk_choice chosen;    /* of the first socket; a rebuild binds the same way */
+	struct xsk_choice chosen; /* of the first socket; a rebuild binds the same way */
 	struct gro gro;
 	void *gro_memory;
 	struct receive receive;
 	struct deliver deliver;
 	struct transmit transmit;
-	uint32_t frame_max;          /* the longest frame that the first socket can carry */
-	uint32_t held_packets;       /* received and not delivered yet */
-	uint32_t burst_packets;      /* received since gro_burst_end() was last called */
-	uint64_t moved_ns;           /* when a packet was carried last */
-	bool stale;                  /* what is carried now comes too late: see worker_stale.c */
-	struct worker_stats stats;   /* private; others use stats_read(&published) */
+	uint32_t frame_max;        /* the longest frame that the first socket can carry */
+	uint32_t held_packets;     /* received and not delivered yet */
+	uint32_t burst_packets;    /* received since gro_burst_end() was last called */
+	uint64_t moved_ns;         /* when a packet was carried last */
+	bool stale;                /* what is carried now comes too late: see worker_stale.c */
+	struct worker_stats stats; /* private; others use stats_read(&published) */
 
 	/* worker_recover.c */
 	struct watchdog watchdog;
-	bool missing;                /* frames, slots or buffers are missing; this has been logged */
-	uint64_t front_taken;        /* packets the front end had taken when it last took one */
-	uint64_t front_unready;      /* writes that it had not taken by then */
-	uint64_t probed_ns;          /* when a front end that takes nothing was probed last */
-	bool closed;                 /* there is no socket: a new one could not be bound yet */
+	bool missing;           /* frames, slots or buffers are missing; this has been logged */
+	uint64_t front_taken;   /* packets the front end had taken when it last took one */
+	uint64_t front_unready; /* writes that it had not taken by then */
+	uint64_t probed_ns;     /* when a front end that takes nothing was probed last */
+	bool closed;            /* there is no socket: a new one could not be bound yet */
 
 	/* Shared with the main thread, by atomics. Written by the worker: */
 	struct stats_page published;
-	struct facts_page facts;     /* of xsk and umem; others use facts_read(&facts) */
-	uint64_t tick;               /* advances with every round of the loop */
-	bool away;                   /* it cannot carry packets: the main thread leaves the traffic to the kernel */
-	bool caught_up;              /* it holds no packet older than what the kernel has carried meanwhile */
-	int front_error;             /* -errno when the front end's queue is gone; the main thread ends then */
+	struct facts_page facts; /* of xsk and umem; others use facts_read(&facts) */
+	uint64_t tick;           /* advances with every round of the loop */
+	bool away;               /* it cannot carry packets: the main thread leaves the traffic to the kernel */
+	bool caught_up;          /* it holds no packet older than what the kernel has carried meanwhile */
+	int front_error;         /* -errno when the front end's queue is gone; the main thread ends then */
 	/* Written by the main thread: */
-	bool stop;                   /* the worker drains, and its thread ends */
-	uint32_t drain_ms;           /* how long draining may take; written before stop */
+	bool stop;         /* the worker drains, and its thread ends */
+	uint32_t drain_ms; /* how long draining may take; written before stop */
 
-	int wake_fd;                 /* eventfd that ends a sleep */
+	int wake_fd; /* eventfd that ends a sleep */
 	pthread_t thread;
-	bool running;                /* of the main thread alone */
+	bool running; /* of the main thread alone */
 };
 
 /*

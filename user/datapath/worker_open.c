@@ -190,8 +190,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	facts_publish(&worker->facts, &worker->xsk, &worker->umem); /* also of a failure */
 	if (err)
 		goto fail_eventfd;
-	err = transmit_init(&worker->transmit, &worker->xsk, &worker->umem, config->mtu,
-			    &worker->stats);
+	err = transmit_init(&worker->transmit, &worker->xsk, &worker->umem, config->mtu, &worker->stats);
 	if (err)
 		goto fail_socket;
 	worker->transmit.shared_id = config->shared_id;

@@ -40,8 +40,7 @@ static void check_conservation(struct worker *worker)
 	char name[WORKER_NAME_LEN];
 
 	transmit_missing(&worker->transmit, &slots, &buffers);
-	stats->frames_missing =
-		WORKER_RX_FRAMES - worker->umem.frames.cnt - worker->receive.frames_in_kernel - held;
+	stats->frames_missing = WORKER_RX_FRAMES - worker->umem.frames.cnt - worker->receive.frames_in_kernel - held;
 	stats->slots_missing = slots;
 	stats->buffers_missing = buffers;
 	if (worker->missing || !(stats->frames_missing | slots | buffers))
@@ -50,8 +49,8 @@ static void check_conservation(struct worker *worker)
 	(FAULT_BUILD ? log_abort : log_error)(
 		"%s: %u of %u frames are missing (%u free, %u in the kernel, %u held), %u slots and %u bytes of "
 		"buffers; this is a bug in superpacketd: please report it",
-		worker_name(worker, name), (uint32_t)stats->frames_missing, WORKER_RX_FRAMES,
-		worker->umem.frames.cnt, worker->receive.frames_in_kernel, held, slots, buffers);
+		worker_name(worker, name), (uint32_t)stats->frames_missing, WORKER_RX_FRAMES, worker->umem.frames.cnt,
+		worker->receive.frames_in_kernel, held, slots, buffers);
 }
 
 static void refresh_kernel_counters(struct worker *worker)
@@ -72,8 +71,7 @@ static uint32_t check_waits(struct worker *worker, uint64_t now_ns)
 	const struct watchdog_input inputs[WATCHDOG_CNT] = {
 		[WATCHDOG_COMPLETION] = { worker->transmit.outstanding > 0, worker->transmit.finished },
 		[WATCHDOG_FILL] = { receive_is_starved(&worker->receive), stats->rx_packets },
-		[WATCHDOG_TAP] = { worker->front_unready != stats->rx_tap_unready,
-				   stats->rx_delivered_packets },
+		[WATCHDOG_TAP] = { worker->front_unready != stats->rx_tap_unready, stats->rx_delivered_packets },
 	};
 
 	if (stats->rx_delivered_packets != worker->front_taken || worker->away) {

@@ -28,8 +28,8 @@ uint32_t checksum_copy(void *dst, const void *data, size_t len, uint32_t sum);
 
 /* One version of the two functions above; the tests and benchmarks compare them. */
 struct checksum_version {
-	const char *name;             /* "scalar", "avx2", ... */
-	bool (*usable)(void);         /* this CPU and OS can run it */
+	const char *name;     /* "scalar", "avx2", ... */
+	bool (*usable)(void); /* this CPU and OS can run it */
 	uint32_t (*add)(const void *data, size_t len, uint32_t sum);
 	uint32_t (*copy)(void *dst, const void *data, size_t len, uint32_t sum);
 };
@@ -77,8 +77,7 @@ static inline uint32_t checksum_remove(uint32_t sum, uint16_t word)
 
 /* Sum of the pseudo-header of RFC 9293 section 3.1 / RFC 8200 section 8.1, from an IP header at
  * l3 of the given version (4 or 6), for an upper-layer length in bytes (host order). */
-static inline uint32_t checksum_pseudo(const uint8_t *l3, unsigned int version, uint8_t protocol,
-				       uint32_t l4_len)
+static inline uint32_t checksum_pseudo(const uint8_t *l3, unsigned int version, uint8_t protocol, uint32_t l4_len)
 {
 	uint64_t sum = (uint64_t)__builtin_bswap32(l4_len) + ((uint32_t)protocol << 8);
 	unsigned int off = version == 4 ? 12 : 8;
@@ -94,8 +93,7 @@ static inline uint32_t checksum_pseudo(const uint8_t *l3, unsigned int version, 
 /* Sum of the 20 bytes of an option-less IPv4 header. */
 static inline uint64_t checksum_ipv4_sum(const uint8_t *l3)
 {
-	return (uint64_t)load_u32(l3) + load_u32(l3 + 4) + load_u32(l3 + 8) + load_u32(l3 + 12) +
-	       load_u32(l3 + 16);
+	return (uint64_t)load_u32(l3) + load_u32(l3 + 4) + load_u32(l3 + 8) + load_u32(l3 + 12) + load_u32(l3 + 16);
 }
 
 /* Whether an option-less IPv4 header has a right checksum (rule R3). A sum folds to 0xffff if 0xffff

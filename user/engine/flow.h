@@ -29,11 +29,11 @@
 
 /* Links of one entry. The caller keeps its own state in an array with the same index. */
 struct flow_links {
-	uint32_t hash, pair;            /* of flow_insert() */
-	uint32_t next;                  /* flow chain, or free list */
-	uint32_t pair_next, pair_prev;  /* pair chain, newest first; prev FLOW_NONE at its head */
-	uint32_t age_next, age_prev;    /* age list, oldest first; the owner also links taken entries with next */
-	uint32_t born;                  /* number of its insertion, modulo 2^32 */
+	uint32_t hash, pair;           /* of flow_insert() */
+	uint32_t next;                 /* flow chain, or free list */
+	uint32_t pair_next, pair_prev; /* pair chain, newest first; prev FLOW_NONE at its head */
+	uint32_t age_next, age_prev;   /* age list, oldest first; the owner also links taken entries with next */
+	uint32_t born;                 /* number of its insertion, modulo 2^32 */
 };
 
 /* Head of a flow chain: its first entry, and the hash of that entry, so that most lookups read no links. */
@@ -42,15 +42,15 @@ struct flow_head {
 };
 
 struct flow_table {
-	struct flow_links *links;       /* [capacity] */
-	struct flow_head *heads;        /* [mask + 1] flow chains */
-	uint32_t *pair_heads;           /* [mask + 1] pair chains */
+	struct flow_links *links; /* [capacity] */
+	struct flow_head *heads;  /* [mask + 1] flow chains */
+	uint32_t *pair_heads;     /* [mask + 1] pair chains */
 	uint32_t mask;
 	uint32_t capacity;
 	uint32_t held_cnt;
 	uint32_t free_head, free_cnt;
 	uint32_t oldest, newest;
-	uint32_t born;                  /* insertions so far, modulo 2^32 */
+	uint32_t born; /* insertions so far, modulo 2^32 */
 	uint64_t secret[2];
 };
 
@@ -70,8 +70,7 @@ static inline uint64_t flow_fold(uint64_t a, uint64_t b)
 }
 
 /* Keyed hash of a pair of addresses (addr_len bytes each, 4 or 16, adjacent at addrs). */
-static inline uint32_t flow_hash_pair(const struct flow_table *table, const uint8_t *addrs,
-				      uint32_t addr_len)
+static inline uint32_t flow_hash_pair(const struct flow_table *table, const uint8_t *addrs, uint32_t addr_len)
 {
 	uint64_t h = flow_fold(load_u64(addrs) ^ table->secret[0], table->secret[1]);
 
@@ -82,11 +81,10 @@ static inline uint32_t flow_hash_pair(const struct flow_table *table, const uint
 
 /* Keyed hash of a flow: its pair's hash, its ports, its flow label and protocol, and all link-layer bytes.
  * Every field of R10 is part of it, so that an attacker cannot vary one without changing the hash. */
-static inline uint32_t flow_hash(const struct flow_table *table, uint32_t pair, uint32_t ports,
-				 uint32_t label, const uint8_t *l2, uint32_t l2_len)
+static inline uint32_t flow_hash(const struct flow_table *table, uint32_t pair, uint32_t ports, uint32_t label,
+				 const uint8_t *l2, uint32_t l2_len)
 {
-	uint64_t h = flow_fold(((uint64_t)pair << 32 | ports) ^ table->secret[0],
-			       load_u64(l2) ^ table->secret[1]);
+	uint64_t h = flow_fold(((uint64_t)pair << 32 | ports) ^ table->secret[0], load_u64(l2) ^ table->secret[1]);
 
 	/* The rest of the MAC addresses and the ethertype; then 4 bytes a VLAN tag. */
 	h = flow_fold(h ^ load_u64(l2 + 6), ((uint64_t)label << 32) ^ table->secret[1]);

@@ -79,8 +79,7 @@ static inline bool needs_long_way(const struct gro *gro, const struct arrival *a
 }
 
 /* The first packet of a superpacket is held, unless FIN or PSH would have to move from it (R17). */
-static inline void hold(struct gro *gro, const struct arrival *arrival, struct flow_key key,
-			uint64_t now_ns)
+static inline void hold(struct gro *gro, const struct arrival *arrival, struct flow_key key, uint64_t now_ns)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data, *l4 = data + view->l4_off;
@@ -124,8 +123,7 @@ static inline uint32_t find_held(const struct gro *gro, const struct arrival *ar
 }
 
 /* A candidate whose checksums are right. known: its key, if it has been made already. */
-static inline void place(struct gro *gro, const struct arrival *arrival, const struct flow_key *known,
-			 uint64_t now_ns)
+static inline void place(struct gro *gro, const struct arrival *arrival, const struct flow_key *known, uint64_t now_ns)
 {
 	struct flow_key key = known ? *known : key_of(gro, arrival->packet->data, &arrival->view);
 	uint32_t entry = find_held(gro, arrival, key.hash);
@@ -170,8 +168,8 @@ static bool is_merged(const struct gro *gro, const struct packet_view *view)
 }
 
 /* Any packet at all, in any number of fragments. */
-static WAY_APART void offer_walked(struct gro *gro, const struct gro_packet *packet,
-				   uint32_t fragment_cnt, uint64_t now_ns)
+static WAY_APART void offer_walked(struct gro *gro, const struct gro_packet *packet, uint32_t fragment_cnt,
+				   uint64_t now_ns)
 {
 	struct arrival arrival = { .packet = packet, .fragment_cnt = fragment_cnt, .csum = packet->csum };
 	const struct packet_view *view = &arrival.view;
@@ -198,11 +196,12 @@ static WAY_APART void offer_walked(struct gro *gro, const struct gro_packet *pac
 
 /* A packet in one fragment, if it is plain TCP over this version of IP; else false. Compiled once for each version,
  * with most offsets constant. */
-static inline bool offer_plain_tcp(struct gro *gro, const struct gro_packet *packet,
-				   const struct flow_key *known, uint64_t now_ns, unsigned int version)
+static inline bool offer_plain_tcp(struct gro *gro, const struct gro_packet *packet, const struct flow_key *known,
+				   uint64_t now_ns, unsigned int version)
 {
-	struct arrival arrival = { .packet = packet, .fragment_cnt = 1, .len = packet->len,
-				   .outer_protocol = TCP_PROTOCOL };
+	struct arrival arrival = {
+		.packet = packet, .fragment_cnt = 1, .len = packet->len, .outer_protocol = TCP_PROTOCOL
+	};
 
 	if (!(version == 4 ? parse_plain_ipv4(packet->data, packet->len, &arrival.view) :
 			     parse_plain_ipv6(packet->data, packet->len, &arrival.view)))
@@ -212,15 +211,14 @@ static inline bool offer_plain_tcp(struct gro *gro, const struct gro_packet *pac
 	return true;
 }
 
-static WAY_APART void offer_not_plain_ipv4(struct gro *gro, const struct gro_packet *packet,
-					   uint64_t now_ns)
+static WAY_APART void offer_not_plain_ipv4(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns)
 {
 	if (!(gro->config.merge & GRO_MERGE_TCP) || !offer_plain_tcp(gro, packet, NULL, now_ns, 6))
 		offer_walked(gro, packet, 1, now_ns);
 }
 
-static inline void offer_long_way(struct gro *gro, const struct gro_packet *packet,
-				  const struct flow_key *known, uint64_t now_ns)
+static inline void offer_long_way(struct gro *gro, const struct gro_packet *packet, const struct flow_key *known,
+				  uint64_t now_ns)
 {
 	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP)) || !offer_plain_tcp(gro, packet, known, now_ns, 4))
 		offer_not_plain_ipv4(gro, packet, now_ns);
@@ -267,15 +265,15 @@ static inline uint32_t append_run(struct gro *gro, uint32_t entry, struct packet
 	return i;
 }
 
-static WAY_APART uint32_t append_run_any(struct gro *gro, uint32_t entry,
-					 const struct gro_packet *packets, uint32_t cnt)
+static WAY_APART uint32_t append_run_any(struct gro *gro, uint32_t entry, const struct gro_packet *packets,
+					 uint32_t cnt)
 {
 	return append_run(gro, entry, first_view(&gro->supers[entry]), packets, cnt, false);
 }
 
 /* The same for what is_plain(): all offsets but that of the payload are constants. */
-static WAY_APART uint32_t append_run_plain(struct gro *gro, uint32_t entry,
-					   const struct gro_packet *packets, uint32_t cnt)
+static WAY_APART uint32_t append_run_plain(struct gro *gro, uint32_t entry, const struct gro_packet *packets,
+					   uint32_t cnt)
 {
 	struct packet_view view = first_view(&gro->supers[entry]);
 
@@ -298,8 +296,7 @@ static inline uint32_t append_to_recent(struct gro *gro, const struct gro_packet
 	if (packets->len <= super->payload_off ||
 	    port_diff(super->head + super->l4_off, packets->data + super->l4_off) || unlikely(super->long_way))
 		return 0;
-	return is_plain(super) ? append_run_plain(gro, entry, packets, cnt) :
-				 append_run_any(gro, entry, packets, cnt);
+	return is_plain(super) ? append_run_plain(gro, entry, packets, cnt) : append_run_any(gro, entry, packets, cnt);
 }
 
 /* ---- bursts ---- */
@@ -318,8 +315,7 @@ static uint32_t room_for(struct gro *gro, uint32_t cnt, uint32_t needed)
 }
 
 /* Offers the packet that begins here. Returns how many fragments it has, which were taken; 0: not one was. */
-static uint32_t offer_fragments(struct gro *gro, const struct gro_packet *packets,
-				uint32_t cnt, uint64_t now_ns)
+static uint32_t offer_fragments(struct gro *gro, const struct gro_packet *packets, uint32_t cnt, uint64_t now_ns)
 {
 	uint32_t fragment_cnt = gro_fragments_count(packets, cnt);
 

@@ -62,26 +62,26 @@ struct gro_packet {
 
 /* Why a superpacket, or a packet alone, was delivered. */
 enum gro_reason {
-	GRO_COUNT,          /* max_packets reached */
-	GRO_BYTES,          /* the next packet would exceed max_bytes (R16) */
-	GRO_AGE,            /* held for hold_ns (D4) */
-	GRO_BURST_END,      /* nothing more is being received (D4) */
+	GRO_COUNT,           /* max_packets reached */
+	GRO_BYTES,           /* the next packet would exceed max_bytes (R16) */
+	GRO_AGE,             /* held for hold_ns (D4) */
+	GRO_BURST_END,       /* nothing more is being received (D4) */
 	GRO_OUT_OF_SEQUENCE, /* R14 */
-	GRO_NO_DATA,        /* R6: a pure ACK */
-	GRO_FLAGS,          /* R9: SYN, RST or URG */
-	GRO_PUSH_FIN,       /* R17 */
-	GRO_SHORT,          /* R17: payload shorter than gso_size ends a superpacket */
-	GRO_LARGER,         /* R15: payload longer than gso_size starts a new one */
-	GRO_HEADER,         /* R11-R13, R2: a header field differs */
-	GRO_CHECKSUM,       /* R3, R8: wrong IP or L4 checksum */
-	GRO_FRAGMENT,       /* R5 */
-	GRO_IP_OPTIONS,     /* R2: IPv4 options, IPv6 headers that cannot be walked */
-	GRO_TABLE_FULL,     /* D3 */
+	GRO_NO_DATA,         /* R6: a pure ACK */
+	GRO_FLAGS,           /* R9: SYN, RST or URG */
+	GRO_PUSH_FIN,        /* R17 */
+	GRO_SHORT,           /* R17: payload shorter than gso_size ends a superpacket */
+	GRO_LARGER,          /* R15: payload longer than gso_size starts a new one */
+	GRO_HEADER,          /* R11-R13, R2: a header field differs */
+	GRO_CHECKSUM,        /* R3, R8: wrong IP or L4 checksum */
+	GRO_FRAGMENT,        /* R5 */
+	GRO_IP_OPTIONS,      /* R2: IPv4 options, IPv6 headers that cannot be walked */
+	GRO_TABLE_FULL,      /* D3 */
 	GRO_RECONFIGURE,
 	GRO_SHUTDOWN,
-	GRO_NOT_SERVED,     /* R20: another protocol, malformed, or merging switched off */
-	GRO_LEFT_ALONE,     /* adaptive: merging this flow has kept failing */
-	GRO_EXEMPT,         /* pass_ports or min_payload says so */
+	GRO_NOT_SERVED, /* R20: another protocol, malformed, or merging switched off */
+	GRO_LEFT_ALONE, /* adaptive: merging this flow has kept failing */
+	GRO_EXEMPT,     /* pass_ports or min_payload says so */
 	GRO_REASON_CNT,
 };
 
@@ -105,17 +105,17 @@ struct gro_config {
 	uint64_t hold_ns;     /* longest time to hold across bursts; 0: to the end of the burst (D4) */
 	uint64_t idle_ns;     /* with hold_ns: all is flushed when nothing has come for this long; 0: off */
 	uint32_t merge;       /* GRO_MERGE_*; 0: nothing */
-	uint16_t vxlan_port, geneve_port; /* 0: the port that IANA has assigned */
+	uint16_t vxlan_port, geneve_port;    /* 0: the port that IANA has assigned */
 	uint16_t pass_ports[GRO_PASS_PORTS]; /* TCP and UDP ports, at either end, that pass; 0: none */
-	uint16_t headroom;    /* writable bytes in front of a packet's data; BIG TCP needs BIG_TCP_HEADROOM */
+	uint16_t headroom;        /* writable bytes in front of a packet's data; BIG TCP needs BIG_TCP_HEADROOM */
 	bool flush_all_when_full; /* D3: the patent's policy, instead of flushing the oldest */
-	bool adaptive;        /* flows whose merging keeps failing are left alone for a while (habit.h) */
-	bool marks;           /* the consumer of deliveries reads fixed_id and accecn. Then fixed IDs without DF
+	bool adaptive;            /* flows whose merging keeps failing are left alone for a while (habit.h) */
+	bool marks;               /* the consumer of deliveries reads fixed_id and accecn. Then fixed IDs without DF
 			       * (R12) and equal CWR (R13) merge too. Not with a virtio header */
 	/* Accept packets whose L4 checksum field has just the pseudo-header sum, and hand them on as
 	 * unfinished, as the kernel does on veth, where a peer sends them so. Use it nowhere else. */
 	bool accept_unfinished;
-	uint64_t secret[2];   /* keys of the hashes; must be random */
+	uint64_t secret[2]; /* keys of the hashes; must be random */
 };
 
 /* Most iovecs of a superpacket: one write takes 1024 (IOV_MAX), and the caller adds a header. */
@@ -153,32 +153,32 @@ enum gro_id_mode { GRO_ID_UNDECIDED, GRO_ID_INCREMENTING, GRO_ID_FIXED };
  * cache and the TLB. Private, but for the fields marked "read".
  */
 struct gro_super {
-	const uint8_t *head;      /* to compare others with: the copy, or the first packet if that is longer */
-	uint32_t len;             /* read: bytes in all, one header and all payloads */
-	uint32_t next_seq;        /* TCP (R14) */
-	uint32_t last_block;      /* valid from two fragments on */
-	uint32_t packet_cnt;      /* read */
-	uint32_t fragment_cnt;    /* read: iovecs and cookies; packet_cnt unless packets came in several */
+	const uint8_t *head;   /* to compare others with: the copy, or the first packet if that is longer */
+	uint32_t len;          /* read: bytes in all, one header and all payloads */
+	uint32_t next_seq;     /* TCP (R14) */
+	uint32_t last_block;   /* valid from two fragments on */
+	uint32_t packet_cnt;   /* read */
+	uint32_t fragment_cnt; /* read: iovecs and cookies; packet_cnt unless packets came in several */
 	uint16_t l3_off, l4_off, payload_off; /* of the innermost packet */
-	uint16_t size;            /* payload of the first packet */
-	uint16_t last_id, outer_last_id;  /* R12 */
-	uint8_t id_mode, outer_id_mode;   /* enum gro_id_mode */
+	uint16_t size;                        /* payload of the first packet */
+	uint16_t last_id, outer_last_id;      /* R12 */
+	uint8_t id_mode, outer_id_mode;       /* enum gro_id_mode */
 	uint8_t ip_version, protocol;
-	uint8_t tunnel;           /* enum parse_tunnel */
-	uint8_t fill;             /* segments in the last block; GRO_BLOCK_SEGMENTS: a new one is due */
-	uint8_t later_flags;      /* FIN and PSH of the packets behind the first (R17) */
-	bool unfinished;          /* its packets' L4 checksums are unfinished (accept_unfinished) */
-	bool long_way;            /* equal headers do not tell what belongs to it (gro.c) */
+	uint8_t tunnel;                        /* enum parse_tunnel */
+	uint8_t fill;                          /* segments in the last block; GRO_BLOCK_SEGMENTS: a new one is due */
+	uint8_t later_flags;                   /* FIN and PSH of the packets behind the first (R17) */
+	bool unfinished;                       /* its packets' L4 checksums are unfinished (accept_unfinished) */
+	bool long_way;                         /* equal headers do not tell what belongs to it (gro.c) */
 	uint8_t outer_version, outer_protocol; /* D2 */
-	uint8_t reason;           /* read: enum gro_reason; while held, gro->time_reason */
-	uint8_t csum;             /* read: enum gro_csum; GRO_CSUM_UNKNOWN: not verified. A checksum that was
+	uint8_t reason;                        /* read: enum gro_reason; while held, gro->time_reason */
+	uint8_t csum; /* read: enum gro_csum; GRO_CSUM_UNKNOWN: not verified. A checksum that was
 				   * accepted as unfinished counts as verified, with request.needs_csum */
 
 	uint8_t copy[GRO_HEAD_LEN];
 
 	struct gro_segment first;
 	uint64_t first_ns;
-	uint32_t first_block;     /* valid from two fragments on */
+	uint32_t first_block;                /* valid from two fragments on */
 	uint16_t outer_l3_off, outer_l4_off; /* of the tunnel; without one, those of the packet */
 
 	/* read: what a front end must be told about it; type GSO_NONE if packet_cnt is 1 */
@@ -211,20 +211,20 @@ struct gro_limits {
 
 struct gro {
 	struct flow_table table;
-	struct gro_super *supers;       /* [table.capacity], beside the table's links */
+	struct gro_super *supers; /* [table.capacity], beside the table's links */
 	struct gro_block *blocks;
-	uint32_t *free_blocks;          /* stack */
+	uint32_t *free_blocks; /* stack */
 	uint32_t free_block_cnt;
-	uint32_t owned_cnt;             /* fragments offered and not released */
+	uint32_t owned_cnt;              /* fragments offered and not released */
 	uint32_t ready_head, ready_tail; /* wait for gro_next(), linked by age_next; tail: valid unless empty */
-	uint32_t ready_ahead;           /* the next of those to be prefetched; FLOW_NONE: none */
-	uint32_t recent;                /* the held superpacket that the next packet is tried with; FLOW_NONE: none */
+	uint32_t ready_ahead;            /* the next of those to be prefetched; FLOW_NONE: none */
+	uint32_t recent;                 /* the held superpacket that the next packet is tried with; FLOW_NONE: none */
 	struct gro_limits limits, big_limits; /* big_limits: of what may become BIG TCP (R16) */
-	uint8_t time_reason;            /* the reason of a flush by time (D4) */
-	uint32_t pass_port_cnt;         /* ports at the front of config.pass_ports */
-	uint64_t last_ns;               /* when packets last came */
-	struct parse_tunnels tunnels;   /* which are entered */
-	struct habit habit;             /* with config.adaptive */
+	uint8_t time_reason;                  /* the reason of a flush by time (D4) */
+	uint32_t pass_port_cnt;               /* ports at the front of config.pass_ports */
+	uint64_t last_ns;                     /* when packets last came */
+	struct parse_tunnels tunnels;         /* which are entered */
+	struct habit habit;                   /* with config.adaptive */
 	struct gro_config config;
 	uint64_t flushes[GRO_REASON_CNT]; /* read: superpackets of two or more packets, by reason */
 	uint64_t singles[GRO_REASON_CNT]; /* read: packets that were delivered alone, by reason */

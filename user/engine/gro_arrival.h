@@ -13,7 +13,7 @@
 struct arrival {
 	const struct gro_packet *packet; /* its first fragment, which has all headers */
 	uint32_t fragment_cnt;
-	uint32_t len;           /* of all fragments */
+	uint32_t len; /* of all fragments */
 	struct packet_view view;
 	uint8_t outer_protocol; /* of the outermost IP header; view.protocol without a tunnel */
 	uint8_t csum;           /* enum gro_csum: what is known of it now */

@@ -59,8 +59,8 @@ static inline enum csum_state checksum_state(const struct arrival *arrival, bool
 		return CSUM_WRONG;
 	if (arrival->packet->csum != GRO_CSUM_VERIFIED) /* R8 */
 		return l4_checksum(arrival, accept_unfinished);
-	return view->protocol == UDP_PROTOCOL && !load_u16(data + view->l4_off + UDP_CSUM_OFFSET) ?
-		       CSUM_NONE : CSUM_RIGHT;
+	return view->protocol == UDP_PROTOCOL && !load_u16(data + view->l4_off + UDP_CSUM_OFFSET) ? CSUM_NONE :
+												    CSUM_RIGHT;
 }
 
 #endif

@@ -258,8 +258,8 @@ void gro_restore_header(struct gro_super *super)
 	if (super->lead)
 		remove_jumbo(super);
 	else
-		restore_ip_length(super->first.data + super->l3_off, super->ip_version,
-				  super->saved_ip_len, super->saved_ip_csum);
+		restore_ip_length(super->first.data + super->l3_off, super->ip_version, super->saved_ip_len,
+				  super->saved_ip_csum);
 	restore_l4(super);
 	if (super->tunnel != PARSE_NO_TUNNEL)
 		restore_outer(super);

@@ -45,20 +45,16 @@ static uint32_t block_count(const struct gro_config *config)
 
 size_t gro_memory_size(const struct gro_config *config)
 {
-	return flow_memory_size(entry_count(config)) +
-	       entry_count(config) * sizeof(struct gro_super) +
-	       block_count(config) * sizeof(struct gro_block) +
-	       align_up(block_count(config) * sizeof(uint32_t)) +
+	return flow_memory_size(entry_count(config)) + entry_count(config) * sizeof(struct gro_super) +
+	       block_count(config) * sizeof(struct gro_block) + align_up(block_count(config) * sizeof(uint32_t)) +
 	       (config->adaptive ? align_up(habit_memory_size(HABIT_ENTRIES)) : 0);
 }
 
 static bool config_valid(const struct gro_config *config)
 {
-	return config->flows && config->flows <= 1u << 24 &&
-	       config->packets && config->packets <= 1u << 24 &&
-	       config->max_packets >= 2 && config->max_packets <= GRO_MAX_PACKETS &&
-	       config->max_bytes && config->max_bytes <= GRO_BIG_BYTES_MAX &&
-	       !(config->merge & ~GRO_MERGE_ALL);
+	return config->flows && config->flows <= 1u << 24 && config->packets && config->packets <= 1u << 24 &&
+	       config->max_packets >= 2 && config->max_packets <= GRO_MAX_PACKETS && config->max_bytes &&
+	       config->max_bytes <= GRO_BIG_BYTES_MAX && !(config->merge & ~GRO_MERGE_ALL);
 }
 
 /* Moves the ports that pass to the front, without gaps. */

@@ -11,8 +11,9 @@
 /* ---- adaptive: does merging this flow gain anything? ---- */
 
 /* The reasons which say, of a packet that was held and ends alone, that its flow may go on like this (habit.h). */
-#define REASONS_IN_VAIN (1u << GRO_OUT_OF_SEQUENCE | 1u << GRO_NO_DATA | 1u << GRO_LARGER | \
-			 1u << GRO_HEADER | 1u << GRO_CHECKSUM | 1u << GRO_BURST_END | 1u << GRO_AGE)
+#define REASONS_IN_VAIN \
+	(1u << GRO_OUT_OF_SEQUENCE | 1u << GRO_NO_DATA | 1u << GRO_LARGER | 1u << GRO_HEADER | 1u << GRO_CHECKSUM | \
+	 1u << GRO_BURST_END | 1u << GRO_AGE)
 
 void gro_learn_habit(struct gro *gro, const struct gro_super *super, enum gro_reason reason)
 {
@@ -123,8 +124,7 @@ void gro_flush_for_room(struct gro *gro)
 /* ---- for order (D2) ---- */
 
 /* Protocols of outermost packets for which anything can be held. */
-static const uint8_t held_protocols[] = { TCP_PROTOCOL, UDP_PROTOCOL, GRE_PROTOCOL, IPV4_PROTOCOL,
-					  IPV6_PROTOCOL };
+static const uint8_t held_protocols[] = { TCP_PROTOCOL, UDP_PROTOCOL, GRE_PROTOCOL, IPV4_PROTOCOL, IPV6_PROTOCOL };
 
 /* The outermost packet, whose addresses and protocol decide. */
 struct outermost {
@@ -139,8 +139,7 @@ static struct outermost outermost_of(const struct arrival *arrival)
 	const uint8_t *data = arrival->packet->data;
 
 	if (view->tunnel)
-		return (struct outermost){ data + view->outer_l3_off, view->outer_version,
-					   arrival->outer_protocol };
+		return (struct outermost){ data + view->outer_l3_off, view->outer_version, arrival->outer_protocol };
 	return (struct outermost){ data + view->l3_off, view->ip_version, view->protocol };
 }
 
@@ -158,8 +157,7 @@ static uint32_t take_oldest(const struct flow_table *table, uint32_t *chains, ui
 	uint32_t entry = FLOW_NONE, from = 0;
 
 	for (uint32_t i = 0; i < cnt; i++)
-		if (chains[i] != FLOW_NONE &&
-		    (entry == FLOW_NONE || flow_is_older(table, chains[i], entry))) {
+		if (chains[i] != FLOW_NONE && (entry == FLOW_NONE || flow_is_older(table, chains[i], entry))) {
 			entry = chains[i];
 			from = i;
 		}

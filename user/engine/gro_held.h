@@ -78,16 +78,21 @@ static inline void copy_head(struct gro_super *super)
 static inline struct reach reach_of(const struct gro_super *super)
 {
 	return (struct reach){
-		.fragment_cnt = super->fragment_cnt, .len = super->len, .next_seq = super->next_seq,
-		.last_block = super->last_block, .last_id = super->last_id,
-		.outer_last_id = super->outer_last_id, .id_mode = super->id_mode,
-		.outer_id_mode = super->outer_id_mode, .fill = super->fill, .later_flags = 0,
+		.fragment_cnt = super->fragment_cnt,
+		.len = super->len,
+		.next_seq = super->next_seq,
+		.last_block = super->last_block,
+		.last_id = super->last_id,
+		.outer_last_id = super->outer_last_id,
+		.id_mode = super->id_mode,
+		.outer_id_mode = super->outer_id_mode,
+		.fill = super->fill,
+		.later_flags = 0,
 	};
 }
 
 /* The place of one more fragment; there is always a free block for it. */
-static inline struct gro_segment *next_segment(struct gro *gro, struct gro_super *super,
-					       struct reach *reach)
+static inline struct gro_segment *next_segment(struct gro *gro, struct gro_super *super, struct reach *reach)
 {
 	if (unlikely(reach->fill == GRO_BLOCK_SEGMENTS)) {
 		uint32_t idx = gro->free_blocks[--gro->free_block_cnt];
@@ -122,8 +127,8 @@ static inline uint32_t packets_reached(const struct gro_super *super, const stru
 
 /* Extends the reach by one packet. Returns the reason to complete the superpacket at once (R17, R18);
  * GRO_REASON_CNT: none. */
-static inline enum gro_reason append(struct gro *gro, struct gro_super *super,
-				     struct reach *reach, const struct arrival *arrival)
+static inline enum gro_reason append(struct gro *gro, struct gro_super *super, struct reach *reach,
+				     const struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 	const uint8_t *data = arrival->packet->data;
@@ -179,8 +184,8 @@ static inline void complete(struct gro *gro, uint32_t entry, enum gro_reason rea
 }
 
 /* Stores the reach after packets were appended, and completes the superpacket if there is a reason to. */
-static inline void appended(struct gro *gro, uint32_t entry, const struct reach *reach,
-			    uint32_t packets, bool tunnel, enum gro_reason reason)
+static inline void appended(struct gro *gro, uint32_t entry, const struct reach *reach, uint32_t packets, bool tunnel,
+			    enum gro_reason reason)
 {
 	struct gro_super *super = &gro->supers[entry];
 

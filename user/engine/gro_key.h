@@ -14,8 +14,7 @@ struct flow_key {
 
 static inline uint32_t pair_hash(const struct gro *gro, const uint8_t *ip, unsigned int version)
 {
-	return version == 4 ? flow_hash_pair(&gro->table, ip + 12, 4) :
-			      flow_hash_pair(&gro->table, ip + 8, 16);
+	return version == 4 ? flow_hash_pair(&gro->table, ip + 12, 4) : flow_hash_pair(&gro->table, ip + 8, 16);
 }
 
 /* D2 looks for what two hosts hold of one protocol, and must find that alone. If it had to walk past their
@@ -25,8 +24,7 @@ static inline uint32_t pair_key(uint32_t pair, uint8_t protocol)
 	return pair ^ protocol * 0x9e3779b1u;
 }
 
-static inline struct flow_key key_of(const struct gro *gro, const uint8_t *data,
-				     const struct packet_view *view)
+static inline struct flow_key key_of(const struct gro *gro, const uint8_t *data, const struct packet_view *view)
 {
 	const uint8_t *ip = data + view->l3_off;
 	uint32_t pair;

@@ -33,8 +33,7 @@ static enum gro_reason obstacle_reason(const struct packet_view *view)
  * nobody merges its like, or if it is of another protocol. */
 static bool flow_is_unknown(const struct packet_view *view)
 {
-	return view->class != PARSE_FOREIGN && view->obstacle != PARSE_CLEAR &&
-	       view->obstacle != PARSE_L4_OTHER;
+	return view->class != PARSE_FOREIGN && view->obstacle != PARSE_CLEAR && view->obstacle != PARSE_L4_OTHER;
 }
 
 void gro_pass_foreign(struct gro *gro, struct arrival arrival)
@@ -44,8 +43,8 @@ void gro_pass_foreign(struct gro *gro, struct arrival arrival)
 
 	if (gro->config.accept_unfinished && view->class >= PARSE_TCP)
 		arrival.unfinished = gro_unfinished_verdict(gro, arrival.packet->data + view->l3_off, view->ip_version,
-							    view->payload_len, l4_checksum(&arrival, true)) ==
-				     CSUM_UNFINISHED;
+							    view->payload_len,
+							    l4_checksum(&arrival, true)) == CSUM_UNFINISHED;
 	if (arrival.unfinished)
 		arrival.csum = GRO_CSUM_VERIFIED;
 	if (flow_is_unknown(view))

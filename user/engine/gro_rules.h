@@ -122,9 +122,9 @@ static inline bool same_flow(const struct gro_super *super, const struct arrival
 	const uint8_t *a = super->head, *b = arrival->packet->data;
 	const uint8_t *ip_a = a + super->l3_off, *ip_b = b + view->l3_off;
 
-	return !port_diff(a + super->l4_off, b + view->l4_off) &&
-	       super->ip_version == view->ip_version && super->protocol == view->protocol &&
-	       super->tunnel == view->tunnel && !address_diff(ip_a, ip_b, view->ip_version) &&
+	return !port_diff(a + super->l4_off, b + view->l4_off) && super->ip_version == view->ip_version &&
+	       super->protocol == view->protocol && super->tunnel == view->tunnel &&
+	       !address_diff(ip_a, ip_b, view->ip_version) &&
 	       flow_label(ip_a, view->ip_version) == flow_label(ip_b, view->ip_version) &&
 	       (view->tunnel ? gro_tunnel_same_flow(super, *arrival) :
 			       super->l3_off == view->l3_off && !link_diff(a, b, view->l3_off));
@@ -133,8 +133,7 @@ static inline bool same_flow(const struct gro_super *super, const struct arrival
 /* ---- does it append? what must be equal ---- */
 
 /* R11: the IP header but for length, ID, checksum and addresses. R2: IPv6 extension headers. */
-static inline uint64_t ip_diff(const uint8_t *a, const uint8_t *b, unsigned int version,
-			       uint32_t header_len)
+static inline uint64_t ip_diff(const uint8_t *a, const uint8_t *b, unsigned int version, uint32_t header_len)
 {
 	if (version == 4)
 		return (load_u16(a) ^ load_u16(b)) | (load_u32(a + 6) ^ load_u32(b + 6));
@@ -165,10 +164,8 @@ static inline bool headers_differ(const struct gro_super *super, const struct ar
 	uint32_t l3_a = super->l3_off, l4_a = super->l4_off, l3_b = view->l3_off, l4_b = view->l4_off;
 
 	return l4_a - l3_a != l4_b - l3_b || super->payload_off - l4_a != view->payload_off - l4_b ||
-	       super->unfinished != arrival->unfinished ||
-	       ip_diff(a + l3_a, b + l3_b, view->ip_version, l4_b - l3_b) ||
-	       (view->protocol == TCP_PROTOCOL &&
-		tcp_diff(a + l4_a, b + l4_b, view->payload_off - l4_b, marks));
+	       super->unfinished != arrival->unfinished || ip_diff(a + l3_a, b + l3_b, view->ip_version, l4_b - l3_b) ||
+	       (view->protocol == TCP_PROTOCOL && tcp_diff(a + l4_a, b + l4_b, view->payload_off - l4_b, marks));
 }
 
 /* ---- does it append? what must follow ---- */
@@ -193,13 +190,14 @@ static inline bool id_follows(uint16_t last_id, uint8_t id_mode, const uint8_t *
 static inline const struct gro_limits *limits_of(const struct gro *gro, const struct packet_view *view)
 {
 	return view->ip_version == 6 && view->protocol == TCP_PROTOCOL && !view->tunnel &&
-			       view->l4_off - view->l3_off == IPV6_LEN ? &gro->big_limits : &gro->limits;
+			       view->l4_off - view->l3_off == IPV6_LEN ?
+		       &gro->big_limits :
+		       &gro->limits;
 }
 
 /* Why a packet with equal headers is not the next one of the superpacket, whose gso_size is size;
  * GRO_REASON_CNT: it is. */
-static inline enum gro_reason reason_not_next(const struct reach *reach, uint32_t size,
-					      const struct arrival *arrival,
+static inline enum gro_reason reason_not_next(const struct reach *reach, uint32_t size, const struct arrival *arrival,
 					      const struct gro_limits *limits, bool marks)
 {
 	const struct packet_view *view = &arrival->view;
@@ -209,8 +207,7 @@ static inline enum gro_reason reason_not_next(const struct reach *reach, uint32_
 
 	if (view->protocol == TCP_PROTOCOL && unlikely(load_be32(l4 + 4) != reach->next_seq)) /* R14 */
 		return GRO_OUT_OF_SEQUENCE;
-	if (view->ip_version == 4 &&
-	    unlikely(!id_follows(reach->last_id, reach->id_mode, ip, marks))) /* R12 */
+	if (view->ip_version == 4 && unlikely(!id_follows(reach->last_id, reach->id_mode, ip, marks))) /* R12 */
 		return GRO_HEADER;
 	if (unlikely(view->payload_len != size)) {
 		if (view->payload_len > size) /* R15, R18 */
@@ -230,8 +227,8 @@ static inline enum gro_reason reason_to_flush(const struct gro *gro, const struc
 	bool marks = gro->config.marks;
 
 	if (headers_differ(super, arrival, marks) ||
-	    (arrival->view.tunnel && gro_tunnel_headers_differ(super, reach->outer_last_id,
-							      reach->outer_id_mode, *arrival, marks)))
+	    (arrival->view.tunnel &&
+	     gro_tunnel_headers_differ(super, reach->outer_last_id, reach->outer_id_mode, *arrival, marks)))
 		return GRO_HEADER;
 	if (unlikely(arrival->fragment_cnt > 1) &&
 	    reach->fragment_cnt + arrival->fragment_cnt > gro->config.max_packets)

@@ -22,9 +22,12 @@ static inline struct packet_view first_view(const struct gro_super *super)
 	return (struct packet_view){
 		.class = super->protocol == TCP_PROTOCOL ? PARSE_TCP : PARSE_UDP,
 		.obstacle = PARSE_CLEAR,
-		.ip_version = super->ip_version, .protocol = super->protocol,
-		.l3_off = super->l3_off, .l4_off = super->l4_off,
-		.payload_off = super->payload_off, .payload_len = super->size,
+		.ip_version = super->ip_version,
+		.protocol = super->protocol,
+		.l3_off = super->l3_off,
+		.l4_off = super->l4_off,
+		.payload_off = super->payload_off,
+		.payload_len = super->size,
 	};
 }
 
@@ -40,8 +43,7 @@ static inline bool set_payload_len(struct packet_view *view, uint32_t end, const
  * a: the headers of the first packet, view: what they are. Not compared are IP length, ID and checksum; sequence
  * number, FIN, PSH and TCP checksum; UDP length and checksum. On success view has the payload's length.
  */
-static inline bool same_headers(const uint8_t *a, const struct gro_packet *packet,
-				struct packet_view *view)
+static inline bool same_headers(const uint8_t *a, const struct gro_packet *packet, struct packet_view *view)
 {
 	const uint8_t *b = packet->data;
 	uint32_t l3 = view->l3_off, l4 = view->l4_off, end;
@@ -49,8 +51,7 @@ static inline bool same_headers(const uint8_t *a, const struct gro_packet *packe
 
 	if (packet->len <= view->payload_off || port_diff(a + l4, b + l4)) /* most other flows */
 		return false;
-	if (link_diff(a, b, l3) | address_diff(a + l3, b + l3, version) |
-	    ip_diff(a + l3, b + l3, version, l4 - l3))
+	if (link_diff(a, b, l3) | address_diff(a + l3, b + l3, version) | ip_diff(a + l3, b + l3, version, l4 - l3))
 		return false;
 	if (view->protocol == TCP_PROTOCOL && tcp_diff(a + l4, b + l4, view->payload_off - l4, false))
 		return false;
@@ -70,16 +71,20 @@ static inline bool same_headers(const uint8_t *a, const struct gro_packet *packe
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
 /* By where they begin. 255: this byte must be equal, 0: it may differ, or is compared by itself. */
-static const bytes16 plain_mask_16 = { /* IP length and ID, and checksum */
+static const bytes16 plain_mask_16 = {
+	/* IP length and ID, and checksum */
 	0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 255, 255, 255, 255, 255,
 };
-static const bytes16 plain_mask_32 = { /* sequence number; data offset and flags */
+static const bytes16 plain_mask_32 = {
+	/* sequence number; data offset and flags */
 	255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0,
 };
-static const bytes16 plain_mask_38 = { /* the same, and TCP checksum */
+static const bytes16 plain_mask_38 = {
+	/* the same, and TCP checksum */
 	0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 255, 0, 0, 255, 255,
 };
-static const bytes16 plain_mask_50 = { /* TCP checksum */
+static const bytes16 plain_mask_50 = {
+	/* TCP checksum */
 	0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 };
 
@@ -101,8 +106,7 @@ static inline bool is_plain(const struct gro_super *super)
 }
 
 /* As same_headers(). The last 16 bytes overlap those before. */
-static inline bool same_plain_headers(const uint8_t *a, const struct gro_packet *packet,
-				      struct packet_view *view)
+static inline bool same_plain_headers(const uint8_t *a, const struct gro_packet *packet, struct packet_view *view)
 {
 	const uint8_t *b = packet->data;
 	uint32_t len = view->payload_off, tail = len - 16;
@@ -111,8 +115,7 @@ static inline bool same_plain_headers(const uint8_t *a, const struct gro_packet 
 
 	if (packet->len <= len)
 		return false;
-	diff = diff_16(a, b) | (diff_16(a + 16, b + 16) & plain_mask_16) |
-	       (diff_16(a + 32, b + 32) & plain_mask_32) |
+	diff = diff_16(a, b) | (diff_16(a + 16, b + 16) & plain_mask_16) | (diff_16(a + 32, b + 32) & plain_mask_32) |
 	       (diff_16(a + tail, b + tail) & (len == PLAIN_LEN ? plain_mask_38 : plain_mask_50));
 	memcpy(halves, &diff, sizeof diff);
 	if (halves[0] | halves[1] |

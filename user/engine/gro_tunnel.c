@@ -100,10 +100,8 @@ bool gro_tunnel_same_flow(const struct gro_super *super, struct arrival arrival)
 	uint32_t len = (uint32_t)view->l3_off - view->outer_l4_off;
 
 	return super->outer_version == version && super->outer_l3_off == view->outer_l3_off &&
-	       !address_diff(ip_a, ip_b, version) &&
-	       flow_label(ip_a, version) == flow_label(ip_b, version) &&
-	       !link_diff(a, b, view->outer_l3_off) &&
-	       (uint32_t)super->l3_off - super->outer_l4_off == len &&
+	       !address_diff(ip_a, ip_b, version) && flow_label(ip_a, version) == flow_label(ip_b, version) &&
+	       !link_diff(a, b, view->outer_l3_off) && (uint32_t)super->l3_off - super->outer_l4_off == len &&
 	       same_tunnel_header(view->tunnel, a + super->outer_l4_off, b + view->outer_l4_off, len);
 }
 
@@ -122,8 +120,7 @@ struct flow_key gro_tunnel_key(const struct gro *gro, const uint8_t *data, struc
 	const uint8_t *outer = data + view.outer_l3_off, *outer_l4 = data + view.outer_l4_off, *ip = data + view.l3_off;
 	uint32_t pair = pair_hash(gro, outer, view.outer_version), len = (uint32_t)view.l3_off - view.outer_l4_off;
 	uint32_t hash = flow_hash(&gro->table, pair, load_u32(data + view.l4_off),
-				  flow_label(ip, view.ip_version) | view.protocol, data,
-				  view.outer_l3_off);
+				  flow_label(ip, view.ip_version) | view.protocol, data, view.outer_l3_off);
 	uint32_t rest = 4 + differing_len(view.tunnel, outer_l4);
 	uint8_t piece[8 + 32];
 
@@ -153,8 +150,7 @@ bool gro_tunnel_headers_differ(const struct gro_super *super, uint16_t outer_las
 	       ip_diff(a + super->outer_l3_off, ip, view->outer_version,
 		       (uint32_t)view->outer_l4_off - view->outer_l3_off) || /* R11 */
 	       has_outer_csum(view->tunnel, l4_a) != has_outer_csum(view->tunnel, l4_b) ||
-	       (view->outer_version == 4 &&
-		!id_follows(outer_last_id, outer_id_mode, ip, marks)); /* R12 */
+	       (view->outer_version == 4 && !id_follows(outer_last_id, outer_id_mode, ip, marks)); /* R12 */
 }
 
 /* ---- checksums ---- */

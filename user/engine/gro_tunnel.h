@@ -34,11 +34,8 @@ static inline bool has_outer_csum(uint8_t tunnel, const uint8_t *outer_l4)
 static inline uint32_t tunnel_merge_bit(uint8_t tunnel)
 {
 	static const uint8_t bits[] = {
-		[PARSE_NO_TUNNEL] = 0,
-		[PARSE_VXLAN] = GRO_MERGE_VXLAN,
-		[PARSE_GENEVE] = GRO_MERGE_GENEVE,
-		[PARSE_GRE] = GRO_MERGE_GRE,
-		[PARSE_IPIP] = GRO_MERGE_IPIP,
+		[PARSE_NO_TUNNEL] = 0,       [PARSE_VXLAN] = GRO_MERGE_VXLAN, [PARSE_GENEVE] = GRO_MERGE_GENEVE,
+		[PARSE_GRE] = GRO_MERGE_GRE, [PARSE_IPIP] = GRO_MERGE_IPIP,
 	};
 
 	return bits[tunnel];

@@ -51,8 +51,8 @@ void gro_unfinished_learn(struct gro *gro, const uint8_t *ip, unsigned int versi
 	learn(sender_of(gro, pair), pair, state, packet_cnt);
 }
 
-enum csum_state gro_unfinished_verdict(struct gro *gro, const uint8_t *ip, unsigned int version,
-				       uint32_t payload_len, enum csum_state state)
+enum csum_state gro_unfinished_verdict(struct gro *gro, const uint8_t *ip, unsigned int version, uint32_t payload_len,
+				       enum csum_state state)
 {
 	uint32_t pair = pair_hash(gro, ip, version);
 	struct gro_sender *sender = sender_of(gro, pair);

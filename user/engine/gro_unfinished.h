@@ -23,7 +23,7 @@ void gro_unfinished_learn(struct gro *gro, const uint8_t *ip, unsigned int versi
 
 /* The verdict about a packet whose checksum is in this state, and both of the above. Returns CSUM_WRONG if it is
  * doubted, else the state. */
-enum csum_state gro_unfinished_verdict(struct gro *gro, const uint8_t *ip, unsigned int version,
-				       uint32_t payload_len, enum csum_state state);
+enum csum_state gro_unfinished_verdict(struct gro *gro, const uint8_t *ip, unsigned int version, uint32_t payload_len,
+				       enum csum_state state);
 
 #endif

@@ -16,8 +16,7 @@ static bool csum_within(const struct gso_request *request, uint32_t len)
 }
 
 /* S1: an ordinary packet, if it fits the wire (S8). */
-static enum gso_verdict open_ordinary(const struct gso_request *request, uint32_t len,
-				      uint32_t frame_max)
+static enum gso_verdict open_ordinary(const struct gso_request *request, uint32_t len, uint32_t frame_max)
 {
 	if (request->needs_csum && !csum_within(request, len))
 		return GSO_MALFORMED;
@@ -36,8 +35,8 @@ static bool too_long(const struct packet_view *view, uint32_t size, uint32_t fra
 	return view->payload_off + size > frame_max || view->payload_off - from + size > UINT16_MAX;
 }
 
-static void start(struct gso *gso, const struct gso_request *request, const uint8_t *data,
-		  const struct gso_head *head, enum header_checksum mode)
+static void start(struct gso *gso, const struct gso_request *request, const uint8_t *data, const struct gso_head *head,
+		  enum header_checksum mode)
 {
 	const struct header_job job = {
 		.size = request->size,
@@ -62,8 +61,7 @@ static void start(struct gso *gso, const struct gso_request *request, const uint
 }
 
 enum gso_verdict gso_open_head(struct gso *gso, const struct gso_request *request, const uint8_t *head,
-			       uint32_t head_len, uint32_t len, uint32_t frame_max,
-			       enum header_checksum mode)
+			       uint32_t head_len, uint32_t len, uint32_t frame_max, enum header_checksum mode)
 {
 	struct gso_head h;
 
@@ -81,8 +79,8 @@ enum gso_verdict gso_open_head(struct gso *gso, const struct gso_request *reques
 	return GSO_CUT;
 }
 
-enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, const uint8_t *data,
-			  uint32_t len, uint32_t frame_max, enum header_checksum mode)
+enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, const uint8_t *data, uint32_t len,
+			  uint32_t frame_max, enum header_checksum mode)
 {
 	return gso_open_head(gso, request, data, len, len, frame_max, mode);
 }
@@ -149,8 +147,8 @@ static void complete_outer(const struct gso_request *request, uint8_t *data, uin
 		store_u16(data + off, checksum_fold(sum));
 		return;
 	}
-	sum = checksum_combine(sum, checksum_pseudo(data + view.outer_l3_off, view.outer_version,
-						    UDP_PROTOCOL, l4_len));
+	sum = checksum_combine(sum,
+			       checksum_pseudo(data + view.outer_l3_off, view.outer_version, UDP_PROTOCOL, l4_len));
 	store_u16(data + off, header_udp_csum(sum));
 }
 

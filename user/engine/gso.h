@@ -42,29 +42,29 @@ enum gso_type {
 #define GSO_UDP_SEGMENTS_MAX 128u
 
 struct gso_request {
-	uint8_t type;         /* enum gso_type; within a tunnel, of the packet inside */
-	bool needs_csum;      /* the L4 checksum field holds the pseudo-header sum only (S5) */
-	bool fixed_id;        /* S4, R12: the segments share one IPv4 ID. A virtio header cannot express
+	uint8_t type;          /* enum gso_type; within a tunnel, of the packet inside */
+	bool needs_csum;       /* the L4 checksum field holds the pseudo-header sum only (S5) */
+	bool fixed_id;         /* S4, R12: the segments share one IPv4 ID. A virtio header cannot express
 			       * this; our own reassembly and callers of the library can */
-	bool accecn;          /* R13: CWR belongs to every segment, not only to the first (S3). A virtio
+	bool accecn;           /* R13: CWR belongs to every segment, not only to the first (S3). A virtio
 			       * header cannot express this either */
-	bool outer_fixed_id;  /* as fixed_id, for the tunnel's IPv4 header */
-	bool outer_csum;      /* the tunnel has a UDP checksum; for receivers, ignored by segmentation (S7) */
+	bool outer_fixed_id;   /* as fixed_id, for the tunnel's IPv4 header */
+	bool outer_csum;       /* the tunnel has a UDP checksum; for receivers, ignored by segmentation (S7) */
 	uint8_t outer_version; /* of the tunnel's IP header, 4 or 6; for receivers, ignored by segmentation */
-	bool outer_udp;       /* the tunnel is over UDP, the only kind that a virtio header can express (V8) */
-	uint16_t size;        /* payload bytes of each segment, the MSS; unused with GSO_NONE */
-	uint16_t csum_start;  /* with needs_csum: first byte to sum, from the frame's start */
-	uint16_t csum_offset; /* with needs_csum: where the sum goes, from csum_start */
-	uint16_t hdr_len;     /* bytes of header: a hint for receivers, ignored by segmentation (V6) */
+	bool outer_udp;        /* the tunnel is over UDP, the only kind that a virtio header can express (V8) */
+	uint16_t size;         /* payload bytes of each segment, the MSS; unused with GSO_NONE */
+	uint16_t csum_start;   /* with needs_csum: first byte to sum, from the frame's start */
+	uint16_t csum_offset;  /* with needs_csum: where the sum goes, from csum_start */
+	uint16_t hdr_len;      /* bytes of header: a hint for receivers, ignored by segmentation (V6) */
 	uint16_t inner_l3_off; /* S7: IP header of the packet inside a tunnel; 0: no tunnel */
 	uint16_t outer_l4_off; /* UDP or GRE header of the tunnel; 0: no tunnel */
 };
 
 enum gso_verdict {
-	GSO_CUT,      /* take segments with gso_next() or gso_next_built() */
-	GSO_ORDINARY, /* S1, V2: a single segment; send the packet as it is, after gso_complete() */
+	GSO_CUT,       /* take segments with gso_next() or gso_next_built() */
+	GSO_ORDINARY,  /* S1, V2: a single segment; send the packet as it is, after gso_complete() */
 	GSO_MALFORMED, /* the headers contradict the request (S1, V1, V3-V5): drop and count */
-	GSO_TOO_LONG, /* S8: a segment, or the ordinary packet, exceeds frame_max: drop and count */
+	GSO_TOO_LONG,  /* S8: a segment, or the ordinary packet, exceeds frame_max: drop and count */
 };
 
 struct gso_slice {
@@ -89,8 +89,8 @@ struct gso {
  * data, len and request may come from a hostile VM: any content is safe. Any verdict but GSO_CUT leaves
  * nothing to take.
  */
-enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, const uint8_t *data,
-			  uint32_t len, uint32_t frame_max, enum header_checksum mode);
+enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, const uint8_t *data, uint32_t len,
+			  uint32_t frame_max, enum header_checksum mode);
 
 /* A length, or a number of segments, that is not known yet. */
 #define GSO_UNKNOWN UINT32_MAX
@@ -103,8 +103,7 @@ enum gso_verdict gso_open(struct gso *gso, const struct gso_request *request, co
  * superpacket of unknown length is always cut, so it must have a type.
  */
 enum gso_verdict gso_open_head(struct gso *gso, const struct gso_request *request, const uint8_t *head,
-			       uint32_t head_len, uint32_t len, uint32_t frame_max,
-			       enum header_checksum mode);
+			       uint32_t head_len, uint32_t len, uint32_t frame_max, enum header_checksum mode);
 
 /* Whether all segments were taken. */
 static inline bool gso_done(const struct gso *gso)

@@ -29,14 +29,13 @@ static bool tunnel_agrees(const uint8_t *data, const struct packet_view *view)
 	return len % 2 == 0 && len >= UDP_LEN;
 }
 
-bool gso_head_view(const struct gso_request *request, const uint8_t *data, uint32_t linear_len,
-		   uint32_t len, struct packet_view *view)
+bool gso_head_view(const struct gso_request *request, const uint8_t *data, uint32_t linear_len, uint32_t len,
+		   struct packet_view *view)
 {
 	parse_packet(data, linear_len, len, view);
 	if (!request->inner_l3_off)
 		return true;
-	return parse_inner_at(data, linear_len, len, request->inner_l3_off, view) &&
-	       tunnel_agrees(data, view);
+	return parse_inner_at(data, linear_len, len, request->inner_l3_off, view) && tunnel_agrees(data, view);
 }
 
 /* Sets the length field of the IP header at off, so that the packet ends at len. */
@@ -59,8 +58,7 @@ static bool end_udp_at(uint8_t *data, uint32_t off, uint32_t len, const struct p
 }
 
 /* Patches the length fields of a copy of headers to match the copy, and parses it. */
-static bool parse_copy(const struct gso_request *request, uint8_t *copy, uint32_t len,
-		      struct packet_view *view)
+static bool parse_copy(const struct gso_request *request, uint8_t *copy, uint32_t len, struct packet_view *view)
 {
 	uint32_t l3_off = parse_link_len(copy, len);
 
@@ -73,8 +71,7 @@ static bool parse_copy(const struct gso_request *request, uint8_t *copy, uint32_
 	end_udp_at(copy, view->l4_off, len, view);
 	if (!gso_head_view(request, copy, len, len, view))
 		return false;
-	return !end_udp_at(copy, view->l4_off, len, view) ||
-	       gso_head_view(request, copy, len, len, view);
+	return !end_udp_at(copy, view->l4_off, len, view) || gso_head_view(request, copy, len, len, view);
 }
 
 /* R2: a jumbogram (RFC 2675) in the form in which Linux makes BIG TCP. */
@@ -82,15 +79,14 @@ static bool is_jumbo(const uint8_t *data, uint32_t l3_off, uint32_t linear_len)
 {
 	const uint8_t *l3 = data + l3_off, *hop = l3 + IPV6_LEN;
 
-	return l3_off && l3_off + IPV6_LEN + GSO_JUMBO_LEN <= linear_len &&
-	       load_be16(l3 - 2) == 0x86dd && l3[0] >> 4 == 6 && load_u16(l3 + 4) == 0 &&
-	       l3[6] == IPPROTO_HOPOPTS && hop[0] == TCP_PROTOCOL && hop[1] == 0 && hop[2] == 0xc2 &&
-	       hop[3] == 4;
+	return l3_off && l3_off + IPV6_LEN + GSO_JUMBO_LEN <= linear_len && load_be16(l3 - 2) == 0x86dd &&
+	       l3[0] >> 4 == 6 && load_u16(l3 + 4) == 0 && l3[6] == IPPROTO_HOPOPTS && hop[0] == TCP_PROTOCOL &&
+	       hop[1] == 0 && hop[2] == 0xc2 && hop[3] == 4;
 }
 
 /* Copies the headers without the jumbo header, and takes the superpacket's length from that header. */
-static bool read_jumbo(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
-		       uint32_t l3_off, uint32_t linear_len, uint32_t len)
+static bool read_jumbo(struct gso_head *head, const struct gso_request *request, const uint8_t *data, uint32_t l3_off,
+		       uint32_t linear_len, uint32_t len)
 {
 	uint32_t hop_off = l3_off + IPV6_LEN, jumbo_len = load_be32(data + hop_off + 4), copy_len;
 
@@ -119,7 +115,7 @@ static bool read_jumbo(struct gso_head *head, const struct gso_request *request,
 
 /* The headers of a superpacket of unknown length. */
 static bool read_unknown_len(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
-			 uint32_t linear_len)
+			     uint32_t linear_len)
 {
 	uint32_t len = linear_len < sizeof head->copy ? linear_len : (uint32_t)sizeof head->copy;
 
@@ -151,8 +147,7 @@ static bool csum_agrees(const struct gso_request *request, const struct gso_head
 	if (request->type == GSO_UDP)
 		return request->needs_csum && request->csum_start == l4_off && /* S6 */
 		       request->csum_offset == UDP_CSUM_OFFSET;
-	return !request->needs_csum ||
-	       (request->csum_start == l4_off && request->csum_offset == TCP_CSUM_OFFSET);
+	return !request->needs_csum || (request->csum_start == l4_off && request->csum_offset == TCP_CSUM_OFFSET);
 }
 
 /* S6: no more datagrams than the kernel cuts from one superpacket. */
@@ -180,8 +175,8 @@ static bool type_agrees(const struct gso_request *request, const struct packet_v
 	}
 }
 
-bool gso_head_read(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
-		   uint32_t linear_len, uint32_t len)
+bool gso_head_read(struct gso_head *head, const struct gso_request *request, const uint8_t *data, uint32_t linear_len,
+		   uint32_t len)
 {
 	bool read = len != GSO_UNKNOWN && read_plain(head, request, data, linear_len, len);
 
@@ -194,6 +189,6 @@ bool gso_head_read(struct gso_head *head, const struct gso_request *request, con
 			read = len == GSO_UNKNOWN && read_unknown_len(head, request, data, linear_len);
 	}
 	return read && request->size != 0 && type_agrees(request, &head->view) && /* V1 */
-	       csum_agrees(request, head) && count_agrees(request, head) &&
-	       head->view.payload_off <= HEADER_SLOT_LEN && head->payload_off <= linear_len;
+	       csum_agrees(request, head) && count_agrees(request, head) && head->view.payload_off <= HEADER_SLOT_LEN &&
+	       head->payload_off <= linear_len;
 }

@@ -25,12 +25,12 @@ struct gso_head {
  * data. The request has a type other than GSO_NONE. Returns false if it is malformed. The head may point
  * into itself, so it must not be copied.
  */
-bool gso_head_read(struct gso_head *head, const struct gso_request *request, const uint8_t *data,
-		   uint32_t linear_len, uint32_t len);
+bool gso_head_read(struct gso_head *head, const struct gso_request *request, const uint8_t *data, uint32_t linear_len,
+		   uint32_t len);
 
 /* S7: parses the packet that request describes, in a tunnel or not. Returns false if there is no tunnel
  * where the request says there is one. */
-bool gso_head_view(const struct gso_request *request, const uint8_t *data, uint32_t linear_len,
-		   uint32_t len, struct packet_view *view);
+bool gso_head_view(const struct gso_request *request, const uint8_t *data, uint32_t linear_len, uint32_t len,
+		   struct packet_view *view);
 
 #endif

@@ -21,20 +21,17 @@ static uint32_t engine_len(uint32_t len)
 	return len == GSO_UNKNOWN ? GSO_UNKNOWN - 1 : len;
 }
 
-enum gso_verdict gso_stream_open(struct gso_stream *stream, const struct gso_request *request,
-				 const uint8_t *head, uint32_t head_len, uint32_t len,
-				 uint32_t frame_max, enum header_checksum mode)
+enum gso_verdict gso_stream_open(struct gso_stream *stream, const struct gso_request *request, const uint8_t *head,
+				 uint32_t head_len, uint32_t len, uint32_t frame_max, enum header_checksum mode)
 {
 	struct gso *gso = &stream->gso;
-	enum gso_verdict verdict = gso_open_head(gso, request, head, head_len, engine_len(len), frame_max,
-						 mode);
+	enum gso_verdict verdict = gso_open_head(gso, request, head, head_len, engine_len(len), frame_max, mode);
 
 	if (verdict != GSO_CUT)
 		return verdict;
 	stream->first = stream->cnt = stream->have = 0;
 	stream->ended = false;
-	stream->limit = request->type == GSO_UDP ? (uint32_t)request->size * GSO_UDP_SEGMENTS_MAX
-						 : UINT32_MAX;
+	stream->limit = request->type == GSO_UDP ? (uint32_t)request->size * GSO_UDP_SEGMENTS_MAX : UINT32_MAX;
 	if (len_known(stream))
 		stream->left = gso->end - gso->next_off;
 	gso_stream_add(stream, head + gso->next_off, head_len - gso->next_off);
@@ -105,8 +102,7 @@ bool gso_stream_ready(const struct gso_stream *stream)
  * by field: copying a struct iovec is one wide load, which waits until the two narrow stores of take() have
  * reached the cache (35 ns a segment with checksums instead of 28).
  */
-static inline uint32_t slice(const struct gso_stream *stream, uint32_t len, struct iovec *slices,
-			     uint32_t max)
+static inline uint32_t slice(const struct gso_stream *stream, uint32_t len, struct iovec *slices, uint32_t max)
 {
 	uint32_t cnt, at = stream->first;
 

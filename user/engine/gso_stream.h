@@ -24,13 +24,13 @@
 #define GSO_STREAM_FRAGMENTS 64u
 
 struct gso_stream {
-	struct gso gso;           /* private: template and progress; data is unused */
+	struct gso gso;                               /* private: template and progress; data is unused */
 	struct iovec fragments[GSO_STREAM_FRAGMENTS]; /* private: ring of those that are not yet cut */
-	uint32_t first, cnt;      /* private: of the ring */
-	uint32_t have;            /* private: payload bytes added and not yet cut */
-	uint32_t left;            /* private: length known: payload bytes not yet cut, added or still to come */
-	uint32_t limit;           /* private: length unknown: most payload bytes that may still be cut */
-	bool ended;               /* private */
+	uint32_t first, cnt;                          /* private: of the ring */
+	uint32_t have;                                /* private: payload bytes added and not yet cut */
+	uint32_t left;  /* private: length known: payload bytes not yet cut, added or still to come */
+	uint32_t limit; /* private: length unknown: most payload bytes that may still be cut */
+	bool ended;     /* private */
 };
 
 /*
@@ -40,9 +40,8 @@ struct gso_stream {
  * scratch (see gso_open_head()). The verdicts are those of gso_open(); GSO_ORDINARY is only possible with
  * a known length, and a request without a type needs one, else it is GSO_MALFORMED.
  */
-enum gso_verdict gso_stream_open(struct gso_stream *stream, const struct gso_request *request,
-				 const uint8_t *head, uint32_t head_len, uint32_t len,
-				 uint32_t frame_max, enum header_checksum mode);
+enum gso_verdict gso_stream_open(struct gso_stream *stream, const struct gso_request *request, const uint8_t *head,
+				 uint32_t head_len, uint32_t len, uint32_t frame_max, enum header_checksum mode);
 
 /*
  * Adds the next fragment of payload; len 0 adds nothing. Bytes beyond the superpacket's length, or after

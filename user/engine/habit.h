@@ -67,10 +67,10 @@
 /* Private. All zero: free. */
 struct habit_entry {
 	uint32_t hash;
-	uint16_t alone;      /* packets still to be left alone */
-	uint8_t credit;      /* holds left */
-	uint8_t rounds : 4;  /* tries in vain since the last gain: the next pause is 64 << rounds */
-	uint8_t tenure : 4;  /* failures of other flows until the place is lost; 0: the entry is free */
+	uint16_t alone;     /* packets still to be left alone */
+	uint8_t credit;     /* holds left */
+	uint8_t rounds : 4; /* tries in vain since the last gain: the next pause is 64 << rounds */
+	uint8_t tenure : 4; /* failures of other flows until the place is lost; 0: the entry is free */
 };
 
 struct habit {

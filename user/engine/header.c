@@ -25,7 +25,7 @@ static uint8_t flags_of(const struct header_template *t, bool first, bool last)
 	if (!first && !t->accecn)
 		flags &= (uint8_t)~TCP_CWR;
 	if (!last)
-		flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
+		flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	return flags;
 }
 
@@ -68,20 +68,18 @@ static uint32_t csum_off(const struct header_template *t)
 /* S5: the sum of the pseudo-header without the length. The superpacket's checksum field is right even
  * when the final addresses are not those of the IP header (IPv6 routing headers, IPv4 source routes), but
  * it holds the pseudo-header sum only if the request says so. Its length has 32 bits in a jumbogram. */
-static uint16_t pseudo_base(const struct header_template *t, const uint8_t *data,
-			    const struct packet_view *view, bool from_partial)
+static uint16_t pseudo_base(const struct header_template *t, const uint8_t *data, const struct packet_view *view,
+			    bool from_partial)
 {
 	uint32_t len = __builtin_bswap32(l4_len(t, view->payload_len)), sum;
 
 	if (!from_partial)
-		return checksum_fold_partial(
-			checksum_pseudo(data + t->ip.off, t->ip.version, view->protocol, 0));
+		return checksum_fold_partial(checksum_pseudo(data + t->ip.off, t->ip.version, view->protocol, 0));
 	sum = checksum_remove(load_u16(data + csum_off(t)), (uint16_t)len);
 	return checksum_fold_partial(checksum_remove(sum, (uint16_t)(len >> 16)));
 }
 
-static void prepare_ip(struct header_template *t, struct header_ip *ip, uint16_t off, uint8_t version,
-		       bool fixed_id)
+static void prepare_ip(struct header_template *t, struct header_ip *ip, uint16_t off, uint8_t version, bool fixed_id)
 {
 	uint8_t *l3 = t->bytes + off;
 
@@ -136,8 +134,8 @@ static void patch_outer_csum(const struct header_template *t, uint8_t *slot, uin
 		store_u16(slot + t->outer_csum_off, checksum_fold(sum));
 		return;
 	}
-	sum = checksum_combine(sum, checksum_pseudo(slot + t->outer.off, t->outer.version, UDP_PROTOCOL,
-						    outer_l4_len(t, len)));
+	sum = checksum_combine(
+		sum, checksum_pseudo(slot + t->outer.off, t->outer.version, UDP_PROTOCOL, outer_l4_len(t, len)));
 	store_u16(slot + t->outer_csum_off, header_udp_csum(sum));
 }
 
@@ -152,8 +150,7 @@ uint16_t header_outer_csum_off(const uint8_t *data, const struct packet_view *vi
 	return off + UDP_CSUM_OFFSET;
 }
 
-static void prepare_outer(struct header_template *t, const uint8_t *data,
-			  const struct packet_view *view, bool fixed_id)
+static void prepare_outer(struct header_template *t, const uint8_t *data, const struct packet_view *view, bool fixed_id)
 {
 	prepare_ip(t, &t->outer, view->outer_l3_off, view->outer_version, fixed_id);
 	t->outer_l4_off = view->outer_l4_off;
@@ -194,8 +191,7 @@ static void replace(uint8_t *at, uint16_t word, uint32_t *sum)
 }
 
 /* Writes the length of the last segment into its IP header; returns the corrected sum of that header. */
-static uint32_t patch_ip_len(const struct header_template *t, const struct header_ip *ip, uint8_t *slot,
-			     uint32_t len)
+static uint32_t patch_ip_len(const struct header_template *t, const struct header_ip *ip, uint8_t *slot, uint32_t len)
 {
 	uint32_t sum = ip->sum;
 
@@ -209,8 +205,8 @@ static uint32_t replace_pseudo_len(const struct header_template *t, uint32_t sum
 	return checksum_combine(checksum_remove(sum, pseudo_len(t, t->size)), pseudo_len(t, len));
 }
 
-void header_patch_first_or_last(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
-				bool last, uint32_t *ip_sum, uint32_t *l4_sum)
+void header_patch_first_or_last(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len, bool last,
+				uint32_t *ip_sum, uint32_t *l4_sum)
 {
 	uint8_t *l4 = slot + t->l4_off;
 	uint16_t flags = __builtin_bswap16((uint16_t)(l4[TCP_WORD] << 8 | flags_of(t, idx == 0, last)));
@@ -227,8 +223,8 @@ void header_patch_first_or_last(const struct header_template *t, uint8_t *slot, 
 }
 
 /* S6: the UDP header of a segment, and the IP header right before it. */
-static void patch_udp(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
-		      uint32_t payload_sum, bool last)
+static void patch_udp(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len, uint32_t payload_sum,
+		      bool last)
 {
 	uint8_t *l4 = slot + t->l4_off;
 	uint32_t ip_sum = t->ip.sum, l4_sum = t->l4_sum, unused = 0;
@@ -248,8 +244,7 @@ static void patch_udp(const struct header_template *t, uint8_t *slot, uint32_t i
 }
 
 /* S7: the outer headers of a segment whose inner headers are finished. */
-static void patch_outer(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
-			bool last)
+static void patch_outer(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len, bool last)
 {
 	uint32_t ip_sum = t->outer.sum;
 

@@ -74,30 +74,30 @@ struct header_job {
 /* One of the IP headers of a template. */
 struct header_ip {
 	uint16_t off;
-	uint8_t version;   /* 0: there is none */
-	uint16_t sum;      /* IPv4: header of a full segment without ID and checksum, folded */
-	uint16_t id;       /* IPv4 ID of the first segment, host order */
-	uint16_t id_step;  /* 1, or 0 when all segments share the ID */
+	uint8_t version;  /* 0: there is none */
+	uint16_t sum;     /* IPv4: header of a full segment without ID and checksum, folded */
+	uint16_t id;      /* IPv4 ID of the first segment, host order */
+	uint16_t id_step; /* 1, or 0 when all segments share the ID */
 };
 
 struct header_template {
 	uint8_t bytes[HEADER_SLOT_LEN];
 	struct header_ip ip;
-	uint32_t seq;      /* of the first segment, host order */
-	uint16_t l4_sum;   /* pseudo-header of a full segment, folded; with HEADER_CSUM_FULL also its
+	uint32_t seq;    /* of the first segment, host order */
+	uint16_t l4_sum; /* pseudo-header of a full segment, folded; with HEADER_CSUM_FULL also its
 			    * L4 header without sequence number and checksum */
-	uint16_t size;     /* payload bytes of a full segment */
-	uint16_t len;      /* bytes of all headers together */
+	uint16_t size;   /* payload bytes of a full segment */
+	uint16_t len;    /* bytes of all headers together */
 	uint16_t l4_off;
-	uint8_t checksum;  /* HEADER_CSUM_FULL or HEADER_CSUM_PARTIAL */
-	uint8_t flags;     /* TCP flags of the superpacket */
+	uint8_t checksum; /* HEADER_CSUM_FULL or HEADER_CSUM_PARTIAL */
+	uint8_t flags;    /* TCP flags of the superpacket */
 	bool accecn;
 	bool udp_or_tunnel; /* header_patch_udp_or_tunnel() patches the segments */
 
 	/* Only read for UDP, for tunnels, and by the first and the last segment. */
 	uint8_t protocol;
-	uint8_t tunnel;    /* enum parse_tunnel */
-	uint16_t pseudo;   /* pseudo-header without the length, folded */
+	uint8_t tunnel;  /* enum parse_tunnel */
+	uint16_t pseudo; /* pseudo-header without the length, folded */
 	struct header_ip outer;
 	uint16_t outer_l4_off;
 	uint16_t outer_csum_off; /* tunnel's checksum field, from the frame's start; 0: it carries none */

@@ -11,8 +11,8 @@
 
 /* For header_patch_tcp(): the fields in which the first and the last segment differ from the template.
  * The sums become those of this segment's IP and L4 header. */
-void header_patch_first_or_last(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
-				bool last, uint32_t *ip_sum, uint32_t *l4_sum);
+void header_patch_first_or_last(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len, bool last,
+				uint32_t *ip_sum, uint32_t *l4_sum);
 
 /* header_patch() for UDP and tunnels. */
 void header_patch_udp_or_tunnel(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
@@ -32,8 +32,8 @@ static inline void header_patch_id(const struct header_ip *ip, uint8_t *slot, ui
 }
 
 /* The TCP header of a segment, and the IP header right before it. */
-static inline void header_patch_tcp(const struct header_template *t, uint8_t *slot, uint32_t idx,
-				    uint32_t len, uint32_t payload_sum, bool last)
+static inline void header_patch_tcp(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+				    uint32_t payload_sum, bool last)
 {
 	uint8_t *l4 = slot + t->l4_off;
 	uint32_t seq = __builtin_bswap32(t->seq + idx * t->size); /* S2, modulo 2^32 */
@@ -60,8 +60,8 @@ static inline void header_copy(const struct header_template *t, uint8_t *slot)
  * Patches the header of segment idx, which carries len bytes of payload with the sum payload_sum (ignored
  * with HEADER_CSUM_PARTIAL). All segments but the last carry t->size bytes.
  */
-static inline void header_patch(const struct header_template *t, uint8_t *slot, uint32_t idx,
-				uint32_t len, uint32_t payload_sum, bool last)
+static inline void header_patch(const struct header_template *t, uint8_t *slot, uint32_t idx, uint32_t len,
+				uint32_t payload_sum, bool last)
 {
 	if (unlikely(t->udp_or_tunnel))
 		header_patch_udp_or_tunnel(t, slot, idx, len, payload_sum, last);

@@ -23,7 +23,7 @@
 #define LAST_HEADER_OFF (UINT16_MAX - 128u)
 
 /* A constant in wire order, to compare with what load_u16() reads. */
-#define WIRE16(x) ((uint16_t)((x) >> 8 | ((x) & 0xff) << 8))
+#define WIRE16(x) ((uint16_t)((x) >> 8 | ((x)&0xff) << 8))
 
 static inline uint32_t least(uint32_t a, uint32_t b)
 {
@@ -32,21 +32,19 @@ static inline uint32_t least(uint32_t a, uint32_t b)
 
 static void stop(struct packet_view *view, enum parse_class class, enum parse_obstacle obstacle)
 {
-	view->class = (uint8_t)class;
+	view->class = (uint8_t) class;
 	view->obstacle = (uint8_t)obstacle;
 }
 
-static inline void accept(struct packet_view *view, enum parse_class class, uint32_t payload_off,
-			  uint32_t end)
+static inline void accept(struct packet_view *view, enum parse_class class, uint32_t payload_off, uint32_t end)
 {
-	view->class = (uint8_t)class;
+	view->class = (uint8_t) class;
 	view->payload_off = (uint16_t)payload_off;
 	view->payload_len = end - payload_off;
 }
 
 /* R6: data offset at least 5, the header within the IP packet. */
-static inline bool walk_tcp(const uint8_t *data, uint32_t off, uint32_t bound, uint32_t end,
-			    struct packet_view *view)
+static inline bool walk_tcp(const uint8_t *data, uint32_t off, uint32_t bound, uint32_t end, struct packet_view *view)
 {
 	uint32_t len;
 
@@ -60,8 +58,7 @@ static inline bool walk_tcp(const uint8_t *data, uint32_t off, uint32_t bound, u
 }
 
 /* R7: the length field must cover the rest of the IP packet. A datagram without data is complete. */
-static inline bool walk_udp(const uint8_t *data, uint32_t off, uint32_t bound, uint32_t end,
-			    struct packet_view *view)
+static inline bool walk_udp(const uint8_t *data, uint32_t off, uint32_t bound, uint32_t end, struct packet_view *view)
 {
 	if (off + UDP_LEN > bound || load_be16(data + off + 4) != end - off)
 		return false;
@@ -69,8 +66,7 @@ static inline bool walk_udp(const uint8_t *data, uint32_t off, uint32_t bound, u
 	return true;
 }
 
-static inline void walk_l4(const uint8_t *data, uint32_t off, uint32_t linear, uint32_t end,
-			   struct packet_view *view)
+static inline void walk_l4(const uint8_t *data, uint32_t off, uint32_t linear, uint32_t end, struct packet_view *view)
 {
 	uint32_t bound = least(linear, end);
 	bool whole;
@@ -86,8 +82,7 @@ static inline void walk_l4(const uint8_t *data, uint32_t off, uint32_t linear, u
 		stop(view, off + PORTS_LEN <= bound ? PARSE_PORTS : PARSE_ADDRESSED, PARSE_L4_HEADER);
 }
 
-static inline void walk_ipv4(const uint8_t *data, uint32_t off, uint32_t linear, uint32_t end,
-			     struct packet_view *view)
+static inline void walk_ipv4(const uint8_t *data, uint32_t off, uint32_t linear, uint32_t end, struct packet_view *view)
 {
 	uint32_t header_len, ip_len;
 
@@ -118,8 +113,7 @@ static bool is_walkable(uint8_t next)
  * its protocol. Returns the obstacle it met. If it cannot go on, *next becomes the upper-layer protocol
  * if that is known, else 0.
  */
-static enum parse_obstacle walk_extensions(const uint8_t *data, uint32_t *off, uint32_t bound,
-					   uint8_t *next)
+static enum parse_obstacle walk_extensions(const uint8_t *data, uint32_t *off, uint32_t bound, uint8_t *next)
 {
 	uint32_t cnt;
 
@@ -151,8 +145,7 @@ static enum parse_obstacle walk_extensions(const uint8_t *data, uint32_t *off, u
 	return PARSE_CLEAR;
 }
 
-static inline void walk_ipv6(const uint8_t *data, uint32_t off, uint32_t linear, uint32_t end,
-			     struct packet_view *view)
+static inline void walk_ipv6(const uint8_t *data, uint32_t off, uint32_t linear, uint32_t end, struct packet_view *view)
 {
 	enum parse_obstacle met = PARSE_CLEAR;
 	uint32_t ip_end, l4_off = off + IPV6_LEN;
@@ -202,8 +195,7 @@ uint32_t parse_link_len(const uint8_t *data, uint32_t len)
 	return off;
 }
 
-void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
-		  struct packet_view *view)
+void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len, struct packet_view *view)
 {
 	uint32_t linear = least(linear_len, frame_len);
 	uint32_t off = parse_link_len(data, linear);
@@ -318,8 +310,8 @@ static void walk_link(const uint8_t *data, uint32_t bound, struct inner *inner)
  * Makes *view that of the packet inside, which lies between inner.off and end. Of the outer packet it
  * keeps the offsets, and whether it has IPv4 options.
  */
-static bool walk_inner(const uint8_t *data, uint32_t linear, uint32_t end, struct inner inner,
-		       enum parse_tunnel tunnel, struct packet_view *view)
+static bool walk_inner(const uint8_t *data, uint32_t linear, uint32_t end, struct inner inner, enum parse_tunnel tunnel,
+		       struct packet_view *view)
 {
 	uint32_t bound = least(linear, end);
 	bool options = view->ip_version == 4 && (data[view->l3_off] & 0xf) * 4u > IPV4_MIN_LEN;
@@ -351,8 +343,8 @@ static bool walk_inner(const uint8_t *data, uint32_t linear, uint32_t end, struc
 	return true;
 }
 
-bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
-		 const struct parse_tunnels *tunnels, struct packet_view *view)
+bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len, const struct parse_tunnels *tunnels,
+		 struct packet_view *view)
 {
 	enum parse_tunnel tunnel = tunnel_of(view);
 	uint32_t linear = least(linear_len, frame_len), end, bound;
@@ -385,8 +377,8 @@ bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
 	return entered && walk_inner(data, linear, end, inner, tunnel, view);
 }
 
-bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
-		    uint16_t inner_l3_off, struct packet_view *view)
+bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len, uint16_t inner_l3_off,
+		    struct packet_view *view)
 {
 	enum parse_tunnel tunnel = tunnel_of(view);
 	uint32_t linear = least(linear_len, frame_len), end, least_off = view->l4_off;

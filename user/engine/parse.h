@@ -100,8 +100,8 @@ static inline bool parse_over_udp(uint8_t tunnel)
 
 /* Which tunnels parse_inner() enters, and the UDP ports that identify them. */
 struct parse_tunnels {
-	uint32_t enter;       /* PARSE_TUNNEL_BIT() of each; 0: none */
-	uint16_t vxlan_port;  /* destination ports, host order */
+	uint32_t enter;      /* PARSE_TUNNEL_BIT() of each; 0: none */
+	uint16_t vxlan_port; /* destination ports, host order */
 	uint16_t geneve_port;
 };
 
@@ -112,16 +112,16 @@ struct parse_tunnels {
 /* Offsets count from the first byte of the frame. Inside a tunnel, all fields but `tunnel` and the outer
  * ones describe the packet inside. The fields are ordered so that there is no padding. */
 struct packet_view {
-	uint8_t class;       /* enum parse_class */
-	uint8_t obstacle;    /* enum parse_obstacle */
-	uint8_t ip_version;  /* 4 or 6; valid from PARSE_ADDRESSED on, 0 before */
-	uint8_t protocol;    /* upper-layer protocol, the fragment header's too; 0: unknown, could be any */
-	uint16_t l3_off;     /* IP header; everything before it is Ethernet and VLAN tags, or the tunnel */
-	uint16_t l4_off;     /* TCP or UDP header; valid from PARSE_PORTS on */
-	uint16_t payload_off; /* first payload byte; valid for PARSE_TCP and PARSE_UDP */
-	uint8_t tunnel;      /* enum parse_tunnel; PARSE_NO_TUNNEL: the three outer fields are 0 */
+	uint8_t class;         /* enum parse_class */
+	uint8_t obstacle;      /* enum parse_obstacle */
+	uint8_t ip_version;    /* 4 or 6; valid from PARSE_ADDRESSED on, 0 before */
+	uint8_t protocol;      /* upper-layer protocol, the fragment header's too; 0: unknown, could be any */
+	uint16_t l3_off;       /* IP header; everything before it is Ethernet and VLAN tags, or the tunnel */
+	uint16_t l4_off;       /* TCP or UDP header; valid from PARSE_PORTS on */
+	uint16_t payload_off;  /* first payload byte; valid for PARSE_TCP and PARSE_UDP */
+	uint8_t tunnel;        /* enum parse_tunnel; PARSE_NO_TUNNEL: the three outer fields are 0 */
 	uint8_t outer_version; /* 4 or 6 */
-	uint32_t payload_len; /* to the end of the IP packet: Ethernet padding is no payload (R4) */
+	uint32_t payload_len;  /* to the end of the IP packet: Ethernet padding is no payload (R4) */
 	uint16_t outer_l3_off; /* IP header of the tunnel */
 	uint16_t outer_l4_off; /* UDP or GRE header; PARSE_IPIP: l3_off of the packet inside */
 };
@@ -131,8 +131,7 @@ struct packet_view {
  * linear_len may be smaller when the payload is elsewhere; headers must be linear.
  * The IP length field of a superpacket counts like any other's: the view ends where it says.
  */
-void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
-		  struct packet_view *view);
+void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len, struct packet_view *view);
 
 /*
  * Steps into the tunnel. view is the result of parse_packet() for the same bytes. If it shows a tunnel
@@ -148,8 +147,8 @@ void parse_packet(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
  * obstacle PARSE_IP_LENGTH, because merging would lose the bytes behind it (S10); mostly these are
  * Ethernet padding inside the tunnel. No checksum is looked at.
  */
-bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
-		 const struct parse_tunnels *tunnels, struct packet_view *view);
+bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len, const struct parse_tunnels *tunnels,
+		 struct packet_view *view);
 
 /*
  * The same when a virtio header or a request says where the IP header inside begins. Everything between
@@ -157,8 +156,8 @@ bool parse_inner(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
  * IP, and the IP header must lie behind its header. view->tunnel is PARSE_VXLAN for any kind over UDP.
  * The first byte inside gives the IP version.
  */
-bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len,
-		    uint16_t inner_l3_off, struct packet_view *view);
+bool parse_inner_at(const uint8_t *data, uint32_t linear_len, uint32_t frame_len, uint16_t inner_l3_off,
+		    struct packet_view *view);
 
 /* Bytes of the link-layer header of a frame, VLAN tags included; 0 when it is cut off. */
 uint32_t parse_link_len(const uint8_t *data, uint32_t len);
@@ -175,16 +174,21 @@ uint32_t parse_gre_len(const uint8_t *gre);
  * VLAN tags, options or extension headers. Returns false for any other packet, which must be walked. It is
  * inline because most fields of the view are then constants. A test compares it with the walk.
  */
-static inline bool parse_plain_tcp(const uint8_t *data, uint32_t len, uint8_t version, uint16_t l4_off,
-				   uint32_t end, struct packet_view *view)
+static inline bool parse_plain_tcp(const uint8_t *data, uint32_t len, uint8_t version, uint16_t l4_off, uint32_t end,
+				   struct packet_view *view)
 {
 	uint32_t payload_off = l4_off + (data[l4_off + 12] >> 4) * 4u;
 
 	if (unlikely(payload_off < l4_off + TCP_MIN_LEN || payload_off > end || end > len))
 		return false;
 	*view = (struct packet_view){
-		.class = PARSE_TCP, .obstacle = PARSE_CLEAR, .ip_version = version, .protocol = TCP_PROTOCOL,
-		.l3_off = 14, .l4_off = l4_off, .payload_off = (uint16_t)payload_off,
+		.class = PARSE_TCP,
+		.obstacle = PARSE_CLEAR,
+		.ip_version = version,
+		.protocol = TCP_PROTOCOL,
+		.l3_off = 14,
+		.l4_off = l4_off,
+		.payload_off = (uint16_t)payload_off,
 		.payload_len = end - payload_off,
 	};
 	return true;

@@ -125,8 +125,8 @@ void vnet_correct_tunnel(struct gso_request *request, const uint8_t *data, uint3
 
 static void write_tunnel(struct vnet_header *hdr, const struct gso_request *request)
 {
-	hdr->gso_type |= request->outer_version == 4 ? VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
-						     : VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6;
+	hdr->gso_type |= request->outer_version == 4 ? VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 :
+						       VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6;
 	if (request->outer_csum)
 		hdr->flags |= VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
 	write_le16(&hdr->outer_th_offset, request->outer_l4_off);

@@ -16,12 +16,8 @@ const char *const frontend_proof_names[FRONTEND_PROOF_CNT] = {
 const char *frontend_verdict_name(enum frontend_proof_verdict verdict)
 {
 	static const char *const names[] = {
-		[FRONTEND_UNASKED] = "not asked",
-		[FRONTEND_KEPT] = "proved",
-		[FRONTEND_REFUSED] = "refused",
-		[FRONTEND_CHANGED] = "changed",
-		[FRONTEND_LOST] = "lost",
-		[FRONTEND_BELIEVED] = "believed",
+		[FRONTEND_UNASKED] = "not asked", [FRONTEND_KEPT] = "proved", [FRONTEND_REFUSED] = "refused",
+		[FRONTEND_CHANGED] = "changed",   [FRONTEND_LOST] = "lost",   [FRONTEND_BELIEVED] = "believed",
 	};
 
 	return names[verdict];

@@ -82,18 +82,18 @@ enum frontend_offload {
 	FRONTEND_CSUM = 1,
 	FRONTEND_TSO4 = 2,
 	FRONTEND_TSO6 = 4,
-	FRONTEND_ECN = 8,              /* TSO with CWR */
-	FRONTEND_USO = 16,             /* both families */
+	FRONTEND_ECN = 8,  /* TSO with CWR */
+	FRONTEND_USO = 16, /* both families */
 	FRONTEND_UDP_TUNNEL_GSO = 32,
 	FRONTEND_UDP_TUNNEL_GSO_CSUM = 64, /* with a checksum of the outer UDP header */
 };
 
 /* The result of a test packet with an offload that the other side claims. */
 enum frontend_proof_verdict {
-	FRONTEND_UNASKED,  /* not tested: it is not claimed, or of no use in this direction */
-	FRONTEND_KEPT,     /* the packet was carried unchanged */
+	FRONTEND_UNASKED, /* not tested: it is not claimed, or of no use in this direction */
+	FRONTEND_KEPT,    /* the packet was carried unchanged */
 	FRONTEND_REFUSED,
-	FRONTEND_CHANGED,  /* cut, shortened, or not as it was described */
+	FRONTEND_CHANGED, /* cut, shortened, or not as it was described */
 	FRONTEND_LOST,
 	FRONTEND_BELIEVED, /* claimed, and no packet can test it */
 };
@@ -141,12 +141,12 @@ struct frontend_ops {
 
 struct frontend {
 	const struct frontend_ops *ops;
-	char name[IFNAMSIZ];   /* of its interface; or any, for messages */
-	uint32_t ifindex;      /* of its interface; 0: it has none */
+	char name[IFNAMSIZ]; /* of its interface; or any, for messages */
+	uint32_t ifindex;    /* of its interface; 0: it has none */
 	uint32_t queue_cnt;
-	uint32_t offloads;     /* FRONTEND_ bits in force: those claimed, without those whose test `out` failed */
+	uint32_t offloads; /* FRONTEND_ bits in force: those claimed, without those whose test `out` failed */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];
-	int unproved;          /* 0, or why nothing was tested (-errno): then what is claimed is believed */
+	int unproved; /* 0, or why nothing was tested (-errno): then what is claimed is believed */
 };
 
 /* For messages: the name that ethtool shows on the TAP, if it has one. */

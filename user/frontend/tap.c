@@ -158,8 +158,7 @@ static uint32_t set_offloads(int fd, uint32_t wanted)
 	uint32_t on = 0, offloads = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (!(wanted & known[i].bit) ||
-		    ioctl(fd, TUNSETOFFLOAD, (unsigned long)(on | known[i].tun)) < 0)
+		if (!(wanted & known[i].bit) || ioctl(fd, TUNSETOFFLOAD, (unsigned long)(on | known[i].tun)) < 0)
 			continue;
 		on |= known[i].tun;
 		offloads |= known[i].bit;
@@ -228,8 +227,9 @@ static int open_queues(struct tap *tap, struct ifreq *ifr, uint32_t queue_cnt)
 		fd = front->queue_cnt == 0 ? open_first_queue(ifr) : open_queue(ifr, false);
 		if (fd < 0)
 			return fd;
-		tap->queues[front->queue_cnt++] =
-			(struct frontend_queue){ .read = tap_read, .write = tap_write, .fd = fd };
+		tap->queues[front->queue_cnt++] = (struct frontend_queue){ .read = tap_read,
+									   .write = tap_write,
+									   .fd = fd };
 		err = set_header_form(fd);
 		if (err)
 			return err;

@@ -12,7 +12,7 @@
 
 /* The most packets that a TAP queue holds before it stops the sender; see tap.c for the measurement. */
 #define TAP_QUEUE_LEN 256u
-#define TAP_QUEUES_MAX 256u /* drivers/net/tun.c MAX_TAP_QUEUES */
+#define TAP_QUEUES_MAX 256u        /* drivers/net/tun.c MAX_TAP_QUEUES */
 #define TAP_MTU_MAX (65535u - 14u) /* drivers/net/tun.c MAX_MTU less the Ethernet header */
 
 /*

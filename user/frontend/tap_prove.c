@@ -32,7 +32,7 @@
 static const uint8_t nobody[ETH_ALEN] = { 0x02, 0x73, 0x70, 0x70, 0x72, 0 };
 
 static const struct probe {
-	uint32_t offloads;     /* the offload that it tests */
+	uint32_t offloads; /* the offload that it tests */
 	enum frontend_proved proof;
 	uint8_t gso_type, flags;
 	uint8_t version, protocol; /* of IP; of the inner packet of a tunnel */
@@ -51,7 +51,7 @@ static const struct probe {
 
 struct bench {
 	int tap, raw;
-	uint8_t *packet;         /* of the present probe */
+	uint8_t *packet; /* of the present probe */
 	uint32_t len, room;
 	struct vnet_header hdr;
 };
@@ -99,8 +99,8 @@ static void put_ipv4(struct bench *bench, uint8_t protocol, uint32_t len)
 /* Between addresses for documentation (RFC 3849). A BIG TCP packet has its length in an option (gro_complete.c). */
 static void put_ipv6(struct bench *bench, uint8_t protocol, uint32_t len)
 {
-	uint8_t header[40] = { 0x60, [6] = protocol, 64, [8] = 0x20, 0x01, 0x0d, 0xb8, [23] = 1,
-			       [24] = 0x20, 0x01, 0x0d, 0xb8, [39] = 2 };
+	uint8_t header[40] = { 0x60,     [6] = protocol, 64,   [8] = 0x20, 0x01, 0x0d,    0xb8,
+			       [23] = 1, [24] = 0x20,    0x01, 0x0d,       0xb8, [39] = 2 };
 	uint8_t jumbo[8] = { protocol, 0, 0xc2, 4 };
 
 	if (len <= 65535) {
@@ -180,9 +180,9 @@ struct seen {
 
 static enum frontend_proof_verdict compare(const struct bench *bench, const struct seen *seen, bool tunnel)
 {
-	const bool same = tunnel || (seen->hdr.gso_type == bench->hdr.gso_type &&
-				     seen->hdr.gso_size == bench->hdr.gso_size &&
-				     seen->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	const bool same = tunnel ||
+			  (seen->hdr.gso_type == bench->hdr.gso_type && seen->hdr.gso_size == bench->hdr.gso_size &&
+			   seen->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
 
 	return same && seen->len == bench->len ? FRONTEND_KEPT : FRONTEND_CHANGED;
 }
@@ -200,7 +200,8 @@ static bool raw_read(struct bench *bench, struct seen *seen)
 	const ssize_t len = recvmsg(bench->raw, &msg, MSG_TRUNC | MSG_DONTWAIT);
 
 	seen->len = len < (ssize_t)sizeof(struct virtio_net_hdr) ?
-			    0 : (uint32_t)len - (uint32_t)sizeof(struct virtio_net_hdr);
+			    0 :
+			    (uint32_t)len - (uint32_t)sizeof(struct virtio_net_hdr);
 	return len >= 0;
 }
 
@@ -240,8 +241,7 @@ static enum frontend_proof_verdict prove_in(struct bench *bench, bool tunnel)
 static enum frontend_proof_verdict prove_out(struct bench *bench)
 {
 	/* The packet socket's header is the beginning of ours. */
-	const struct iovec iov[] = { { &bench->hdr, sizeof(struct virtio_net_hdr) },
-				     { bench->packet, bench->len } };
+	const struct iovec iov[] = { { &bench->hdr, sizeof(struct virtio_net_hdr) }, { bench->packet, bench->len } };
 
 	if (writev(bench->raw, iov, ARRAY_SIZE(iov)) < 0)
 		return FRONTEND_REFUSED;
@@ -264,7 +264,8 @@ static int set_up(int raw, const char *name, struct ifreq *ifr)
 
 static int bind_raw(int raw, int ifindex, uint32_t room)
 {
-	const struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+	const struct sockaddr_ll addr = { .sll_family = AF_PACKET,
+					  .sll_protocol = htons(ETH_P_ALL),
 					  .sll_ifindex = ifindex };
 	const int on = 1, buffer_len = (int)(4 * room);
 
@@ -287,8 +288,10 @@ static void prove_all(struct bench *bench, uint32_t offloads, uint32_t big_len,
 
 		if (!(offloads & probe->offloads) || (big && big_len <= 65535))
 			continue;
-		build(bench, probe, big ? big_len - 40 - 8 - 20 :
-				    probe->gso_type == VIRTIO_NET_HDR_GSO_NONE ? SEGMENT_LEN : PAYLOAD_LEN);
+		build(bench, probe,
+		      big                                        ? big_len - 40 - 8 - 20 :
+		      probe->gso_type == VIRTIO_NET_HDR_GSO_NONE ? SEGMENT_LEN :
+								   PAYLOAD_LEN);
 		proof->in = prove_in(bench, tunnel);
 		proof->out = big ? FRONTEND_UNASKED : tunnel ? FRONTEND_BELIEVED : prove_out(bench);
 	}

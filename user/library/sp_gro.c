@@ -14,10 +14,10 @@ struct sp_gro {
 } __attribute__((aligned(64)));
 
 /* sp_gro_offer() costs nothing, because the two structs have the same layout. */
-#define SAME_PLACE(public, private)                                                                     \
-	_Static_assert(offsetof(struct sp_fragment, public) == offsetof(struct gro_packet, private) &&  \
-		       sizeof(((struct sp_fragment *)0)->public) ==                                     \
-			       sizeof(((struct gro_packet *)0)->private), "sp_fragment: " #public)
+#define SAME_PLACE(public, private) \
+	_Static_assert(offsetof(struct sp_fragment, public) == offsetof(struct gro_packet, private) && \
+			       sizeof(((struct sp_fragment *)0)->public) == sizeof(((struct gro_packet *)0)->private), \
+		       "sp_fragment: " #public)
 SAME_PLACE(data, data);
 SAME_PLACE(len, len);
 SAME_PLACE(verified, csum);
@@ -26,14 +26,16 @@ SAME_PLACE(cookie, cookie);
 _Static_assert(sizeof(struct sp_fragment) == sizeof(struct gro_packet), "sp_fragment");
 _Static_assert((int)true == GRO_CSUM_VERIFIED && (int)false == GRO_CSUM_UNKNOWN, "sp_fragment: verified");
 
-_Static_assert(SP_MERGE_TCP == GRO_MERGE_TCP && SP_MERGE_UDP == GRO_MERGE_UDP &&
-	       SP_MERGE_VXLAN == GRO_MERGE_VXLAN && SP_MERGE_GENEVE == GRO_MERGE_GENEVE &&
-	       SP_MERGE_GRE == GRO_MERGE_GRE && SP_MERGE_IPIP == GRO_MERGE_IPIP, "SP_MERGE_*");
+_Static_assert(SP_MERGE_TCP == GRO_MERGE_TCP && SP_MERGE_UDP == GRO_MERGE_UDP && SP_MERGE_VXLAN == GRO_MERGE_VXLAN &&
+		       SP_MERGE_GENEVE == GRO_MERGE_GENEVE && SP_MERGE_GRE == GRO_MERGE_GRE &&
+		       SP_MERGE_IPIP == GRO_MERGE_IPIP,
+	       "SP_MERGE_*");
 _Static_assert(SP_GRO_PACKETS_MAX == GRO_MAX_PACKETS && SP_GRO_BYTES_MAX == GRO_BIG_BYTES_MAX &&
-	       SP_GRO_FRAGMENTS_MAX == GRO_FRAGMENTS_MAX && SP_GRO_PASS_PORTS == GRO_PASS_PORTS,
+		       SP_GRO_FRAGMENTS_MAX == GRO_FRAGMENTS_MAX && SP_GRO_PASS_PORTS == GRO_PASS_PORTS,
 	       "SP_GRO_*_MAX");
-_Static_assert((int)SP_GSO_NONE == GSO_NONE && (int)SP_GSO_TCPV4 == GSO_TCPV4 &&
-	       (int)SP_GSO_TCPV6 == GSO_TCPV6 && (int)SP_GSO_UDP == GSO_UDP, "enum sp_gso_type");
+_Static_assert((int)SP_GSO_NONE == GSO_NONE && (int)SP_GSO_TCPV4 == GSO_TCPV4 && (int)SP_GSO_TCPV6 == GSO_TCPV6 &&
+		       (int)SP_GSO_UDP == GSO_UDP,
+	       "enum sp_gso_type");
 
 #define FLAGS_ALL (SP_GRO_ACCEPT_UNFINISHED | SP_GRO_MARKS | SP_GRO_ADAPTIVE | SP_GRO_FLUSH_ALL)
 
@@ -82,11 +84,10 @@ static bool copy_public(struct sp_gro_config *ours, const struct sp_gro_config *
 
 static bool in_range(const struct sp_gro_config *config)
 {
-	return !(config->merge & ~GRO_MERGE_ALL) && !(config->flags & ~FLAGS_ALL) &&
-	       config->flows >= 1 && config->flows <= ENTRIES_MAX &&
-	       config->packets >= 1 && config->packets <= ENTRIES_MAX &&
-	       config->max_packets >= 2 && config->max_packets <= SP_GRO_PACKETS_MAX &&
-	       config->max_bytes >= 1 && config->max_bytes <= SP_GRO_BYTES_MAX;
+	return !(config->merge & ~GRO_MERGE_ALL) && !(config->flags & ~FLAGS_ALL) && config->flows >= 1 &&
+	       config->flows <= ENTRIES_MAX && config->packets >= 1 && config->packets <= ENTRIES_MAX &&
+	       config->max_packets >= 2 && config->max_packets <= SP_GRO_PACKETS_MAX && config->max_bytes >= 1 &&
+	       config->max_bytes <= SP_GRO_BYTES_MAX;
 }
 
 /* The hash multiplies with the secret. With a secret of 0, as in the defaults, all flows would fall into one

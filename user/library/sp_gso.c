@@ -19,7 +19,7 @@ _Static_assert(_Alignof(struct cursor) <= _Alignof(struct sp_gso), "struct sp_gs
 _Static_assert(SP_GSO_SLOT_LEN == HEADER_SLOT_LEN, "SP_GSO_SLOT_LEN");
 _Static_assert(SP_GSO_SLICES_MAX >= GSO_STREAM_FRAGMENTS, "SP_GSO_SLICES_MAX");
 _Static_assert((int)SP_GSO_CUT == GSO_CUT && (int)SP_GSO_ORDINARY == GSO_ORDINARY &&
-	       (int)SP_GSO_MALFORMED == GSO_MALFORMED && (int)SP_GSO_TOO_LONG == GSO_TOO_LONG,
+		       (int)SP_GSO_MALFORMED == GSO_MALFORMED && (int)SP_GSO_TOO_LONG == GSO_TOO_LONG,
 	       "enum sp_gso_result");
 
 static struct cursor *cursor_of(struct sp_gso *gso)
@@ -51,12 +51,10 @@ static struct gso_request read_request(const struct sp_gso_request *request)
 	};
 }
 
-enum sp_gso_result sp_gso_open(struct sp_gso *gso, const struct sp_gso_request *request,
-			       const void *head, uint32_t head_len, uint32_t len,
-			       uint32_t frame_max, enum sp_gso_checksum checksum)
+enum sp_gso_result sp_gso_open(struct sp_gso *gso, const struct sp_gso_request *request, const void *head,
+			       uint32_t head_len, uint32_t len, uint32_t frame_max, enum sp_gso_checksum checksum)
 {
-	enum header_checksum mode = checksum == SP_GSO_CHECKSUM_PARTIAL ? HEADER_CSUM_PARTIAL :
-									   HEADER_CSUM_FULL;
+	enum header_checksum mode = checksum == SP_GSO_CHECKSUM_PARTIAL ? HEADER_CSUM_PARTIAL : HEADER_CSUM_FULL;
 	struct gso_request asked = read_request(request);
 	struct cursor *cursor = cursor_of(gso);
 	enum gso_verdict verdict = GSO_MALFORMED;
@@ -126,8 +124,7 @@ int sp_gso_complete(const struct sp_gso_request *request, void *packet, uint32_t
 {
 	struct gso_request asked = read_request(request);
 
-	if (request->needs_csum &&
-	    (uint32_t)request->csum_start + request->csum_offset + 2 > len) /* V5 */
+	if (request->needs_csum && (uint32_t)request->csum_start + request->csum_offset + 2 > len) /* V5 */
 		return -EINVAL;
 	gso_complete(&asked, packet, len);
 	return 0;

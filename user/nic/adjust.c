@@ -33,7 +33,8 @@ static struct adjust on_veth(enum feature feature)
 {
 	static const struct adjust tags = {
 		ADJUST_EXPLAIN, "a VLAN tag that travels beside its packet is lost; with VLANs, switch that off at "
-				"the veth peer: 'ethtool -K PEER txvlan off'" };
+				"the veth peer: 'ethtool -K PEER txvlan off'"
+	};
 
 	return feature == FEATURE_VLAN ? tags : (struct adjust){ ADJUST_LEAVE, NULL };
 }
@@ -42,8 +43,7 @@ struct adjust adjust_decide(const struct adjust_facts *facts, enum feature featu
 {
 	const uint32_t bit = 1u << feature;
 
-	if (!(facts->features.on & bit) || !reasons[feature].off ||
-	    (reasons[feature].generic_only && !facts->generic))
+	if (!(facts->features.on & bit) || !reasons[feature].off || (reasons[feature].generic_only && !facts->generic))
 		return (struct adjust){ ADJUST_LEAVE, NULL };
 	if (facts->veth && (feature == FEATURE_VLAN || feature == FEATURE_VLAN_STAG))
 		return on_veth(feature);

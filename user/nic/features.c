@@ -80,8 +80,8 @@ static int find_places(int fd, const char *interface, struct places *places)
 	for (int f = 0; f < FEATURE_CNT; f++) {
 		places->at[f] = -1;
 		for (uint32_t i = 0; !err && i < cnt; i++)
-			if (!strncmp((const char *)strings->data + (size_t)i * ETH_GSTRING_LEN,
-				     names[f].kernel, ETH_GSTRING_LEN))
+			if (!strncmp((const char *)strings->data + (size_t)i * ETH_GSTRING_LEN, names[f].kernel,
+				     ETH_GSTRING_LEN))
 				places->at[f] = (int)i;
 	}
 	free(strings);
@@ -93,11 +93,9 @@ static bool bit(uint32_t block, int at)
 	return block >> at % 32 & 1;
 }
 
-static int read_blocks(int fd, const char *interface, const struct places *places,
-		       struct features *features)
+static int read_blocks(int fd, const char *interface, const struct places *places, struct features *features)
 {
-	struct ethtool_gfeatures *get = calloc(1, sizeof(*get) + places->block_cnt *
-							     sizeof(get->features[0]));
+	struct ethtool_gfeatures *get = calloc(1, sizeof(*get) + places->block_cnt * sizeof(get->features[0]));
 	int err;
 
 	if (!get)
@@ -114,18 +112,15 @@ static int read_blocks(int fd, const char *interface, const struct places *place
 		block = &get->features[at / 32];
 		features->on |= (uint32_t)bit(block->active, at) << f;
 		features->wanted |= (uint32_t)bit(block->requested, at) << f;
-		features->changeable |=
-			(uint32_t)(bit(block->available, at) && !bit(block->never_changed, at)) << f;
+		features->changeable |= (uint32_t)(bit(block->available, at) && !bit(block->never_changed, at)) << f;
 	}
 	free(get);
 	return err;
 }
 
-static int write_blocks(int fd, const char *interface, const struct places *places, uint32_t which,
-			uint32_t on)
+static int write_blocks(int fd, const char *interface, const struct places *places, uint32_t which, uint32_t on)
 {
-	struct ethtool_sfeatures *set = calloc(1, sizeof(*set) + places->block_cnt *
-							     sizeof(set->features[0]));
+	struct ethtool_sfeatures *set = calloc(1, sizeof(*set) + places->block_cnt * sizeof(set->features[0]));
 	int err;
 
 	if (!set)

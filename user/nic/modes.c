@@ -17,8 +17,8 @@ const struct modes_parts modes_parts[MODES_CNT] = {
  * that refuses to bind needs no entry. */
 static const struct known_bad {
 	const char *driver;
-	uint32_t since, until;    /* the first wrong kernel, and the first that is right again (0: none yet) */
-	uint32_t chunk_below;     /* only chunks shorter than this are affected; 0: all are */
+	uint32_t since, until; /* the first wrong kernel, and the first that is right again (0: none yet) */
+	uint32_t chunk_below;  /* only chunks shorter than this are affected; 0: all are */
 	const char *why;
 } known_bad[] = {
 	{ "virtio_net", 0, MODES_KERNEL(6, 13), 0,
@@ -137,7 +137,7 @@ static bool judge(const struct modes_facts *facts, enum modes_variant variant, c
 	bool ok;
 
 	ok = !parts->zerocopy ? judge_copy(facts, why) :
-	     parts->sg	      ? judge_zerocopy_sg(facts, why) :
+	     parts->sg        ? judge_zerocopy_sg(facts, why) :
 				judge_zerocopy(facts, why);
 	if (!ok || !judge_transmit(facts, variant, why))
 		return false;
@@ -183,7 +183,7 @@ bool modes_possible(const struct modes_plan *plan)
 
 static const char *not_proved(int outcome)
 {
-	return outcome == MODES_SILENT	? "a test frame was not sent" :
+	return outcome == MODES_SILENT  ? "a test frame was not sent" :
 	       outcome == MODES_INVALID ? "the descriptors of a test frame were refused" :
 					  NULL;
 }
@@ -196,7 +196,7 @@ static void objection(const struct modes_plan *plan, int outcome, int variant, c
 	if (outcome < 0)
 		snprintf(text, MODES_WHY_LEN, "%s refused: %s",
 			 parts->zerocopy ? "zero copy was" :
-			 parts->sg	 ? "several descriptors a packet were" :
+			 parts->sg       ? "several descriptors a packet were" :
 					   "it was",
 			 strerror(-outcome));
 	else if (not_proved(outcome))
@@ -217,8 +217,8 @@ static void append(char *text, size_t room, const char *more)
 	snprintf(text + len, room - len, "%s%s", len ? "; " : "", more);
 }
 
-void modes_explain(const struct modes_plan *plan, const int outcomes[MODES_CNT],
-		   enum modes_variant variant, char *text, size_t room)
+void modes_explain(const struct modes_plan *plan, const int outcomes[MODES_CNT], enum modes_variant variant, char *text,
+		   size_t room)
 {
 	char one[MODES_WHY_LEN];
 
@@ -231,8 +231,8 @@ void modes_explain(const struct modes_plan *plan, const int outcomes[MODES_CNT],
 		append(text, room, plan->variants[variant].why);
 }
 
-void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT],
-		   enum modes_variant variant, char *text, size_t room)
+void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT], enum modes_variant variant, char *text,
+		   size_t room)
 {
 	const char *why = plan->variants[variant].why;
 

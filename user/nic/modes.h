@@ -55,15 +55,15 @@ enum modes_pin {
 
 /* What the decision depends on. */
 struct modes_facts {
-	const char *driver;     /* ethtool's name for it */
-	uint32_t kernel;        /* MODES_KERNEL(); 0: unknown, then no driver is known to have faults */
-	bool generic;           /* the XDP program runs in generic mode */
-	bool told;              /* the driver itself has told zerocopy (Linux 6.3) */
+	const char *driver; /* ethtool's name for it */
+	uint32_t kernel;    /* MODES_KERNEL(); 0: unknown, then no driver is known to have faults */
+	bool generic;       /* the XDP program runs in generic mode */
+	bool told;          /* the driver itself has told zerocopy (Linux 6.3) */
 	bool zerocopy;
-	uint32_t zc_max_segs;   /* descriptors of a packet in zero copy; 0: not told */
-	uint32_t frame_len;     /* of the longest frame: MTU and link-layer header */
-	uint32_t chunk_len;     /* of the umem */
-	uint32_t rx_headroom;   /* in a chunk, in front of a received frame */
+	uint32_t zc_max_segs; /* descriptors of a packet in zero copy; 0: not told */
+	uint32_t frame_len;   /* of the longest frame: MTU and link-layer header */
+	uint32_t chunk_len;   /* of the umem */
+	uint32_t rx_headroom; /* in a chunk, in front of a received frame */
 	enum modes_pin pin;
 	enum modes_transmit transmit;
 };
@@ -96,12 +96,12 @@ enum {
  * Writes why this variant is in force: what is wrong with each variant before it, and its own reason. MODES_CNT: why
  * there is none. outcomes: of all variants.
  */
-void modes_explain(const struct modes_plan *plan, const int outcomes[MODES_CNT],
-		   enum modes_variant variant, char *text, size_t room);
+void modes_explain(const struct modes_plan *plan, const int outcomes[MODES_CNT], enum modes_variant variant, char *text,
+		   size_t room);
 
 /* Writes what became of one variant: "in force: ...", "refused: ...", "not proved: ...", "not tried: ...". */
-void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT],
-		   enum modes_variant variant, char *text, size_t room);
+void modes_outcome(const struct modes_plan *plan, const int outcomes[MODES_CNT], enum modes_variant variant, char *text,
+		   size_t room);
 
 /* The most descriptors of a packet whose frame has this length: a header slot, and slices that are split at chunk
  * borders, since in zero copy no slice crosses one (see xsk_open.c). */

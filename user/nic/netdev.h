@@ -13,16 +13,16 @@ struct netdev {
 	char name[IFNAMSIZ];
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint32_t rx_queues;  /* in use now (ethtool channels; else what rtnetlink says) */
+	uint32_t rx_queues;     /* in use now (ethtool channels; else what rtnetlink says) */
 	uint32_t rx_queues_max; /* as many as there can ever be (rtnetlink) */
-	uint32_t tx_queues;  /* in use now; a socket on a queue beyond them cannot send (ENXIO) */
+	uint32_t tx_queues;     /* in use now; a socket on a queue beyond them cannot send (ENXIO) */
 	uint8_t mac[6];
 	bool up, carrier;
-	char kind[32];       /* rtnetlink's IFLA_INFO_KIND: "veth"; "" for hardware */
-	char parent[64];     /* the hardware device behind it, on its bus; "" for none (veth, ...) */
-	char parent_bus[32]; /* "pci", "virtio", ... */
-	char driver[32];     /* ethtool's driver name */
-	char alias[256];     /* rtnetlink's IFLA_IFALIAS, "" for none (256: the kernel's IFALIASZ) */
+	char kind[32];            /* rtnetlink's IFLA_INFO_KIND: "veth"; "" for hardware */
+	char parent[64];          /* the hardware device behind it, on its bus; "" for none (veth, ...) */
+	char parent_bus[32];      /* "pci", "virtio", ... */
+	char driver[32];          /* ethtool's driver name */
+	char alias[256];          /* rtnetlink's IFLA_IFALIAS, "" for none (256: the kernel's IFALIASZ) */
 	struct features features; /* empty if ethtool fails */
 	struct netdev_xdp xdp;
 };
@@ -42,11 +42,11 @@ bool netdev_is_veth(const struct netdev *dev);
 
 /* Sets up an interface of ours (the TAP). Returns 0 or -errno. */
 struct netdev_settings {
-	const uint8_t *mac;   /* NULL: left alone */
-	uint32_t mtu;         /* 0: left alone */
-	uint32_t txqueuelen;  /* 0: left alone */
-	bool no_addresses;    /* before up: no IPv6 link-local address, no router solicitations */
-	const char *alias;    /* what `ip link` shows as alias; at most 255 bytes; NULL: left alone */
+	const uint8_t *mac;  /* NULL: left alone */
+	uint32_t mtu;        /* 0: left alone */
+	uint32_t txqueuelen; /* 0: left alone */
+	bool no_addresses;   /* before up: no IPv6 link-local address, no router solicitations */
+	const char *alias;   /* what `ip link` shows as alias; at most 255 bytes; NULL: left alone */
 	bool up;
 };
 int netdev_set(uint32_t ifindex, const struct netdev_settings *settings);

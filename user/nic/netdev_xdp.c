@@ -53,8 +53,8 @@ void netdev_xdp_read(uint32_t ifindex, struct netdev_xdp *xdp)
 		*xdp = told;
 }
 
-static const char *const xdp_names[] = { "basic", "redirect", "ndo-xmit", "xsk-zerocopy", "hw-offload",
-					 "rx-sg", "ndo-xmit-sg" };
+static const char *const xdp_names[] = { "basic",      "redirect", "ndo-xmit",   "xsk-zerocopy",
+					 "hw-offload", "rx-sg",    "ndo-xmit-sg" };
 static const char *const rx_metadata_names[] = { "timestamp", "hash", "vlan-tag" };
 static const char *const xsk_names[] = { "tx-timestamp", "tx-checksum", "tx-launch-time-fifo" };
 

@@ -40,8 +40,7 @@ int netlink_talk(int bus, struct nlmsghdr *request, mnl_cb_t parse, void *data)
 	if (!socket)
 		return -errno;
 	err = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
-	if (!err && setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &limit,
-			       sizeof(limit)) < 0)
+	if (!err && setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
 		err = -errno;
 	if (!err && mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
 		err = -errno;
@@ -112,7 +111,8 @@ static int parse_groups(const struct nlattr *attr, void *data)
 
 	if (mnl_attr_get_type(attr) != CTRL_ATTR_MCAST_GROUPS)
 		return MNL_CB_OK;
-	mnl_attr_for_each_nested(entry, attr) {
+	mnl_attr_for_each_nested(entry, attr)
+	{
 		group->found = NULL;
 		if (mnl_attr_parse_nested(entry, parse_group, group) < 0)
 			return MNL_CB_ERROR;

@@ -119,13 +119,13 @@ static uint32_t describe_slices(const struct xsk *xsk, uint32_t len, struct xdp_
 	uint32_t cnt = 1;
 
 	memset(umem_data(umem, addr), 0, len);
-	descs[0] = (struct xdp_desc){ .addr = header_addr(xsk), .len = HEADER_LEN,
-				      .options = XDP_PKT_CONTD };
+	descs[0] = (struct xdp_desc){ .addr = header_addr(xsk), .len = HEADER_LEN, .options = XDP_PKT_CONTD };
 	while (len) {
 		uint32_t room = xsk_slice_max(xsk, addr);
 		uint32_t piece = len < room ? len : room;
 
-		descs[cnt++] = (struct xdp_desc){ .addr = addr, .len = piece,
+		descs[cnt++] = (struct xdp_desc){ .addr = addr,
+						  .len = piece,
 						  .options = piece < len ? XDP_PKT_CONTD : 0 };
 		addr += piece;
 		len -= piece;
@@ -149,8 +149,7 @@ enum prove_verdict prove_transmit(struct xsk *xsk, const struct netdev *dev)
 	uint32_t len = frame_len(xsk, dev), cnt;
 
 	if (umem->slots.used || umem->buffers.used)
-		log_abort("prove: %u slots and %u bytes of buffers are in use", umem->slots.used,
-			  umem->buffers.used);
+		log_abort("prove: %u slots and %u bytes of buffers are in use", umem->slots.used, umem->buffers.used);
 	write_header(xsk, dev);
 	if (xsk->slices || xsk->tx_headroom + len > UMEM_CHUNK_LEN)
 		cnt = describe_slices(xsk, len - HEADER_LEN, descs);

@@ -13,11 +13,9 @@
 /* From 192.0.2.1 (for documentation, RFC 5737) to itself. The IPv4 checksum is right; the UDP checksum field holds
  * the sum of the pseudo-header. */
 static const uint8_t behind_addresses[] = {
-	0x08, 0x00,
-	0x45, 0x00, 0x00, 0x2e, 0x00, 0x00, 0x40, 0x00, 0x01, 0x11, 0xf5, 0xbc,
-	0xc0, 0x00, 0x02, 0x01, 0xc0, 0x00, 0x02, 0x01,
-	0x00, 0x09, 0x00, 0x09, 0x00, 0x1a, 0x84, 0x2e,
-	's', 'u', 'p', 'e', 'r', 'p', 'a', 'c', 'k', 'e', 't', 'd', ' ', 't', 'e', 's', 't', '\n',
+	0x08, 0x00, 0x45, 0x00, 0x00, 0x2e, 0x00, 0x00, 0x40, 0x00, 0x01, 0x11, 0xf5, 0xbc, 0xc0, 0x00,
+	0x02, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x00, 0x09, 0x00, 0x09, 0x00, 0x1a, 0x84, 0x2e, 's',  'u',
+	'p',  'e',  'r',  'p',  'a',  'c',  'k',  'e',  't',  'd',  ' ',  't',  'e',  's',  't',  '\n',
 };
 
 static uint32_t write_packet(uint8_t *frame, const uint8_t mac[6])
@@ -48,8 +46,7 @@ bool prove_tx_checksum(struct xsk *xsk, const uint8_t mac[6], char why[TX_CHECKS
 	uint8_t *frame = umem_data(xsk->umem, addr);
 	struct compat_xsk_tx_metadata *metadata = (void *)(frame - TX_CHECKSUM_METADATA_LEN);
 	const struct compat_xsk_tx_metadata request = request_for(xsk);
-	const struct xdp_desc desc = { .addr = addr, .len = write_packet(frame, mac),
-				       .options = XDP_TX_METADATA };
+	const struct xdp_desc desc = { .addr = addr, .len = write_packet(frame, mac), .options = XDP_TX_METADATA };
 
 	*metadata = request;
 	switch (prove_send(xsk, &desc, 1)) {

@@ -17,8 +17,8 @@ static int print_note(FILE *file, const struct restore_note *note)
 {
 	const uint8_t *m = note->mac;
 
-	fprintf(file, HEADLINE "interface %s\nifindex %u\nmac %02x:%02x:%02x:%02x:%02x:%02x\n",
-		note->interface, note->ifindex, m[0], m[1], m[2], m[3], m[4], m[5]);
+	fprintf(file, HEADLINE "interface %s\nifindex %u\nmac %02x:%02x:%02x:%02x:%02x:%02x\n", note->interface,
+		note->ifindex, m[0], m[1], m[2], m[3], m[4], m[5]);
 	for (int f = 0; f < FEATURE_CNT; f++)
 		if (note->on >> f & 1)
 			fprintf(file, "on %s\n", features_name((enum feature)f));
@@ -97,8 +97,7 @@ static bool has_mac(const char *name, const uint8_t mac[6])
 bool restore_find(const struct restore_note *note, char name[IFNAMSIZ])
 {
 	memset(name, 0, IFNAMSIZ);
-	return if_indextoname(note->ifindex, name) &&
-	       (!strcmp(name, note->interface) || has_mac(name, note->mac));
+	return if_indextoname(note->ifindex, name) && (!strcmp(name, note->interface) || has_mac(name, note->mac));
 }
 
 int restore_apply(const struct restore_note *note, uint32_t *restored)

@@ -54,8 +54,7 @@ static int libxdp_print(enum libxdp_print_level level, const char *fmt, va_list 
 
 static int map_state(struct steer *steer)
 {
-	void *page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
-			  steer->xdp.state_fd, 0);
+	void *page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, steer->xdp.state_fd, 0);
 
 	if (page == MAP_FAILED)
 		return -errno;
@@ -145,8 +144,7 @@ bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
 	const uint64_t last_ns = __atomic_load_n(heartbeat, __ATOMIC_RELAXED);
 
 	/* 0: not started yet, or stopped. Another thread may have shown it after now_ns. */
-	return steer->config.inline_tap && last_ns && last_ns < now_ns &&
-	       now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;
+	return steer->config.inline_tap && last_ns && last_ns < now_ns && now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;
 }
 
 void steer_set_frame_max(struct steer *steer, uint32_t frame_max)

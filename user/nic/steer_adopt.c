@@ -27,8 +27,7 @@ static int open_pinned_map(const char *dir, const char *name, const struct bpf_m
 		return fd == -EPERM ? fd : -ENOENT; /* no such file, no bpffs, or not a BPF object */
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == expected->type &&
 	    info.key_size == expected->key_size && info.value_size == expected->value_size &&
-	    info.max_entries == expected->max_entries &&
-	    (info.map_flags & expected->map_flags) == expected->map_flags)
+	    info.max_entries == expected->max_entries && (info.map_flags & expected->map_flags) == expected->map_flags)
 		return fd;
 	close(fd);
 	return -ESTALE;
@@ -36,13 +35,17 @@ static int open_pinned_map(const char *dir, const char *name, const struct bpf_m
 
 static int open_pinned_maps(struct steer_xdp *xdp, const char *dir)
 {
-	static const struct bpf_map_info xsks = { .type = BPF_MAP_TYPE_XSKMAP,
-		.key_size = 4, .value_size = 4, .max_entries = STEER_QUEUES_MAX };
-	static const struct bpf_map_info state = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
-		.value_size = sizeof(struct steer_state), .max_entries = 1,
-		.map_flags = BPF_F_MMAPABLE };
-	static const struct bpf_map_info counters = { .type = BPF_MAP_TYPE_PERCPU_ARRAY,
-		.key_size = 4, .value_size = 8, .max_entries = STEER_COUNTER_CNT };
+	static const struct bpf_map_info xsks = {
+		.type = BPF_MAP_TYPE_XSKMAP, .key_size = 4, .value_size = 4, .max_entries = STEER_QUEUES_MAX
+	};
+	static const struct bpf_map_info state = { .type = BPF_MAP_TYPE_ARRAY,
+						   .key_size = 4,
+						   .value_size = sizeof(struct steer_state),
+						   .max_entries = 1,
+						   .map_flags = BPF_F_MMAPABLE };
+	static const struct bpf_map_info counters = {
+		.type = BPF_MAP_TYPE_PERCPU_ARRAY, .key_size = 4, .value_size = 8, .max_entries = STEER_COUNTER_CNT
+	};
 
 	xdp->xsks_fd = open_pinned_map(dir, "steer_xsks", &xsks);
 	if (xdp->xsks_fd < 0)
@@ -72,19 +75,19 @@ static int check_in_use(struct steer_xdp *xdp, const struct steer_config *config
 	/* Looking at programs needs CAP_SYS_ADMIN, using the maps does not. */
 	if (id > 0 && !programs && errno == EPERM) {
 		log_warning("%s: cannot check whether XDP program %lld uses the maps in %s: "
-			    "CAP_SYS_ADMIN is missing", config->interface, (long long)id,
-			    config->pinned);
+			    "CAP_SYS_ADMIN is missing",
+			    config->interface, (long long)id, config->pinned);
 		used = true;
 	}
 	xdp_multiprog__close(programs);
 	if (used) {
-		snprintf(xdp->why, sizeof(xdp->why), "XDP program %lld, %s mode, maps in %.100s",
-			 (long long)id, xdp->generic ? "generic" : "native", config->pinned);
+		snprintf(xdp->why, sizeof(xdp->why), "XDP program %lld, %s mode, maps in %.100s", (long long)id,
+			 xdp->generic ? "generic" : "native", config->pinned);
 		return 0;
 	}
 	log_error("%s: no XDP program there uses the maps in %s; run `xdp-loader load -m native "
-		  "-p %s %s steer.bpf.o`", config->interface, config->pinned, config->pinned,
-		  config->interface);
+		  "-p %s %s steer.bpf.o`",
+		  config->interface, config->pinned, config->pinned, config->interface);
 	return -ENOENT;
 }
 
@@ -122,9 +125,8 @@ static void explain(const struct steer_config *config, int err)
 			  "'ip netns exec' it is hidden: use 'nsenter --net=/run/netns/NAME')",
 			  config->interface, config->pinned);
 	else
-		log_error("%s: %s %s; run `xdp-loader load -m native -p %s %s steer.bpf.o`%s",
-			  config->interface, config->pinned, what, config->pinned,
-			  config->interface, steer_needs(err));
+		log_error("%s: %s %s; run `xdp-loader load -m native -p %s %s steer.bpf.o`%s", config->interface,
+			  config->pinned, what, config->pinned, config->interface, steer_needs(err));
 }
 
 /* It is an error when the program does not run in the mode that was asked for: it cannot be moved, since it belongs to
@@ -134,8 +136,8 @@ static int check_mode(const struct steer_xdp *xdp, const struct steer_config *co
 	if (config->mode == STEER_XDP_AUTO || xdp->generic == (config->mode == STEER_XDP_GENERIC))
 		return 0;
 	log_error("%s: its XDP program runs in %s mode; load it with `xdp-loader load -m %s`, or use "
-		  "--xdp-mode auto", config->interface, xdp->generic ? "generic" : "native",
-		  xdp->generic ? "native" : "skb");
+		  "--xdp-mode auto",
+		  config->interface, xdp->generic ? "generic" : "native", xdp->generic ? "native" : "skb");
 	return -EOPNOTSUPP;
 }
 
@@ -154,8 +156,8 @@ int steer_adopt(struct steer_xdp *xdp, const struct steer_config *config)
 	if (err)
 		return err;
 	if (steer_look_is_alive(xdp->state_fd)) {
-		log_error("%s: another superpacketd uses the maps in %s; stop that one first",
-			  config->interface, config->pinned);
+		log_error("%s: another superpacketd uses the maps in %s; stop that one first", config->interface,
+			  config->pinned);
 		return -EBUSY;
 	}
 	return 0;

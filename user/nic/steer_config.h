@@ -7,19 +7,19 @@
 #include "steer_abi.h"
 
 enum steer_xdp_mode {
-	STEER_XDP_AUTO,    /* native, else generic; but an error where a veth lacks queues for native */
+	STEER_XDP_AUTO, /* native, else generic; but an error where a veth lacks queues for native */
 	STEER_XDP_NATIVE,
 	STEER_XDP_GENERIC,
 };
 
 struct steer_config {
-	const char *interface;     /* for messages */
+	const char *interface; /* for messages */
 	uint32_t ifindex;
 	enum steer_xdp_mode mode;
-	const char *pinned;        /* directory of pinned maps to adopt; NULL: load our own program */
-	uint32_t inline_tap;       /* ifindex of the hidden TAP: attach the tc programs; 0: port mode */
-	uint32_t serve;            /* STEER_SERVE_ bits, in force after steer_start() */
-	uint32_t frame_max;        /* see steer_set_frame_max() */
+	const char *pinned;  /* directory of pinned maps to adopt; NULL: load our own program */
+	uint32_t inline_tap; /* ifindex of the hidden TAP: attach the tc programs; 0: port mode */
+	uint32_t serve;      /* STEER_SERVE_ bits, in force after steer_start() */
+	uint32_t frame_max;  /* see steer_set_frame_max() */
 };
 
 /* Whether what was attached is still there, or what somebody else has done to it. */

@@ -6,8 +6,7 @@
 
 #include "nic/steer_look.h"
 
-void steer_leftovers_remove(uint32_t ifindex, struct xdp_multiprog *programs,
-			    struct steer_leftovers *found)
+void steer_leftovers_remove(uint32_t ifindex, struct xdp_multiprog *programs, struct steer_leftovers *found)
 {
 	struct xdp_program *program = NULL;
 

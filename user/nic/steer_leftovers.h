@@ -17,8 +17,7 @@ struct steer_leftovers {
 };
 
 /* Removes them from the dispatcher of an interface, whose programs these are. */
-void steer_leftovers_remove(uint32_t ifindex, struct xdp_multiprog *programs,
-			    struct steer_leftovers *found);
+void steer_leftovers_remove(uint32_t ifindex, struct xdp_multiprog *programs, struct steer_leftovers *found);
 
 /* Looks at the interface and, if it has a dispatcher, removes them. Returns 0 or -errno. */
 int steer_leftovers_clean(uint32_t ifindex, struct steer_leftovers *found);

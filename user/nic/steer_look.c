@@ -22,8 +22,7 @@ bool steer_look_is_alive(int state_fd)
 		return false;
 	do {
 		poll(NULL, 0, 5);
-		if (bpf_map_lookup_elem(state_fd, &key, &state) == 0 &&
-		    state.heartbeat_ns != first.heartbeat_ns)
+		if (bpf_map_lookup_elem(state_fd, &key, &state) == 0 && state.heartbeat_ns != first.heartbeat_ns)
 			return true;
 	} while (clock_ns() < deadline_ns);
 	return false;
@@ -63,8 +62,7 @@ int steer_look_state_map(const struct xdp_program *program)
 
 		if (fd < 0)
 			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
-		    strcmp(info.name, "steer_state") == 0 &&
+		if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, "steer_state") == 0 &&
 		    info.value_size == sizeof(struct steer_state))
 			return fd;
 		close(fd);

@@ -74,8 +74,8 @@ static bool pins_are_gone(const char *dir)
 {
 	char path[4096];
 
-	return snprintf(path, sizeof(path), "%s/steer_xsks", dir) < (int)sizeof(path) &&
-	       access(path, F_OK) && errno == ENOENT;
+	return snprintf(path, sizeof(path), "%s/steer_xsks", dir) < (int)sizeof(path) && access(path, F_OK) &&
+	       errno == ENOENT;
 }
 
 enum steer_presence steer_xdp_presence(struct steer_xdp *xdp, const struct steer_config *config)

@@ -32,8 +32,9 @@ int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int st
 {
 	int err;
 
-	*tc = (struct steer_tc){ .nic = config->ifindex, .tap = config->inline_tap,
-				 .ingress_link = -1, .egress_link = -1 };
+	*tc = (struct steer_tc){
+		.nic = config->ifindex, .tap = config->inline_tap, .ingress_link = -1, .egress_link = -1
+	};
 	tc->object = inline_bpf__open();
 	if (!tc->object) {
 		err = -errno;
@@ -47,15 +48,15 @@ int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int st
 	if (!err)
 		return 0;
 fail:
-	log_error("%s: the kernel does not load the tc programs of inline mode: %s%s (-v shows why)",
-		  config->interface, strerror(-err), steer_needs(err));
+	log_error("%s: the kernel does not load the tc programs of inline mode: %s%s (-v shows why)", config->interface,
+		  strerror(-err), steer_needs(err));
 	steer_tc_close(tc);
 	return err;
 }
 
 /* Begins a request about the TAP's ingress. info: priority and protocol, or 0. */
-static struct nlmsghdr *tc_request(char *buffer, uint16_t type, uint16_t flags, uint32_t tap,
-				   uint32_t parent, uint32_t info)
+static struct nlmsghdr *tc_request(char *buffer, uint16_t type, uint16_t flags, uint32_t tap, uint32_t parent,
+				   uint32_t info)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct tcmsg *msg;
@@ -73,8 +74,7 @@ static struct nlmsghdr *tc_request(char *buffer, uint16_t type, uint16_t flags, 
 static int add_clsact(uint32_t tap)
 {
 	char buffer[NETLINK_REQUEST_LEN];
-	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, tap,
-					  TC_H_CLSACT, 0);
+	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, tap, TC_H_CLSACT, 0);
 	struct tcmsg *msg = mnl_nlmsg_get_payload(nlh);
 
 	msg->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
@@ -100,8 +100,7 @@ static void put_mirred(struct nlmsghdr *nlh, uint32_t nic)
 /* A u32 classifier, which every kernel has. Its only key has an empty mask, so it matches all packets. */
 static int add_redirect(uint32_t tap, uint32_t nic)
 {
-	uint8_t all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)]
-		__attribute__((aligned(8))) = { 0 };
+	uint8_t all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)] __attribute__((aligned(8))) = { 0 };
 	struct tc_u32_sel *sel = (void *)all;
 	char buffer[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, tap,
@@ -142,8 +141,9 @@ static bool has_redirect(uint32_t tap)
 {
 	char buffer[NETLINK_REQUEST_LEN];
 	uint32_t cnt = 0;
-	int err = rtnl_talk(tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, tap,
-				       TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0), count_filter, &cnt);
+	int err = rtnl_talk(
+		tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, tap, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0),
+		count_filter, &cnt);
 
 	return err || cnt;
 }
@@ -182,12 +182,10 @@ static int attach(struct steer_tc *tc, bool generic)
 	if (generic)
 		err = attach_redirect(tc);
 	else
-		err = tc->ingress_link = attach_link(tc->object->progs.inline_ingress, tc->tap,
-						     COMPAT_BPF_TCX_INGRESS);
+		err = tc->ingress_link = attach_link(tc->object->progs.inline_ingress, tc->tap, COMPAT_BPF_TCX_INGRESS);
 	if (err < 0)
 		return err;
-	tc->egress_link = attach_link(tc->object->progs.inline_egress, tc->nic,
-				      COMPAT_BPF_TCX_EGRESS);
+	tc->egress_link = attach_link(tc->object->progs.inline_egress, tc->nic, COMPAT_BPF_TCX_EGRESS);
 	return tc->egress_link < 0 ? tc->egress_link : 0;
 }
 
@@ -198,11 +196,10 @@ int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool
 	if (!err)
 		return 0;
 	if (err == -EOPNOTSUPP)
-		log_error("%s: inline mode needs tcx (Linux 6.6); use --mode port",
-			  config->interface);
+		log_error("%s: inline mode needs tcx (Linux 6.6); use --mode port", config->interface);
 	else
-		log_error("%s: attaching the tc programs of inline mode: %s; or use --mode port",
-			  config->interface, strerror(-err));
+		log_error("%s: attaching the tc programs of inline mode: %s; or use --mode port", config->interface,
+			  strerror(-err));
 	steer_tc_detach(tc);
 	return err;
 }

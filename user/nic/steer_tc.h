@@ -8,10 +8,10 @@
 struct inline_bpf;
 
 struct steer_tc {
-	struct inline_bpf *object; /* NULL: not open */
-	uint32_t nic, tap;         /* ifindex */
+	struct inline_bpf *object;     /* NULL: not open */
+	uint32_t nic, tap;             /* ifindex */
 	int ingress_link, egress_link; /* -1: not attached */
-	bool redirecting;          /* act_mirred on the TAP does the work of ingress_link */
+	bool redirecting;              /* act_mirred on the TAP does the work of ingress_link */
 };
 
 /* Loads the programs, which share the state map of the XDP program. Logs on failure. Returns 0 or -errno. */

@@ -44,10 +44,8 @@ static void take_object_maps(struct steer_xdp *xdp)
 
 static int create_link(struct steer_xdp *xdp, bool generic)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts,
-		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-	const int fd = bpf_link_create(bpf_program__fd(xdp->object->progs.steer), xdp->ifindex,
-				       BPF_XDP, &opts);
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	const int fd = bpf_link_create(bpf_program__fd(xdp->object->progs.steer), xdp->ifindex, BPF_XDP, &opts);
 
 	if (fd < 0)
 		return fd;
@@ -87,8 +85,8 @@ static int attach_link(struct steer_xdp *xdp, const struct steer_config *config)
 	 * Generic mode would not help against another program or a missing privilege. Too few queues can be cured by
 	 * a command; in generic mode nobody would learn why it is slow.
 	 */
-	if (config->mode == STEER_XDP_NATIVE || err == 0 || err == -EBUSY || err == -EEXIST ||
-	    err == -EPERM || is_too_few_queues(err))
+	if (config->mode == STEER_XDP_NATIVE || err == 0 || err == -EBUSY || err == -EEXIST || err == -EPERM ||
+	    is_too_few_queues(err))
 		return err;
 	snprintf(xdp->why, sizeof(xdp->why), "%s",
 		 config->mode == STEER_XDP_GENERIC ? "asked for" : native_refusal(err));
@@ -100,8 +98,8 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 	int err = steer_bpf__load(xdp->object);
 
 	if (err) {
-		log_error("%s: the kernel does not load the XDP program: %s%s (-v shows why)",
-			  config->interface, strerror(-err), steer_needs(err));
+		log_error("%s: the kernel does not load the XDP program: %s%s (-v shows why)", config->interface,
+			  strerror(-err), steer_needs(err));
 		return err;
 	}
 	take_object_maps(xdp);
@@ -114,13 +112,13 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 	else if (is_too_few_queues(err))
 		log_error("%s: its veth peer has more transmit queues than it has receive queues; "
 			  "create the pair with numrxqueues/numtxqueues equal, `ethtool -L PEER tx "
-			  "N`, or ask for --xdp-mode generic", config->interface);
+			  "N`, or ask for --xdp-mode generic",
+			  config->interface);
 	else if (err && err != -EPERM && config->mode == STEER_XDP_NATIVE)
-		log_error("%s: no native XDP: %s; use --xdp-mode auto or generic",
-			  config->interface, native_refusal(err));
+		log_error("%s: no native XDP: %s; use --xdp-mode auto or generic", config->interface,
+			  native_refusal(err));
 	else if (err)
-		log_error("%s: attaching the XDP program: %s%s", config->interface, strerror(-err),
-			  steer_needs(err));
+		log_error("%s: attaching the XDP program: %s%s", config->interface, strerror(-err), steer_needs(err));
 	return err;
 }
 
@@ -131,15 +129,15 @@ static int join(struct steer_xdp *xdp, const struct steer_config *config, bool g
 
 	if (generic && config->mode == STEER_XDP_NATIVE) {
 		log_error("%s: libxdp's dispatcher there runs in generic mode; unload it, or use "
-			  "--xdp-mode auto", config->interface);
+			  "--xdp-mode auto",
+			  config->interface);
 		return -EOPNOTSUPP;
 	}
 	xdp->member = xdp_program__create(&opts);
 	if (!xdp->member)
 		return -errno;
 	/* This also loads the program, since a member's type depends on its dispatcher. */
-	err = xdp_program__attach(xdp->member, xdp->ifindex,
-				  generic ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+	err = xdp_program__attach(xdp->member, xdp->ifindex, generic ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
 	if (err) {
 		log_error("%s: libxdp's dispatcher there does not take our program: %s%s; see "
 			  "`xdp-loader status %s`",
@@ -162,12 +160,12 @@ static int remove_leftovers(const struct steer_config *config, struct xdp_multip
 
 	steer_leftovers_remove(config->ifindex, programs, &found);
 	if (found.removed_cnt)
-		log_info("%s: removed XDP program %u, left by a superpacketd that was killed",
-			 config->interface, found.removed_id);
+		log_info("%s: removed XDP program %u, left by a superpacketd that was killed", config->interface,
+			 found.removed_id);
 	if (!found.alive_id)
 		return (int)found.removed_cnt;
-	log_error("%s: another superpacketd serves it (XDP program %u); stop that one first",
-		  config->interface, found.alive_id);
+	log_error("%s: another superpacketd serves it (XDP program %u); stop that one first", config->interface,
+		  found.alive_id);
 	return -EBUSY;
 }
 
@@ -175,8 +173,8 @@ static int refuse_lone(const struct steer_config *config, int64_t id, const char
 {
 	log_error("%s: XDP program %lld (%s) is attached already; see `xdp-loader status %s`, "
 		  "remove it with `xdp-loader unload %s --all`, or adopt it with --pinned DIR if "
-		  "it is steer.bpf.o", config->interface, (long long)id, name, config->interface,
-		  config->interface);
+		  "it is steer.bpf.o",
+		  config->interface, (long long)id, name, config->interface, config->interface);
 	return -EBUSY;
 }
 
@@ -184,8 +182,7 @@ static int refuse_lone(const struct steer_config *config, int64_t id, const char
  * What to do about a program that is alone on the interface. Returns -EAGAIN when it belongs to a dead predecessor, so
  * that it will be gone in a moment. Otherwise logs and returns -EBUSY.
  */
-static int judge_lone(const struct steer_config *config, struct xdp_multiprog *programs, int64_t id,
-		      bool last_try)
+static int judge_lone(const struct steer_config *config, struct xdp_multiprog *programs, int64_t id, bool last_try)
 {
 	struct xdp_program *program = xdp_multiprog__main_prog(programs);
 	const int state_fd = program ? steer_look_state_map(program) : -ENOENT;
@@ -262,8 +259,9 @@ int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
 {
 	int err;
 
-	*xdp = (struct steer_xdp){ .ifindex = config->ifindex, .link_fd = -1, .xsks_fd = -1,
-				   .state_fd = -1, .counters_fd = -1 };
+	*xdp = (struct steer_xdp){
+		.ifindex = config->ifindex, .link_fd = -1, .xsks_fd = -1, .state_fd = -1, .counters_fd = -1
+	};
 	err = config->pinned ? steer_adopt(xdp, config) : open_own(xdp, config);
 	if (err)
 		steer_xdp_close(xdp);
@@ -307,8 +305,7 @@ void steer_xdp_detach(struct steer_xdp *xdp)
 	steer_link_close(&xdp->link_fd);
 	if (!xdp->member)
 		return;
-	err = xdp_program__detach(xdp->member, xdp->ifindex,
-				  xdp->generic ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+	err = xdp_program__detach(xdp->member, xdp->ifindex, xdp->generic ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
 	if (err)
 		log_warning("XDP program %u stays in libxdp's dispatcher and passes every frame: %s",
 			    xdp_program__id(xdp->member), strerror(-err));

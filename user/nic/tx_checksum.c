@@ -29,8 +29,9 @@ bool tx_checksum_offered(const struct tx_checksum_facts *facts, bool zerocopy, b
 	if (zerocopy && !facts->zerocopy)
 		return verdict(why, false, "its driver takes no requests for checksums in zero copy");
 	if (!zerocopy && !facts->offload)
-		return verdict(why, false, "the NIC's own offload is off, so the kernel would sum "
-				       "(ethtool -k: tx-checksum-ip-generic)");
+		return verdict(why, false,
+			       "the NIC's own offload is off, so the kernel would sum "
+			       "(ethtool -k: tx-checksum-ip-generic)");
 	if (!zerocopy && !facts->by_offset)
 		return verdict(why, false, "in copy mode the kernel does not tell its driver where the headers are");
 	if (aligned_chains)

@@ -35,16 +35,16 @@
 
 enum tx_checksum_ask {
 	TX_CHECKSUM_AUTO,
-	TX_CHECKSUM_NIC,      /* required; whoever opens the socket checks that it came to be so */
+	TX_CHECKSUM_NIC, /* required; whoever opens the socket checks that it came to be so */
 	TX_CHECKSUM_SOFTWARE,
 };
 
 /* What decides, besides the way the socket is bound. */
 struct tx_checksum_facts {
 	enum tx_checksum_ask ask;
-	bool zerocopy;   /* the driver takes requests in zero copy */
-	bool offload;    /* the NIC's own offload is on, for any protocol (tx-checksum-ip-generic) */
-	bool by_offset;  /* tx_checksum_by_offset() */
+	bool zerocopy;  /* the driver takes requests in zero copy */
+	bool offload;   /* the NIC's own offload is on, for any protocol (tx-checksum-ip-generic) */
+	bool by_offset; /* tx_checksum_by_offset() */
 };
 
 /* Whether the driver of this name (ethtool's) is known to use csum_start and csum_offset alone. */

@@ -9,18 +9,18 @@
 #include <linux/if_xdp.h>
 
 #ifndef XDP_USE_SG
-#define XDP_USE_SG (1 << 4)           /* bind flag: multi-buffer (6.6) */
+#define XDP_USE_SG (1 << 4) /* bind flag: multi-buffer (6.6) */
 #endif
 #ifndef XDP_PKT_CONTD
-#define XDP_PKT_CONTD (1 << 0)        /* descriptor option: the packet continues in the next one (6.6) */
+#define XDP_PKT_CONTD (1 << 0) /* descriptor option: the packet continues in the next one (6.6) */
 #endif
 #ifndef XDP_MAX_TX_SKB_BUDGET
-#define XDP_MAX_TX_SKB_BUDGET 9       /* socket option: descriptors a sendto() takes in copy mode */
+#define XDP_MAX_TX_SKB_BUDGET 9 /* socket option: descriptors a sendto() takes in copy mode */
 #endif
 
 /* A request to the NIC, in front of a packet's first byte (6.8; in this form 6.11). */
 #ifndef XDP_TX_METADATA
-#define XDP_TX_METADATA (1 << 1)      /* descriptor option: it is there */
+#define XDP_TX_METADATA (1 << 1) /* descriptor option: it is there */
 #endif
 #ifndef XDP_UMEM_TX_METADATA_LEN
 #define XDP_UMEM_TX_METADATA_LEN (1 << 2) /* flag of XDP_UMEM_REG: its last field is valid */

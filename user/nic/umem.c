@@ -45,8 +45,8 @@ void span_take(struct span_ring *ring, struct span *span, uint32_t len)
 void span_give(struct span_ring *ring, const struct span *span)
 {
 	if (span->skipped + span->len > ring->used)
-		log_abort("span_give: %u + %u skipped at %u, but only %u are in use", span->len,
-			  span->skipped, span->off, ring->used);
+		log_abort("span_give: %u + %u skipped at %u, but only %u are in use", span->len, span->skipped,
+			  span->off, ring->used);
 	ring->used -= span->skipped + span->len;
 	ring->tail = span->off + span->len == ring->size ? 0 : span->off + span->len;
 	if (ring->used == 0)
@@ -92,8 +92,7 @@ static int fill_frame_stack(struct frame_stack *stack, uint32_t cnt)
 
 int umem_open(struct umem *umem, const struct umem_config *config)
 {
-	const uint64_t slots_len =
-		round_up((uint64_t)config->slots * config->slot_len, UMEM_CHUNK_LEN);
+	const uint64_t slots_len = round_up((uint64_t)config->slots * config->slot_len, UMEM_CHUNK_LEN);
 	int err;
 
 	if (config->rx_frames == 0 || slots_len == 0 || config->buffers_len % UMEM_CHUNK_LEN != 0 ||

@@ -40,9 +40,9 @@
 /* A ring of bytes or slots that are taken, and given back, in order. */
 struct span_ring {
 	uint32_t size;
-	uint32_t head;  /* the next to be taken */
-	uint32_t tail;  /* the oldest in use */
-	uint32_t used;  /* in use, with skipped ends; 0 means empty */
+	uint32_t head; /* the next to be taken */
+	uint32_t tail; /* the oldest in use */
+	uint32_t used; /* in use, with skipped ends; 0 means empty */
 };
 
 /* A contiguous piece of a span_ring. skipped counts the units that were passed over at the ring's end. */
@@ -68,10 +68,10 @@ struct frame_stack {
 };
 
 struct umem_config {
-	uint32_t rx_frames;    /* chunks */
-	uint32_t slots;        /* of slot_len bytes */
-	uint32_t slot_len;     /* UMEM_CHUNK_LEN if segments are built whole; else the length of headers */
-	uint32_t buffers_len;  /* bytes, a multiple of UMEM_CHUNK_LEN, ≥ 2 * UMEM_SUPERPACKET_ROOM */
+	uint32_t rx_frames;   /* chunks */
+	uint32_t slots;       /* of slot_len bytes */
+	uint32_t slot_len;    /* UMEM_CHUNK_LEN if segments are built whole; else the length of headers */
+	uint32_t buffers_len; /* bytes, a multiple of UMEM_CHUNK_LEN, ≥ 2 * UMEM_SUPERPACKET_ROOM */
 };
 
 struct umem {
@@ -79,10 +79,10 @@ struct umem {
 	uint64_t area_len;
 	bool huge_pages;
 	struct umem_config config;
-	uint64_t slots_off, buffers_off;  /* of the regions in the area */
+	uint64_t slots_off, buffers_off; /* of the regions in the area */
 	struct frame_stack frames;
-	struct span_ring slots;    /* in units of slots */
-	struct span_ring buffers;  /* in bytes */
+	struct span_ring slots;   /* in units of slots */
+	struct span_ring buffers; /* in bytes */
 };
 
 /* Maps the area (on 2 MiB huge pages if there are any, else on plain ones) and fills the stack. Returns 0 or -errno. */

@@ -86,8 +86,9 @@ int xsk_bind(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 		.choice = { .variant = variant, .unaligned = unaligned },
 		.slices = parts->slices,
 		.multibuffer = parts->sg,
-		.chain_max = !parts->sg ? 1 : parts->zerocopy ? config->plan->zc_chain_max :
-								XSK_CHAIN_MAX,
+		.chain_max = !parts->sg      ? 1 :
+			     parts->zerocopy ? config->plan->zc_chain_max :
+					       XSK_CHAIN_MAX,
 		.unaligned = unaligned,
 	};
 	if (leave_room(xsk, config, parts))

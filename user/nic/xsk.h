@@ -27,23 +27,23 @@
 struct xsk_choice {
 	enum modes_variant variant;
 	bool unaligned;
-	const char *unproved;    /* why no test frame was sent; NULL: one was */
-	int outcomes[MODES_CNT]; /* of all variants, for modes_explain(); also when opening failed */
-	bool tx_checksum;        /* the NIC finishes checksums on request: offered, and proved by a test packet */
+	const char *unproved;      /* why no test frame was sent; NULL: one was */
+	int outcomes[MODES_CNT];   /* of all variants, for modes_explain(); also when opening failed */
+	bool tx_checksum;          /* the NIC finishes checksums on request: offered, and proved by a test packet */
 	bool tx_checksum_unproved; /* it was offered, but not proved, so it is not used */
 	char tx_checksum_why[TX_CHECKSUM_WHY_LEN];
 };
 
 struct xsk_config {
 	const char *interface;
-	uint32_t ifindex;         /* 0: that of the interface name. A name may belong to another interface later */
+	uint32_t ifindex; /* 0: that of the interface name. A name may belong to another interface later */
 	uint32_t queue;
-	uint32_t ring_size;       /* entries of each of the four rings, a power of two */
-	const struct modes_plan *plan; /* the variants to try, in order */
+	uint32_t ring_size;                          /* entries of each of the four rings, a power of two */
+	const struct modes_plan *plan;               /* the variants to try, in order */
 	const struct tx_checksum_facts *tx_checksum; /* NULL: checksums are finished in software */
-	uint32_t bind_timeout_ms; /* how long to retry a queue that is busy */
-	bool prove;               /* a variant has to send a test frame (prove.h) */
-	uint32_t carrier_ms;      /* how long to wait for a carrier; without one, no test frame is sent */
+	uint32_t bind_timeout_ms;                    /* how long to retry a queue that is busy */
+	bool prove;                                  /* a variant has to send a test frame (prove.h) */
+	uint32_t carrier_ms;            /* how long to wait for a carrier; without one, no test frame is sent */
 	const struct xsk_choice *again; /* begin with this variant, which was in force before; NULL: with the first */
 };
 
@@ -54,12 +54,12 @@ struct xsk {
 	struct umem *umem;
 	uint32_t ring_size;
 	struct xsk_choice choice;
-	bool zerocopy;       /* in force, as XDP_OPTIONS says */
-	bool slices;         /* segments are sent as header and slices; else built, where they fit a chunk */
-	bool multibuffer;    /* XDP_PKT_CONTD chains are received, and may be sent */
-	uint32_t chain_max;  /* descriptors that a packet may have */
-	bool unaligned;      /* a slice may cross chunk borders */
-	uint32_t tx_budget;  /* descriptors that one wake-up takes (XDP_MAX_TX_SKB_BUDGET) */
+	bool zerocopy;        /* in force, as XDP_OPTIONS says */
+	bool slices;          /* segments are sent as header and slices; else built, where they fit a chunk */
+	bool multibuffer;     /* XDP_PKT_CONTD chains are received, and may be sent */
+	uint32_t chain_max;   /* descriptors that a packet may have */
+	bool unaligned;       /* a slice may cross chunk borders */
+	uint32_t tx_budget;   /* descriptors that one wake-up takes (XDP_MAX_TX_SKB_BUDGET) */
 	uint32_t tx_headroom; /* room in front of each packet sent, for a request to the NIC; 0: no requests */
 	int fd;
 };

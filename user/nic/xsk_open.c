@@ -101,8 +101,9 @@ static int prove_requests(const struct attempt *attempt, const struct netdev *de
  * anew all the same: completions may still come that nobody waits for. */
 static int try_proved(const struct attempt *attempt)
 {
-	static const int outcomes[] = { [PROVE_SENT] = MODES_BOUND, [PROVE_SILENT] = MODES_SILENT,
-					[PROVE_INVALID] = MODES_INVALID };
+	static const int outcomes[] = {
+		[PROVE_SENT] = MODES_BOUND, [PROVE_SILENT] = MODES_SILENT, [PROVE_INVALID] = MODES_INVALID
+	};
 	const struct xsk_config *config = attempt->config;
 	struct xsk *xsk = attempt->xsk;
 	enum prove_verdict verdict;
@@ -199,8 +200,8 @@ static int try_variants(struct xsk *xsk, const struct xsk_config *config, struct
 	for (int v = again ? (int)again->variant : 0; v < MODES_CNT; v++) {
 		if (!config->plan->variants[v].tried)
 			continue;
-		err = try_both_layouts((struct attempt){ .xsk = xsk, .config = config, .umem = umem,
-							 .variant = (enum modes_variant)v });
+		err = try_both_layouts((struct attempt){
+			.xsk = xsk, .config = config, .umem = umem, .variant = (enum modes_variant)v });
 		outcomes[v] = err;
 		if (is_final(err))
 			break;

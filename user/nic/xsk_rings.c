@@ -29,14 +29,12 @@ static int register_umem(int fd, const struct xsk_rings_config *config)
 		.tx_metadata_len = config->tx_metadata_len,
 	};
 
-	return set(fd, XDP_UMEM_REG, &umem,
-		   config->tx_metadata_len ? sizeof(umem) : sizeof(struct xdp_umem_reg));
+	return set(fd, XDP_UMEM_REG, &umem, config->tx_metadata_len ? sizeof(umem) : sizeof(struct xdp_umem_reg));
 }
 
 static int set_ring_sizes(int fd, uint32_t size)
 {
-	static const int rings[] = { XDP_RX_RING, XDP_TX_RING, XDP_UMEM_FILL_RING,
-				     XDP_UMEM_COMPLETION_RING };
+	static const int rings[] = { XDP_RX_RING, XDP_TX_RING, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(rings); i++)
@@ -55,8 +53,7 @@ static int map_ring(struct xsk_rings *rings, int which, const struct xdp_ring_of
 		[MAP_COMPLETION] = XDP_UMEM_PGOFF_COMPLETION_RING,
 	};
 	const size_t len = off->desc + size * entry_len;
-	void *addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, rings->fd,
-			  pages[which]);
+	void *addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, rings->fd, pages[which]);
 
 	if (addr == MAP_FAILED)
 		return -errno;
@@ -65,8 +62,8 @@ static int map_ring(struct xsk_rings *rings, int which, const struct xdp_ring_of
 	return 0;
 }
 
-static int map_producer(struct xsk_rings *rings, int which, const struct xdp_ring_offset *off,
-			size_t entry_len, uint32_t size, struct xsk_ring_prod *ring)
+static int map_producer(struct xsk_rings *rings, int which, const struct xdp_ring_offset *off, size_t entry_len,
+			uint32_t size, struct xsk_ring_prod *ring)
 {
 	uint8_t *base = NULL;
 	int err = map_ring(rings, which, off, entry_len, size, &base);
@@ -85,8 +82,8 @@ static int map_producer(struct xsk_rings *rings, int which, const struct xdp_rin
 	return 0;
 }
 
-static int map_consumer(struct xsk_rings *rings, int which, const struct xdp_ring_offset *off,
-			size_t entry_len, uint32_t size, struct xsk_ring_cons *ring)
+static int map_consumer(struct xsk_rings *rings, int which, const struct xdp_ring_offset *off, size_t entry_len,
+			uint32_t size, struct xsk_ring_cons *ring)
 {
 	uint8_t *base = NULL;
 	int err = map_ring(rings, which, off, entry_len, size, &base);
@@ -121,8 +118,7 @@ static int map_rings(struct xsk_rings *rings, const struct xsk_rings_config *con
 	if (!err)
 		err = map_producer(rings, MAP_FILL, &off.fr, sizeof(uint64_t), size, config->fill);
 	if (!err)
-		err = map_consumer(rings, MAP_COMPLETION, &off.cr, sizeof(uint64_t), size,
-				   config->completion);
+		err = map_consumer(rings, MAP_COMPLETION, &off.cr, sizeof(uint64_t), size, config->completion);
 	return err;
 }
 

@@ -23,15 +23,15 @@ struct xsk_rings {
 };
 
 struct xsk_rings_config {
-	void *area;               /* the umem, page-aligned */
+	void *area; /* the umem, page-aligned */
 	uint64_t area_len;
 	uint32_t chunk_len;
 	bool unaligned;
 	uint32_t tx_metadata_len; /* a multiple of 8 below 256; 0: none */
 	uint32_t ring_size;       /* entries of each ring, a power of two */
 	uint32_t ifindex, queue;
-	uint16_t bind_flags;      /* XDP_COPY, ... */
-	struct xsk_ring_prod *fill, *tx;        /* filled in */
+	uint16_t bind_flags;             /* XDP_COPY, ... */
+	struct xsk_ring_prod *fill, *tx; /* filled in */
 	struct xsk_ring_cons *completion, *rx;
 };
 
