@@ -17,8 +17,8 @@ def start_streams(lab, wire, data):
     servers(lab, wire, data)
     streams = [transfer(lab, wire, data, direction, family)
                for direction, family in (("in", 4), ("out", 6))]
-    for stream in streams:
-        stream.wait_received(data.length // 10)
+    for each in streams:
+        each.wait_received(data.length // 10)
     return streams
 
 
@@ -38,8 +38,8 @@ def ends(lab, data, end):
     streams = start_streams(lab, wire, data)
     end(daemon)
     middle(streams)
-    for stream in streams:
-        stream.finish()
+    for each in streams:
+        each.finish()
     assert tap not in wire.host.links(), f"the TAP {tap} is still there"
     before.wait_restored()
     wait_until_freed(lab, objects)
@@ -84,8 +84,8 @@ def test_hung(lab, data):
     streams = start_streams(lab, wire, data)
     daemon.process.signal(signal.SIGSTOP)
     middle(streams)
-    for stream in streams:
-        stream.finish()
+    for each in streams:
+        each.finish()
     # new connections too
     Transfer(lab, wire.host, wire.PEER4, data, 16 << 20).finish()
     daemon.process.signal(signal.SIGCONT)

@@ -5,7 +5,7 @@
  */
 #define gro_offer long_way_unused_offer
 
-#include "engine/gro.c"
+#include "engine/gro.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "long_way.h"
 

@@ -12,7 +12,8 @@ TREE = Path(__file__).resolve().parents[2]
 @cache
 def tracked():
     """Text files under version control, by their path in the tree."""
-    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=TREE, capture_output=True, text=True)
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=TREE, capture_output=True,
+                            text=True)
     if listed.returncode:
         pytest.skip(f"git cannot list the files of {TREE}: {listed.stderr.strip()}")
     paths = [path for path in listed.stdout.split("\0") if path and not path.startswith("tests/fuzz/corpus/")]

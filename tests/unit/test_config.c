@@ -25,6 +25,7 @@ static enum config_verdict parse(struct config *config, const char *const args[A
 	return config_parse(config, argc, argv);
 }
 
+/* clang-format off: a row a line, or two */
 static const struct line lines[] = {
 	{ "only the interface", { "--interface", "eth0" }, CONFIG_RUN, NULL },
 	{ "value behind =", { "--interface=eth0", "--mode=port" }, CONFIG_RUN, NULL },
@@ -178,6 +179,7 @@ static const struct line lines[] = {
 	  CONFIG_USAGE,
 	  "--transmit: 'fast' is not accepted; give auto, slices or built" },
 };
+/* clang-format on */
 
 static void check(const struct line *line)
 {

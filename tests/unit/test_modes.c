@@ -34,6 +34,7 @@ static struct modes_facts fill_in(struct modes_facts facts)
 #define PROMISES(segs) .told = true, .zerocopy = true, .zc_max_segs = segs
 #define NO_ZEROCOPY .told = true
 
+/* clang-format off: a row a line, or two */
 static const struct device_case cases[] = {
 	{ "a driver with everything",
 	  { PROMISES(8) },
@@ -168,6 +169,7 @@ static const struct device_case cases[] = {
 	  MODES_ZEROCOPY_BUILT,
 	  "takes zero-copy sockets" },
 };
+/* clang-format on */
 
 static struct modes_plan plan_of(const struct modes_facts *facts)
 {

@@ -17,42 +17,17 @@ static const uint8_t nop_options[40] = { [0 ... 39] = 1 };
 
 static void plain(struct packet *p) { (void)p; }
 static void vlan(struct packet *p) { packet_push_vlan(p, 0x8100, 0x2001); }
-static void qinq(struct packet *p)
-{
-	packet_push_vlan(p, 0x88a8, 5);
-	vlan(p);
-}
-static void vlan_six(struct packet *p)
-{
-	qinq(p);
-	qinq(p);
-	qinq(p);
-}
+static void qinq(struct packet *p) { packet_push_vlan(p, 0x88a8, 5), vlan(p); }
+static void vlan_six(struct packet *p) { qinq(p), qinq(p), qinq(p); }
 static void vlan_9100(struct packet *p) { packet_push_vlan(p, 0x9100, 5); }
 static void vlan_priority(struct packet *p) { packet_push_vlan(p, 0x8100, 0xf000); }
 static void no_payload(struct packet *p) { p->payload_len = 0; }
-static void padded(struct packet *p)
-{
-	p->payload_len = 1;
-	p->pad_to = 60;
-}
-static void padded_ack(struct packet *p)
-{
-	p->payload_len = 0;
-	p->pad_to = 60;
-}
+static void padded(struct packet *p) { p->payload_len = 1, p->pad_to = 60; }
+static void padded_ack(struct packet *p) { p->payload_len = 0, p->pad_to = 60; }
 static void trailer(struct packet *p) { p->pad_to = 400; }
 
-static void arp(struct packet *p)
-{
-	p->l3 = PACKET_L3_NONE;
-	p->ethertype = 0x0806;
-}
-static void ieee_802_3(struct packet *p)
-{
-	p->l3 = PACKET_L3_NONE;
-	p->ethertype = 100;
-}
+static void arp(struct packet *p) { p->l3 = PACKET_L3_NONE, p->ethertype = 0x0806; }
+static void ieee_802_3(struct packet *p) { p->l3 = PACKET_L3_NONE, p->ethertype = 100; }
 static void type_of_v6(struct packet *p) { p->ethertype = 0x86dd; }
 static void type_of_v4(struct packet *p) { p->ethertype = 0x0800; }
 static void version_5(struct packet *p) { p->ip_version = 5; }
@@ -71,67 +46,27 @@ static void ip_len_header_only(struct packet *p) { p->ip_len = 20; }
 static void ip6_len_in_tcp(struct packet *p) { p->ip_len = 19; }
 static void ip6_len_no_ports(struct packet *p) { p->ip_len = 3; }
 
-static void options_4(struct packet *p)
-{
-	p->ip_options = nop_options;
-	p->ip_options_len = 4;
-}
-static void options_40(struct packet *p)
-{
-	p->ip_options = nop_options;
-	p->ip_options_len = 40;
-}
-static void options_and_udp(struct packet *p)
-{
-	options_4(p);
-	p->l4 = PACKET_L4_UDP;
-}
-static void options_and_icmp(struct packet *p)
-{
-	options_4(p);
-	NO_L4(p, 1);
-}
-static void options_and_bad_tcp(struct packet *p)
-{
-	options_4(p);
-	p->doff = 4;
-}
-static void ihl_beyond(struct packet *p)
-{
-	p->ihl = 15;
-	p->ip_len = 59;
-}
+static void options_4(struct packet *p) { p->ip_options = nop_options, p->ip_options_len = 4; }
+static void options_40(struct packet *p) { p->ip_options = nop_options, p->ip_options_len = 40; }
+static void options_and_udp(struct packet *p) { options_4(p), p->l4 = PACKET_L4_UDP; }
+static void options_and_icmp(struct packet *p) { options_4(p), NO_L4(p, 1); }
+static void options_and_bad_tcp(struct packet *p) { options_4(p), p->doff = 4; }
+static void ihl_beyond(struct packet *p) { p->ihl = 15, p->ip_len = 59; }
 
 static void more_fragments(struct packet *p) { p->mf = true; }
 static void later_fragment(struct packet *p) { p->frag_off = 185; }
 static void reserved_bit(struct packet *p) { p->ip_reserved = true; }
 static void not_df(struct packet *p) { p->df = false; }
-static void fragment_and_options(struct packet *p)
-{
-	options_4(p);
-	p->mf = true;
-}
+static void fragment_and_options(struct packet *p) { options_4(p), p->mf = true; }
 
 static void icmp(struct packet *p) { NO_L4(p, 1); }
 static void esp4(struct packet *p) { NO_L4(p, 50); }
 static void proto_hopopts(struct packet *p) { NO_L4(p, 0); }
 
 static void doff_4(struct packet *p) { p->doff = 4; }
-static void doff_15_short(struct packet *p)
-{
-	p->doff = 15;
-	p->payload_len = 39;
-}
-static void doff_15_fits(struct packet *p)
-{
-	p->doff = 15;
-	p->payload_len = 40;
-}
-static void tcp_options(struct packet *p)
-{
-	p->tcp_options = nop_options;
-	p->tcp_options_len = 40;
-}
+static void doff_15_short(struct packet *p) { p->doff = 15, p->payload_len = 39; }
+static void doff_15_fits(struct packet *p) { p->doff = 15, p->payload_len = 40; }
+static void tcp_options(struct packet *p) { p->tcp_options = nop_options, p->tcp_options_len = 40; }
 
 static void udp_len_less(struct packet *p) { p->udp_len = 107; }
 static void udp_len_more(struct packet *p) { p->udp_len = 109; }
@@ -140,55 +75,22 @@ static void udp_len_zero(struct packet *p) { p->udp_len = 0; }
 static void hopopts(struct packet *p) { packet_push_ext(p, PACKET_EXT_HOPOPTS, 8); }
 static void routing(struct packet *p) { packet_push_ext(p, PACKET_EXT_ROUTING, 24); }
 static void dstopts(struct packet *p) { packet_push_ext(p, PACKET_EXT_DSTOPTS, 16); }
-static void all_three(struct packet *p)
-{
-	hopopts(p);
-	routing(p);
-	dstopts(p);
-}
+static void all_three(struct packet *p) { hopopts(p), routing(p), dstopts(p); }
 static void frag6(struct packet *p) { packet_push_ext(p, PACKET_EXT_FRAGMENT, 8)->more = true; }
 static void frag6_atomic(struct packet *p) { packet_push_ext(p, PACKET_EXT_FRAGMENT, 8); }
-static void hop_frag6(struct packet *p)
-{
-	hopopts(p);
-	frag6(p);
-}
-static void frag6_dst(struct packet *p)
-{
-	frag6(p);
-	dstopts(p);
-}
+static void hop_frag6(struct packet *p) { hopopts(p), frag6(p); }
+static void frag6_dst(struct packet *p) { frag6(p), dstopts(p); }
 static void ah6(struct packet *p) { packet_push_ext(p, PACKET_EXT_AH, 24); }
-static void dst_ah6(struct packet *p)
-{
-	dstopts(p);
-	ah6(p);
-}
+static void dst_ah6(struct packet *p) { dstopts(p), ah6(p); }
 static void esp6(struct packet *p) { NO_L4(p, 50); }
 static void no_next(struct packet *p) { NO_L4(p, 59); }
 static void icmp6(struct packet *p) { NO_L4(p, 58); }
 static void mobility(struct packet *p) { packet_push_ext(p, PACKET_EXT_MOBILITY, 8); }
-static void hop_udp(struct packet *p)
-{
-	hopopts(p);
-	p->l4 = PACKET_L4_UDP;
-}
+static void hop_udp(struct packet *p) { hopopts(p), p->l4 = PACKET_L4_UDP; }
 static void ext_beyond(struct packet *p) { packet_push_ext(p, PACKET_EXT_DSTOPTS, 8)->hdr_len = 200; }
-static void ext_len_cut(struct packet *p)
-{
-	dstopts(p);
-	p->ip_len = 7;
-}
-static void ext_swallows_tcp(struct packet *p)
-{
-	dstopts(p);
-	p->ip_len = 16;
-}
-static void jumbo_unknown(struct packet *p)
-{
-	hopopts(p);
-	p->ip_len = 0;
-}
+static void ext_len_cut(struct packet *p) { dstopts(p), p->ip_len = 7; }
+static void ext_swallows_tcp(struct packet *p) { dstopts(p), p->ip_len = 16; }
+static void jumbo_unknown(struct packet *p) { hopopts(p), p->ip_len = 0; }
 
 static void exts(struct packet *p, unsigned int cnt)
 {

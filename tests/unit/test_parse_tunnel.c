@@ -25,380 +25,126 @@ static const uint8_t nop_options[4] = { 1, 1, 1, 1 };
 typedef void change(struct packet_tunnel *t, struct packet *p);
 
 static void plain(struct packet_tunnel *t, struct packet *p) { (void)t, (void)p; }
-static void frame_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->ethernet = true;
-}
-static void packet_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->ethernet = false;
-}
-static void no_csum(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.l4_csum = PACKET_CSUM_ZERO;
-}
+static void frame_inside(struct packet_tunnel *t, struct packet *p) { (void)p, t->ethernet = true; }
+static void packet_inside(struct packet_tunnel *t, struct packet *p) { (void)p, t->ethernet = false; }
+static void no_csum(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.l4_csum = PACKET_CSUM_ZERO; }
 
-static void vlan_outside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	packet_push_vlan(&t->outer, 0x8100, 7);
-}
+static void vlan_outside(struct packet_tunnel *t, struct packet *p) { (void)p, packet_push_vlan(&t->outer, 0x8100, 7); }
 static void qinq_outside(struct packet_tunnel *t, struct packet *p)
 {
-	packet_push_vlan(&t->outer, 0x88a8, 8);
-	vlan_outside(t, p);
+	packet_push_vlan(&t->outer, 0x88a8, 8), vlan_outside(t, p);
 }
-static void vlan_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	packet_push_vlan(p, 0x8100, 9);
-}
+static void vlan_inside(struct packet_tunnel *t, struct packet *p) { (void)t, packet_push_vlan(p, 0x8100, 9); }
 static void qinq_inside(struct packet_tunnel *t, struct packet *p)
 {
-	packet_push_vlan(p, 0x88a8, 8);
-	vlan_inside(t, p);
+	packet_push_vlan(p, 0x88a8, 8), vlan_inside(t, p);
 }
-static void vlan_both(struct packet_tunnel *t, struct packet *p)
-{
-	qinq_outside(t, p);
-	qinq_inside(t, p);
-}
-static void vlan_9100_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	packet_push_vlan(p, 0x9100, 9);
-}
+static void vlan_both(struct packet_tunnel *t, struct packet *p) { qinq_outside(t, p), qinq_inside(t, p); }
+static void vlan_9100_inside(struct packet_tunnel *t, struct packet *p) { (void)t, packet_push_vlan(p, 0x9100, 9); }
 
 static void ext_outside(struct packet_tunnel *t, struct packet *p)
 {
-	(void)p;
-	packet_push_ext(&t->outer, PACKET_EXT_DSTOPTS, 8);
+	(void)p, packet_push_ext(&t->outer, PACKET_EXT_DSTOPTS, 8);
 }
 static void exts_outside(struct packet_tunnel *t, struct packet *p)
 {
-	packet_push_ext(&t->outer, PACKET_EXT_HOPOPTS, 16);
-	ext_outside(t, p);
+	packet_push_ext(&t->outer, PACKET_EXT_HOPOPTS, 16), ext_outside(t, p);
 }
 static void frag6_outside(struct packet_tunnel *t, struct packet *p)
 {
-	(void)p;
-	packet_push_ext(&t->outer, PACKET_EXT_FRAGMENT, 8);
+	(void)p, packet_push_ext(&t->outer, PACKET_EXT_FRAGMENT, 8);
 }
 static void ah_outside(struct packet_tunnel *t, struct packet *p)
 {
-	(void)p;
-	packet_push_ext(&t->outer, PACKET_EXT_AH, 24);
+	(void)p, packet_push_ext(&t->outer, PACKET_EXT_AH, 24);
 }
 static void options_outside(struct packet_tunnel *t, struct packet *p)
 {
-	(void)p;
-	t->outer.ip_options = nop_options;
-	t->outer.ip_options_len = 4;
+	(void)p, t->outer.ip_options = nop_options, t->outer.ip_options_len = 4;
 }
-static void fragment_outside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.mf = true;
-}
-static void length_outside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.ip_len = 1000;
-}
-static void padding_outside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.pad_to = 1500;
-}
-static void udp_length(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.udp_len = 60;
-}
-static void other_port(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.dport = 4790;
-}
+static void fragment_outside(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.mf = true; }
+static void length_outside(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.ip_len = 1000; }
+static void padding_outside(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.pad_to = 1500; }
+static void udp_length(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.udp_len = 60; }
+static void other_port(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.dport = 4790; }
 static void port_backwards(struct packet_tunnel *t, struct packet *p)
 {
-	(void)p;
-	t->outer.sport = t->outer.dport;
-	t->outer.dport = 999;
+	(void)p, t->outer.sport = t->outer.dport, t->outer.dport = 999;
 }
-static void tcp_to_port(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.l4 = PACKET_L4_TCP;
-}
+static void tcp_to_port(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.l4 = PACKET_L4_TCP; }
 
 static void ext_inside(struct packet_tunnel *t, struct packet *p)
 {
-	(void)t;
-	packet_push_ext(p, PACKET_EXT_HOPOPTS, 8);
+	(void)t, packet_push_ext(p, PACKET_EXT_HOPOPTS, 8);
 }
 static void frag6_inside(struct packet_tunnel *t, struct packet *p)
 {
-	(void)t;
-	packet_push_ext(p, PACKET_EXT_FRAGMENT, 8);
+	(void)t, packet_push_ext(p, PACKET_EXT_FRAGMENT, 8);
 }
 static void options_inside(struct packet_tunnel *t, struct packet *p)
 {
-	(void)t;
-	p->ip_options = nop_options;
-	p->ip_options_len = 4;
+	(void)t, p->ip_options = nop_options, p->ip_options_len = 4;
 }
-static void options_both(struct packet_tunnel *t, struct packet *p)
-{
-	options_outside(t, p);
-	options_inside(t, p);
-}
-static void fragment_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->mf = true;
-}
+static void options_both(struct packet_tunnel *t, struct packet *p) { options_outside(t, p), options_inside(t, p); }
+static void fragment_inside(struct packet_tunnel *t, struct packet *p) { (void)t, p->mf = true; }
 static void options_and_fragment(struct packet_tunnel *t, struct packet *p)
 {
-	options_outside(t, p);
-	fragment_inside(t, p);
+	options_outside(t, p), fragment_inside(t, p);
 }
-static void later_fragment(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->frag_off = 185;
-}
-static void padding_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->payload_len = 0;
-	p->pad_to = 60;
-}
-static void trailer_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->pad_to = 200;
-}
-static void ip_len_less(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->ip_len = 130;
-}
-static void ip_len_beyond(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->ip_len = 141;
-}
+static void later_fragment(struct packet_tunnel *t, struct packet *p) { (void)t, p->frag_off = 185; }
+static void padding_inside(struct packet_tunnel *t, struct packet *p) { (void)t, p->payload_len = 0, p->pad_to = 60; }
+static void trailer_inside(struct packet_tunnel *t, struct packet *p) { (void)t, p->pad_to = 200; }
+static void ip_len_less(struct packet_tunnel *t, struct packet *p) { (void)t, p->ip_len = 130; }
+static void ip_len_beyond(struct packet_tunnel *t, struct packet *p) { (void)t, p->ip_len = 141; }
 static void beyond_tunnel(struct packet_tunnel *t, struct packet *p)
 {
-	(void)p;
-	t->outer.pad_to = 600;
-	p->ip_len = 141;
+	(void)p, t->outer.pad_to = 600, p->ip_len = 141;
 }
-static void ip_len_zero(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->ip_len = 0;
-}
-static void no_payload(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->payload_len = 0;
-}
-static void udp_len_more(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->udp_len = 109;
-}
-static void doff_4(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->doff = 4;
-}
-static void version_5(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->ip_version = 5;
-}
-static void icmp(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	NO_L4(p, 1);
-}
-static void gre_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	NO_L4(p, 47);
-}
-static void ipip_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	NO_L4(p, 4);
-}
-static void vxlan_inside(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->dport = VXLAN_PORT;
-}
-static void arp(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->l3 = PACKET_L3_NONE;
-	p->ethertype = 0x0806;
-}
-static void lied_type(struct packet_tunnel *t, struct packet *p)
-{
-	(void)t;
-	p->ethertype = 0x86dd;
-}
+static void ip_len_zero(struct packet_tunnel *t, struct packet *p) { (void)t, p->ip_len = 0; }
+static void no_payload(struct packet_tunnel *t, struct packet *p) { (void)t, p->payload_len = 0; }
+static void udp_len_more(struct packet_tunnel *t, struct packet *p) { (void)t, p->udp_len = 109; }
+static void doff_4(struct packet_tunnel *t, struct packet *p) { (void)t, p->doff = 4; }
+static void version_5(struct packet_tunnel *t, struct packet *p) { (void)t, p->ip_version = 5; }
+static void icmp(struct packet_tunnel *t, struct packet *p) { (void)t, NO_L4(p, 1); }
+static void gre_inside(struct packet_tunnel *t, struct packet *p) { (void)t, NO_L4(p, 47); }
+static void ipip_inside(struct packet_tunnel *t, struct packet *p) { (void)t, NO_L4(p, 4); }
+static void vxlan_inside(struct packet_tunnel *t, struct packet *p) { (void)t, p->dport = VXLAN_PORT; }
+static void arp(struct packet_tunnel *t, struct packet *p) { (void)t, p->l3 = PACKET_L3_NONE, p->ethertype = 0x0806; }
+static void lied_type(struct packet_tunnel *t, struct packet *p) { (void)t, p->ethertype = 0x86dd; }
 
-static void vni_0(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->vni = 0;
-}
-static void no_i(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->flags = 0;
-}
-static void gpe_p(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->flags |= 0x04;
-}
-static void gpe_o(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->flags |= 0x01;
-}
-static void gpe_b(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->flags |= 0x02;
-}
-static void gpe_version(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->flags |= 0x10;
-}
-static void gbp(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->flags |= 0x80;
-}
+static void vni_0(struct packet_tunnel *t, struct packet *p) { (void)p, t->vni = 0; }
+static void no_i(struct packet_tunnel *t, struct packet *p) { (void)p, t->flags = 0; }
+static void gpe_p(struct packet_tunnel *t, struct packet *p) { (void)p, t->flags |= 0x04; }
+static void gpe_o(struct packet_tunnel *t, struct packet *p) { (void)p, t->flags |= 0x01; }
+static void gpe_b(struct packet_tunnel *t, struct packet *p) { (void)p, t->flags |= 0x02; }
+static void gpe_version(struct packet_tunnel *t, struct packet *p) { (void)p, t->flags |= 0x10; }
+static void gbp(struct packet_tunnel *t, struct packet *p) { (void)p, t->flags |= 0x80; }
 
-static void options_8(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->options_len = 8;
-	t->options[3] = 1;
-}
-static void options_252(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->options_len = 252;
-}
+static void options_8(struct packet_tunnel *t, struct packet *p) { (void)p, t->options_len = 8, t->options[3] = 1; }
+static void options_252(struct packet_tunnel *t, struct packet *p) { (void)p, t->options_len = 252; }
 static void options_beyond(struct packet_tunnel *t, struct packet *p)
 {
-	(void)t;
-	p->payload_len = 0;
-	t->options_words = 63;
+	(void)t, p->payload_len = 0, t->options_words = 63;
 }
-static void critical(struct packet_tunnel *t, struct packet *p)
-{
-	options_8(t, p);
-	t->flags = 0x40;
-}
-static void geneve_o(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->flags = 0x80;
-}
-static void version_1(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->version = 1;
-}
-static void version_2(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->version = 2;
-}
-static void mpls(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->protocol = 0x8847;
-}
-static void announced_v6(struct packet_tunnel *t, struct packet *p)
-{
-	packet_inside(t, p);
-	t->protocol = 0x86dd;
-}
+static void critical(struct packet_tunnel *t, struct packet *p) { options_8(t, p), t->flags = 0x40; }
+static void geneve_o(struct packet_tunnel *t, struct packet *p) { (void)p, t->flags = 0x80; }
+static void version_1(struct packet_tunnel *t, struct packet *p) { (void)p, t->version = 1; }
+static void version_2(struct packet_tunnel *t, struct packet *p) { (void)p, t->version = 2; }
+static void mpls(struct packet_tunnel *t, struct packet *p) { (void)p, t->protocol = 0x8847; }
+static void announced_v6(struct packet_tunnel *t, struct packet *p) { packet_inside(t, p), t->protocol = 0x86dd; }
 
-static void gre_csum(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->csum = true;
-}
-static void gre_key(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->key = true;
-}
-static void gre_both(struct packet_tunnel *t, struct packet *p)
-{
-	gre_csum(t, p);
-	gre_key(t, p);
-}
-static void gre_all_frame(struct packet_tunnel *t, struct packet *p)
-{
-	gre_both(t, p);
-	frame_inside(t, p);
-}
-static void gre_sequence(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->sequence = true;
-}
-static void gre_routing(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->gre_flags = 0x4000;
-}
-static void gre_strict(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->gre_flags = 0x0800;
-}
-static void gre_recursion(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->gre_flags = 0x0100;
-}
-static void gre_ack(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->gre_flags = 0x0080;
-}
-static void wccp(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->protocol = 0x883e;
-}
-static void protocol_4(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.protocol = 4;
-}
-static void protocol_41(struct packet_tunnel *t, struct packet *p)
-{
-	(void)p;
-	t->outer.protocol = 41;
-}
+static void gre_csum(struct packet_tunnel *t, struct packet *p) { (void)p, t->csum = true; }
+static void gre_key(struct packet_tunnel *t, struct packet *p) { (void)p, t->key = true; }
+static void gre_both(struct packet_tunnel *t, struct packet *p) { gre_csum(t, p), gre_key(t, p); }
+static void gre_all_frame(struct packet_tunnel *t, struct packet *p) { gre_both(t, p), frame_inside(t, p); }
+static void gre_sequence(struct packet_tunnel *t, struct packet *p) { (void)p, t->sequence = true; }
+static void gre_routing(struct packet_tunnel *t, struct packet *p) { (void)p, t->gre_flags = 0x4000; }
+static void gre_strict(struct packet_tunnel *t, struct packet *p) { (void)p, t->gre_flags = 0x0800; }
+static void gre_recursion(struct packet_tunnel *t, struct packet *p) { (void)p, t->gre_flags = 0x0100; }
+static void gre_ack(struct packet_tunnel *t, struct packet *p) { (void)p, t->gre_flags = 0x0080; }
+static void wccp(struct packet_tunnel *t, struct packet *p) { (void)p, t->protocol = 0x883e; }
+static void protocol_4(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.protocol = 4; }
+static void protocol_41(struct packet_tunnel *t, struct packet *p) { (void)p, t->outer.protocol = 41; }
 
 #define REFUSED (-1)
 

@@ -190,7 +190,7 @@ Test(replay, who_overtakes_is_found)
 Test(replay, order_of_random_packets)
 {
 	enum { SLOTS = 16 };
-	uint64_t arrived[SLOTS], flow[SLOTS], clock = 0;
+	uint64_t arrived[SLOTS] = { 0 }, flow[SLOTS] = { 0 }, clock = 0;
 	bool waits[SLOTS] = { false };
 	struct order order;
 

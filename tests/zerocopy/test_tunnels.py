@@ -10,7 +10,7 @@ from streams import expect_clean, servers
 
 pytestmark = pytest.mark.machine("one queue")
 
-# type: (options of its devices; network of what is inside; whether superpackets leave, too)
+# By type: (options of its devices; network of what is inside; whether superpackets leave, too)
 TUNNELS = {
     "geneve": (("id", "77"), "10.88.1", True),
     "gre": (("key", "99", "ttl", "64"), "10.88.2", False),

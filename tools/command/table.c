@@ -225,7 +225,7 @@ static int compare_numbers(const void *left, const void *right)
 /* "name n, name n, ..." of an object's numbers, largest first; zeros only with -v. */
 static void show_numbers(const struct table_style *style, const char *label, const json_t *object)
 {
-	struct number numbers[NUMBERS_MAX];
+	struct number numbers[NUMBERS_MAX] = { 0 };
 	struct text text = { 0 };
 	const char *name;
 	json_t *value;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+/* clang-format off: a load or store a line */
 static inline uint16_t load_u16(const void *p)
 {
 	uint16_t v;
@@ -60,6 +61,7 @@ static inline void store_be32(void *p, uint32_t v)
 {
 	store_u32(p, __builtin_bswap32(v));
 }
+/* clang-format on */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts are not supported");
 

@@ -25,7 +25,7 @@ static int open_steer(const struct config *config, const struct netdev *dev, con
 		.ifindex = dev->ifindex,
 		.mode = config->xdp_mode,
 		.pinned = config->pinned,
-		.inline_tap = is_inline ? front->frontend->ifindex : 0,
+		.inline_tap = is_inline ? front->frontend->ifindex : 0, /* NOLINT: front_open() has opened it */
 		/* Inline what may have to be merged, in port mode all. */
 		.serve = is_inline ? config_serve(front->gro.merge) : STEER_SERVE_ALL,
 		.frame_max = dev->mtu + TRANSMIT_LINK_MAX,

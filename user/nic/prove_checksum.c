@@ -12,11 +12,13 @@
 
 /* From 192.0.2.1 (for documentation, RFC 5737) to itself. The IPv4 checksum is right; the UDP checksum field holds
  * the sum of the pseudo-header. */
+/* clang-format off: a header a line */
 static const uint8_t behind_addresses[] = {
 	0x08, 0x00, 0x45, 0x00, 0x00, 0x2e, 0x00, 0x00, 0x40, 0x00, 0x01, 0x11, 0xf5, 0xbc, 0xc0, 0x00,
 	0x02, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x00, 0x09, 0x00, 0x09, 0x00, 0x1a, 0x84, 0x2e, 's',  'u',
 	'p',  'e',  'r',  'p',  'a',  'c',  'k',  'e',  't',  'd',  ' ',  't',  'e',  's',  't',  '\n',
 };
+/* clang-format on */
 
 static uint32_t write_packet(uint8_t *frame, const uint8_t mac[6])
 {
