@@ -57,8 +57,10 @@ lint_clang-tidy()
 	local files=$out/clang-tidy.files status=0
 
 	rm -rf "$files" && mkdir "$files"
+	# It ends with 1 when it has found something. 255 ends xargs.
 	sed -n 's/^\t\t"file": "\(.*\)",$/\1/p' compile_commands.json | xargs --max-args=1 --max-procs="$(nproc)" sh -c \
-		'clang-tidy --quiet -p . "$1" >"$0/$(echo "$1" | tr / -)" 2>&1' "$files" || status=$?
+		'clang-tidy --quiet -p . "$1" >"$0/$(echo "$1" | tr / -)" 2>&1; test $? -le 1 || exit 255' "$files" ||
+		status=$?
 	cat "$files"/* | sed "s,^$PWD/,,"
 	return "$status"
 }
