@@ -6,11 +6,12 @@ does not hold. Whether it was so is seen, not assumed, and such a test is repeat
 """
 
 import contextlib
+import glob
 import os
 import threading
 import time
 
-PERIOD = 0.02
+PERIOD, PERIOD_EMULATED = 0.02, 0.1
 # The heartbeat is believed for 100 ms and shown every 20 ms (steer_abi.h, heartbeat.h).
 LONG = 0.075
 # An emulated machine is starved as a whole, one processor now and then, and does not see all of it.
@@ -18,43 +19,40 @@ emulated = False
 
 
 class Starvation:
-    """Looks on, in a thread, until end(). `longest` is the longest wait in seconds of one of its threads, for a CPU or
-    in the kernel for something that nobody can interrupt (a lock, a grace period of RCU), or of ours, should that be
-    longer; two short ones may be taken for one."""
+    """Looks on, in a thread, until end() or the end of the process. `longest` is the longest wait in seconds of one of
+    its threads, for a CPU or in the kernel for something that nobody can interrupt (a lock, a grace period of RCU), or
+    of ours, should that be longer; two short ones may be taken for one."""
 
     def __init__(self, pid):
         self.pid = pid
         self.longest = 0.0
-        self._seen = {}  # thread: (times it ran, seconds it has waited for a CPU so far, when it was first seen so)
+        self.period = PERIOD_EMULATED if emulated else PERIOD
+        self._seen = {}  # directory of a thread: (times it ran, seconds it has waited for a CPU, since when it is so)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)
         self._thread.start()
 
     def _look_on(self):
-        self._look()
         looked = time.monotonic()
-        while not self._ending.wait(PERIOD):
+        while os.path.exists(f"/proc/{self.pid}") and not self._ending.wait(self.period):
             now = time.monotonic()
-            self.longest = max(self.longest, now - looked - PERIOD)
+            self.longest = max(self.longest, now - looked - self.period)
             looked = now
-            self._look()
+            for directory in glob.glob(f"/proc/{self.pid}/task/*"):
+                # threads end; kernels without CONFIG_SCHED_INFO do not say
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    self._look_at(directory)
 
-    def _look(self):
-        # threads end; kernels without CONFIG_SCHED_INFO do not say
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for thread in os.listdir(f"/proc/{self.pid}/task"):
-                self._look_at(thread)
-
-    def _look_at(self, thread):
-        directory, now = f"/proc/{self.pid}/task/{thread}", time.monotonic()
+    def _look_at(self, directory):
+        now = time.monotonic()
         with open(f"{directory}/schedstat") as file:
             _, waited, runs = map(int, file.read().split())
         with open(f"{directory}/stat") as file:
             state = file.read().rpartition(") ")[2][0]
-        before = self._seen.get(thread, (None, waited / 1e9, now))
+        before = self._seen.get(directory, (None, waited / 1e9, now))
         # a wait for a CPU is counted once it is over; until then the thread has not run once more
         since = before[2] if state in "RD" and runs == before[0] else now
-        self._seen[thread] = runs, waited / 1e9, since
+        self._seen[directory] = runs, waited / 1e9, since
         self.longest = max(self.longest, waited / 1e9 - before[1], now - since)
 
     def end(self):

@@ -87,11 +87,11 @@ def finish(packet):
 
 
 @pytest.mark.parametrize("transmit", ["slices", "built"])
-@pytest.mark.parametrize("kind", ["", "shared_id", "nic_sums"])
+@pytest.mark.parametrize("kind", ["plain", "shared_id", "nic_sums"])
 def test_table(lab, transmit, kind):
     """Superpackets are cut byte for byte, as slices and built whole; with --ip-id shared all segments of one have one
     IPv4 ID where DF is set (S4); with --tx-checksum nic the bytes are the same once it has finished the sums."""
-    options = {"": (), "shared_id": ("--ip-id", "shared"), "nic_sums": ("--tx-checksum", "nic")}[kind]
+    options = {"plain": (), "shared_id": ("--ip-id", "shared"), "nic_sums": ("--tx-checksum", "nic")}[kind]
     nic_sums = kind == "nic_sums"
     cases = list(superpackets(kind == "shared_id"))
     cases += ordinary(len(cases))
