@@ -26,18 +26,23 @@ def run(*arguments):
                            *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
 
 
-@pytest.mark.parametrize("sentence, does, totals", [
-    ("both pass", GOOD, "2 passed, 0 failed, 0 skipped"),
-    ("one fails", "printf 'ok - suite::one\\nnot ok - suite::two\\n  a.c:1: because\\n' > $tap; exit 1",
-     "1 passed, 1 failed, 0 skipped"),
-    ("one is not reported", "printf 'ok - suite::one\\n' > $tap", "1 passed, 1 failed, 0 skipped"),
-    ("a crash before the report", "kill -SEGV $$", "0 passed, 2 failed, 0 skipped"),
-    ("a crash behind the last test", GOOD + "; kill -SEGV $$", "0 passed, 2 failed, 0 skipped"),
-    ("one is skipped", "printf 'ok - suite::one # SKIP needs root\\nok - suite::two\\n' > $tap",
-     "1 passed, 0 failed, 1 skipped"),
-])
-def test_totals(sentence, does, totals):
+# What it does, and the totals.
+CASES = {
+    "both pass": (GOOD, "2 passed, 0 failed, 0 skipped"),
+    "one fails": ("printf 'ok - suite::one\\nnot ok - suite::two\\n  a.c:1: because\\n' > $tap; exit 1",
+                  "1 passed, 1 failed, 0 skipped"),
+    "one is not reported": ("printf 'ok - suite::one\\n' > $tap", "1 passed, 1 failed, 0 skipped"),
+    "a crash before the report": ("kill -SEGV $$", "0 passed, 2 failed, 0 skipped"),
+    "a crash behind the last test": (GOOD + "; kill -SEGV $$", "0 passed, 2 failed, 0 skipped"),
+    "one is skipped": ("printf 'ok - suite::one # SKIP needs root\\nok - suite::two\\n' > $tap",
+                       "1 passed, 0 failed, 1 skipped"),
+}
+
+
+@pytest.mark.parametrize("sentence", CASES)
+def test_totals(sentence):
     """What a program of Criterion reports, and what it does not, is in the last line and in the exit code."""
+    does, totals = CASES[sentence]
     with tempfile.TemporaryDirectory(prefix=temporary_prefix()) as directory:
         program = os.path.join(directory, "unit_made_up")
         with open(program, "w") as file:
