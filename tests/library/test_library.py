@@ -17,21 +17,21 @@ VARIABLES = {"chosen"}
 
 
 def test_symbol_map_and_headers_name_the_same_functions():
-    """Symbol map and headers name the same functions."""
+    """The symbol map and the headers name the same functions."""
     functions, _ = declared()
     assert len(functions) > 20, f"only {len(functions)} functions were found in the headers"
     assert functions == exported_by_map(), f"in one only: {sorted(functions ^ exported_by_map())}"
 
 
 def test_shared_library_shows_nothing_else():
-    """Shared library shows nothing else."""
+    """The shared library exports the functions of the map and nothing else."""
     shown = {name for kind, name in symbols(f"{BUILD}/libsuperpacket.so", "-D", "--defined-only")
              if kind != "A"}
     assert shown == exported_by_map(), f"not in map and library both: {sorted(shown ^ exported_by_map())}"
 
 
 def test_shared_library_wants_nothing_but_memory_functions():
-    """Shared library wants nothing but memory functions."""
+    """The shared library needs nothing but memory functions of the C library."""
     wanted = {name for kind, name in symbols(f"{BUILD}/libsuperpacket.so", "-D", "--undefined-only")
               if kind == "U"}
     assert "memcpy" in wanted, f"nm shows {wanted}: that is no library of ours"
@@ -42,7 +42,7 @@ def test_shared_library_wants_nothing_but_memory_functions():
 
 
 def test_no_instruction_enters_the_kernel_or_reads_a_clock(tree):
-    """No instruction enters the kernel or reads a clock."""
+    """The library has no instruction that enters the kernel or reads a clock."""
     code = run("objdump", "-d", "--no-show-raw-insn", f"{tree.lib}/libsuperpacket.a").stdout
     mnemonics = set(re.findall(r"^\s+[0-9a-f]+:\t(\w+)", code, re.M))
     assert len(mnemonics) > 30, f"objdump was not understood: {sorted(mnemonics)}"
@@ -51,7 +51,7 @@ def test_no_instruction_enters_the_kernel_or_reads_a_clock(tree):
 
 
 def test_installed_archive_keeps_the_engine_to_itself(tree):
-    """Installed archive keeps the engine to itself."""
+    """The installed archive exports the functions of the map and nothing of the engine."""
     archive = f"{tree.lib}/libsuperpacket.a"
     shown = {name for kind, name in symbols(archive, "-g", "--defined-only")}
     assert shown == exported_by_map(), f"not in map and archive both: {sorted(shown ^ exported_by_map())}"
@@ -61,7 +61,7 @@ def test_installed_archive_keeps_the_engine_to_itself(tree):
 
 
 def test_library_has_no_variables_but_the_choice_of_vector_code(tree):
-    """Library has no variables but the choice of vector code."""
+    """The library has no variables but the choice of vector code."""
     table = run("objdump", "-t", f"{tree.lib}/libsuperpacket.a").stdout
     variables = re.findall(r"^\S+ .{7} (?:\.bss|\.data|\.tbss|\.tdata)\S*\s+[0-9a-f]+ +(?:\.hidden )?(\S+)$",
                            table, re.M)
@@ -72,7 +72,7 @@ def test_library_has_no_variables_but_the_choice_of_vector_code(tree):
 
 
 def test_installed_tree_is_complete(tree):
-    """Installed tree is complete."""
+    """`make install` installs every file of the library and the manual pages."""
     v = version()
     lib = {"lib/" + name for name in ("libsuperpacket.a", "libsuperpacket.so", "libsuperpacket.so.0",
                                       f"libsuperpacket.so.{v}", "pkgconfig/superpacket.pc")}
@@ -91,7 +91,7 @@ def test_installed_tree_is_complete(tree):
 
 
 def test_other_directories_are_honoured():
-    """Other directories are honoured."""
+    """`make install` honours LIBDIR, INCLUDEDIR, PKGCONFIGDIR and MANDIR."""
     with tempfile.TemporaryDirectory(prefix=temporary_prefix()) as root:
         directories = {"LIBDIR": "/l/multiarch", "INCLUDEDIR": "/i", "PKGCONFIGDIR": "/p", "MANDIR": "/m"}
         run("make", "--no-print-directory", f"B={os.path.relpath(BUILD, ROOT)}", f"DESTDIR={root}",
@@ -105,7 +105,7 @@ def test_other_directories_are_honoured():
 
 
 def test_plain_example_compiles_against_the_installed_library(tree):
-    """Plain example compiles against the installed library."""
+    """The plain example compiles against the installed library."""
     source = f"{ROOT}/tools/examples/plain.c"
     with open(source) as file:
         assert len(file.readlines()) <= 60, "plain.c is longer than 60 lines"
@@ -118,7 +118,7 @@ def test_plain_example_compiles_against_the_installed_library(tree):
 
 
 def test_plain_example_compiles_against_the_archive(tree):
-    """Plain example compiles against the archive."""
+    """The plain example compiles against the archive."""
     program = os.path.join(tree.root, "plain-static")
     run("gcc", *WARNINGS, f"{ROOT}/tools/examples/plain.c", *tree.pkg_config("--cflags"),
         f"{tree.lib}/libsuperpacket.a", "-o", program)
@@ -127,7 +127,7 @@ def test_plain_example_compiles_against_the_archive(tree):
 
 
 def test_forwarder_example_compiles_against_the_installed_library(tree):
-    """Forwarder example compiles against the installed library."""
+    """The forwarder example compiles against the installed library."""
     flags = run("pkg-config", "--cflags", "--libs", "libxdp", "libbpf").stdout.split()
     program = tree.compile(f"{ROOT}/tools/examples/forward.c", "forward", *flags)
     done = run(program, env=tree.env, check=False)
@@ -135,7 +135,7 @@ def test_forwarder_example_compiles_against_the_installed_library(tree):
 
 
 def test_headers_are_usable_from_c_and_cxx_of_every_age(tree):
-    """Headers are usable from c and cxx of every age."""
+    """The headers are usable from C99 to C17 and from C++98 to C++20."""
     here = f"{ROOT}/tests/library"
     for compiler, language, standards in (("gcc", "c", ("c99", "c11", "gnu17")),
                                           ("clang", "c", ("c99", "c17")),
@@ -152,7 +152,7 @@ def test_headers_are_usable_from_c_and_cxx_of_every_age(tree):
 
 
 def test_uninstall_leaves_nothing():
-    """Uninstall leaves nothing."""
+    """`make uninstall` removes all that was installed, and nothing else."""
     with Tree() as tree:
         uninstall(tree)
 

@@ -15,7 +15,7 @@ def pages():
 
 
 def test_manual_pages_are_clean():
-    """Manual pages are clean."""
+    """mandoc and man find nothing wrong with the manual pages."""
     for page in pages():
         said = run("mandoc", "-Tlint", "-Wstyle", page, check=False).stdout
         # it knows the pages that are installed, not those beside this one
@@ -57,7 +57,7 @@ def options_of_page(page):
 
 
 def test_manual_pages_and_help_have_the_same_options_and_exit_codes():
-    """Manual pages and help have the same options and exit codes."""
+    """The manual pages and --help have the same options and exit codes."""
     for page, argv in (("superpacketd.8", [f"{BUILD}/superpacketd", "--help"]),
                        ("superpacket.1", [f"{BUILD}/superpacket", "--help"]),
                        ("superpacket-replay.1", [f"{BUILD}/superpacket", "replay", "--help"])):
@@ -68,7 +68,7 @@ def test_manual_pages_and_help_have_the_same_options_and_exit_codes():
 
 
 def test_every_reason_is_explained():
-    """Every reason is explained."""
+    """Every reason of a delivery is explained in the manual pages."""
     names = set()
     for path in glob.glob(f"{ROOT}/user/engine/gro*.c"):
         with open(path) as file:

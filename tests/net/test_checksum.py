@@ -175,7 +175,7 @@ def test_offload_off(lab, data):
 
 
 def test_pinned_software(lab, data):
-    """--tx-checksum software: the NIC could, and is not asked."""
+    """With --tx-checksum software the daemon makes the checksums, although the NIC could."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--tx-checksum", "software")
     expect_state(daemon, "software", "asked for with --tx-checksum")
@@ -184,7 +184,7 @@ def test_pinned_software(lab, data):
 
 
 def test_pinned_nic(lab):
-    """--tx-checksum nic: so, or an error that leaves nothing behind."""
+    """With --tx-checksum nic the NIC makes them, or the start fails and leaves nothing behind."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--tx-checksum", "nic")
     expect_state(daemon, "nic", "a test packet was taken")
@@ -199,7 +199,7 @@ def test_pinned_nic(lab):
 
 
 def test_pinned_before_carrier(lab):
-    """--tx-checksum nic without a carrier: software until it comes, which is no error."""
+    """With --tx-checksum nic and no carrier, checksums are made in software until the carrier comes: no error."""
     wire = Wire(lab)
     wire.peer.ip("link", "set", "dev", wire.wire, "down")
     wait_until(lambda: "LOWER_UP" not in wire.host.ip_json("link", "show", "dev", wire.nic)[0]["flags"],

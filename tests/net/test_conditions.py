@@ -24,7 +24,7 @@ def frames(packets):
 
 
 def test_oldest_goes(lab):
-    """--max-flows 4: the oldest flow makes room (D3)."""
+    """With --max-flows 4 the oldest flow is flushed to make room (D3)."""
     status, seen = offer(lab, first_packets(6), "--max-flows", "4")
     assert status["conditions"]["max_flows"] == 4 and status["conditions"]["when_full"] == "oldest", (
         f"status says {status['conditions']}")
@@ -34,7 +34,7 @@ def test_oldest_goes(lab):
 
 
 def test_all_go(lab):
-    """--max-flows 4,all: all are flushed when that many are held (the patent's policy)."""
+    """With --max-flows 4,all every flow is flushed when that many are held (the policy of the patent)."""
     status, seen = offer(lab, first_packets(6), "--max-flows", "4,all")
     assert status["conditions"]["when_full"] == "all", f"status says {status['conditions']}"
     singles = status["total"]["singles"]
@@ -43,7 +43,7 @@ def test_all_go(lab):
 
 
 def test_idle(lab):
-    """--idle: held packets go up when nothing more comes, long before --hold is over."""
+    """With --idle held packets go up once nothing more has come for that time, long before --hold is over."""
     status, seen = offer(lab, in_case(stream(3), 0), "--idle", str(LONG // 4))
     assert len(seen) == 1, f"three segments in a row went up as {len(seen)} packets"
     flushes = status["total"]["flushes"]
@@ -52,7 +52,7 @@ def test_idle(lab):
 
 
 def test_bytes_end(lab):
-    """--max-bytes: a superpacket ends before it is longer."""
+    """With --max-bytes a superpacket ends before it would be longer."""
     status, seen = offer(lab, pushed(in_case(stream(9, length=MSS), 0)), "--max-bytes", str(4 * MSS + 40))
     assert [len(frame) for frame in seen] == [54 + 4 * MSS, 54 + 4 * MSS, 54 + MSS], (
         f"lengths are {[len(frame) for frame in seen]}")
@@ -70,7 +70,7 @@ def in_vain(cnt):
 
 
 def test_adaptive(lab):
-    """--adaptive on: a flow whose merging keeps failing is left alone; off: it is not."""
+    """With --adaptive on a flow whose merging keeps failing is no longer held."""
     status, seen = offer(lab, in_vain(100), "--adaptive", "on")
     singles = status["total"]["singles"]
     assert singles["left_alone"] > 10, f"it was not left alone: {singles}"
@@ -78,7 +78,7 @@ def test_adaptive(lab):
 
 
 def test_not_adaptive(lab):
-    """Without --adaptive it is not."""
+    """Without --adaptive a flow whose merging keeps failing is tried again and again."""
     status, seen = offer(lab, in_vain(100))
     singles = status["total"]["singles"]
     assert singles["left_alone"] == 0 and singles["header"] == 99 and singles["push_fin"] == 1, f"singles: {singles}"

@@ -187,7 +187,7 @@ def test_usage(lab):
 
 
 def test_help_and_version(lab):
-    """--help and --version: exit code 0, on stdout."""
+    """The options --help and --version print to stdout and end with exit code 0."""
     for option in ("--help", "--version", "-h", "-V"):
         done = lab.run([DAEMON, option], check=False)
         assert done.returncode == EXIT_OK, f"{option}: exit code {done.returncode}"

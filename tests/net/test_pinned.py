@@ -29,7 +29,8 @@ def adopted(lab, data, mode, *options):
 
 
 def test_native(lab, data):
-    """Xdp-loader load -m native -p DIR, then --pinned DIR, inline; SIGTERM, adopt again, kill -9."""
+    """The program of `xdp-loader load -m native -p DIR` is adopted with --pinned DIR, inline; after SIGTERM again, and
+    kill -9 leaves it there."""
     wire, pins, before, daemon = adopted(lab, data, "native")
     daemon.stop()
     # the program and its pins are the operator's: both stay, and pass everything
@@ -48,7 +49,7 @@ def test_native(lab, data):
 
 
 def test_generic(lab, data):
-    """Xdp-loader in generic mode (-m skb), then --pinned DIR in port mode."""
+    """The program of `xdp-loader load -m skb` (generic mode) is adopted with --pinned DIR in port mode."""
     _, _, before, daemon = adopted(lab, data, "skb", "--mode", "port")
     daemon.stop()
     wait_until(lambda: not before.differences(), 5, lambda: f"{before.differences()}")

@@ -202,7 +202,7 @@ def test_offloads(lab):
 
 
 def test_lost_in(lab, data):
-    """superpackets that the TAP takes and loses: nothing is merged, and nothing lost."""
+    """Superpackets that the TAP takes and loses: nothing is merged, and nothing lost."""
     wire = Wire(lab)
     servers(lab, wire, data)
     daemon = broken_tap(lab, wire, loses=TCPV4)
@@ -217,7 +217,7 @@ def test_lost_in(lab, data):
 
 
 def test_refused_in(lab, data):
-    """superpackets that the TAP refuses: nothing is merged, nothing cut again."""
+    """Superpackets that the TAP refuses: nothing is merged, nothing cut again."""
     wire = Wire(lab)
     servers(lab, wire, data)
     daemon = broken_tap(lab, wire, refuses=TCPV6)
@@ -229,7 +229,7 @@ def test_refused_in(lab, data):
 
 
 def test_changed_out(lab, data):
-    """superpackets that the kernel does not hand down whole: the offload is off."""
+    """Superpackets that the kernel does not hand down whole: the offload is off."""
     wire = Wire(lab)
     servers(lab, wire, data)
     daemon = broken_tap(lab, wire, cuts=TCPV6)

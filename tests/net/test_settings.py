@@ -120,7 +120,7 @@ def test_clean_after_kill(lab):
 
 
 def test_clean_all(lab):
-    """superpacket clean without a name: everything in the directory, and what is no file of ours stays."""
+    """`superpacket clean` without a name cleans everything in the directory; files that are not ours stay."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     env, runtime = elsewhere(lab, wire)
@@ -135,7 +135,7 @@ def test_clean_all(lab):
 
 
 def test_clean_from_elsewhere(lab):
-    """superpacket clean -j, of one interface, from another network namespace."""
+    """`superpacket clean -j` of one interface works from another network namespace."""
     wire = wire_with_gro(lab)
     killed(lab, wire)
     entries = json.loads(clean(wire.peer, wire.nic, "-j").stdout)

@@ -208,7 +208,7 @@ def test_two_daemons(lab):
 
 
 def test_usage(lab):
-    """superpacket with a bad verb or option: exit code 2."""
+    """`superpacket` with a bad verb or option ends with exit code 2."""
     for argv in (["frobnicate"], ["status", "--frobnicate"]):
         done = lab.run([COMMAND, *argv], check=False)
         assert done.returncode == EXIT_USAGE, f"{argv}: exit code {done.returncode}"
@@ -233,7 +233,7 @@ def test_other_names(lab):
 
 
 def test_forgotten_verb(lab):
-    """superpacket IF, without the verb: exit code 2 and what was meant."""
+    """`superpacket IF`, without the verb, ends with exit code 2 and says what was meant."""
     wire = Wire(lab)
     done = wire.host.run(COMMAND, wire.nic, check=False)
     assert done.returncode == EXIT_USAGE, f"exit code {done.returncode}"

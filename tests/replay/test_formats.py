@@ -45,7 +45,7 @@ def test_again(bench):
 
 
 def test_pipes(bench):
-    """- is stdin and stdout; then the report goes to stderr."""
+    """A file named - is stdin or stdout; the report then goes to stderr."""
     records = some()
     for writer in (write_pcap, write_pcapng):
         run = bench.replay("merge", "-", "-w", "-", stdin=writer(records), environment={"NO_COLOR": "1"})

@@ -57,7 +57,7 @@ def test_reasons(bench):
 
 
 def test_limits(bench):
-    """--burst, --max-packets and --max-bytes end superpackets where they say."""
+    """The options --burst, --max-packets and --max-bytes end superpackets where they say."""
     for option, limit, want in (("burst", 1, [1] * 50), ("burst", 7, [7] * 7 + [1]), ("burst", 50, [50]),
                                 ("max-packets", 2, [2] * 25), ("max-packets", 49, [49, 1]),
                                 ("max-bytes", 1000, [1] * 50), ("max-bytes", 2040, [2] * 25),
@@ -79,7 +79,7 @@ def test_bytes_and_checksums(bench):
 
 
 def test_merge_list(bench):
-    """--merge names what is merged; none merges nothing."""
+    """Only what --merge names is merged; none merges nothing."""
     packets = run_of(4) + run_of(4, udp=True, sport=1)
     assert [line.segs for line in bench.merge(packets, "--merge", "none")] == [1] * 8, "none"
     assert [line.segs for line in bench.merge(packets, "--merge", "tcp")] == [1] * 4 + [4], "tcp"

@@ -91,7 +91,7 @@ def test_order(bench):
 
 
 def test_listed(bench):
-    """superpacket names replay where it lists its commands."""
+    """The help of `superpacket` lists replay."""
     import subprocess
 
     from bench import COMMAND
