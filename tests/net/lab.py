@@ -159,12 +159,7 @@ class Process:
 
     def starved_ns(self):
         """How long its threads, those that live, have been kept waiting for a CPU."""
-        total = 0
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended; no CONFIG_SCHED_INFO
-            for task in os.listdir(f"/proc/{self.pid}/task"):
-                with open(f"/proc/{self.pid}/task/{task}/schedstat") as file:
-                    total += int(file.read().split()[1])
-        return total
+        return sum(waited for _, waited, _ in starved.threads(self.pid).values())
 
     def wait(self, seconds, code=0, strict=False):
         """Waits for the end; fails when it does not come (see wait_until()) or the exit code is another one."""

@@ -18,6 +18,17 @@ LONG = 0.075
 emulated = False
 
 
+def threads(pid):
+    """{directory in /proc: (ns on a CPU, ns of waiting for one, how often it ran)} of the threads that live. Kernels
+    without CONFIG_SCHED_INFO do not say."""
+    found = {}
+    for directory in glob.glob(f"/proc/{pid}/task/*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            with open(f"{directory}/schedstat") as file:
+                found[directory] = tuple(map(int, file.read().split()))
+    return found
+
+
 class Starvation:
     """Looks on, in a thread, until end() or the end of the process. `longest` is the longest wait in seconds of one of
     its threads, for a CPU or in the kernel for something that nobody can interrupt (a lock, a grace period of RCU), or
@@ -38,15 +49,12 @@ class Starvation:
             now = time.monotonic()
             self.longest = max(self.longest, now - looked - self.period)
             looked = now
-            for directory in glob.glob(f"/proc/{self.pid}/task/*"):
-                # threads end; kernels without CONFIG_SCHED_INFO do not say
-                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                    self._look_at(directory)
+            for directory, (_, waited, runs) in threads(self.pid).items():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                    self._look_at(directory, waited, runs)
 
-    def _look_at(self, directory):
+    def _look_at(self, directory, waited, runs):
         now = time.monotonic()
-        with open(f"{directory}/schedstat") as file:
-            _, waited, runs = map(int, file.read().split())
         with open(f"{directory}/stat") as file:
             state = file.read().rpartition(") ")[2][0]
         before = self._seen.get(directory, (None, waited / 1e9, now))

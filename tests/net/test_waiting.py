@@ -7,6 +7,7 @@ import time
 import pytest
 
 from daemon import Daemon
+from starved import threads
 from streams import servers, transfer
 from wire import Wire
 
@@ -19,11 +20,7 @@ WAKINGS = 100
 
 def cpu_ns(daemon):
     """Time that the daemon's threads have been on a CPU."""
-    total = 0
-    for task in os.listdir(f"/proc/{daemon.pid}/task"):
-        with open(f"/proc/{daemon.pid}/task/{task}/schedstat") as file:
-            total += int(file.read().split()[0])
-    return total
+    return sum(ran for ran, _, _ in threads(daemon.pid).values())
 
 
 def load(daemon):
