@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Merges four TCP packets in plain memory, shows the superpacket, cuts it again and compares.
- *      cc plain.c $(pkg-config --cflags --libs superpacket)                                    */
+/* Merges four TCP packets, cuts the superpacket: cc plain.c $(pkg-config --cflags --libs superpacket) */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,17 +13,15 @@ static void checksum(const uint8_t *p, uint32_t len, uint32_t sum, uint8_t *fiel
 	for (uint32_t i = 0; i < len; i += 2)
 		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
 	sum = (sum >> 16) + (sum & 0xffff);
-	sum += sum >> 16;
-	memcpy(field, &(uint16_t){ htons((uint16_t)~sum) }, 2);
+	memcpy(field, &(uint16_t){ htons((uint16_t) ~(sum + (sum >> 16))) }, 2);
 }
+
+static const char header[] = "\2\0\0\0\0\2\2\0\0\0\0\1\10\0E\0\4\20\0\0@\0@\6\0\0\12\0\0\1\12\0\0\2"
+			     "\3\350\7\320\0\0\0\0\0\0\0\1\120\20\40\0\0\0\0\0";
 
 static void build(uint8_t *p, uint32_t i) /* 10.0.0.1:1000 to 10.0.0.2:2000, ID and seq count up */
 {
-	memcpy(p,
-	       "\2\0\0\0\0\2\2\0\0\0\0\1\x08\x00"
-	       "E\0\4\x10\0\0\x40\0\x40\6\0\0\12\0\0\1\12\0\0\2"
-	       "\3\350\7\320\0\0\0\0\0\0\0\1\x50\x10\x20\0\0\0\0\0",
-	       54);
+	memcpy(p, header, 54);
 	memset(p + 54, 'a' + (int)i, PAYLOAD);
 	memcpy(p + 18, &(uint16_t){ htons((uint16_t)i) }, 2);
 	memcpy(p + 38, &(uint32_t){ htonl(i * PAYLOAD) }, 4);
@@ -44,6 +41,7 @@ int main(void)
 		burst[i] = (struct sp_fragment){ .data = packets[i], .len = LEN, .cookie = i };
 	}
 	struct iovec iov[SP_GRO_PACKETS_MAX], slices[SP_GSO_SLICES_MAX];
+	struct sp_gso gso;
 	struct sp_delivery up;
 	memcpy(before, packets, sizeof packets);
 	if (!gro || sp_gro_offer(gro, burst, PACKETS, 0) != PACKETS)
@@ -52,7 +50,6 @@ int main(void)
 	if (!sp_gro_next(gro, &up))
 		return 1;
 	uint32_t cnt = sp_gro_slices(gro, &up, iov), header_len, same = 0;
-	struct sp_gso gso;
 	printf("%u packets, one superpacket: %u bytes in %u slices\n", up.segs, up.len, cnt);
 	sp_gso_open(&gso, &up.request, iov[0].iov_base, (uint32_t)iov[0].iov_len, up.len, LEN, SP_GSO_CHECKSUM_FULL);
 	sp_gso_add_slices(&gso, iov + 1, cnt - 1);
