@@ -9,7 +9,6 @@
  *
  *      --packets=N    at least so many        --first=N     the first seed
  *      --fault=NAME   breaks the engine, to see that it is found: flip, swap, lose or write
- *      --tap=FILE     the report for tests/run
  *
  * The streams run in a child process, so that a crash is found and shrunk like any other failure. A failure is printed
  * as the fewest packets that still fail, with the command that repeats it.
@@ -50,7 +49,6 @@ static struct {
 	uint64_t seed, first, packets, seconds;
 	bool one, quiet;
 	enum fault fault;
-	FILE *tap;
 	const char *program;
 } options = { .first = 1, .packets = PACKETS_USUAL };
 
@@ -185,8 +183,6 @@ static void report(bool ok, const char *what)
 	test_cnt++;
 	failed_cnt += !ok;
 	printf("%s: %s\n", ok ? "ok" : "FAILED", what);
-	if (options.tap)
-		fprintf(options.tap, "%sok %u - %s\n", ok ? "" : "not ", test_cnt, what);
 }
 
 static bool shrink(uint64_t seed)
@@ -312,8 +308,7 @@ static void read_options(int argc, char **argv)
 	static const struct option known[] = {
 		{ "seed", required_argument, NULL, 's' },    { "first", required_argument, NULL, 'f' },
 		{ "packets", required_argument, NULL, 'p' }, { "seconds", required_argument, NULL, 't' },
-		{ "fault", required_argument, NULL, 'x' },   { "tap", required_argument, NULL, 'T' },
-		{ "color", required_argument, NULL, 'c' },   { 0 },
+		{ "fault", required_argument, NULL, 'x' },   { 0 },
 	};
 	int c;
 
@@ -328,8 +323,6 @@ static void read_options(int argc, char **argv)
 		case 'p': options.packets = strtoull(optarg, NULL, 0); break;
 		case 't': options.seconds = strtoull(optarg, NULL, 0); break;
 		case 'x': options.fault = fault_of(optarg); break;
-		case 'T': options.tap = fopen(optarg, "w"); break;
-		case 'c': break;
 		default: exit(2);
 		}
 	}
@@ -350,9 +343,5 @@ int main(int argc, char **argv)
 			test_fault(f);
 	}
 	scenario_free(&scenario);
-	if (options.tap) {
-		fprintf(options.tap, "1..%u\n", test_cnt);
-		fclose(options.tap);
-	}
 	return failed_cnt ? 1 : 0;
 }
