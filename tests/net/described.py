@@ -131,7 +131,7 @@ class Packet:
     l4_wrong: bool = False
     no_checksum: bool = False
     udp_short: int = 0  # so much less in the UDP length
-    other_zero: bool = False  # a TCP checksum of 0 is sent as 0xffff, which is as right
+    zero_sum_as_ffff: bool = False  # a TCP checksum of 0 is sent as 0xffff, which is as right
     data: bytes = None  # the payload, where it matters
     outer: Outer = None
 
@@ -225,7 +225,7 @@ class Packet:
     def _with_checksum(self, segment, at, protocol):
         source, destination = self._addresses()
         total = checksum(pseudo_header(source, destination, protocol, len(segment)) + segment)
-        if self.udp or self.other_zero:
+        if self.udp or self.zero_sum_as_ffff:
             total = total or 0xFFFF
         total = 0 if self.no_checksum else total ^ self.l4_wrong
         return segment[:at] + struct.pack("!H", total) + segment[at + 2:]

@@ -153,7 +153,7 @@ def zeros(table):
             packets[2] = packets[2].sums_to_zero(2)
             table.add(f"R8 a checksum of 0, udp {udp}, IPv{version}", packets)
         packets = stream(version=version)
-        packets[2] = packets[2].but(other_zero=True).sums_to_zero(2)
+        packets[2] = packets[2].but(zero_sum_as_ffff=True).sums_to_zero(2)
         table.add(f"R8 a checksum of 0 sent as 0xffff, IPv{version}", packets)
 
 

@@ -40,10 +40,10 @@ class Starvation:
         self.period = PERIOD_EMULATED if emulated else PERIOD
         self._seen = {}  # directory of a thread: (times it ran, seconds it has waited for a CPU, since when it is so)
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def _look_on(self):
+    def _watch(self):
         looked = time.monotonic()
         while os.path.exists(f"/proc/{self.pid}") and not self._ending.wait(self.period):
             now = time.monotonic()
@@ -51,9 +51,9 @@ class Starvation:
             looked = now
             for directory, (_, waited, runs) in threads(self.pid).items():
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-                    self._look_at(directory, waited, runs)
+                    self._measure_thread(directory, waited, runs)
 
-    def _look_at(self, directory, waited, runs):
+    def _measure_thread(self, directory, waited, runs):
         now = time.monotonic()
         with open(f"{directory}/stat") as file:
             state = file.read().rpartition(") ")[2][0]

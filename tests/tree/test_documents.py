@@ -36,3 +36,12 @@ def test_functions_of_the_tour_exist():
     code = "\n".join(text for path, text in tracked().items() if path.endswith((".c", ".h")))
     missing = [name for name in FUNCTION.findall(tracked()["README.md"]) if not re.search(rf"\b{name}\(", code)]
     assert not missing, f"README.md names functions that do not exist: {missing}"
+
+
+CODE_PATH = re.compile(r"(?<![\w/.<$()-])(?:bpf|include|tests|tools|user)/[\w./-]*\w\.(?:c|h|py|mk|sh|md|map)(?![\w*])")
+
+
+def test_files_named_in_code_exist():
+    missing = [f"{path}: {name}" for path, text in tracked().items() if not path.endswith(".md")
+               for name in CODE_PATH.findall(text) if "NAME" not in name and name not in tracked()]
+    assert not missing, f"files that do not exist are named: {missing}"

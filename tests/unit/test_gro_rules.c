@@ -129,7 +129,7 @@ Test(gro_rules, plain_comparison_is_the_general_one)
 
 /* ---- the general comparison says yes only where the rules do ---- */
 
-/* What append_run() asks beside the headers: a checksum of 0 or 0xffff. */
+/* What append_while_next() asks beside the headers: a checksum of 0 or 0xffff. */
 static bool is_asked_apart(const struct arrival *arrival)
 {
 	const uint8_t *l4 = arrival->packet->data + arrival->view.l4_off;

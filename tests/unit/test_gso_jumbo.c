@@ -10,7 +10,6 @@
 #include "gso_book.h"
 
 #define SIZE 1000u
-#define JUMBO_LEN 8u
 
 struct jumbo {
 	struct packet p; /* an ordinary packet with its fields */

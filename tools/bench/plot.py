@@ -79,7 +79,7 @@ def script(report, svg):
 
 def main():
     if len(sys.argv) != 3:
-        die("usage: bench_plot.py FILE.json FILE.svg")
+        die("usage: plot.py FILE.json FILE.svg")
     try:
         with open(sys.argv[1], encoding="utf-8") as file:
             report = json.load(file)

@@ -15,10 +15,6 @@
 #include "replay/files.h"
 #include "replay/report.h"
 
-#define TCP_LEN 20u
-#define JUMBO_LEN 8u
-#define JUMBO_OPTION 0xc2u
-
 struct cut {
 	struct replay_files files;
 	struct sp_gso gso;
@@ -57,7 +53,7 @@ static void parse_jumbo(const struct capture_packet *packet, struct packet_view 
 	const uint8_t *ip = packet->data + view->l3_off, *hop = ip + IPV6_LEN;
 	uint32_t l4_off = view->l3_off + IPV6_LEN + JUMBO_LEN, tcp_len, end;
 
-	if (view->ip_version != 6 || view->obstacle != PARSE_IP_LENGTH || l4_off + TCP_LEN > packet->len ||
+	if (view->ip_version != 6 || view->obstacle != PARSE_IP_LENGTH || l4_off + TCP_MIN_LEN > packet->len ||
 	    load_u16(ip + 4) != 0 || ip[6] != 0 || hop[0] != TCP_PROTOCOL || hop[1] != 0 || hop[2] != JUMBO_OPTION ||
 	    hop[3] != 4)
 		return;
@@ -66,7 +62,7 @@ static void parse_jumbo(const struct capture_packet *packet, struct packet_view 
 	if (end > packet->len - view->l3_off - IPV6_LEN)
 		return;
 	end += view->l3_off + IPV6_LEN;
-	if (tcp_len < TCP_LEN || l4_off + tcp_len > end)
+	if (tcp_len < TCP_MIN_LEN || l4_off + tcp_len > end)
 		return;
 	view->class = PARSE_TCP;
 	view->obstacle = PARSE_CLEAR;

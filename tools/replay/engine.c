@@ -174,7 +174,7 @@ static uint32_t offered_len(const struct engine_packet *packet)
 	if (view.class == PARSE_FOREIGN || view.obstacle == PARSE_IP_LENGTH)
 		return packet->captured_len;
 	ip = packet->data + view.l3_off;
-	end = view.l3_off + (view.ip_version == 4 ? load_be16(ip + 2) : 40u + load_be16(ip + 4));
+	end = view.l3_off + (view.ip_version == 4 ? load_be16(ip + 2) : IPV6_LEN + load_be16(ip + 4));
 	return end - 1;
 }
 

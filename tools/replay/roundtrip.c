@@ -76,7 +76,7 @@ static uint32_t end_of_packet(const struct engine_packet *packet)
 	if (view.class == PARSE_FOREIGN || view.obstacle == PARSE_IP_LENGTH)
 		return packet->captured_len;
 	return view.l3_off + (view.ip_version == 4 ? load_be16(packet->copy + view.l3_off + 2) :
-						     40u + load_be16(packet->copy + view.l3_off + 4));
+						     IPV6_LEN + load_be16(packet->copy + view.l3_off + 4));
 }
 
 static bool check_alone(const struct engine_delivery *delivery, struct difference *difference)

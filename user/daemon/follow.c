@@ -123,7 +123,7 @@ static void follow_carrier(struct daemon *d)
 
 	log_info("%s: %s", dev->name, dev->carrier ? "the carrier is back" : "no carrier");
 	if (err)
-		log_debug("%s: its carrier: %s", frontend->name, strerror(-err));
+		log_debug("%s: cannot set its carrier: %s", frontend->name, strerror(-err));
 	prove_late(d);
 }
 
@@ -234,7 +234,7 @@ static void follow_changes(struct daemon *d)
 		return;
 	}
 	if (err) {
-		log_warning("%s: asking what has changed: %s", was.name, strerror(-err));
+		log_warning("%s: cannot read what has changed: %s", was.name, strerror(-err));
 		return;
 	}
 	/* As they were at start: what was switched off since is noted by that (settings.c). */

@@ -41,8 +41,8 @@ void guard_open(struct guard *guard, struct steer *steer, const char *interface)
 		(void)pthread_setname_np(guard->thread, "guard");
 		return;
 	}
-	log_warning("%s: if others take away its BPF programs, that will not be noticed: thread: %s", interface,
-		    strerror(-err));
+	log_warning("%s: cannot start the thread that watches its BPF programs (%s); their removal will not be noticed",
+		    interface, strerror(-err));
 	if (guard->stop_fd >= 0)
 		close(guard->stop_fd);
 }
@@ -109,9 +109,10 @@ void guard_follow(struct guard *guard, const struct config *config, const char *
 		if (missed)
 			log_info("%s: its programs are attached again", interface);
 		if (found == STEER_PINS_GONE)
-			log_warning("%s: the pins in %s were removed; what was adopted works on, but no daemon can "
-				    "adopt it again before 'xdp-loader unload %s --all' and 'xdp-loader load'",
-				    interface, config->pinned, interface);
+			log_warning(
+				"%s: the pins in %s were removed; the adopted programs keep working, but no "
+				"daemon can adopt them again before 'xdp-loader unload %s --all' and 'xdp-loader load'",
+				interface, config->pinned, interface);
 	}
 	state_tell(state);
 }

@@ -22,10 +22,10 @@ static void check_progress(struct heartbeat *heartbeat, uint32_t queue, uint64_t
 		progress->tick = tick;
 		progress->moved_ns = now;
 		if (progress->hung)
-			log_warning("%s queue %u: its worker moves again", heartbeat->interface, queue);
+			log_warning("%s queue %u: its worker responds again", heartbeat->interface, queue);
 		progress->hung = false;
 	} else if (!progress->hung && now > progress->moved_ns + WORKER_STALL_NS) {
-		log_warning("%s queue %u: its worker hangs; the kernel carries all traffic until it moves again",
+		log_warning("%s queue %u: its worker hangs; the kernel carries all traffic until it responds",
 			    heartbeat->interface, queue);
 		progress->hung = true;
 	}

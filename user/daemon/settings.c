@@ -18,8 +18,8 @@ static int write_note(const struct settings *settings)
 	int err = restore_write(settings->path, &settings->note);
 
 	if (err)
-		log_error("%s: writing %s, without which nothing is changed on the NIC: %s", settings->note.interface,
-			  settings->path, strerror(-err));
+		log_error("%s: cannot write %s (%s); no setting of the NIC is changed without it",
+			  settings->note.interface, settings->path, strerror(-err));
 	return err;
 }
 

@@ -9,7 +9,7 @@
  *      1. a member of struct worker_stats (datapath/counters.h), counted where it happens
  *      2. a row in status_counters; the compiler refuses to go on without
  *      3. for the text, its name in a line of status_counter_lines; "drops" and "kernel" show all of theirs
- *      4. its name in the list of tests/unit/test_stats.c, which readers outside depend on
+ *      4. its name in the list of tests/unit/test_status.c, which readers outside depend on
  *      5. if an operator should act on it, an entry in tools/man/superpacket.1
  */
 #ifndef SUPERPACKET_STATUS_FIELDS_H

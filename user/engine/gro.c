@@ -211,7 +211,7 @@ static inline bool offer_plain_tcp(struct gro *gro, const struct gro_packet *pac
 	return true;
 }
 
-static WAY_APART void offer_not_plain_ipv4(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns)
+static WAY_APART void offer_plain_ipv6_or_walked(struct gro *gro, const struct gro_packet *packet, uint64_t now_ns)
 {
 	if (!(gro->config.merge & GRO_MERGE_TCP) || !offer_plain_tcp(gro, packet, NULL, now_ns, 6))
 		offer_walked(gro, packet, 1, now_ns);
@@ -221,7 +221,7 @@ static inline void offer_long_way(struct gro *gro, const struct gro_packet *pack
 				  uint64_t now_ns)
 {
 	if (unlikely(!(gro->config.merge & GRO_MERGE_TCP)) || !offer_plain_tcp(gro, packet, known, now_ns, 4))
-		offer_not_plain_ipv4(gro, packet, now_ns);
+		offer_plain_ipv6_or_walked(gro, packet, now_ns);
 }
 
 /* ---- the short way ---- */
@@ -231,8 +231,8 @@ static inline void offer_long_way(struct gro *gro, const struct gro_packet *pack
  * was done to the next one, and nothing is known about it but that it has to go the long way. Whatever only
  * gro_config.marks allows is left to the long way. view: what the packet is whose headers are compared.
  */
-static inline uint32_t append_run(struct gro *gro, uint32_t entry, struct packet_view view,
-				  const struct gro_packet *packets, uint32_t cnt, bool plain)
+static inline uint32_t append_while_next(struct gro *gro, uint32_t entry, struct packet_view view,
+					 const struct gro_packet *packets, uint32_t cnt, bool plain)
 {
 	struct gro_super *super = &gro->supers[entry];
 	struct arrival arrival = { .fragment_cnt = 1, .view = view, .unfinished = super->unfinished };
@@ -265,15 +265,15 @@ static inline uint32_t append_run(struct gro *gro, uint32_t entry, struct packet
 	return i;
 }
 
-static WAY_APART uint32_t append_run_any(struct gro *gro, uint32_t entry, const struct gro_packet *packets,
-					 uint32_t cnt)
+static WAY_APART uint32_t append_any_headers(struct gro *gro, uint32_t entry, const struct gro_packet *packets,
+					     uint32_t cnt)
 {
-	return append_run(gro, entry, first_view(&gro->supers[entry]), packets, cnt, false);
+	return append_while_next(gro, entry, first_view(&gro->supers[entry]), packets, cnt, false);
 }
 
 /* The same for what is_plain(): all offsets but that of the payload are constants. */
-static WAY_APART uint32_t append_run_plain(struct gro *gro, uint32_t entry, const struct gro_packet *packets,
-					   uint32_t cnt)
+static WAY_APART uint32_t append_plain_tcp4(struct gro *gro, uint32_t entry, const struct gro_packet *packets,
+					    uint32_t cnt)
 {
 	struct packet_view view = first_view(&gro->supers[entry]);
 
@@ -281,7 +281,7 @@ static WAY_APART uint32_t append_run_plain(struct gro *gro, uint32_t entry, cons
 	view.protocol = TCP_PROTOCOL;
 	view.l3_off = PLAIN_L3;
 	view.l4_off = PLAIN_L4;
-	return append_run(gro, entry, view, packets, cnt, true);
+	return append_while_next(gro, entry, view, packets, cnt, true);
 }
 
 /* Ports tell most packets of other flows apart, at a glance. */
@@ -296,7 +296,8 @@ static inline uint32_t append_to_recent(struct gro *gro, const struct gro_packet
 	if (packets->len <= super->payload_off ||
 	    port_diff(super->head + super->l4_off, packets->data + super->l4_off) || unlikely(super->long_way))
 		return 0;
-	return is_plain(super) ? append_run_plain(gro, entry, packets, cnt) : append_run_any(gro, entry, packets, cnt);
+	return is_plain(super) ? append_plain_tcp4(gro, entry, packets, cnt) :
+				 append_any_headers(gro, entry, packets, cnt);
 }
 
 /* ---- bursts ---- */

@@ -25,9 +25,6 @@
 
 #include "gro_tunnel.h"
 
-#define JUMBO_LEN BIG_TCP_HEADROOM
-#define JUMBO_OPTION 0xc2u /* RFC 2675 section 2 */
-
 /* The header is read from the superpacket's copy, which is in the cache, and written where it came, which mostly
  * is not in the cache: nothing waits for a write. */
 

@@ -79,7 +79,7 @@ static bool is_jumbo(const uint8_t *data, uint32_t l3_off, uint32_t linear_len)
 {
 	const uint8_t *l3 = data + l3_off, *hop = l3 + IPV6_LEN;
 
-	return l3_off && l3_off + IPV6_LEN + GSO_JUMBO_LEN <= linear_len && load_be16(l3 - 2) == 0x86dd &&
+	return l3_off && l3_off + IPV6_LEN + JUMBO_LEN <= linear_len && load_be16(l3 - 2) == 0x86dd &&
 	       l3[0] >> 4 == 6 && load_u16(l3 + 4) == 0 && l3[6] == IPPROTO_HOPOPTS && hop[0] == TCP_PROTOCOL &&
 	       hop[1] == 0 && hop[2] == 0xc2 && hop[3] == 4;
 }
@@ -92,16 +92,16 @@ static bool read_jumbo(struct gso_head *head, const struct gso_request *request,
 
 	if (request->inner_l3_off || hop_off > HEADER_SLOT_LEN)
 		return false;
-	copy_len = linear_len - GSO_JUMBO_LEN;
+	copy_len = linear_len - JUMBO_LEN;
 	if (copy_len > sizeof head->copy)
 		copy_len = sizeof head->copy;
 	memcpy(head->copy, data, hop_off);
-	memcpy(head->copy + hop_off, data + hop_off + GSO_JUMBO_LEN, copy_len - hop_off);
+	memcpy(head->copy + hop_off, data + hop_off + JUMBO_LEN, copy_len - hop_off);
 	head->copy[l3_off + 6] = TCP_PROTOCOL;
 	head->data = head->copy;
 	if (!parse_copy(request, head->copy, copy_len, &head->view))
 		return false;
-	head->payload_off = head->view.payload_off + GSO_JUMBO_LEN;
+	head->payload_off = head->view.payload_off + JUMBO_LEN;
 	head->payload_len = GSO_UNKNOWN;
 	if (len == GSO_UNKNOWN)
 		return true;

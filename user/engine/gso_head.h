@@ -8,16 +8,13 @@
 
 #include "gso.h"
 
-/* The hop-by-hop header of a jumbogram, which contains only the jumbo option. */
-#define GSO_JUMBO_LEN 8u
-
 struct gso_head {
 	const uint8_t *data;     /* the headers: those of the superpacket, or the copy */
 	struct packet_view view; /* of data; payload_len is that of the superpacket */
 	uint32_t payload_off;    /* of the superpacket */
 	uint32_t payload_len;    /* GSO_UNKNOWN: not known */
 	/* Headers without valid lengths, or with the jumbo header, are copied here and corrected. */
-	uint8_t copy[HEADER_SLOT_LEN + GSO_JUMBO_LEN];
+	uint8_t copy[HEADER_SLOT_LEN + JUMBO_LEN];
 };
 
 /*

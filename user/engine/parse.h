@@ -54,6 +54,8 @@ enum parse_obstacle {
 #define TCP_MIN_LEN 20u
 #define UDP_LEN 8u
 #define GRE_MIN_LEN 4u
+#define JUMBO_LEN 8u /* the hop-by-hop header with the jumbo option alone (RFC 2675 section 2) */
+#define JUMBO_OPTION 0xc2u
 
 #define TCP_PROTOCOL 6u
 #define UDP_PROTOCOL 17u
