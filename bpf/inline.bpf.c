@@ -23,6 +23,10 @@
  * it dies, they are gone and packets flow as before. While it hangs, the missing heartbeat
  * in steer_state does the same for egress; ingress then has nothing to redirect.
  *
+ * The state is this object's own, not that of steer.bpf.o. So the outgoing direction can be left
+ * to the kernel alone, and one of these objects may stand on a bond while each of its members
+ * has a steer.bpf.o. The daemon shows the same heartbeat in all of them.
+ *
  * A packet that is not served gets TCX_NEXT: the programs behind this one, then the NIC.
  */
 #include <linux/bpf.h>
@@ -37,7 +41,6 @@
 const volatile __u32 nic_ifindex;
 const volatile __u32 tap_ifindex;
 
-/* The daemon puts the map of steer.bpf.o in its place before load. */
 struct {
 	STEER_STATE_MAP;
 } steer_state SEC(".maps");

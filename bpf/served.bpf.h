@@ -59,8 +59,8 @@
 #define IPV4_FRAGMENT_MASK 0x3fff /* more fragments, offset */
 
 /*
- * The state's map, without its name and pinning: steer.bpf.o pins its own, inline.bpf.o is
- * given that one by the daemon.
+ * The state's map, without its name and pinning. Each object has one of its own; only that of
+ * steer.bpf.o is pinned.
  */
 #define STEER_STATE_MAP \
 	__uint(type, BPF_MAP_TYPE_ARRAY); \

@@ -7,7 +7,7 @@
  *
  *   map             type            key        value
  *   steer_xsks      XSKMAP          RX queue   AF_XDP socket (vanishes when its owner does)
- *   steer_state     ARRAY, mmap-able  0        struct steer_state
+ *   steer_state     ARRAY, mmap-able  0        struct steer_state (inline.bpf.o has its own, not pinned)
  *   steer_counters  PERCPU_ARRAY    enum steer_counter   __u64 frames
  *   inline_counters PERCPU_ARRAY    enum inline_counter  __u64 packets (inline.bpf.o, not pinned)
  *
@@ -36,7 +36,7 @@ struct steer_state {
 	__u64 heartbeat_ns; /* CLOCK_MONOTONIC when the daemon last showed life */
 	__u32 serve;        /* STEER_SERVE_* */
 	__u32 owned;        /* 1: loaded by the daemon itself, which may remove what is left of it */
-	__u32 frame_max;    /* longest frame of the wire, and no longer than the sockets take */
+	__u32 frame_max;    /* longest frame of the wire, and no longer than the sockets take; steer.bpf.o only */
 	__u32 reserved;     /* 0 */
 };
 

@@ -29,7 +29,6 @@
 #include "inline.skel.h"
 #include "fixtures/packet_builder.h"
 #include "served_table.h"
-#include "steer.skel.h"
 
 /* linux/bpf.h since 6.6 */
 #define TCX_NEXT (-1)
@@ -202,8 +201,8 @@ Test(inline_mode, ingress_redirects_everything)
 	}
 }
 
-/* What the daemon relies on when it replaces the map with that of steer.bpf.o. Needs no privilege. */
-Test(inline_mode, the_state_map_is_shared_not_pinned)
+/* What the daemon relies on when it maps the state. Needs no privilege. */
+Test(inline_mode, the_state_map_is_not_pinned)
 {
 	struct inline_bpf *bpf = inline_bpf__open();
 
@@ -214,31 +213,6 @@ Test(inline_mode, the_state_map_is_shared_not_pinned)
 	cr_expect_null(bpf_map__pin_path(bpf->maps.inline_counters));
 	cr_expect_eq(sizeof(counter_names) / sizeof(counter_names[0]), INLINE_COUNTER_CNT);
 	inline_bpf__destroy(bpf);
-}
-
-/* Both objects share one heartbeat, as the daemon sets them up. */
-Test(inline_mode, takes_the_state_of_steer)
-{
-	uint8_t packet[2048];
-	struct packet p = packet_tcp4();
-	size_t len = packet_build(&p, packet, sizeof(packet), NULL);
-	struct steer_bpf *steer = steer_bpf__open();
-	struct rig rig;
-
-	own_netns();
-	no_pins(steer->obj);
-	loaded_or_skip(steer_bpf__load(steer));
-	rig.bpf = inline_bpf__open();
-	cr_assert_eq(bpf_map__reuse_fd(rig.bpf->maps.steer_state, bpf_map__fd(steer->maps.steer_state)), 0);
-	loaded_or_skip(inline_bpf__load(rig.bpf));
-	rig.state = map_state(steer->maps.steer_state);
-	rig.state->serve = STEER_SERVE_TCP;
-	rig_beat(&rig);
-	expect_run(&rig, rig.bpf->progs.inline_egress, packet, len, TCX_REDIRECT, INLINE_EGRESS_REDIRECTED,
-		   "steer's state says TCP");
-	rig.state->serve = 0;
-	expect_run(&rig, rig.bpf->progs.inline_egress, packet, len, TCX_NEXT, INLINE_EGRESS_PASS_NOT_SERVING,
-		   "steer's state says nothing");
 }
 
 /*

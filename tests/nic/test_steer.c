@@ -434,6 +434,25 @@ Test(steer, pinned_needs_our_maps_and_a_program_that_uses_them)
 	cr_expect_eq(steer_open(&steer, &config), -ENOENT, "a map of another kind");
 }
 
+/* The outgoing direction is left to the kernel and taken again; what arrives is steered all the while. */
+static void leaves_out_alone(struct rig *rig, const uint8_t *frame, size_t len, int nic)
+{
+	steer_serve_out(rig->steer, false);
+	raw_send(nic, frame, len);
+	cr_expect(raw_sees(rig->wire, frame, len, DEADLINE_MS), "out is left: to the wire");
+	raw_send(rig->wire, frame, len);
+	cr_expect(socket_sees(rig, frame, len, DEADLINE_MS), "what arrives goes to the socket");
+
+	steer_serve(rig->steer, false);
+	steer_serve(rig->steer, true);
+	raw_send(nic, frame, len);
+	cr_expect(raw_sees(rig->wire, frame, len, DEADLINE_MS), "out is left still");
+
+	steer_serve_out(rig->steer, true);
+	raw_send(nic, frame, len);
+	cr_expect(tap_sees(rig->tap, frame, len, DEADLINE_MS), "out is served again");
+}
+
 /* Inline: from the stack to the TAP, and from the TAP to the NIC's ingress, but not in circles. */
 static void goes_both_ways_inline(enum steer_xdp_mode mode)
 {
@@ -458,6 +477,13 @@ static void goes_both_ways_inline(enum steer_xdp_mode mode)
 	cr_expect(!socket_sees(&rig, frame, len, SILENCE_MS), "and not to the socket again");
 	raw_send(nic, frame, len);
 	cr_expect(tap_sees(rig.tap, frame, len, DEADLINE_MS), "from the stack to the TAP");
+
+	steer_heartbeat(rig.steer, now_ms() * 1000000 - 2 * STEER_HEARTBEAT_LIMIT_NS);
+	cr_expect(steer_lapsed(rig.steer, now_ms() * 1000000));
+	raw_send(nic, frame, len);
+	cr_expect(raw_sees(rig.wire, frame, len, DEADLINE_MS), "no heartbeat: to the wire");
+	beat(&rig);
+	leaves_out_alone(&rig, frame, len, nic);
 
 	steer_stop(rig.steer);
 	raw_send(nic, frame, len);

@@ -8,7 +8,9 @@
  *   steer_stop        serve = 0; NIC's egress and XDP program detached; sockets out of the map
  *   steer_close       TAP's ingress detached: until now, what the sockets held could be delivered
  *
- * serve and heartbeat are one aligned word each in a mapped page, so that each change costs one store.
+ * serve and heartbeat are one aligned word each in a mapped page, so that each change costs one store. The XDP program
+ * and the tc programs have a page each. They are written one right after the other, that of the tc programs last: if
+ * the process is stopped in between, its heartbeat is the older one, and steer_lapsed() goes by that.
  */
 #include "nic/steer.h"
 
@@ -18,12 +20,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <xdp/libxdp.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "nic/steer_state.h"
 #include "nic/steer_tc.h"
 #include "nic/steer_xdp.h"
 
@@ -31,7 +32,8 @@ struct steer {
 	struct steer_config config;
 	struct steer_xdp xdp;
 	struct steer_tc tc;        /* object is NULL in port mode */
-	struct steer_state *state; /* mapped */
+	struct steer_state *state; /* of the XDP program, mapped */
+	bool serving, leaves_out;  /* see steer_serve(), steer_serve_out() */
 	uint32_t queue_end;        /* sockets were registered below it; workers read it, so it is atomic */
 };
 
@@ -54,11 +56,10 @@ static int libxdp_print(enum libxdp_print_level level, const char *fmt, va_list 
 
 static int map_state(struct steer *steer)
 {
-	void *page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, steer->xdp.state_fd, 0);
+	const int err = steer_map_state(steer->xdp.state_fd, &steer->state);
 
-	if (page == MAP_FAILED)
-		return -errno;
-	steer->state = page;
+	if (err)
+		return err;
 	steer->state->owned = !steer->config.pinned;
 	steer_set_frame_max(steer, steer->config.frame_max);
 	return 0;
@@ -84,13 +85,13 @@ int steer_open(struct steer **steerp, const struct steer_config *config)
 		goto close_xdp;
 	}
 	if (config->inline_tap)
-		err = steer_tc_open(&steer->tc, config, steer->xdp.state_fd);
+		err = steer_tc_open(&steer->tc, config);
 	if (err)
 		goto unmap;
 	*steerp = steer;
 	return 0;
 unmap:
-	munmap(steer->state, sysconf(_SC_PAGESIZE));
+	steer_unmap_state(&steer->state);
 close_xdp:
 	steer_xdp_close(&steer->xdp);
 free:
@@ -136,15 +137,19 @@ int steer_renew(struct steer *steer)
 void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 {
 	__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
+	if (steer->tc.object)
+		__atomic_store_n((uint64_t *)&steer->tc.state->heartbeat_ns, now_ns, __ATOMIC_RELEASE);
 }
 
 bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
 {
-	const uint64_t *heartbeat = (const uint64_t *)&steer->state->heartbeat_ns;
-	const uint64_t last_ns = __atomic_load_n(heartbeat, __ATOMIC_RELAXED);
+	uint64_t last_ns;
 
+	if (!steer->tc.object)
+		return false;
+	last_ns = __atomic_load_n((const uint64_t *)&steer->tc.state->heartbeat_ns, __ATOMIC_RELAXED);
 	/* 0: not started yet, or stopped. Another thread may have shown it after now_ns. */
-	return steer->config.inline_tap && last_ns && last_ns < now_ns && now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;
+	return last_ns && last_ns < now_ns && now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;
 }
 
 void steer_set_frame_max(struct steer *steer, uint32_t frame_max)
@@ -152,9 +157,25 @@ void steer_set_frame_max(struct steer *steer, uint32_t frame_max)
 	__atomic_store_n(&steer->state->frame_max, frame_max, __ATOMIC_RELAXED);
 }
 
+static void write_serve(struct steer *steer)
+{
+	const uint32_t serve = steer->serving ? steer->config.serve : 0;
+
+	__atomic_store_n(&steer->state->serve, serve, __ATOMIC_RELEASE);
+	if (steer->tc.object)
+		__atomic_store_n(&steer->tc.state->serve, steer->leaves_out ? 0 : serve, __ATOMIC_RELEASE);
+}
+
 void steer_serve(struct steer *steer, bool serve)
 {
-	__atomic_store_n(&steer->state->serve, serve ? steer->config.serve : 0, __ATOMIC_RELEASE);
+	steer->serving = serve;
+	write_serve(steer);
+}
+
+void steer_serve_out(struct steer *steer, bool serve)
+{
+	steer->leaves_out = !serve;
+	write_serve(steer);
 }
 
 void steer_stop(struct steer *steer)
@@ -175,7 +196,7 @@ void steer_close(struct steer *steer)
 		steer_tc_detach(&steer->tc);
 		steer_tc_close(&steer->tc);
 	}
-	munmap(steer->state, sysconf(_SC_PAGESIZE));
+	steer_unmap_state(&steer->state);
 	steer_xdp_close(&steer->xdp);
 	free(steer);
 }

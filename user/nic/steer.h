@@ -66,6 +66,10 @@ void steer_set_frame_max(struct steer *steer, uint32_t frame_max);
 /* Leaves all traffic to the kernel (false), or takes it again (true). Takes effect at once, in both directions. */
 void steer_serve(struct steer *steer, bool serve);
 
+/* Inline: leaves what the stack sends to the kernel (false), while steer_serve() decides on what arrives; or serves it
+ * like that (true), as at the beginning. Takes effect at once. By the same thread as steer_serve(). */
+void steer_serve_out(struct steer *steer, bool serve);
+
 /* Stops steering: state.serve = 0 takes effect at once, in both directions; then detaches what was attached, except the
  * program from the TAP to the stack: the sockets still hold frames, which the caller delivers afterwards. */
 void steer_stop(struct steer *steer);

@@ -26,9 +26,10 @@
 #include "base/log.h"
 #include "nic/netlink.h"
 #include "nic/steer_link.h"
+#include "nic/steer_state.h"
 #include "nic/uapi_compat.h"
 
-int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int state_fd)
+int steer_tc_open(struct steer_tc *tc, const struct steer_config *config)
 {
 	int err;
 
@@ -42,9 +43,9 @@ int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int st
 	}
 	tc->object->rodata->nic_ifindex = tc->nic;
 	tc->object->rodata->tap_ifindex = tc->tap;
-	err = bpf_map__reuse_fd(tc->object->maps.steer_state, state_fd);
+	err = inline_bpf__load(tc->object);
 	if (!err)
-		err = inline_bpf__load(tc->object);
+		err = steer_map_state(bpf_map__fd(tc->object->maps.steer_state), &tc->state);
 	if (!err)
 		return 0;
 fail:
@@ -220,6 +221,7 @@ void steer_tc_detach(struct steer_tc *tc)
 
 void steer_tc_close(struct steer_tc *tc)
 {
+	steer_unmap_state(&tc->state);
 	inline_bpf__destroy(tc->object);
 	tc->object = NULL;
 }

@@ -9,13 +9,14 @@ struct inline_bpf;
 
 struct steer_tc {
 	struct inline_bpf *object;     /* NULL: not open */
+	struct steer_state *state;     /* of its egress program, mapped */
 	uint32_t nic, tap;             /* ifindex */
 	int ingress_link, egress_link; /* -1: not attached */
 	bool redirecting;              /* act_mirred on the TAP does the work of ingress_link */
 };
 
-/* Loads the programs, which share the state map of the XDP program. Logs on failure. Returns 0 or -errno. */
-int steer_tc_open(struct steer_tc *tc, const struct steer_config *config, int state_fd);
+/* Loads the programs; their state is zeroed, so that they pass every packet. Logs on failure. Returns 0 or -errno. */
+int steer_tc_open(struct steer_tc *tc, const struct steer_config *config);
 
 /* Attaches both; generic: the XDP program runs in generic mode. Logs on failure. Returns 0 or -errno. */
 int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic);
