@@ -101,12 +101,30 @@ static int heartbeat_timer(void)
 	return fd;
 }
 
-/* Empties the descriptor. Returns whether there was anything to read. */
-static bool drain_fd(int fd)
+static void drain_timer(int fd)
 {
-	char record[sizeof(struct signalfd_siginfo)];
+	uint64_t expirations;
 
-	return read(fd, record, sizeof record) > 0;
+	(void)!read(fd, &expirations, sizeof expirations);
+}
+
+/* Reads the signals that have come. Returns whether one of them ends the daemon. */
+static bool told_to_stop(int signal_fd, const char *interface)
+{
+	struct signalfd_siginfo signal;
+
+	while (read(signal_fd, &signal, sizeof signal) == sizeof signal) {
+		if (signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT)
+			return true;
+		if (signal.ssi_signo == SIGHUP)
+			log_warning("%s: SIGHUP: nothing is reloaded; the daemon goes on with the options of its "
+				    "start. To change them, restart it: 'systemctl restart superpacketd@%s'",
+				    interface, interface);
+		else
+			log_warning("%s: %s has no meaning here and is ignored", interface,
+				    signal.ssi_signo == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
+	}
+	return false;
 }
 
 /* When somebody has deleted the TAP, the daemon ends in good order, to be started again. */
@@ -143,9 +161,9 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 			log_error("poll: %s", strerror(-err));
 			return err;
 		}
-		drain_fd(timer_fd);
+		drain_timer(timer_fd);
 		heartbeat_show(&d->heartbeat);
-		if (drain_fd(signal_fd))
+		if (told_to_stop(signal_fd, d->device.dev.name))
 			return 0;
 		follow_news(d);
 		guard_follow(&d->attached.guard, &d->config, d->device.dev.name, &d->state);
@@ -178,7 +196,7 @@ static int serve(struct daemon *d, const sigset_t *signals)
 
 /* --- The end --- */
 
-/* After a second signal, or when draining takes too long. The kernel cleans up with the process, except for the
+/* After a second SIGTERM or SIGINT, or when draining takes too long. The kernel cleans up with the process, except for the
  * socket's file; the next start restores settings of the NIC, as after kill -9. */
 static void at_once(int signal)
 {
@@ -195,8 +213,10 @@ static void begin_shutdown(const struct daemon *d, const sigset_t *signals)
 	socket_path = d->control.path;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	alarm(SHUTDOWN_LIMIT_S);
 	sigprocmask(SIG_UNBLOCK, signals, NULL);
 }
@@ -240,7 +260,9 @@ static void block_signals(sigset_t *signals)
 	sigemptyset(signals);
 	sigaddset(signals, SIGTERM);
 	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGHUP); /* the terminal went away */
+	sigaddset(signals, SIGHUP); /* by habit a wish to reload; also, the terminal went away */
+	sigaddset(signals, SIGUSR1);
+	sigaddset(signals, SIGUSR2);
 	sigprocmask(SIG_BLOCK, signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
