@@ -19,7 +19,7 @@ prop_tests := $(B)/tests/prop_engine
 # The same daemon with faults on command (user/base/fault.h).
 faulty     := $(B)/faulty/superpacketd
 # Programs that the suites of tests/net and tests/zerocopy start.
-helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(B)/tests/mangler $(B)/tools/latency \
+helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(B)/tests/mangler $(B)/tests/crowd $(B)/tools/latency \
               $(B)/tests/fewer_channels.so $(B)/tests/broken_tap.so
 # Whose coverage counts: the engine's tests, and those of the library that is made of it.
 covering_tests := $(prop_tests) $(filter $(addprefix $(B)/tests/unit_,checksum flips flow flow_attack gro% gso% habit \
@@ -77,7 +77,7 @@ $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/libshared.a $(B)/librepla
 $(B)/make_corpus: $(B)/tests/fuzz/make_corpus.o $(B)/tests/libshared.a $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
-$(B)/tests/mangler: $(B)/tests/fixtures/mangler.o $(B)/user/base/quantity.o
+$(B)/tests/mangler $(B)/tests/crowd: $(B)/tests/%: $(B)/tests/fixtures/%.o $(B)/user/base/quantity.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
 $(B)/tests/%.so: tests/fixtures/%.c

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A crowd of TCP connections between two namespaces (fixtures/crowd.c): every byte of theirs is checked, and for each
+period it is known how long which of them stood still.
+
+    crowd = Crowd(lab, wire.host, wire.peer, [wire.PEER4, wire.PEER6])
+    crowd.period()                  # what was before does not count
+    daemon.kill()
+    stalls = crowd.period().stalls
+    crowd.finish()
+"""
+
+import json
+import os
+import signal
+
+from lab import BUILD, Failed, wait_until
+
+CROWD = os.path.join(BUILD, "tests", "crowd")
+PORT = 5002
+FINISH = 90  # seconds for the end of all connections, which crowd.c itself limits to 60
+
+
+class Period:
+    """Of both sides, since the last one."""
+
+    def __init__(self, sides, before):
+        self.stalls = [gap / 1e6 for side in sides for gap in side["gaps_us"]]  # seconds, one a receiver
+        self.silent = sum(side["silent"] for side in sides)
+        delays = [side["delays_us"] for side in sides]
+        # percentiles of the direction that is worse; by the schedule of the senders, in seconds
+        self.delay_p50, self.delay_p99, self.delay_max = (max(d[i] for d in delays) / 1e6 for i in (1, 2, 3))
+        self.received = [side["received"] - old["received"] for side, old in zip(sides, before)]  # [in, out]
+        self.wrong = sum(side["wrong"] - old["wrong"] for side, old in zip(sides, before))
+        self.lost = sum(side["lost"] - old["lost"] for side, old in zip(sides, before))
+        self.why = [side["why"] for side in sides if side["why"]]
+
+
+class Crowd:
+    """`count` connections on which `client` receives and as many on which it sends, `chunk` bytes each `period`; a
+    period of 0: as much as they take."""
+
+    def __init__(self, lab, client, server, addresses, count=200, chunk=2048, period="20ms", port=PORT):
+        self.count = count
+        self._said = {}
+        self._server = lab.start([CROWD, "serve", str(port)], ns=server, name="crowd-serve")
+        self._ready(self._server, 10)
+        self._client = lab.start([CROWD, "connect", str(port), str(count), str(chunk), str(period), *addresses],
+                                 ns=client, name="crowd-connect")
+        self._ready(self._client, 60)
+        none = {"received": 0, "wrong": 0, "lost": 0}
+        self._before = [none, none]
+        wait_until(self._all_receive, 20, "all connections have received something")
+
+    def _ready(self, process, seconds):
+        wait_until(lambda: "ready" in process.stderr() or not process.running(), seconds,
+                   lambda: f"{process.name} is ready; it said: {process.tail()}")
+        if not process.running():
+            raise Failed(f"{process.name} ended: {process.tail()}")
+
+    def _all_receive(self):
+        period = self.period()
+        return len(period.stalls) == 2 * self.count and period.silent == 0
+
+    def _lines(self, process):
+        return process.stdout().rpartition("\n")[0].splitlines()
+
+    def _ask(self, process):
+        seen = len(self._lines(process))
+        process.signal(signal.SIGUSR1)
+        wait_until(lambda: len(self._lines(process)) > seen or not process.running(), 10,
+                   lambda: f"{process.name} answers; it said: {process.tail()}")
+        if not process.running():
+            raise Failed(f"{process.name} ended: {process.tail()}")
+        return json.loads(self._lines(process)[-1])
+
+    def period(self):
+        """What was since the last call."""
+        sides = [self._ask(self._client), self._ask(self._server)]
+        period = Period(sides, self._before)
+        self._before = sides
+        return period
+
+    def finish(self):
+        """Ends all connections. Returns how many of all were lost, how many bytes of all were wrong or missing, and a
+        sentence about the first of them."""
+        sides = []
+        for process in (self._client, self._server):
+            process.signal(signal.SIGTERM)
+            process.wait(FINISH, strict=True)
+            sides.append(json.loads(self._lines(process)[-1]))
+        sent = {**sides[0]["sent"], **sides[1]["sent"]}
+        got = {**sides[0]["got"], **sides[1]["got"]}
+        short = {number: sent[number] - got.get(number, 0) for number in sent if sent[number] != got.get(number, 0)}
+        lost = max(sum(side["lost"] for side in sides), 2 * self.count - len(got))
+        # of one that was lost, what was under way is lost as well
+        wrong = sum(side["wrong"] for side in sides) + (0 if lost else sum(abs(n) for n in short.values()))
+        why = [side["why"] for side in sides if side["why"]] + [f"connection {n}: {d} bytes short" for n, d in
+                                                                short.items()]
+        return lost, wrong, "; ".join(why[:3])
