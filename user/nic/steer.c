@@ -31,8 +31,8 @@
 struct steer {
 	struct steer_config config;
 	struct steer_xdp xdp;
-	struct steer_tc tc;        /* object is NULL in port mode */
-	struct steer_state *state; /* of the XDP program, mapped */
+	struct steer_tc tc;        /* object is NULL in port mode, and for a bond's member */
+	struct steer_state *state; /* of the XDP program, mapped; NULL: there is none (tc_only) */
 	bool serving, leaves_out;  /* see steer_serve(), steer_serve_out() */
 	uint32_t queue_end;        /* sockets were registered below it; workers read it, so it is atomic */
 };
@@ -68,7 +68,7 @@ static int map_state(struct steer *steer)
 int steer_open(struct steer **steerp, const struct steer_config *config)
 {
 	struct steer *steer = calloc(1, sizeof(*steer));
-	int err;
+	int err = 0;
 
 	if (!steer)
 		return -ENOMEM;
@@ -76,10 +76,14 @@ int steer_open(struct steer **steerp, const struct steer_config *config)
 	libxdp_set_print(libxdp_print);
 	steer->config = *config;
 
-	err = steer_xdp_open(&steer->xdp, config);
+	if (config->tc_only)
+		steer_xdp_none(&steer->xdp, config);
+	else
+		err = steer_xdp_open(&steer->xdp, config);
 	if (err)
 		goto free;
-	err = map_state(steer);
+	if (!config->tc_only)
+		err = map_state(steer);
 	if (err) {
 		log_error("%s: mapping steer_state: %s", config->interface, strerror(-err));
 		goto close_xdp;
@@ -136,32 +140,36 @@ int steer_renew(struct steer *steer)
 
 void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 {
-	__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
+	if (steer->state)
+		__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
 	if (steer->tc.object)
 		__atomic_store_n((uint64_t *)&steer->tc.state->heartbeat_ns, now_ns, __ATOMIC_RELEASE);
 }
 
 bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
 {
+	const struct steer_state *state = steer->tc.object ? steer->tc.state : steer->state;
 	uint64_t last_ns;
 
-	if (!steer->tc.object)
+	if (steer->config.serve & STEER_SERVE_ALL)
 		return false;
-	last_ns = __atomic_load_n((const uint64_t *)&steer->tc.state->heartbeat_ns, __ATOMIC_RELAXED);
+	last_ns = __atomic_load_n((const uint64_t *)&state->heartbeat_ns, __ATOMIC_RELAXED);
 	/* 0: not started yet, or stopped. Another thread may have shown it after now_ns. */
 	return last_ns && last_ns < now_ns && now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;
 }
 
 void steer_set_frame_max(struct steer *steer, uint32_t frame_max)
 {
-	__atomic_store_n(&steer->state->frame_max, frame_max, __ATOMIC_RELAXED);
+	if (steer->state)
+		__atomic_store_n(&steer->state->frame_max, frame_max, __ATOMIC_RELAXED);
 }
 
 static void write_serve(struct steer *steer)
 {
 	const uint32_t serve = steer->serving ? steer->config.serve : 0;
 
-	__atomic_store_n(&steer->state->serve, serve, __ATOMIC_RELEASE);
+	if (steer->state)
+		__atomic_store_n(&steer->state->serve, serve, __ATOMIC_RELEASE);
 	if (steer->tc.object)
 		__atomic_store_n(&steer->tc.state->serve, steer->leaves_out ? 0 : serve, __ATOMIC_RELEASE);
 }
@@ -203,9 +211,10 @@ void steer_close(struct steer *steer)
 
 enum steer_presence steer_presence(struct steer *steer)
 {
-	const enum steer_presence xdp = steer_xdp_presence(&steer->xdp, &steer->config);
-	enum steer_presence tc = STEER_PRESENT;
+	enum steer_presence xdp = STEER_PRESENT, tc = STEER_PRESENT;
 
+	if (!steer->config.tc_only)
+		xdp = steer_xdp_presence(&steer->xdp, &steer->config);
 	if (steer->tc.object)
 		tc = steer_tc_presence(&steer->tc);
 	return tc == STEER_PRESENT || xdp == STEER_XDP_GONE || xdp == STEER_XDP_OTHER ? xdp : tc;
@@ -219,6 +228,8 @@ bool steer_is_generic(const struct steer *steer)
 const char *steer_mode(const struct steer *steer, const char **why)
 {
 	*why = steer->xdp.why;
+	if (steer->config.tc_only)
+		return "members";
 	if (steer->config.pinned)
 		return "pinned";
 	return steer->xdp.generic ? "generic" : "native";
@@ -247,6 +258,8 @@ static int read_counters(int map_fd, uint64_t *counters, uint32_t cnt)
 
 int steer_read_counters(const struct steer *steer, uint64_t counters[STEER_COUNTER_CNT])
 {
+	if (steer->config.tc_only)
+		return -ENOENT;
 	return read_counters(steer->xdp.counters_fd, counters, STEER_COUNTER_CNT);
 }
 

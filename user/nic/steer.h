@@ -7,6 +7,9 @@
  * ends. A program that xdp-loader has loaded belongs to the operator: steer only fills its pinned maps, and empties
  * them at the end.
  *
+ * A bond has no XDP program, since the kernel would run it on the members, whose queues the bond's sockets are not: it
+ * has the tc programs alone (tc_only). Each of its members has a steer of its own, with an XDP program alone.
+ *
  * There is one exception. When libxdp's dispatcher is on the interface already, our program joins it and is held by
  * the dispatcher's pins. After kill -9 it stays there and passes every frame, since its socket map is empty then. The
  * next start finds and removes it.
@@ -84,10 +87,10 @@ enum steer_presence steer_presence(struct steer *steer);
 /* Whether the XDP program runs in generic mode. */
 bool steer_is_generic(const struct steer *steer);
 
-/* How the XDP program is attached, for status: "native", "generic" or "pinned"; and why. */
+/* How the XDP program is attached, for status: "native", "generic", "pinned" or "members" (tc_only); and why. */
 const char *steer_mode(const struct steer *steer, const char **why);
 
-/* Sums the per-CPU counters of the XDP program. Returns 0 or -errno. */
+/* Sums the per-CPU counters of the XDP program. Returns 0 or -errno; -ENOENT where there is none (tc_only). */
 int steer_read_counters(const struct steer *steer, uint64_t counters[STEER_COUNTER_CNT]);
 
 /* Sums the per-CPU counters of the tc programs. Returns 0 or -errno; -ENOENT in port mode. With generic XDP, packets

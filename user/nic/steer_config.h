@@ -3,6 +3,8 @@
 #ifndef SUPERPACKET_STEER_CONFIG_H
 #define SUPERPACKET_STEER_CONFIG_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "steer_abi.h"
 
@@ -17,7 +19,8 @@ struct steer_config {
 	uint32_t ifindex;
 	enum steer_xdp_mode mode;
 	const char *pinned;  /* directory of pinned maps to adopt; NULL: load our own program */
-	uint32_t inline_tap; /* ifindex of the hidden TAP: attach the tc programs; 0: port mode */
+	uint32_t inline_tap; /* ifindex of the hidden TAP: attach the tc programs; 0: port mode, or a bond's member */
+	bool tc_only;        /* a bond: its members have XDP programs of their own (a steer each) */
 	uint32_t serve;      /* STEER_SERVE_ bits, in force after steer_start() */
 	uint32_t frame_max;  /* see steer_set_frame_max() */
 };

@@ -255,13 +255,18 @@ static void warn_of_generic(const struct steer_xdp *xdp, const struct steer_conf
 						      "are left to the kernel");
 }
 
+void steer_xdp_none(struct steer_xdp *xdp, const struct steer_config *config)
+{
+	*xdp = (struct steer_xdp){
+		.ifindex = config->ifindex, .link_fd = -1, .xsks_fd = -1, .state_fd = -1, .counters_fd = -1
+	};
+}
+
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
 {
 	int err;
 
-	*xdp = (struct steer_xdp){
-		.ifindex = config->ifindex, .link_fd = -1, .xsks_fd = -1, .state_fd = -1, .counters_fd = -1
-	};
+	steer_xdp_none(xdp, config);
 	err = config->pinned ? steer_adopt(xdp, config) : open_own(xdp, config);
 	if (err)
 		steer_xdp_close(xdp);

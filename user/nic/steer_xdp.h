@@ -28,6 +28,9 @@ struct steer_xdp {
 	char why[160];
 };
 
+/* There is no program, and nothing to close. */
+void steer_xdp_none(struct steer_xdp *xdp, const struct steer_config *config);
+
 /* Loads and attaches, or adopts. Logs on failure. Returns 0, or -errno with nothing left to close. */
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config);
 
