@@ -39,7 +39,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(CFLAGS) -Wall -Wextra -Wstrict-prototy
 # objects serves the daemon and both libraries: with hidden symbols, position-independent code costs nothing.
 ENGINE_CFLAGS := $(filter-out -I$(B),$(ALL_CFLAGS)) -fPIC -fvisibility=hidden
 ALL_LDFLAGS := $(SANFLAGS) $(LDFLAGS)
-DAEMON_LIBS := -lxdp -lbpf -lmnl -ljansson -lsystemd -lpthread
+DAEMON_LIBS := -lxdp -lbpf -lmnl -ljansson -lsystemd -lseccomp -lpthread
 
 engine_obj := $(patsubst %.c,$(B)/%.o,$(wildcard user/engine/*.c))
 daemon_obj := $(patsubst %.c,$(B)/%.o,$(foreach floor,base nic frontend datapath daemon,$(wildcard user/$(floor)/*.c)))

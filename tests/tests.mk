@@ -46,7 +46,7 @@ $(B)/tests/%.bpf.o: tests/%.bpf.c
 	$(compile_bpf)
 
 # Criterion writes its totals; what several tests of a kind share is an archive.
-TEST_LIBS = -lcriterion -ljansson -lpcap
+TEST_LIBS = -lcriterion -ljansson -lpcap -lseccomp
 fixtures_obj := $(B)/tests/fixtures/packet_builder.o
 $(B)/tests/libshared.a: $(fixtures_obj) $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*_book.c tests/unit/*_bench.c) \
                           $(filter-out tests/prop/prop.c,$(wildcard tests/prop/*.c)))

@@ -22,14 +22,14 @@ set -eu
 # libc6-dev is only recommended by gcc, and we install without recommendations.
 building="
 	gcc libc6-dev make pkg-config clang llvm bpftool
-	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libpcap-dev
+	libbpf-dev libxdp-dev libmnl-dev libjansson-dev libsystemd-dev libseccomp-dev libpcap-dev
 	xdp-tools iproute2 ethtool
 "
 demo="nftables iperf3 tcpdump python3 coreutils util-linux"
 # libclang-rt-dev: the sanitizers' run time for clang.
 tests="
 	g++ libclang-rt-dev libcriterion-dev mandoc man-db
-	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-scapy
+	systemd python3-pytest python3-pytest-timeout python3-pytest-xdist python3-scapy
 "
 lint="clang-format clang-tidy cppcheck flake8 shellcheck"
 

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "base/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/if_xdp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+static struct {
+	bool armed;
+	uint64_t capabilities[CONFINE_CNT];
+	const char *unfiltered; /* why a thread's calls are not filtered; NULL: all are */
+	uint64_t refused;
+	int last;
+} confine;
+
+void confine_arm(const uint64_t capabilities[CONFINE_CNT])
+{
+	memcpy(confine.capabilities, capabilities, sizeof confine.capabilities);
+	confine.armed = true;
+}
+
+/* ---- capabilities ---- */
+
+int confine_set_capabilities(uint64_t capabilities)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const uint32_t low = (uint32_t)capabilities, high = (uint32_t)(capabilities >> 32);
+	const struct __user_cap_data_struct data[2] = { { .effective = low, .permitted = low },
+							{ .effective = high, .permitted = high } };
+
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+uint64_t confine_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	if (syscall(SYS_capget, &header, data))
+		return 0;
+	return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+/* ---- system calls ---- */
+
+/* With sanitizers, calls are made that nobody here knows: they follow all threads by ptrace(), read /proc, start
+ * programs. */
+#if defined(__has_feature)
+#define HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || HAS_FEATURE(address_sanitizer) || \
+	HAS_FEATURE(thread_sanitizer) || HAS_FEATURE(memory_sanitizer)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
+#define M (1u << CONFINE_MAIN)
+#define W (1u << CONFINE_WORKER | M)
+#define G (1u << CONFINE_GUARD | M)
+#define ALL (M | W | G)
+
+struct rule {
+	int number;
+	uint32_t roles;
+};
+
+#define CALL(name) SCMP_SYS(name)
+
+/*
+ * The whole family of a call is listed, because other versions of libc use other members: clock_nanosleep for
+ * nanosleep, newfstatat for stat. Calls that only concern the thread's own memory or time are harmless.
+ */
+static const struct rule rules[] = {
+	/* clang-format off */
+	/* every thread: data, time, memory of its own, the C library */
+	{ CALL(read), ALL }, { CALL(write), ALL }, { CALL(readv), ALL }, { CALL(writev), ALL },
+	{ CALL(pread64), ALL }, { CALL(pwrite64), ALL }, { CALL(close), ALL }, { CALL(lseek), ALL },
+	{ CALL(fcntl), ALL }, { CALL(fstat), ALL }, { CALL(stat), ALL }, { CALL(lstat), ALL },
+	{ CALL(newfstatat), ALL }, { CALL(statx), ALL },
+	{ CALL(poll), ALL }, { CALL(ppoll), ALL },
+	{ CALL(clock_gettime), ALL }, { CALL(clock_getres), ALL }, { CALL(gettimeofday), ALL }, { CALL(time), ALL },
+	{ CALL(nanosleep), ALL }, { CALL(clock_nanosleep), ALL }, { CALL(restart_syscall), ALL },
+	{ CALL(futex), ALL }, { CALL(futex_waitv), ALL }, { CALL(membarrier), ALL }, { CALL(rseq), ALL },
+	{ CALL(set_robust_list), ALL }, { CALL(get_robust_list), ALL }, { CALL(set_tid_address), ALL },
+	{ CALL(sched_yield), ALL }, { CALL(getcpu), ALL },
+	{ CALL(sched_getaffinity), ALL }, { CALL(sched_setaffinity), ALL },
+	{ CALL(munmap), ALL }, { CALL(mremap), ALL }, { CALL(madvise), ALL }, { CALL(brk), ALL },
+	{ CALL(rt_sigreturn), ALL }, { CALL(rt_sigprocmask), ALL }, { CALL(rt_sigaction), ALL },
+	{ CALL(sigaltstack), ALL },
+	{ CALL(getrandom), ALL }, { CALL(getpid), ALL }, { CALL(gettid), ALL }, { CALL(getuid), ALL },
+	{ CALL(geteuid), ALL }, { CALL(getgid), ALL }, { CALL(getegid), ALL },
+	{ CALL(uname), ALL }, { CALL(sysinfo), ALL }, { CALL(capget), ALL },
+	{ CALL(exit), ALL }, { CALL(exit_group), ALL },
+	/* every thread that talks to the kernel about devices and BPF objects */
+	{ CALL(bpf), ALL }, { CALL(bind), ALL }, { CALL(getsockname), ALL },
+	{ CALL(setsockopt), ALL }, { CALL(getsockopt), ALL },
+	{ CALL(sendto), ALL }, { CALL(sendmsg), ALL }, { CALL(sendmmsg), ALL },
+	{ CALL(recvfrom), ALL }, { CALL(recvmsg), ALL }, { CALL(recvmmsg), ALL },
+	{ CALL(ioctl), ALL }, { CALL(eventfd2), ALL },
+	/* limits and weights: of locked memory, and of a thread that is made anew */
+	{ CALL(getrlimit), W }, { CALL(setrlimit), W }, { CALL(prlimit64), W },
+	{ CALL(sched_getattr), W }, { CALL(sched_setattr), W },
+	{ CALL(getpriority), W }, { CALL(setpriority), W },
+	{ CALL(sched_getparam), W }, { CALL(sched_getscheduler), W },
+	/* libxdp looks at the programs of an interface by its pins */
+	{ CALL(access), G }, { CALL(faccessat), G }, { CALL(faccessat2), G }, { CALL(readlink), G },
+	{ CALL(readlinkat), G }, { CALL(statfs), G }, { CALL(fstatfs), G }, { CALL(getdents64), G },
+	{ CALL(flock), G }, { CALL(getcwd), G },
+	/* main: the control socket, notes, pins */
+	{ CALL(mkdir), M }, { CALL(mkdirat), M }, { CALL(rmdir), M }, { CALL(unlink), M }, { CALL(unlinkat), M },
+	{ CALL(rename), M }, { CALL(renameat), M }, { CALL(renameat2), M },
+	{ CALL(chmod), M }, { CALL(fchmod), M }, { CALL(fchmodat), M }, { CALL(umask), M },
+	{ CALL(open), M }, { CALL(openat), M }, { CALL(openat2), M }, { CALL(creat), M },
+	{ CALL(fsync), M }, { CALL(ftruncate), M }, { CALL(fadvise64), M },
+	{ CALL(listen), M }, { CALL(accept4), M }, { CALL(accept), M }, { CALL(connect), M },
+	{ CALL(getpeername), M }, { CALL(shutdown), M },
+	{ CALL(dup), M }, { CALL(dup2), M }, { CALL(dup3), M }, { CALL(pipe2), M },
+	{ CALL(memfd_create), M }, { CALL(signalfd4), M },
+	{ CALL(epoll_create1), M }, { CALL(epoll_ctl), M }, { CALL(epoll_wait), M }, { CALL(epoll_pwait), M },
+	{ CALL(epoll_pwait2), M },
+	{ CALL(timerfd_create), M }, { CALL(timerfd_settime), M }, { CALL(timerfd_gettime), M },
+	{ CALL(alarm), M }, { CALL(setitimer), M }, { CALL(rt_sigtimedwait), M }, { CALL(rt_sigpending), M },
+	{ CALL(getrusage), M }, { CALL(times), M }, { CALL(getppid), M },
+	{ CALL(sched_get_priority_max), M }, { CALL(sched_get_priority_min), M }, { CALL(sched_setscheduler), M },
+	{ CALL(sched_setparam), M },
+	/* main: threads, and what they do before they have their own filter */
+	{ CALL(capset), M }, { CALL(seccomp), M },
+	/* clang-format on */
+};
+
+/* Nobody makes these but an intruder. */
+static const int deadly[] = {
+	CALL(execve),        CALL(execveat),
+	CALL(ptrace),        CALL(process_vm_readv),
+	CALL(init_module),   CALL(finit_module),
+	CALL(kexec_load),    CALL(process_vm_writev),
+	CALL(delete_module), CALL(kexec_file_load),
+	CALL(reboot),        CALL(pivot_root),
+	CALL(chroot),        CALL(iopl),
+	CALL(ioperm),        CALL(open_by_handle_at),
+};
+
+/* A call that this machine does not have is no error. */
+static int add(scmp_filter_ctx filter, uint32_t action, int number, unsigned int cnt, const struct scmp_arg_cmp *args)
+{
+	int err = seccomp_rule_add_array(filter, action, number, cnt, args);
+
+	return err == -EDOM ? 0 : err;
+}
+
+static int add_masked(scmp_filter_ctx filter, int number, unsigned int arg, uint64_t mask, uint64_t value)
+{
+	const struct scmp_arg_cmp right = SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, mask, value);
+
+	return add(filter, SCMP_ACT_ALLOW, number, 1, &right);
+}
+
+static int add_equal(scmp_filter_ctx filter, int number, unsigned int arg, uint64_t value)
+{
+	const struct scmp_arg_cmp right = SCMP_CMP64(arg, SCMP_CMP_EQ, value);
+
+	return add(filter, SCMP_ACT_ALLOW, number, 1, &right);
+}
+
+/* Memory is never executable, a signal is for this process alone, a new thread is in no namespace of its own. */
+static int add_conditions(scmp_filter_ctx filter, enum confine_role role)
+{
+	static const int families[] = { AF_UNIX, AF_NETLINK, AF_PACKET, AF_XDP };
+	static const int memory[] = { CALL(mmap), CALL(mprotect) };
+	static const int names[] = { PR_SET_NAME, PR_GET_NAME, PR_SET_VMA };
+	static const int files[] = { CALL(open), CALL(openat) }; /* flags are the second and the third argument */
+	int err = add_equal(filter, CALL(tgkill), 0, (uint64_t)getpid());
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(memory); i++)
+		err = add_masked(filter, memory[i], 2, PROT_EXEC, 0);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(families); i++)
+		err = add_equal(filter, CALL(socket), 0, (uint64_t)families[i]);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(names); i++)
+		err = add_equal(filter, CALL(prctl), 0, (uint64_t)names[i]);
+	if (role != CONFINE_MAIN) {
+		for (unsigned int i = 0; !err && i < ARRAY_SIZE(files); i++)
+			err = add_masked(filter, files[i], 1 + i, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+		return err;
+	}
+	if (!err)
+		err = add_equal(filter, CALL(prctl), 0, PR_SET_NO_NEW_PRIVS);
+	if (!err)
+		err = add_masked(filter, CALL(clone), 0,
+				 CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
+					 CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_THREAD,
+				 CLONE_THREAD);
+	/* Its flags are in memory, where a filter cannot look; libc takes clone() then. */
+	return err ? err : add(filter, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0, NULL);
+}
+
+static int fill(scmp_filter_ctx filter, enum confine_role role)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(rules); i++)
+		if (rules[i].roles >> role & 1)
+			err = add(filter, SCMP_ACT_ALLOW, rules[i].number, 0, NULL);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(deadly); i++)
+		err = add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0, NULL);
+	return err ? err : add_conditions(filter, role);
+}
+
+#if defined(__x86_64__)
+#define RESULT(context) ((context)->uc_mcontext.gregs[REG_RAX])
+#elif defined(__aarch64__)
+#define RESULT(context) ((context)->uc_mcontext.regs[0])
+#endif
+
+#ifdef RESULT
+#define REFUSE SCMP_ACT_TRAP
+
+/* In the thread that has made the call; only what a signal handler may do. */
+static void refused(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	__atomic_store_n(&confine.last, info->si_syscall, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&confine.refused, 1, __ATOMIC_RELAXED);
+	RESULT((ucontext_t *)context) = -ENOSYS;
+}
+
+static int handle_refusals(void)
+{
+	const struct sigaction action = { .sa_sigaction = refused, .sa_flags = SA_SIGINFO };
+
+	return sigaction(SIGSYS, &action, NULL) ? -errno : 0;
+}
+#else
+/* How a handler sets a call's result is not known here: the call fails, and nobody counts it. */
+#define REFUSE SCMP_ACT_ERRNO(ENOSYS)
+
+static int handle_refusals(void)
+{
+	return 0;
+}
+#endif
+
+/* Without the flag, kernels before 5.16 switch off speculation in filtered threads, which costs time in every packet
+ * and protects from code that was brought along, of which there is none here. */
+static int filter_calls(enum confine_role role)
+{
+	scmp_filter_ctx filter = seccomp_init(REFUSE);
+	int err = filter ? handle_refusals() : -ENOMEM;
+
+	if (!err)
+		err = fill(filter, role);
+	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+	if (!err)
+		err = seccomp_load(filter);
+	seccomp_release(filter);
+	return err;
+}
+
+void confine_enter(enum confine_role role)
+{
+	int err;
+
+	if (!confine.armed)
+		return;
+	err = confine_set_capabilities(confine.capabilities[role] & confine_capabilities());
+	if (err)
+		log_warning("giving up capabilities: %s", strerror(-err));
+	if (SANITIZED) {
+		confine.unfiltered = "not filtered: built with a sanitizer";
+		return;
+	}
+	err = filter_calls(role);
+	if (!err)
+		return;
+	log_warning("filtering system calls: %s; this kernel may lack CONFIG_SECCOMP_FILTER", strerror(-err));
+	__atomic_store_n(&confine.unfiltered, "not filtered: the kernel refused the filter", __ATOMIC_RELAXED);
+}
+
+const char *confine_seccomp(void)
+{
+	const char *why = __atomic_load_n(&confine.unfiltered, __ATOMIC_RELAXED);
+
+	if (why)
+		return why;
+	return confine.armed ? "filtered" : "not filtered yet";
+}
+
+uint64_t confine_refused(int *last)
+{
+	*last = __atomic_load_n(&confine.last, __ATOMIC_RELAXED);
+	return __atomic_load_n(&confine.refused, __ATOMIC_RELAXED);
+}
+
+char *confine_call_name(int number)
+{
+	return seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+}
