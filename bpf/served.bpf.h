@@ -231,20 +231,30 @@ static __always_inline enum served_verdict served_protocol(const struct packet *
 }
 
 /*
- * The whole decision: is there a daemon, is it alive, does it want this packet?
+ * Whether the daemon was alive a moment ago.
  *
- * The coarse clock costs a load instead of a clock read. It lags behind the daemon's by up
- * to a tick, so the difference may be negative; a tick is small compared to the limit.
+ * The coarse clock costs a load instead of a clock read. It lags behind the daemon's by up to a
+ * tick, and on a virtual CPU that its host has held back by more. So when the heartbeat seems to be
+ * ahead by more than a tick, the exact clock decides. A heartbeat that is ahead of that one, too,
+ * would not lapse for as long as it is ahead.
  */
+static __always_inline bool heartbeat_is_fresh(__u64 heartbeat_ns)
+{
+	__s64 age_ns = bpf_ktime_get_coarse_ns() - heartbeat_ns;
+
+	if (age_ns < -(__s64)STEER_HEARTBEAT_AHEAD_NS)
+		age_ns = bpf_ktime_get_ns() - heartbeat_ns;
+	return age_ns >= -(__s64)STEER_HEARTBEAT_AHEAD_NS && age_ns <= (__s64)STEER_HEARTBEAT_LIMIT_NS;
+}
+
+/* The whole decision: is there a daemon, is it alive, does it want this packet? */
 static __always_inline enum served_verdict served(const struct packet *pkt, const struct steer_state *state)
 {
 	__u32 serve = state->serve;
-	__s64 age_ns;
 
 	if (!serve)
 		return SERVED_NOT_SERVING;
-	age_ns = bpf_ktime_get_coarse_ns() - state->heartbeat_ns;
-	if (age_ns > (__s64)STEER_HEARTBEAT_LIMIT_NS)
+	if (!heartbeat_is_fresh(state->heartbeat_ns))
 		return SERVED_NO_HEARTBEAT;
 	if (serve & STEER_SERVE_ALL)
 		return SERVED;

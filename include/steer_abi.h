@@ -25,6 +25,10 @@
 /* After this long without a heartbeat, the kernel has the traffic. */
 #define STEER_HEARTBEAT_LIMIT_NS 100000000ull
 
+/* A heartbeat this far ahead of the programs' clock is by another clock, and does not count. The readings of one clock
+ * by two CPUs differ by microseconds at most, but programs read one that advances by ticks of up to 10 ms. */
+#define STEER_HEARTBEAT_AHEAD_NS 10000000ull
+
 /* Bits of steer_state.serve. Each protocol over IPv4 and IPv6, its fragments too. */
 #define STEER_SERVE_TCP (1u << 0)
 #define STEER_SERVE_UDP (1u << 1)  /* VXLAN and GENEVE with it */
@@ -33,7 +37,7 @@
 #define STEER_SERVE_ALL (1u << 31) /* every frame (port mode) */
 
 struct steer_state {
-	__u64 heartbeat_ns; /* CLOCK_MONOTONIC when the daemon last showed life */
+	__u64 heartbeat_ns; /* bpf_ktime_get_ns() when the daemon last showed life */
 	__u32 serve;        /* STEER_SERVE_* */
 	__u32 owned;        /* 1: loaded by the daemon itself, which may remove what is left of it */
 	__u32 frame_max;    /* longest frame of the wire, and no longer than the sockets take; steer.bpf.o only */

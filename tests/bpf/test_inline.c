@@ -27,6 +27,7 @@
 #include <sys/syscall.h>
 
 #include "inline.skel.h"
+#include "fixtures/live_beat.h"
 #include "fixtures/packet_builder.h"
 #include "served_table.h"
 
@@ -51,8 +52,17 @@ static const char *reason_name(int reason)
 	return reason < 0 ? (reason == -1 ? "(none)" : "(several)") : counter_names[reason];
 }
 
-/* A heartbeat in the future, so that it is still fresh when a busy machine comes to the test run. */
-static void rig_beat(struct rig *rig) { rig->state->heartbeat_ns = now_ns() + 60000000000u; }
+static void store_beat(void *state, uint64_t now_ns) { ((struct steer_state *)state)->heartbeat_ns = now_ns; }
+
+/* A daemon that is alive. */
+static void rig_beat(struct rig *rig) { live_beat_start(store_beat, rig->state); }
+
+/* The last heartbeat of one that is not. */
+static void rig_last_beat(struct rig *rig, uint64_t heartbeat_ns)
+{
+	live_beat_stop();
+	rig->state->heartbeat_ns = heartbeat_ns;
+}
 
 static void rig_load(struct rig *rig, uint32_t nic, uint32_t tap)
 {
@@ -169,7 +179,7 @@ Test(inline_mode, egress_passes_without_a_heartbeat)
 	struct rig rig;
 
 	rig_open(&rig);
-	rig.state->heartbeat_ns = now_ns() - STEER_HEARTBEAT_LIMIT_NS - 20000000u;
+	rig_last_beat(&rig, now_ns() - STEER_HEARTBEAT_LIMIT_NS - 20000000u);
 	expect_table(&rig, TCX_NEXT, INLINE_EGRESS_PASS_NO_HEARTBEAT);
 }
 
@@ -192,7 +202,7 @@ Test(inline_mode, ingress_redirects_everything)
 
 	rig_open(&rig);
 	rig.state->serve = 0;
-	rig.state->heartbeat_ns = 0;
+	rig_last_beat(&rig, 0);
 	for (size_t i = 0; i < 3; i++) {
 		size_t len = packet_build(&p[i], packet, sizeof(packet), NULL);
 

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <xdp/libxdp.h>
 
+#include "fixtures/live_beat.h"
 #include "fixtures/packet_builder.h"
 #include "served_table.h"
 #include "steer.skel.h"
@@ -43,8 +44,17 @@ static const char *reason_name(int reason)
 	return reason < 0 ? (reason == -1 ? "(none)" : "(several)") : counter_names[reason];
 }
 
-/* A heartbeat in the future, so that it is still fresh when a busy machine comes to the test run. */
-static void rig_beat(struct rig *rig) { rig->state->heartbeat_ns = now_ns() + 60000000000u; }
+static void store_beat(void *state, uint64_t now_ns) { ((struct steer_state *)state)->heartbeat_ns = now_ns; }
+
+/* A daemon that is alive. */
+static void rig_beat(struct rig *rig) { live_beat_start(store_beat, rig->state); }
+
+/* The last heartbeat of one that is not. */
+static void rig_last_beat(struct rig *rig, uint64_t heartbeat_ns)
+{
+	live_beat_stop();
+	rig->state->heartbeat_ns = heartbeat_ns;
+}
 
 static int xsk_insert(struct rig *rig, uint32_t queue)
 {
@@ -420,12 +430,12 @@ Test(steer, stale_heartbeat_passes)
 	struct rig rig;
 
 	rig_open(&rig);
-	rig.state->heartbeat_ns = now_ns() - STEER_HEARTBEAT_LIMIT_NS - 20000000u;
+	rig_last_beat(&rig, now_ns() - STEER_HEARTBEAT_LIMIT_NS - 20000000u);
 	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "stale");
 	expect(run_packet(&rig, PACKET(udp4, (void)p)), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "stale, not served anyway");
 	rig.state->serve = STEER_SERVE_ALL;
 	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "stale, all");
-	rig.state->heartbeat_ns = 1;
+	rig_last_beat(&rig, 1);
 	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "ancient");
 	rig_beat(&rig);
 	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "alive again");
@@ -437,8 +447,23 @@ Test(steer, heartbeat_ahead_of_the_coarse_clock_is_fresh)
 	struct rig rig;
 
 	rig_open(&rig);
-	rig.state->heartbeat_ns = now_ns() + 20000000u;
-	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "20 ms ahead");
+	rig_last_beat(&rig, now_ns() + STEER_HEARTBEAT_AHEAD_NS);
+	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "a tick ahead");
+}
+
+/* It would not lapse for as long as it is ahead. */
+Test(steer, heartbeat_of_another_clock_passes)
+{
+	static const uint64_t ahead[] = { 200000000u, 3000000000u, 1u << 30, 1ull << 62 };
+	struct rig rig;
+
+	rig_open(&rig);
+	for (size_t i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+		rig_last_beat(&rig, now_ns() + ahead[i]);
+		expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "ahead");
+	}
+	rig_last_beat(&rig, UINT64_MAX);
+	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_HEARTBEAT, "the last that there is");
 }
 
 Test(steer, heartbeat_runs_out_at_its_limit)
@@ -449,7 +474,7 @@ Test(steer, heartbeat_runs_out_at_its_limit)
 
 	rig_open(&rig);
 	start = now_ns();
-	rig.state->heartbeat_ns = start;
+	rig_last_beat(&rig, start);
 	do {
 		o = run_packet(&rig, packet_tcp4());
 		elapsed = now_ns() - start;

@@ -18,6 +18,7 @@
 
 #include "nic/steer.h"
 #include "nic/steer_look.h"
+#include "fixtures/live_beat.h"
 #include "nic_bed.h"
 #include "steer.skel.h"
 
@@ -81,16 +82,26 @@ static void start_rig(struct rig *rig)
 	cr_assert_eq(err, 0, "steer_start: %s", strerror(-err));
 }
 
+static void show_beat(void *steer, uint64_t now_ns) { steer_heartbeat(steer, now_ns); }
+
+/* A daemon that is alive. */
+static void beat(struct rig *rig) { live_beat_start(show_beat, rig->steer); }
+
+/* The last heartbeat of one that is not. */
+static void last_beat(struct rig *rig)
+{
+	live_beat_stop();
+	steer_heartbeat(rig->steer, now_ms() * 1000000 - 2 * STEER_HEARTBEAT_LIMIT_NS);
+}
+
 static void close_rig(struct rig *rig)
 {
+	live_beat_stop();
 	steer_stop(rig->steer);
 	close_xsk(&rig->xsk, &rig->umem);
 	steer_close(rig->steer);
 	close(rig->wire);
 }
-
-/* A heartbeat in the future, which does not lapse before the test goes on, even on a busy machine. */
-static void beat(struct rig *rig) { steer_heartbeat(rig->steer, (now_ms() + 60000) * 1000000); }
 
 /* Whether this frame arrives at the socket; shows the heartbeat meanwhile. */
 static bool socket_sees(struct rig *rig, const uint8_t *frame, size_t len, int limit_ms)
@@ -151,7 +162,7 @@ static void steers_and_passes(enum steer_xdp_mode mode)
 	raw_send(rig.wire, frame, len);
 	cr_expect(socket_sees(&rig, frame, len, DEADLINE_MS));
 
-	steer_heartbeat(rig.steer, now_ms() * 1000000 - 2 * STEER_HEARTBEAT_LIMIT_NS);
+	last_beat(&rig);
 	raw_send(rig.wire, frame, len);
 	cr_expect(raw_sees(nic, frame, len, DEADLINE_MS), "no heartbeat: the kernel gets it");
 
@@ -478,7 +489,7 @@ static void goes_both_ways_inline(enum steer_xdp_mode mode)
 	raw_send(nic, frame, len);
 	cr_expect(tap_sees(rig.tap, frame, len, DEADLINE_MS), "from the stack to the TAP");
 
-	steer_heartbeat(rig.steer, now_ms() * 1000000 - 2 * STEER_HEARTBEAT_LIMIT_NS);
+	last_beat(&rig);
 	cr_expect(steer_lapsed(rig.steer, now_ms() * 1000000));
 	raw_send(nic, frame, len);
 	cr_expect(raw_sees(rig.wire, frame, len, DEADLINE_MS), "no heartbeat: to the wire");

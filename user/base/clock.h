@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The time since some moment in the past (CLOCK_MONOTONIC), which all waits and heartbeats use; BPF programs read the
- * same clock with bpf_ktime_get_ns(). The engine reads no clock: it gets the time as an argument.
+ * same clock with bpf_ktime_get_ns(), unless this process is in a time namespace (nic/steer_clock.h). The engine reads no clock: it gets the time as an argument.
  */
 #ifndef SUPERPACKET_CLOCK_H
 #define SUPERPACKET_CLOCK_H

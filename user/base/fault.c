@@ -18,6 +18,7 @@ static const char *const names[FAULT_CNT] = {
 	[FAULT_FRAME] = "frame",
 	[FAULT_STOP] = "stop",
 	[FAULT_EARLY_REUSE] = "early-reuse",
+	[FAULT_CLOCK] = "clock",
 };
 
 static unsigned int left[FAULT_CNT];

@@ -24,8 +24,11 @@ enum fault {
 	FAULT_FRAME,       /* "frame": a free frame is lost */
 	FAULT_STOP,        /* "stop": SIGSTOP, just after a worker has seen that the heartbeat has not lapsed */
 	FAULT_EARLY_REUSE, /* "early-reuse": memory under transmission is freed at submission, not at completion */
+	FAULT_CLOCK,       /* "clock": at start, the clock of BPF programs is taken for another one */
 	FAULT_CNT,
 };
+
+#define FAULT_CLOCK_SHIFT_NS 5000000000
 
 #ifdef SUPERPACKET_FAULTS
 

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "nic/steer_clock.h"
 #include "nic/steer_state.h"
 #include "nic/steer_tc.h"
 #include "nic/steer_xdp.h"
@@ -140,10 +141,12 @@ int steer_renew(struct steer *steer)
 
 void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 {
+	const uint64_t shown_ns = now_ns ? steer_clock_bpf_ns(now_ns) : 0;
+
 	if (steer->state)
-		__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
+		__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, shown_ns, __ATOMIC_RELAXED);
 	if (steer->tc.object)
-		__atomic_store_n((uint64_t *)&steer->tc.state->heartbeat_ns, now_ns, __ATOMIC_RELEASE);
+		__atomic_store_n((uint64_t *)&steer->tc.state->heartbeat_ns, shown_ns, __ATOMIC_RELEASE);
 }
 
 bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
@@ -154,6 +157,7 @@ bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
 	if (steer->config.serve & STEER_SERVE_ALL)
 		return false;
 	last_ns = __atomic_load_n((const uint64_t *)&state->heartbeat_ns, __ATOMIC_RELAXED);
+	now_ns = steer_clock_bpf_ns(now_ns);
 	/* 0: not started yet, or stopped. Another thread may have shown it after now_ns. */
 	return last_ns && last_ns < now_ns && now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;
 }

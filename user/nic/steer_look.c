@@ -7,18 +7,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "nic/steer_clock.h"
 #include "steer_abi.h"
 
 #define MAPS_OF_A_PROGRAM_MAX 16
 
 bool steer_look_is_alive(int state_fd)
 {
-	const uint64_t deadline_ns = clock_ns() + STEER_HEARTBEAT_LIMIT_NS;
+	const uint64_t now_ns = clock_ns(), deadline_ns = now_ns + STEER_HEARTBEAT_LIMIT_NS;
 	struct steer_state first, state;
 	const uint32_t key = 0;
 
 	if (bpf_map_lookup_elem(state_fd, &key, &first) < 0 || first.serve == 0 ||
-	    first.heartbeat_ns + STEER_HEARTBEAT_LIMIT_NS < clock_ns())
+	    first.heartbeat_ns + STEER_HEARTBEAT_LIMIT_NS < steer_clock_bpf_ns(now_ns))
 		return false;
 	do {
 		poll(NULL, 0, 5);
