@@ -45,10 +45,10 @@ struct {
 /* What the hashes are made of. */
 struct keys {
 	struct ethhdr eth;
-	bool ip;          /* the rest is there */
-	__u32 addresses;  /* both, XOR-ed */
-	__u32 ports;      /* 0 for fragments, and where there are none */
-	__u32 icmp;       /* type, code and ID of an echo; 0: none */
+	bool ip;         /* the rest is there */
+	__u32 addresses; /* both, XOR-ed */
+	__u32 ports;     /* 0 for fragments, and where there are none */
+	__u32 icmp;      /* type, code and ID of an echo; 0: none */
 };
 
 /* As the kernel has it: XOR of all words (ipv6_addr_hash()). */

@@ -19,8 +19,14 @@
  * still has. TCP recovers from that, but not from dropping them all. With STEER_SERVE_ALL the
  * kernel has no use for the frame: it goes to the socket, and the daemon counts what it drops.
  *
+ * A socket gets frames of the one interface and queue that it is bound to. All others the kernel
+ * drops after the redirect, when no program can change it any more (net/xdp/xsk.c xsk_rcv_check()).
+ * So frames of another interface are passed: on a bond in native mode, the driver runs the bond's
+ * program on the members, and what arrives there says so. And each queue counts what was redirected,
+ * so that the daemon sees when it does not arrive.
+ *
  * Which packets are served, and why these: served.bpf.h. Names and layout of the maps:
- * steer_abi.h. All three maps are pinned by name when the loader has a pin directory; the
+ * steer_abi.h. All four maps are pinned by name when the loader has a pin directory; the
  * daemon clears the pin paths when it loads the object itself.
  *
  * xdp.frags: long frames come in several buffers, and if the MTU needs that, the kernel
@@ -53,6 +59,15 @@ struct {
 	STEER_STATE_MAP;
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } steer_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, STEER_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, struct steer_queue);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} steer_queues SEC(".maps");
 
 /*
  * Under libxdp's dispatcher (several programs on one interface): run late, so that firewalls
@@ -88,14 +103,27 @@ static __always_inline int pass(enum steer_counter reason)
 	return XDP_PASS;
 }
 
+static __always_inline void count_on_queue(__u32 rx_queue_index)
+{
+	struct steer_queue *queue = bpf_map_lookup_elem(&steer_queues, &rx_queue_index);
+
+	if (queue)
+		queue->redirected++;
+}
+
 static __always_inline int redirect(struct xdp_md *xdp, const struct steer_state *state, enum steer_counter reason)
 {
 	int action;
 
+	if (xdp->ingress_ifindex != state->ifindex)
+		return pass(STEER_PASS_OTHER_IF);
 	if (!(state->serve & STEER_SERVE_ALL) && bpf_xdp_get_buff_len(xdp) > state->frame_max)
 		return pass(STEER_PASS_TOO_LONG);
 	action = bpf_redirect_map(&steer_xsks, xdp->rx_queue_index, XDP_PASS);
-	count(action == XDP_REDIRECT ? reason : STEER_PASS_NO_SOCKET);
+	if (action != XDP_REDIRECT)
+		return pass(STEER_PASS_NO_SOCKET);
+	count(reason);
+	count_on_queue(xdp->rx_queue_index);
 	return action;
 }
 

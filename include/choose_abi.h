@@ -29,7 +29,7 @@ struct choose_member {
 
 struct choose_set {
 	__u32 policy;
-	__u32 cnt; /* members; 0: every packet waits in queue 0 */
+	__u32 cnt;                                       /* members; 0: every packet waits in queue 0 */
 	struct choose_member member[CHOOSE_MEMBERS_MAX]; /* in the bond's order */
 };
 

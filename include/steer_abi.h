@@ -9,10 +9,12 @@
  *   steer_xsks      XSKMAP          RX queue   AF_XDP socket (vanishes when its owner does)
  *   steer_state     ARRAY, mmap-able  0        struct steer_state (inline.bpf.o has its own, not pinned)
  *   steer_counters  PERCPU_ARRAY    enum steer_counter   __u64 frames
+ *   steer_queues    ARRAY, mmap-able  RX queue  struct steer_queue
  *   inline_counters PERCPU_ARRAY    enum inline_counter  __u64 packets (inline.bpf.o, not pinned)
  *
  * Fail-open: nothing is steered unless steer_state says what to serve, its heartbeat
- * is fresh and the queue has a socket. Zeroed maps steer nothing.
+ * is fresh, the frame has arrived on the interface that the sockets are bound to, and its queue has
+ * a socket. Zeroed maps steer nothing.
  */
 #ifndef SUPERPACKET_STEER_ABI_H
 #define SUPERPACKET_STEER_ABI_H
@@ -41,7 +43,17 @@ struct steer_state {
 	__u32 serve;        /* STEER_SERVE_* */
 	__u32 owned;        /* 1: loaded by the daemon itself, which may remove what is left of it */
 	__u32 frame_max;    /* longest frame of the wire, and no longer than the sockets take; steer.bpf.o only */
-	__u32 reserved;     /* 0 */
+	__u32 ifindex;      /* of the interface that the sockets are bound to */
+};
+
+/*
+ * What a queue's socket should have got: the daemon compares it with what has arrived. One CPU at a time handles a
+ * queue, so plain stores count right (but for generic mode, where some may be missed); a cache line each, because
+ * other CPUs handle the other queues.
+ */
+struct steer_queue {
+	__u64 redirected; /* frames */
+	__u64 reserved[7];
 };
 
 /* One reason per frame: the counters add up to the frames the program has seen. */
@@ -55,6 +67,7 @@ enum steer_counter {
 	STEER_PASS_NO_HEARTBEAT,   /* the daemon hangs or died */
 	STEER_PASS_NO_SOCKET,      /* no socket for this queue */
 	STEER_PASS_TOO_LONG,       /* served, but over steer_state.frame_max (not with STEER_SERVE_ALL) */
+	STEER_PASS_OTHER_IF,       /* served, but arrived on another one than steer_state.ifindex */
 	STEER_COUNTER_CNT,
 };
 
@@ -62,7 +75,8 @@ enum steer_counter {
 #define STEER_COUNTER_NAMES \
 	{ \
 		"redirected", "redirected_fragment", "pass_not_ip", "pass_malformed", "pass_protocol", \
-			"pass_not_serving", "pass_no_heartbeat", "pass_no_socket", "pass_too_long" \
+			"pass_not_serving", "pass_no_heartbeat", "pass_no_socket", "pass_too_long", \
+			"pass_other_interface" \
 	}
 
 /*

@@ -27,6 +27,9 @@ static const char *const counter_names[] = STEER_COUNTER_NAMES;
 /* The longest frame that fits one chunk, and so comes in one descriptor. */
 #define FRAME_MAX 3840u
 
+/* What a test run gives as the interface: the namespace's loopback device. */
+#define RUN_IFINDEX 1u
+
 struct rig {
 	struct steer_bpf *bpf;
 	struct steer_state *state;
@@ -77,6 +80,7 @@ static void rig_open_idle(struct rig *rig)
 	no_pins(rig->bpf->obj);
 	loaded_or_skip(steer_bpf__load(rig->bpf));
 	rig->state = map_state(rig->bpf->maps.steer_state);
+	rig->state->ifindex = RUN_IFINDEX;
 	rig->xsk = -1;
 }
 
@@ -360,6 +364,51 @@ Test(steer, too_long_is_asked_before_the_socket)
 	       "too long and no socket");
 }
 
+/* A bond's program runs on its members, and the socket of the bond gets nothing of theirs. */
+Test(steer, frames_of_another_interface_pass)
+{
+	static const uint32_t others[] = { 0, 2, UINT32_MAX };
+	struct rig rig;
+
+	rig_open(&rig);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		rig.state->ifindex = others[i];
+		rig.state->serve = STEER_SERVE_TCP;
+		expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_OTHER_IF, "TCP");
+		expect(run_packet(&rig, packet_udp4()), XDP_PASS, STEER_PASS_PROTOCOL, "not served anyway");
+		rig.state->serve = STEER_SERVE_ALL;
+		expect(run_packet(&rig, packet_udp4()), XDP_PASS, STEER_PASS_OTHER_IF, "all served");
+	}
+	rig.state->ifindex = RUN_IFINDEX;
+	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "this one");
+}
+
+static uint64_t queue_redirected(const struct rig *rig, uint32_t queue)
+{
+	struct steer_queue value;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(rig->bpf->maps.steer_queues), &queue, &value), 0);
+	return value.redirected;
+}
+
+/* What a queue should have got: the frames that are redirected, and no others. */
+Test(steer, redirected_frames_are_counted_by_queue)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "TCP");
+	expect(run_packet(&rig, PACKET(tcp4, p.df = false; p.mf = true)), XDP_REDIRECT, STEER_REDIRECTED_FRAGMENT,
+	       "a fragment");
+	cr_expect_eq(queue_redirected(&rig, 0), 2);
+	expect(run_packet(&rig, packet_udp4()), XDP_PASS, STEER_PASS_PROTOCOL, "UDP");
+	close(rig.xsk);
+	cr_assert_eq(bpf_map_delete_elem(bpf_map__fd(rig.bpf->maps.steer_xsks), &(uint32_t){ 0 }), 0);
+	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_NO_SOCKET, "no socket");
+	cr_expect_eq(queue_redirected(&rig, 0), 2);
+	cr_expect_eq(queue_redirected(&rig, 1), 0);
+}
+
 Test(steer, zeroed_maps_steer_nothing)
 {
 	struct rig rig;
@@ -532,7 +581,7 @@ Test(steer, each_queue_has_its_own_socket)
 	rig.state->serve = STEER_SERVE_TCP;
 	rig.state->frame_max = FRAME_MAX;
 	xsk_insert(&rig, 1);
-	ctx.ingress_ifindex = if_nametoindex("sp0");
+	ctx.ingress_ifindex = rig.state->ifindex = if_nametoindex("sp0");
 	for (uint32_t queue = 0; queue < 3; queue++) {
 		struct outcome o;
 
@@ -560,9 +609,10 @@ Test(steer, maps_are_as_the_abi_says)
 		{ bpf->maps.steer_xsks, "steer_xsks", BPF_MAP_TYPE_XSKMAP, STEER_QUEUES_MAX, 4 },
 		{ bpf->maps.steer_state, "steer_state", BPF_MAP_TYPE_ARRAY, 1, sizeof(struct steer_state) },
 		{ bpf->maps.steer_counters, "steer_counters", BPF_MAP_TYPE_PERCPU_ARRAY, STEER_COUNTER_CNT, 8 },
+		{ bpf->maps.steer_queues, "steer_queues", BPF_MAP_TYPE_ARRAY, STEER_QUEUES_MAX, 64 },
 	};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		const char *pin = bpf_map__pin_path(maps[i].map);
 
 		cr_expect_str_eq(bpf_map__name(maps[i].map), maps[i].name);
@@ -572,6 +622,7 @@ Test(steer, maps_are_as_the_abi_says)
 		cr_expect(pin && strstr(pin, maps[i].name), "%s is not pinned by name", maps[i].name);
 	}
 	cr_expect(bpf_map__map_flags(bpf->maps.steer_state) & BPF_F_MMAPABLE);
+	cr_expect(bpf_map__map_flags(bpf->maps.steer_queues) & BPF_F_MMAPABLE);
 	cr_expect_eq(sizeof(counter_names) / sizeof(counter_names[0]), STEER_COUNTER_CNT);
 	steer_bpf__destroy(bpf);
 }

@@ -8,7 +8,7 @@ import pytest
 
 from daemon import STEER_OBJECT
 
-MAPS = ("steer_xsks", "steer_state", "steer_counters")
+MAPS = ("steer_xsks", "steer_state", "steer_counters", "steer_queues")
 
 
 def bpffs(lab):

@@ -181,8 +181,8 @@ static void compare(const struct choose_set *set)
 		cr_assert_geq(q, 0, "frame %d is lost", i);
 		used[q] = true;
 		cr_assert(q >= member->first && q < member->first + member->cnt,
-			  "policy %u, frame %d of type %02x%02x protocol %u: queue %d instead of %u..%u", set->policy, i,
-			  frame[12], frame[13], frame[12] == 8 ? frame[23] : frame[20], q, member->first,
+			  "policy %u, frame %d of type %02x%02x protocol %u: queue %d instead of %u..%u", set->policy,
+			  i, frame[12], frame[13], frame[12] == 8 ? frame[23] : frame[20], q, member->first,
 			  member->first + member->cnt - 1u);
 		cr_assert_eq(queue_of(&bed, frame, len), q, "a flow keeps its queue");
 	}

@@ -189,6 +189,7 @@ static const char *const steer_help[STEER_COUNTER_CNT] = {
 	[STEER_PASS_NO_HEARTBEAT] = "Left to the kernel: the daemon hangs or died.",
 	[STEER_PASS_NO_SOCKET] = "Left to the kernel: the queue has no socket.",
 	[STEER_PASS_TOO_LONG] = "Left to the kernel: longer than the MTU.",
+	[STEER_PASS_OTHER_IF] = "Left to the kernel: of another interface, as a bond's member.",
 };
 
 static const char *const inline_help[INLINE_COUNTER_CNT] = {

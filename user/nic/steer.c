@@ -32,10 +32,11 @@
 struct steer {
 	struct steer_config config;
 	struct steer_xdp xdp;
-	struct steer_tc tc;        /* object is NULL in port mode, and for a bond's member */
-	struct steer_state *state; /* of the XDP program, mapped; NULL: there is none (tc_only) */
-	bool serving, leaves_out;  /* see steer_serve(), steer_serve_out() */
-	uint32_t queue_end;        /* sockets were registered below it; workers read it, so it is atomic */
+	struct steer_tc tc;               /* object is NULL in port mode, and for a bond's member */
+	struct steer_state *state;        /* of the XDP program, mapped; NULL: there is none (tc_only) */
+	const struct steer_queue *queues; /* the same */
+	bool serving, leaves_out;         /* see steer_serve(), steer_serve_out() */
+	uint32_t queue_end;               /* sockets were registered below it; workers read it, so it is atomic */
 };
 
 /* The libraries explain at length what we log in one line; with -v both are logged. */
@@ -55,12 +56,23 @@ static int libxdp_print(enum libxdp_print_level level, const char *fmt, va_list 
 	return libbpf_print((enum libbpf_print_level)level, fmt, args);
 }
 
-static int map_state(struct steer *steer)
+static void unmap(struct steer *steer)
 {
-	const int err = steer_map_state(steer->xdp.state_fd, &steer->state);
+	steer_unmap_state(&steer->state);
+	steer_unmap_queues(&steer->queues);
+}
 
-	if (err)
+static int map(struct steer *steer)
+{
+	int err = steer_map_state(steer->xdp.state_fd, &steer->state);
+
+	if (!err)
+		err = steer_map_queues(steer->xdp.queues_fd, &steer->queues);
+	if (err) {
+		unmap(steer);
 		return err;
+	}
+	steer->state->ifindex = steer->config.ifindex;
 	steer->state->owned = !steer->config.pinned;
 	steer_set_frame_max(steer, steer->config.frame_max);
 	return 0;
@@ -84,9 +96,9 @@ int steer_open(struct steer **steerp, const struct steer_config *config)
 	if (err)
 		goto free;
 	if (!config->tc_only)
-		err = map_state(steer);
+		err = map(steer);
 	if (err) {
-		log_error("%s: mapping steer_state: %s", config->interface, strerror(-err));
+		log_error("%s: mapping steer_state and steer_queues: %s", config->interface, strerror(-err));
 		goto close_xdp;
 	}
 	if (config->inline_tap)
@@ -96,7 +108,7 @@ int steer_open(struct steer **steerp, const struct steer_config *config)
 	*steerp = steer;
 	return 0;
 unmap:
-	steer_unmap_state(&steer->state);
+	unmap(steer);
 close_xdp:
 	steer_xdp_close(&steer->xdp);
 free:
@@ -208,9 +220,14 @@ void steer_close(struct steer *steer)
 		steer_tc_detach(&steer->tc);
 		steer_tc_close(&steer->tc);
 	}
-	steer_unmap_state(&steer->state);
+	unmap(steer);
 	steer_xdp_close(&steer->xdp);
 	free(steer);
+}
+
+uint64_t steer_redirected(const struct steer *steer, uint32_t queue)
+{
+	return __atomic_load_n((const uint64_t *)&steer->queues[queue].redirected, __ATOMIC_RELAXED);
 }
 
 enum steer_presence steer_presence(struct steer *steer)

@@ -84,6 +84,10 @@ void steer_close(struct steer *steer);
  * same thread. It may take long: the kernel answers under its lock of all interfaces. */
 enum steer_presence steer_presence(struct steer *steer);
 
+/* Frames of this queue that the XDP program has given to its socket, whether they have arrived there or not. In generic
+ * mode a few may be missing. Any thread may ask. */
+uint64_t steer_redirected(const struct steer *steer, uint32_t queue);
+
 /* Whether the XDP program runs in generic mode. */
 bool steer_is_generic(const struct steer *steer);
 

@@ -47,6 +47,12 @@ static int open_pinned_maps(struct steer_xdp *xdp, const char *dir)
 		.type = BPF_MAP_TYPE_PERCPU_ARRAY, .key_size = 4, .value_size = 8, .max_entries = STEER_COUNTER_CNT
 	};
 
+	static const struct bpf_map_info queues = { .type = BPF_MAP_TYPE_ARRAY,
+						    .key_size = 4,
+						    .value_size = sizeof(struct steer_queue),
+						    .max_entries = STEER_QUEUES_MAX,
+						    .map_flags = BPF_F_MMAPABLE };
+
 	xdp->xsks_fd = open_pinned_map(dir, "steer_xsks", &xsks);
 	if (xdp->xsks_fd < 0)
 		return xdp->xsks_fd;
@@ -54,7 +60,10 @@ static int open_pinned_maps(struct steer_xdp *xdp, const char *dir)
 	if (xdp->state_fd < 0)
 		return xdp->state_fd;
 	xdp->counters_fd = open_pinned_map(dir, "steer_counters", &counters);
-	return xdp->counters_fd < 0 ? xdp->counters_fd : 0;
+	if (xdp->counters_fd < 0)
+		return xdp->counters_fd;
+	xdp->queues_fd = open_pinned_map(dir, "steer_queues", &queues);
+	return xdp->queues_fd < 0 ? xdp->queues_fd : 0;
 }
 
 static uint32_t map_id(int fd)

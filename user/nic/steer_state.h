@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Part of steer: the state maps of the BPF programs, mapped, so that a heartbeat is one store and no system call. */
+/* Part of steer: the maps of the BPF programs that are mapped, so that a heartbeat is one store, and looking at what a
+ * queue should have got is one load, and neither is a system call. */
 #ifndef SUPERPACKET_STEER_STATE_H
 #define SUPERPACKET_STEER_STATE_H
 
@@ -26,6 +27,26 @@ static inline void steer_unmap_state(struct steer_state **state)
 	if (*state)
 		(void)munmap(*state, (size_t)sysconf(_SC_PAGESIZE));
 	*state = NULL;
+}
+
+#define STEER_QUEUES_LEN (STEER_QUEUES_MAX * sizeof(struct steer_queue))
+
+/* Returns 0 or -errno. */
+static inline int steer_map_queues(int map_fd, const struct steer_queue **queues)
+{
+	void *pages = mmap(NULL, STEER_QUEUES_LEN, PROT_READ, MAP_SHARED, map_fd, 0);
+
+	if (pages == MAP_FAILED)
+		return -errno;
+	*queues = pages;
+	return 0;
+}
+
+static inline void steer_unmap_queues(const struct steer_queue **queues)
+{
+	if (*queues)
+		(void)munmap((void *)*queues, STEER_QUEUES_LEN);
+	*queues = NULL;
 }
 
 #endif

@@ -40,6 +40,7 @@ static void take_object_maps(struct steer_xdp *xdp)
 	xdp->xsks_fd = bpf_map__fd(xdp->object->maps.steer_xsks);
 	xdp->state_fd = bpf_map__fd(xdp->object->maps.steer_state);
 	xdp->counters_fd = bpf_map__fd(xdp->object->maps.steer_counters);
+	xdp->queues_fd = bpf_map__fd(xdp->object->maps.steer_queues);
 }
 
 static int create_link(struct steer_xdp *xdp, bool generic)
@@ -257,9 +258,12 @@ static void warn_of_generic(const struct steer_xdp *xdp, const struct steer_conf
 
 void steer_xdp_none(struct steer_xdp *xdp, const struct steer_config *config)
 {
-	*xdp = (struct steer_xdp){
-		.ifindex = config->ifindex, .link_fd = -1, .xsks_fd = -1, .state_fd = -1, .counters_fd = -1
-	};
+	*xdp = (struct steer_xdp){ .ifindex = config->ifindex,
+				   .link_fd = -1,
+				   .xsks_fd = -1,
+				   .state_fd = -1,
+				   .counters_fd = -1,
+				   .queues_fd = -1 };
 }
 
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
@@ -283,6 +287,8 @@ static int load_copy(struct steer_bpf *copy, const struct steer_xdp *xdp)
 		err = bpf_map__reuse_fd(copy->maps.steer_state, xdp->state_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(copy->maps.steer_counters, xdp->counters_fd);
+	if (!err)
+		err = bpf_map__reuse_fd(copy->maps.steer_queues, xdp->queues_fd);
 	return err ? err : steer_bpf__load(copy);
 }
 
@@ -326,6 +332,8 @@ static void close_pinned_maps(struct steer_xdp *xdp)
 		close(xdp->state_fd);
 	if (xdp->counters_fd >= 0)
 		close(xdp->counters_fd);
+	if (xdp->queues_fd >= 0)
+		close(xdp->queues_fd);
 }
 
 void steer_xdp_close(struct steer_xdp *xdp)
@@ -336,5 +344,5 @@ void steer_xdp_close(struct steer_xdp *xdp)
 	else
 		close_pinned_maps(xdp);
 	xdp->object = NULL;
-	xdp->xsks_fd = xdp->state_fd = xdp->counters_fd = -1;
+	xdp->xsks_fd = xdp->state_fd = xdp->counters_fd = xdp->queues_fd = -1;
 }
