@@ -78,6 +78,7 @@ class Daemon:
     def stop(self, signum=signal.SIGTERM, seconds=15):
         self.process.signal(signum)
         self.process.wait(seconds, EXIT_OK)
+        assert "was refused, as superpacketd does not need it" not in self.process.stderr(), self.process.tail()
 
     def _end(self):
         """Whatever the test did: the process ends, and its socket's file goes, which after a

@@ -7,7 +7,7 @@ from tracked import tracked
 PAGE = tracked()["tools/man/superpacket.1"]
 DESCRIPTION = tracked()["user/daemon/status_fields.c"]
 ROW = re.compile(r'^\t\{ "([\w.]+)", (?:STATUS_\w+|COUNT|GAUGE), ', re.M)
-LABEL = re.compile(r'^\t\{ "([^"]+)", \.(?:text|of) = ', re.M)
+LABEL = re.compile(r'^\t\{ "([^"]+)",\s+\.(?:text|of) = ', re.M)
 REASON = re.compile(r'^\t\[GRO_\w+\] = "(\w+)"', re.M)
 
 

@@ -2,6 +2,7 @@
 #include "base/rundir.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -96,4 +97,70 @@ uint64_t rundir_netns(void)
 	struct stat st;
 
 	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+static bool is_alive(const char *dir, const char *file)
+{
+	char path[RUNDIR_PATH_LEN];
+	pid_t pid;
+	int fd;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, file) >= sizeof path)
+		return false;
+	fd = rundir_connect(path, &pid);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || fd == -EAGAIN;
+}
+
+/* Under a name like ours, the last user may have put there a file of somebody else. */
+static bool is_linked(int dir_fd, const char *file)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) || st.st_nlink != 1;
+}
+
+/* Gives our files, and then the directory, to the user, if no daemon is alive there. */
+static int give_files(const char *dir, int dir_fd, uid_t uid, gid_t gid)
+{
+	struct rundir_name name;
+	struct dirent *entry;
+	DIR *stream = opendir(dir);
+	int err = stream ? 0 : -errno;
+
+	while (!err && (entry = readdir(stream)))
+		if (rundir_parse(entry->d_name, &name) && !strcmp(name.suffix, RUNDIR_SOCKET) &&
+		    is_alive(dir, entry->d_name))
+			err = -EBUSY;
+	if (!err)
+		rewinddir(stream);
+	while (!err && (entry = readdir(stream)))
+		if (rundir_parse(entry->d_name, &name) && !is_linked(dir_fd, entry->d_name) &&
+		    fchownat(dir_fd, entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW))
+			err = -errno;
+	if (!err && fchown(dir_fd, uid, gid))
+		err = -errno;
+	if (stream)
+		closedir(stream);
+	return err;
+}
+
+int rundir_give(const char *dir, uid_t uid, gid_t gid, uid_t *owner)
+{
+	struct stat st;
+	int err = 0, lock;
+
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		return -errno;
+	lock = rundir_lock(dir);
+	if (lock < 0)
+		return lock;
+	if (fstat(lock, &st))
+		err = -errno;
+	else if (st.st_uid != uid)
+		err = give_files(dir, lock, uid, gid);
+	*owner = st.st_uid; /* NOLINT: only with -EBUSY, hence after fstat() */
+	close(lock);
+	return err == -EPERM ? 0 : err;
 }

@@ -41,6 +41,13 @@ bool rundir_parse(const char *file, struct rundir_name *name);
 /* Waits for a bounded time. Returns a descriptor, whose closing is the unlocking, or -errno; -ETIMEDOUT. */
 int rundir_lock(const char *dir);
 
+/*
+ * Makes the directory if it is not there, and gives it, and our files in it, to this user. If it belongs to another one,
+ * and this process may not give it away, nothing is changed and 0 returned: what is opened there later will fail.
+ * Otherwise 0 or -errno; -EBUSY: it is *owner's, and a daemon is alive there.
+ */
+int rundir_give(const char *dir, uid_t uid, gid_t gid, uid_t *owner);
+
 /* Connects to a daemon, without waiting. Returns a socket that does not block, or -errno: -ECONNREFUSED or -ENOENT:
  * nobody listens there; -EAGAIN: somebody does, but has too many clients just now. *pid: the daemon's; 0: unknown. */
 int rundir_connect(const char *path, pid_t *pid);

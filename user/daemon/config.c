@@ -56,6 +56,7 @@ const char config_help[] =
 	"      --wait HOW         what a worker does without work: event (default): it\n"
 	"                         sleeps; spin:TIME: it polls for that long, then sleeps;\n"
 	"                         poll: it never sleeps, and takes a CPU for each queue\n"
+	"      --user NAME|UID    become this user, keeping the capabilities needed\n"
 	"  -v, --verbose          log more\n"
 	"  -q, --quiet            log only warnings and errors\n"
 	"  -h, --help             this text\n"
@@ -395,6 +396,14 @@ static bool parse_wait(struct config *config, const char *value)
 	return true;
 }
 
+static bool parse_user(struct config *config, const char *value)
+{
+	if (!*value)
+		return refuse(config, "user", value, "the name of a user, or its number");
+	config->user = value;
+	return true;
+}
+
 /*
  * How to add an option:
  *
@@ -428,6 +437,7 @@ static const struct {
 	{ "transmit", parse_transmit },
 	{ "tx-checksum", parse_tx_checksum },
 	{ "wait", parse_wait },
+	{ "user", parse_user },
 };
 
 #define OPTION_FIRST 256 /* what getopt_long() returns for the first of options; letters are below */

@@ -42,6 +42,7 @@ struct config {
 	struct cpus cpu_list;         /* with CPUS_LIST */
 	struct gro_config gro;        /* what is merged, and when it is flushed; the rest is 0 */
 	bool shared_id;               /* S4: the segments of a superpacket share an IPv4 ID */
+	const char *user;             /* whom to become; NULL: nobody else */
 	enum modes_transmit transmit;
 	enum tx_checksum_ask tx_checksum; /* who finishes checksums */
 	uint64_t spin_ns;                 /* see worker.h */

@@ -69,10 +69,21 @@ err_close:
 	return err;
 }
 
+/* -EBUSY, and logged: a daemon listens there. */
+static int refuse_second(const char *path, const char *interface)
+{
+	pid_t pid = 0;
+	int err = find_listener(path, &pid);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	log_error("%s: already running (pid %d); ask it with 'superpacket status %s'", interface, (int)pid, interface);
+	return -EBUSY;
+}
+
 /* One attempt to take the path. Sets listen_fd. */
 static int claim(struct control *control, const char *dir, const char *interface)
 {
-	pid_t pid = 0;
 	int lock, err;
 
 	if (mkdir(dir, 0755) && errno != EEXIST)
@@ -80,12 +91,8 @@ static int claim(struct control *control, const char *dir, const char *interface
 	lock = rundir_lock(dir);
 	if (lock < 0)
 		return lock;
-	err = find_listener(control->path, &pid);
+	err = refuse_second(control->path, interface);
 	if (!err) {
-		log_error("%s: already running (pid %d); ask it with 'superpacket status %s'", interface, (int)pid,
-			  interface);
-		err = -EBUSY;
-	} else if (err == -ENOENT) {
 		control->listen_fd = listen_at(control->path);
 		err = control->listen_fd < 0 ? control->listen_fd : 0;
 	}
@@ -110,6 +117,16 @@ static void release_path(struct control *control)
 		rmdir(control->path); /* refused while another daemon's socket is there */
 		*slash = '/';
 	}
+}
+
+int control_check(const char *interface, uint64_t netns)
+{
+	char dir[RUNDIR_PATH_LEN], path[RUNDIR_PATH_LEN];
+
+	(void)rundir_path(dir);
+	if (rundir_file(path, sizeof path, dir, interface, netns, RUNDIR_SOCKET))
+		return 0; /* control_open() says more, of this and other errors */
+	return refuse_second(path, interface) == -EBUSY ? -EBUSY : 0;
 }
 
 int control_open(struct control *control, const char *interface, uint64_t netns)

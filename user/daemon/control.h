@@ -41,6 +41,9 @@ struct control {
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 };
 
+/* Whether another daemon serves the interface: -EBUSY, and logged; else 0. Nothing is touched. */
+int control_check(const char *interface, uint64_t netns);
+
 /*
  * Claims the interface in this network namespace and listens. Logs and returns -EBUSY when
  * a daemon is running there already, else -errno; nothing is left behind then.

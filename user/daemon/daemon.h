@@ -14,6 +14,7 @@
  *      front.c      the TAP                              state.c      ok, degraded or waiting, and why
  *      offloads.c   what the TAP can carry               control.c    the control socket
  *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
+ *      rights.c     user, capabilities, system calls
  *
  * Only the main thread uses it; the guard's thread sees its struct guard, a worker its own struct worker. Functions
  * that return int return 0 or -errno and have logged why.
@@ -28,6 +29,7 @@
 #include "daemon/guard.h"
 #include "daemon/heartbeat.h"
 #include "daemon/plan.h"
+#include "daemon/rights.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
 #include "daemon/watch.h"
@@ -71,6 +73,7 @@ struct daemon {
 	struct workers workers;
 	struct heartbeat heartbeat;
 	struct state state;
+	struct rights rights;
 	struct follow follow;
 	struct control control;
 	struct watch watch;

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/confine.h"
 #include "base/log.h"
 #include "datapath/worker.h"
 
@@ -20,6 +21,8 @@ static void *watch_programs(void *arg)
 	struct pollfd stop = { .fd = guard->stop_fd, .events = POLLIN };
 	enum steer_presence before = STEER_PRESENT;
 
+	(void)pthread_setname_np(pthread_self(), "guard");
+	confine_enter(CONFINE_GUARD);
 	while (poll(&stop, 1, INTERVAL_MS) == 0) {
 		enum steer_presence now = steer_presence(guard->steer);
 
@@ -37,10 +40,8 @@ void guard_open(struct guard *guard, struct steer *steer, const char *interface)
 	*guard = (struct guard){ .steer = steer, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	err = guard->stop_fd < 0 ? -errno : worker_thread(&guard->thread, -1, watch_programs, guard);
 	guard->running = !err;
-	if (!err) {
-		(void)pthread_setname_np(guard->thread, "guard");
+	if (!err)
 		return;
-	}
 	log_warning("%s: cannot start the thread that watches its BPF programs (%s); their removal will not be noticed",
 		    interface, strerror(-err));
 	if (guard->stop_fd >= 0)

@@ -5,6 +5,7 @@
  *
  *      watch      notifications about interfaces; before the first is asked about, so that none is missed
  *      netdev     what the NIC is; what cannot work is refused here, before anything is touched
+ *      rights     --user, and few capabilities: from here on this process may only do what its job needs
  *      control    the claim on the interface: a second daemon ends here
  *      settings   those of the NIC that harm us are switched off, to be restored; from here on it is open_nic(), and
  *                 done again when the NIC has been away
@@ -12,6 +13,7 @@
  *      steer      programs and maps; the XDP program is attached and passes every frame
  *      workers    memory and socket of each queue, then their threads
  *      start      traffic comes
+ *      rights     what is needed no more, now that all is open, is given up
  *
  * Signals stay blocked and are read from a descriptor, so that nothing is interrupted half way;
  * every step below has a time limit of its own.
@@ -170,6 +172,7 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		err = check_front(&d->workers, &d->front);
 		if (err)
 			return err;
+		rights_follow(&d->rights);
 		serve_control(d); /* also on the timer: deadlines of clients */
 	}
 }
@@ -231,19 +234,29 @@ static void close_all(struct daemon *d)
 
 static int run(struct daemon *d, const sigset_t *signals)
 {
-	int err = watch_open(&d->watch);
+	int err = rights_find(&d->rights, d->config.user);
 
+	if (!err)
+		err = watch_open(&d->watch);
 	if (err)
 		return err;
 	err = check_host(d);
+	if (err)
+		goto err_watch;
+	err = control_check(d->device.dev.name, d->device.netns);
+	if (!err)
+		err = rights_begin(&d->rights);
 	if (err)
 		goto err_watch;
 	err = control_open(&d->control, d->device.dev.name, d->device.netns);
 	if (err)
 		goto err_watch;
 	err = open_nic(d);
-	if (err)
+	if (err) {
+		rights_follow(&d->rights);
 		goto err_control;
+	}
+	rights_settle(&d->rights);
 	err = serve(d, signals);
 	begin_shutdown(d, signals);
 	close_all(d);

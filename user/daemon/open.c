@@ -168,6 +168,8 @@ int open_nic(struct daemon *d)
 	if (err)
 		goto err_front;
 	d->heartbeat.steer = attached->steer;
+	if (steer_is_shared(attached->steer))
+		rights_share_programs();
 	err = settings_attached(&attached->settings, dev, steer_is_generic(attached->steer));
 	if (err)
 		goto err_steer;

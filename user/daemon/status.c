@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "daemon/daemon.h"
 #include "daemon/status_json.h"
 
@@ -71,6 +72,19 @@ static void gather_programs(const struct steer *steer, struct status *status)
 	status->inline_tc.there = !steer_read_inline_counters(steer, status->inline_tc.counters);
 }
 
+static void gather_rights(const struct rights *rights, struct status *status)
+{
+	int last;
+
+	status->user = rights->user;
+	status->no_new_privs = rights->no_new_privs;
+	status->capabilities = confine_capabilities();
+	status->seccomp = confine_seccomp();
+	status->refused = confine_refused(&last);
+	if (status->refused)
+		status->refused_last = confine_call_name(last);
+}
+
 static struct status gather(const struct daemon *d)
 {
 	const struct frontend *front = front_last(&d->front);
@@ -99,6 +113,7 @@ static struct status gather(const struct daemon *d)
 		.cpus_why = d->device.cpus.why,
 	};
 
+	gather_rights(&d->rights, &status);
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)
 		gather_programs(d->attached.steer, &status);
@@ -115,8 +130,10 @@ char *status_answer(struct daemon *d)
 	json_t *json;
 	char *text;
 
-	if (!queues)
+	if (!queues) {
+		free(status.refused_last);
 		return NULL;
+	}
 	for (uint32_t q = 0; q < d->workers.cnt; q++) {
 		gather_queue(&d->workers, q, &d->device.plan.modes, steer_is_generic(steer), &queues[q]);
 		heartbeat_show(&d->heartbeat);
@@ -129,6 +146,7 @@ char *status_answer(struct daemon *d)
 				    settings_json(&d->attached.settings, &d->device.dev, steer_is_generic(steer)));
 	text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
+	free(status.refused_last);
 	free(queues);
 	return text;
 }

@@ -33,6 +33,10 @@ struct status {
 	uint32_t offloads; /* of the front end, FRONTEND_ bits in force */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];
 	const char *unproved, *state, *state_why, *cpus_why;
+	const char *user, *seccomp;
+	char *refused_last; /* a system call's name; NULL: none was refused, or it has no name */
+	uint64_t capabilities, refused;
+	bool no_new_privs;
 	uint64_t steer[STEER_COUNTER_CNT];
 	struct status_inline {
 		uint64_t counters[INLINE_COUNTER_CNT];
@@ -68,12 +72,13 @@ enum status_type {
 	STATUS_U64,     /* a number that may fall, too */
 	STATUS_COUNTER, /* uint64_t that only grows */
 	STATUS_BOOL,
-	STATUS_US,       /* nanoseconds, in JSON microseconds */
-	STATUS_SPIN,     /* the same; absent where it is 0 */
-	STATUS_CPU,      /* int; negative: null */
-	STATUS_PORTS,    /* uint16_t[GRO_PASS_PORTS]: a list */
-	STATUS_MERGE,    /* bits, as a list of names: GRO_MERGE_, ... */
-	STATUS_OFFLOADS, /* ... FRONTEND_, ... */
+	STATUS_US,           /* nanoseconds, in JSON microseconds */
+	STATUS_SPIN,         /* the same; absent where it is 0 */
+	STATUS_CPU,          /* int; negative: null */
+	STATUS_PORTS,        /* uint16_t[GRO_PASS_PORTS]: a list */
+	STATUS_MERGE,        /* bits, as a list of names: GRO_MERGE_, ... */
+	STATUS_OFFLOADS,     /* ... FRONTEND_, ... */
+	STATUS_CAPABILITIES, /* ... capabilities, by uint64_t, ... */
 	STATUS_XDP,
 	STATUS_RX_METADATA,
 	STATUS_XSK,      /* ... of struct netdev_xdp; null: this kernel does not tell */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/config.h"
+#include "daemon/rights.h"
 
 static json_t *text_or_null(const char *text)
 {
@@ -121,6 +122,8 @@ static json_t *value_json(enum status_type type, const void *value)
 		return bits_json(true, *(const uint32_t *)value, merge_name);
 	case STATUS_OFFLOADS:
 		return bits_json(true, *(const uint32_t *)value, offload_name);
+	case STATUS_CAPABILITIES:
+		return bits_json(true, *(const uint64_t *)value, rights_capability_name);
 	case STATUS_XDP:
 		return bits_json(xdp->told & NETDEV_TOLD_FEATURES, xdp->features, netdev_xdp_name);
 	case STATUS_RX_METADATA:

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/confine.h"
 #include "base/log.h"
 #include "daemon/front.h"
 
@@ -18,6 +19,7 @@ static void *open_in_thread(void *arg)
 {
 	struct opening *opening = arg;
 
+	confine_enter(CONFINE_WORKER);
 	opening->err = worker_open(opening->worker, &opening->config);
 	return NULL;
 }

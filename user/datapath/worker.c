@@ -24,8 +24,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "datapath/worker_internal.h"
@@ -235,7 +237,11 @@ static void drain(struct worker *worker)
 void *worker_run(void *arg)
 {
 	struct worker *worker = arg;
+	char name[16];
 
+	snprintf(name, sizeof name, "queue %u", worker->config.queue);
+	(void)pthread_setname_np(pthread_self(), name); /* for top and ps; another thread may not be allowed to */
+	confine_enter(CONFINE_WORKER);
 	while (!worker_is_stopping(worker)) {
 		uint64_t now_ns = clock_ns();
 		bool carried;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Start and end of a worker's thread, both called by the main thread. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,7 +29,6 @@ int worker_thread(pthread_t *thread, int cpu, void *(*function)(void *), void *a
 int worker_start(struct worker *worker)
 {
 	struct worker_config *config = &worker->config;
-	char name[16];
 	int err = worker_thread(&worker->thread, config->cpu, worker_run, worker);
 
 	if (err && config->cpu >= 0) {
@@ -43,8 +41,6 @@ int worker_start(struct worker *worker)
 		log_error("%s queue %u: creating its thread: %s", config->interface, config->queue, strerror(-err));
 		return err;
 	}
-	snprintf(name, sizeof name, "queue %u", config->queue);
-	(void)pthread_setname_np(worker->thread, name); /* for top and ps */
 	worker->running = true;
 	return 0;
 }

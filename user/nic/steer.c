@@ -246,6 +246,11 @@ bool steer_is_generic(const struct steer *steer)
 	return steer->xdp.generic;
 }
 
+bool steer_is_shared(const struct steer *steer)
+{
+	return steer->config.pinned || steer->xdp.member;
+}
+
 const char *steer_mode(const struct steer *steer, const char **why)
 {
 	*why = steer->xdp.why;

@@ -91,6 +91,9 @@ uint64_t steer_redirected(const struct steer *steer, uint32_t queue);
 /* Whether the XDP program runs in generic mode. */
 bool steer_is_generic(const struct steer *steer);
 
+/* Whether it is in libxdp's dispatcher, or adopted: libxdp looks at such programs with CAP_SYS_ADMIN. */
+bool steer_is_shared(const struct steer *steer);
+
 /* How the XDP program is attached, for status: "native", "generic", "pinned" or "members" (tc_only); and why. */
 const char *steer_mode(const struct steer *steer, const char **why);
 

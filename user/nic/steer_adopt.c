@@ -24,7 +24,7 @@ static int open_pinned_map(const char *dir, const char *name, const struct bpf_m
 		return -ENAMETOOLONG;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return fd == -EPERM ? fd : -ENOENT; /* no such file, no bpffs, or not a BPF object */
+		return fd == -EPERM || fd == -EACCES ? fd : -ENOENT; /* no such file, no bpffs, or not a BPF object */
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == expected->type &&
 	    info.key_size == expected->key_size && info.value_size == expected->value_size &&
 	    info.max_entries == expected->max_entries && (info.map_flags & expected->map_flags) == expected->map_flags)
@@ -127,6 +127,7 @@ static void explain(const struct steer_config *config, int err)
 {
 	const char *what = err == -ESTALE ? "has maps of another version of steer.bpf.o, remove it" :
 			   err == -EPERM  ? "may not be read" :
+			   err == -EACCES ? "has maps that belong to another user, chown them to that of --user" :
 					    "does not have the pinned maps of steer.bpf.o";
 
 	if (err == -ENOENT && !is_on_bpffs(config->pinned))
