@@ -3,7 +3,7 @@
 
     user/daemon -> datapath -> frontend, nic, engine -> base     the three in the middle do not know each other
     user/library -> engine, and the public headers that it implements
-    bpf -> include/steer_abi.h
+    bpf -> include/*_abi.h
     tools/: each a program of its own, on the public headers or on the floors that it needs
 
 Inside a folder, too, two files (each a .c with its .h) may not need each other, except a file and its own parts:
@@ -18,20 +18,22 @@ from tracked import tracked
 
 PUBLIC = "include/superpacket"
 STEER_ABI = "include/steer_abi.h"  # the maps that the BPF programs and the daemon share
+CHOOSE_ABI = "include/choose_abi.h"  # the same, of the program in the TAP
 ENGINE_BASE = {"user/base/bytes.h", "user/base/vnet_header.h"}
 
 # What the files of a folder may include, besides those of the folder itself: folders, and single files.
 MAY_INCLUDE = {
     "include": set(),
     PUBLIC: set(),
-    "bpf": {STEER_ABI},
+    "bpf": {STEER_ABI, CHOOSE_ABI},
     "user/base": set(),
     "user/engine": ENGINE_BASE,
     "user/library": {"user/engine", PUBLIC},
     "user/nic": {"user/base", STEER_ABI},
-    "user/frontend": {"user/base"},
+    "user/frontend": {"user/base", CHOOSE_ABI},
     "user/datapath": {"user/base", "user/engine", "user/nic", "user/frontend"},
-    "user/daemon": {"user/base", "user/engine", "user/nic", "user/frontend", "user/datapath", STEER_ABI},
+    "user/daemon": {"user/base", "user/engine", "user/nic", "user/frontend", "user/datapath", STEER_ABI,
+                    CHOOSE_ABI},
     # The command finds daemons, shows the fields of their status and cleans up after a dead one. Replay is one of its
     # verbs, and reports errors as all of them do.
     "tools/command": {"user/base", "user/daemon/status_fields.h", "user/nic/restore.h", "user/nic/steer_leftovers.h",
