@@ -78,6 +78,12 @@ static const struct line lines[] = {
 	{ "a CPU twice", { "--interface=eth0", "--cpus=1,0-2" }, CONFIG_USAGE, "--cpus: '1,0-2'" },
 	{ "any CPU", { "--interface=eth0", "--cpus=none" }, CONFIG_RUN, NULL },
 	{ "some CPUs", { "--interface=eth0", "--cpus=3,0-1" }, CONFIG_RUN, NULL },
+	{ "no nice value", { "--interface=eth0", "--nice=" }, CONFIG_USAGE, "give a number from -20 to 19" },
+	{ "nice below the least", { "--interface=eth0", "--nice=-21" }, CONFIG_USAGE, "--nice: '-21'" },
+	{ "nice above the highest", { "--interface=eth0", "--nice=20" }, CONFIG_USAGE, "--nice: '20'" },
+	{ "nice with two signs", { "--interface=eth0", "--nice=--5" }, CONFIG_USAGE, "--nice: '--5'" },
+	{ "nice, least", { "--interface=eth0", "--nice", "-20" }, CONFIG_RUN, NULL },
+	{ "nice, highest", { "--interface=eth0", "--nice=19" }, CONFIG_RUN, NULL },
 	{ "empty queues", { "--interface=eth0", "--queues=" }, CONFIG_USAGE, "--queues: ''" },
 	{ "queues in hex", { "--interface=eth0", "--queues=0x2" }, CONFIG_USAGE, "'0x2'" },
 	{ "hold too long",
@@ -213,6 +219,8 @@ Test(config, defaults)
 	cr_expect_eq(config.xdp_mode, STEER_XDP_AUTO);
 	cr_expect_eq(config.pin, MODES_PIN_NONE);
 	cr_expect_eq(config.queues, 0, "all");
+	cr_expect_eq(config.nice, -5);
+	cr_expect_not(config.nice_asked);
 	cr_expect_eq(config.gro.merge, GRO_MERGE_TCP);
 	cr_expect_eq(config.gro.hold_ns, 0);
 	cr_expect_eq(config.gro.idle_ns, 0);

@@ -129,6 +129,7 @@ static json_t *render(void)
 		.state = "degraded",
 		.state_why = "a worker hangs",
 		.cpus_why = "asked for",
+		.priority = "nice -5",
 		.offloads = FRONTEND_CSUM | FRONTEND_USO | FRONTEND_UDP_TUNNEL_GSO,
 		.proofs = { [FRONTEND_PROOF_TSO4] = { FRONTEND_KEPT, FRONTEND_CHANGED },
 			    [FRONTEND_PROOF_BIG] = { FRONTEND_LOST, FRONTEND_UNASKED } },

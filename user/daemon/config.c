@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/config.h"
+#include "daemon/priority.h"
 #include "frontend/tap.h"
 #include "base/quantity.h"
 
@@ -29,6 +30,8 @@ const char config_help[] =
 	"      --queues N         serve NIC queues 0 to N-1; or all (default)\n"
 	"      --cpus LIST        CPUs of the workers, like 2,4-7: one for each queue, in\n"
 	"                         turns; none: any; auto (default): those near the NIC\n"
+	"      --nice N           of its threads, -20 to 19; 0: leave it; default -5,\n"
+	"                         unless it was started with another value than 0\n"
 	"      --merge LIST       what is merged: tcp (default), udp, vxlan, geneve, gre,\n"
 	"                         ipip, separated by commas; or none. gre and ipip are\n"
 	"                         for hosts that terminate all those tunnels\n"
@@ -201,6 +204,18 @@ static bool parse_cpus(struct config *config, const char *value)
 		config->cpus = CPUS_LIST;
 	else
 		return refuse(config, "cpus", value, "a list of CPUs like 2,4-7, each once; or auto, or none");
+	return true;
+}
+
+static bool parse_nice(struct config *config, const char *value)
+{
+	const bool negative = *value == '-';
+	uint32_t number;
+
+	if (!parse_number(value + negative, 0, negative ? 20 : 19, &number))
+		return refuse(config, "nice", value, "a number from -20 to 19");
+	config->nice = negative ? -(int)number : (int)number;
+	config->nice_asked = true;
 	return true;
 }
 
@@ -424,6 +439,7 @@ static const struct {
 	{ "xdp-mode", parse_xdp_mode },
 	{ "queues", parse_queues },
 	{ "cpus", parse_cpus },
+	{ "nice", parse_nice },
 	{ "merge", parse_merge },
 	{ "hold", parse_hold },
 	{ "idle", parse_idle },
@@ -481,6 +497,7 @@ static void set_defaults(struct config *config)
 			 .max_packets = GRO_MAX_PACKETS,
 			 .max_bytes = 65535,
 			 .merge = GRO_MERGE_TCP },
+		.nice = PRIORITY_NICE,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }

@@ -40,6 +40,8 @@ struct config {
 	uint32_t queues;              /* 0: all */
 	enum cpus_how cpus;           /* which CPUs the workers run on */
 	struct cpus cpu_list;         /* with CPUS_LIST */
+	int nice;                     /* see priority.h */
+	bool nice_asked;              /* --nice was given */
 	struct gro_config gro;        /* what is merged, and when it is flushed; the rest is 0 */
 	bool shared_id;               /* S4: the segments of a superpacket share an IPv4 ID */
 	const char *user;             /* whom to become; NULL: nobody else */

@@ -10,6 +10,7 @@
  *
  *      config.c     the command line                     settings.c   settings of the NIC: changed, and restored
  *      plan.c       ways of binding sockets to try       guard.c      whether others take away its programs
+ *      priority.c   their share of a busy CPU
  *      cpus.c       CPUs of the workers                  heartbeat.c  shows the BPF programs that it lives
  *      front.c      the TAP                              state.c      ok, degraded or waiting, and why
  *      offloads.c   what the TAP can carry               control.c    the control socket
@@ -29,6 +30,7 @@
 #include "daemon/guard.h"
 #include "daemon/heartbeat.h"
 #include "daemon/plan.h"
+#include "daemon/priority.h"
 #include "daemon/rights.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -77,6 +79,7 @@ struct daemon {
 	struct follow follow;
 	struct control control;
 	struct watch watch;
+	struct priority priority;
 	uint64_t start_ns;
 };
 

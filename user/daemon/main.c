@@ -245,6 +245,8 @@ static int run(struct daemon *d, const sigset_t *signals)
 		goto err_watch;
 	err = control_check(d->device.dev.name, d->device.netns);
 	if (!err)
+		priority_set(&d->priority, d->config.nice, d->config.nice_asked); /* takes CAP_SYS_NICE */
+	if (!err)
 		err = rights_begin(&d->rights);
 	if (err)
 		goto err_watch;

@@ -111,6 +111,7 @@ static struct status gather(const struct daemon *d)
 		.state = state_name(&d->state),
 		.state_why = state_why(&d->state),
 		.cpus_why = d->device.cpus.why,
+		.priority = d->priority.text,
 	};
 
 	gather_rights(&d->rights, &status);

@@ -32,7 +32,7 @@ struct status {
 	uint64_t spin_ns;  /* 0: workers do not spin */
 	uint32_t offloads; /* of the front end, FRONTEND_ bits in force */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];
-	const char *unproved, *state, *state_why, *cpus_why;
+	const char *unproved, *state, *state_why, *cpus_why, *priority;
 	const char *user, *seccomp;
 	char *refused_last; /* a system call's name; NULL: none was refused, or it has no name */
 	uint64_t capabilities, refused;

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A daemon on a busy machine: its priority."""
+
+import os
+import re
+
+import pytest
+
+from daemon import Daemon
+from wire import Wire
+
+UNKNOWN = None
+
+
+def nice_values(daemon):
+    """Of each of its threads."""
+    return {os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(f"/proc/{daemon.pid}/task")}
+
+
+def session_nice(daemon):
+    """That of its session; UNKNOWN on a kernel that does not group processes by session."""
+    try:
+        with open(f"/proc/{daemon.pid}/autogroup") as file:
+            return int(re.search(r"nice (-?\d+)", file.read()).group(1))
+    except FileNotFoundError:
+        return UNKNOWN
+
+
+@pytest.mark.skipif(os.getpriority(os.PRIO_PROCESS, 0) != 0, reason="the tests were started with a nice value")
+def test_priority(lab):
+    """At nice -5, all threads and the session, without being told; with --nice 0 as it was started."""
+    wire = Wire(lab)
+    for options, nice, text in (([], -5, "nice -5"), (["--nice", "-2"], -2, "nice -2"), (["--nice", "0"], 0, "nice 0")):
+        daemon = Daemon(lab, wire.host, wire.nic, *options)
+        assert nice_values(daemon) == {nice}, f"{options}: {nice_values(daemon)}"
+        assert session_nice(daemon) in (nice, UNKNOWN), f"{options}: its session has {session_nice(daemon)}"
+        assert daemon.status()["priority"].startswith(text), daemon.status()["priority"]
+        daemon.stop()
+
+
+def test_priority_kept(lab):
+    """Whoever has started it with a nice value has chosen that one; --nice overrules it."""
+    wire = Wire(lab)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    for options, nice in (([], min(before + 3, 19)), (["--nice", "-1"], -1)):
+        daemon = Daemon(lab, wire.host, wire.nic, *options, wrapper=["nice", "-n", "3"])
+        assert nice_values(daemon) == {nice}, f"{options}: {nice_values(daemon)}"
+        daemon.stop()
+
+
+def test_priority_refused(lab):
+    """Where it may not have it, it says so, and what to do, and serves as it is."""
+    wire = Wire(lab)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    daemon = Daemon(lab, wire.host, wire.nic, "--nice", "-5", wrapper=["setpriv", "--bounding-set", "-sys_nice"])
+    assert nice_values(daemon) == {before}, f"{nice_values(daemon)}"
+    assert "CAP_SYS_NICE" in daemon.process.stderr(), daemon.process.stderr()
+    assert "-5 is not permitted" in daemon.status()["priority"], daemon.status()["priority"]
+    daemon.stop()
