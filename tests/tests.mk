@@ -19,7 +19,7 @@ prop_tests := $(B)/tests/prop_engine
 # The same daemon with faults on command (user/base/fault.h).
 faulty     := $(B)/faulty/superpacketd
 # Programs that the suites of tests/net and tests/zerocopy start.
-helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(B)/tests/mangler $(B)/tests/crowd $(B)/tools/latency \
+helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(B)/tests/mangler $(B)/tests/crowd $(B)/tools/latency $(B)/tools/paced \
               $(B)/tests/fewer_channels.so $(B)/tests/broken_tap.so
 # Whose coverage counts: the engine's tests, and those of the library that is made of it.
 covering_tests := $(prop_tests) $(filter $(addprefix $(B)/tests/unit_,checksum flips flow flow_attack gro% gso% habit \

@@ -4,13 +4,13 @@
 
 # DPDK is used by the benchmark only; without it only our own results are printed.
 dpdk := $(shell pkg-config --exists libdpdk 2>/dev/null && echo yes)
-bench_engine_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tools/bench/latency.c,$(wildcard tools/bench/*.c)))
+bench_engine_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tools/bench/latency.c tools/bench/paced.c,$(wildcard tools/bench/*.c)))
 
 $(B)/tools/bench/%.o: TOOL_CFLAGS = $(if $(dpdk),-DHAVE_DPDK $(shell pkg-config --cflags libdpdk))
 $(B)/bench-engine: $(bench_engine_obj) $(B)/libsuperpacket.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ $(if $(dpdk),$(shell pkg-config --libs libdpdk)) -o $@
 
-$(B)/tools/latency: $(B)/tools/bench/latency.o
+$(B)/tools/latency $(B)/tools/paced: $(B)/tools/%: $(B)/tools/bench/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
 bench-quick:                                ## measure the engine beside DPDK's libraries, first results
