@@ -18,6 +18,7 @@ PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 MANDIR     ?= $(PREFIX)/share/man
 BPFDIR     ?= $(LIBDIR)/superpacket
 UNITDIR    ?= $(LIBDIR)/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 DOCDIR     ?= $(PREFIX)/share/doc/superpacket
 
 B      ?= build
@@ -95,23 +96,28 @@ STRIP ?= strip
 # How much: the archive keeps the names that linking needs.
 stripped = $(if $(STRIP),$(STRIP) $(1),@:)
 licences := $(wildcard LICENSE*)
+# Where systemd looks for users by itself, at the next start of the machine; the user shall be there now.
+system_wide := $(if $(DESTDIR),,$(filter /usr /usr/local,$(PREFIX)))
 # The unit names the daemon's path, so it is made here, for the PREFIX in force now.
 install: all install-library                ## install into PREFIX (DESTDIR is honoured; STRIP= keeps symbols)
-	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(BPFDIR) $(UNITDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(DOCDIR)/examples)
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(BPFDIR) $(UNITDIR) $(SYSUSERSDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(DOCDIR)/examples)
 	install -m 755 $(B)/superpacketd $(DESTDIR)$(SBINDIR)/superpacketd
 	install -m 755 $(B)/superpacket $(DESTDIR)$(BINDIR)/superpacket
 	$(call stripped,$(DESTDIR)$(SBINDIR)/superpacketd $(DESTDIR)$(BINDIR)/superpacket)
 	install -m 644 $(B)/steer.bpf.o $(DESTDIR)$(BPFDIR)/steer.bpf.o
 	sed 's,@SBINDIR@,$(SBINDIR),g' tools/superpacketd@.service > $(DESTDIR)$(UNITDIR)/superpacketd@.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/superpacketd@.service
+	install -m 644 tools/superpacket.sysusers $(DESTDIR)$(SYSUSERSDIR)/superpacket.conf
+	$(if $(system_wide),if command -v systemd-sysusers >/dev/null; then systemd-sysusers $(SYSUSERSDIR)/superpacket.conf; fi)
 	install -m 644 $(man1) $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(man8) $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(licences) README.md $(DESTDIR)$(DOCDIR)
 	install -m 644 $(wildcard tools/examples/*.c) $(DESTDIR)$(DOCDIR)/examples
 
-uninstall: uninstall-library                ## remove what install has put there
+uninstall: uninstall-library                ## remove what install has put there; the user superpacket stays
 	rm -f $(DESTDIR)$(SBINDIR)/superpacketd $(DESTDIR)$(BINDIR)/superpacket \
 	      $(DESTDIR)$(BPFDIR)/steer.bpf.o $(DESTDIR)$(UNITDIR)/superpacketd@.service \
+	      $(DESTDIR)$(SYSUSERSDIR)/superpacket.conf \
 	      $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(man1))) \
 	      $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(man8))) \
 	      $(addprefix $(DESTDIR)$(DOCDIR)/,$(licences) README.md) \

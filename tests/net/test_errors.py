@@ -214,6 +214,9 @@ def test_install(lab):
     programs = re.findall(r"^Exec\w+=(\S+)", unit, re.M)
     assert programs == ["/usr/sbin/superpacketd"], f"the unit starts {programs}"
     assert not re.search("@[A-Z]+@", unit), "something was not filled in"
+    user = re.search(r"^User=(\w+)", unit, re.M)[1]
+    with open(f"{target}/usr/lib/sysusers.d/superpacket.conf") as file:
+        assert re.search(rf"^u {user} ", file.read(), re.M), f"nothing makes the user {user}"
     for program in [*programs, "/usr/bin/superpacket"]:
         assert os.access(target + program, os.X_OK), f"{program} is not there"
     assert os.path.exists(f"{target}/usr/lib/superpacket/steer.bpf.o"), "no steer.bpf.o"

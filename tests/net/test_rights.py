@@ -15,7 +15,7 @@ import test_pressure
 import test_queues
 import test_settings
 from daemon import COMMAND, DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_USAGE, Daemon
-from lab import RUNTIME, wait_until
+from lab import BUILD, ROOT, RUNTIME, wait_until
 from pinned import load
 from streams import servers, transfer
 from test_errors import expect_refusal
@@ -104,6 +104,46 @@ def test_followed(request, lab, monkeypatch, scenario):
         monkeypatch.setattr(module, "Daemon", as_nobody, raising=False)
     names = scenario.__code__.co_varnames[:scenario.__code__.co_argcount]
     scenario(**{name: request.getfixturevalue(name) for name in names})
+
+
+def test_as_the_unit(lab, data):
+    """As systemd starts it: an unprivileged user with five ambient capabilities, in a directory made for it."""
+    wire = Wire(lab)
+    runtime = os.path.join(lab.tmp, "run")
+    os.mkdir(runtime)
+    os.chown(runtime, 65534, 65534)
+    program = shutil.copy(DAEMON, lab.tmp)
+    os.chmod(program, 0o755)
+    caps = ",".join(f"+{name}" for name in NAMES)
+    daemon = Daemon(lab, wire.host, wire.nic, program=program, wrapper=[
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"--inh-caps=-all,{caps}",
+        f"--ambient-caps=-all,{caps}", f"--bounding-set=-all,{caps}", "env", f"RUNTIME_DIRECTORY={runtime}"])
+    expect_least(daemon, 65534)
+    servers(lab, wire, data)
+    wire.host.ip("link", "del", wire.nic)
+    wait_until(lambda: "waiting for its return" in daemon.process.stderr(), 5, "the daemon waits")
+    test_changes.again(lab, wire)
+    wait_until(lambda: "is back" in daemon.process.stderr(), 10, "the daemon serves again")
+    for direction in ("in", "out"):
+        transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
+    daemon.stop()
+    assert os.listdir(runtime) == [], f"left: {os.listdir(runtime)}"
+
+
+EXPOSURE_MOST = 2.0
+
+
+def test_unit(lab):
+    """The unit is right, and what it leaves open is little, as systemd-analyze judges it."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is missing: run make deps-tests")
+    unit = os.path.join(lab.tmp, "superpacketd@.service")
+    with open(os.path.join(ROOT, "tools", "superpacketd@.service")) as template, open(unit, "w") as file:
+        file.write(template.read().replace("@SBINDIR@", BUILD))
+    lab.run(["systemd-analyze", "verify", "--man=no", unit])
+    done = lab.run(["systemd-analyze", "security", "--offline=true", "--no-pager",
+                    f"--threshold={round(EXPOSURE_MOST * 10)}", unit], check=False)
+    assert done.returncode == 0, f"exposure above {EXPOSURE_MOST}: {done.stdout[-300:]}{done.stderr[-300:]}"
 
 
 def test_unknown_user(lab):
