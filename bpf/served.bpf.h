@@ -230,6 +230,15 @@ static __always_inline enum served_verdict served_protocol(const struct packet *
 	return SERVED_NOT_IP;
 }
 
+/* LACP and its like (IEEE 802.3 annex 57A). They are never tagged. */
+static __always_inline bool is_slow_protocol(const struct packet *pkt)
+{
+	union header_copy copy;
+	const __be16 *type = packet_at(pkt, offsetof(struct ethhdr, h_proto), sizeof(*type), &copy);
+
+	return type && *type == bpf_htons(ETH_P_SLOW);
+}
+
 /*
  * Whether the daemon was alive a moment ago.
  *
@@ -256,6 +265,8 @@ static __always_inline enum served_verdict served(const struct packet *pkt, cons
 		return SERVED_NOT_SERVING;
 	if (!heartbeat_is_fresh(state->heartbeat_ns))
 		return SERVED_NO_HEARTBEAT;
+	if (serve & STEER_LEAVE_SLOW && is_slow_protocol(pkt))
+		return SERVED_NOT_IP;
 	if (serve & STEER_SERVE_ALL)
 		return SERVED;
 	return served_protocol(pkt, serve);

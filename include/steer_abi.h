@@ -33,10 +33,11 @@
 
 /* Bits of steer_state.serve. Each protocol over IPv4 and IPv6, its fragments too. */
 #define STEER_SERVE_TCP (1u << 0)
-#define STEER_SERVE_UDP (1u << 1)  /* VXLAN and GENEVE with it */
-#define STEER_SERVE_GRE (1u << 2)  /* IP protocol 47 */
-#define STEER_SERVE_IPIP (1u << 3) /* 4 and 41: IPv4 and IPv6 in IP */
-#define STEER_SERVE_ALL (1u << 31) /* every frame (port mode) */
+#define STEER_SERVE_UDP (1u << 1)   /* VXLAN and GENEVE with it */
+#define STEER_SERVE_GRE (1u << 2)   /* IP protocol 47 */
+#define STEER_SERVE_IPIP (1u << 3)  /* 4 and 41: IPv4 and IPv6 in IP */
+#define STEER_LEAVE_SLOW (1u << 30) /* but slow protocols (LACP), which the bond's driver reads (member of a bond) */
+#define STEER_SERVE_ALL (1u << 31)  /* every frame (port mode) */
 
 struct steer_state {
 	__u64 heartbeat_ns; /* bpf_ktime_get_ns() when the daemon last showed life */

@@ -29,7 +29,7 @@ MAY_INCLUDE = {
     "user/base": set(),
     "user/engine": ENGINE_BASE,
     "user/library": {"user/engine", PUBLIC},
-    "user/nic": {"user/base", STEER_ABI},
+    "user/nic": {"user/base", STEER_ABI, CHOOSE_ABI},
     "user/frontend": {"user/base", CHOOSE_ABI},
     "user/datapath": {"user/base", "user/engine", "user/nic", "user/frontend"},
     "user/daemon": {"user/base", "user/engine", "user/nic", "user/frontend", "user/datapath", STEER_ABI,

@@ -41,8 +41,9 @@ int ask_list(const char *dir, const char *interface, struct instance **list, siz
 	while ((entry = readdir(stream))) {
 		struct instance *longer, *found;
 
-		if (!rundir_parse(entry->d_name, &name) || strcmp(name.suffix, RUNDIR_SOCKET) ||
-		    (interface && strcmp(interface, name.interface)))
+		/* The name of a member leads to the daemon of its bond (daemon/control.h): it is listed once. */
+		if ((!interface && entry->d_type == DT_LNK) || !rundir_parse(entry->d_name, &name) ||
+		    strcmp(name.suffix, RUNDIR_SOCKET) || (interface && strcmp(interface, name.interface)))
 			continue;
 		longer = realloc(*list, (*cnt + 1) * sizeof **list);
 		if (!longer)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/members.h"
 #include "frontend/tap.h"
 #include "base/log.h"
 
@@ -198,6 +199,10 @@ int check_nic(const struct config *config, struct device *device, struct workers
 	const struct netdev *dev = &device->dev;
 	int err = check_interface(dev);
 
+	if (!err && bond_is(dev)) {
+		err = choose_cpus(config, dev, &device->cpus);
+		return err ? err : members_check(config, dev);
+	}
 	if (!err)
 		err = choose_queues(config, dev, workers);
 	if (!err)

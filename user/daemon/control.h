@@ -54,6 +54,16 @@ int control_open(struct control *control, const char *interface, uint64_t netns)
  * daemon has that name; the old name then stays. */
 int control_rename(struct control *control, const char *interface, uint64_t netns);
 
+/*
+ * Another interface is served with ours (a member of a bond): its name leads to our socket, by a symbolic link, of
+ * which alias gets the path. So whoever asks for it, or would serve it too, finds us. Logs and returns -EBUSY when a
+ * daemon serves it already, else -errno; alias is "" then.
+ */
+int control_alias(const struct control *control, const char *interface, uint64_t netns, char alias[RUNDIR_PATH_LEN]);
+
+/* Removes the link, if it still is ours; alias is "" afterwards. */
+void control_drop_alias(const struct control *control, char alias[RUNDIR_PATH_LEN]);
+
 /* Ends all connections and removes the socket file. */
 void control_close(struct control *control);
 

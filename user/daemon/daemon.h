@@ -16,6 +16,7 @@
  *      offloads.c   what the TAP can carry               control.c    the control socket
  *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
  *      rights.c     user, capabilities, system calls
+ *      members.c    of a bond: served one by one         control_alias.c    their names lead to the bond's socket
  *
  * Only the main thread uses it; the guard's thread sees its struct guard, a worker its own struct worker. Functions
  * that return int return 0 or -errno and have logged why.
@@ -31,6 +32,7 @@
 #include "daemon/heartbeat.h"
 #include "daemon/plan.h"
 #include "daemon/priority.h"
+#include "daemon/retry.h"
 #include "daemon/rights.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -53,12 +55,6 @@ struct attached {
 	int promisc_fd;      /* -1: inline, the NIC's addresses are what it was told */
 };
 
-/* Something that failed and is tried again, after pauses that double. */
-struct retry {
-	bool wanted;
-	uint64_t next_ns, pause_ns;
-};
-
 /* What waits to be done when something changes. */
 struct follow {
 	struct retry reopen; /* the interface, while it is waited for */
@@ -71,6 +67,7 @@ struct daemon {
 	struct config config; /* as asked for: only config_parse() writes it */
 	struct device device;
 	struct attached attached;
+	struct members *members; /* of a bond; NULL: the interface is an ordinary NIC, or is waited for */
 	struct front front;
 	struct workers workers;
 	struct heartbeat heartbeat;
@@ -96,6 +93,13 @@ uint32_t check_queues(const struct config *config, const struct netdev *dev);
 
 /* ---- open.c ---- */
 
+/* The programs: of a NIC; of a bond those that its members do not have; of a member those that the bond does not have. */
+enum open_whose { OPEN_NIC, OPEN_BOND, OPEN_MEMBER };
+int open_steer(const struct daemon *d, const struct netdev *dev, enum open_whose whose, struct steer **steer);
+
+/* The workers of a NIC whose program is attached, without starting them. */
+int open_workers(struct daemon *d, struct device *device, struct workers *workers);
+
 /* Everything that depends on the NIC in device. Nothing is left behind on failure, but in port mode a TAP that was
  * there before. */
 int open_nic(struct daemon *d);
@@ -107,7 +111,12 @@ void open_close_nic(struct daemon *d, bool gone);
  * has the traffic. After a failure there is no worker left: open_close_nic() then. */
 int open_workers_anew(struct daemon *d);
 
-int open_add_queue(struct daemon *d, bool again); /* see workers_add() */
+/* See workers_add(). */
+int open_add_queue(struct daemon *d, const struct device *device, struct workers *workers, bool again);
+
+/* Port mode: the NIC's filter is not asked any more. *fd: to be closed; -1: inline. */
+int open_promisc(const struct config *config, const struct netdev *dev, int *fd);
+void open_close_promisc(int fd);
 
 /* The highest MTU that the workers' sockets and the TAP can carry. */
 uint32_t open_mtu_max(const struct workers *workers);
@@ -116,6 +125,9 @@ uint32_t open_mtu_max(const struct workers *workers);
 
 /* Reads what has happened to the NIC since the last call, and follows it. */
 void follow_news(struct daemon *d);
+
+/* Has the XDP program run on queues that were added, too. */
+void follow_renew_steer(struct steer *steer, const struct netdev *dev);
 
 /* ---- status.c ---- */
 

@@ -18,30 +18,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
-
-/* Between attempts to open a NIC, or a queue of it, that is there but cannot be opened. */
-#define PAUSE_FIRST_NS 500000000ull
-#define PAUSE_MAX_NS 32000000000ull
-
-static void retry_later(struct retry *retry)
-{
-	if (!retry->pause_ns)
-		retry->pause_ns = PAUSE_FIRST_NS;
-	else if (retry->pause_ns < PAUSE_MAX_NS)
-		retry->pause_ns *= 2;
-	retry->wanted = true;
-	retry->next_ns = clock_ns() + retry->pause_ns;
-}
-
-static bool retry_is_due(const struct retry *retry)
-{
-	return retry->wanted && clock_ns() >= retry->next_ns;
-}
+#include "daemon/members.h"
 
 /* Above what the sockets take, received frames would be lost: inline, the kernel can carry them. */
 static void follow_mtu(struct daemon *d)
 {
-	struct steer *steer = d->attached.steer;
 	const char *name = d->device.dev.name;
 	uint32_t mtu = d->device.dev.mtu, most = open_mtu_max(&d->workers);
 	bool fits = mtu <= most, is_inline = d->config.mode == CONFIG_INLINE;
@@ -51,7 +32,9 @@ static void follow_mtu(struct daemon *d)
 		int err;
 
 		workers_set_mtu(&d->workers, mtu);
-		steer_set_frame_max(steer, mtu + TRANSMIT_LINK_MAX);
+		for (const struct workers *workers = &d->workers; workers; workers = workers->next)
+			if (workers->steer)
+				steer_set_frame_max(workers->steer, mtu + TRANSMIT_LINK_MAX);
 		err = frontend->ops->set_mtu(frontend, mtu);
 		if (err)
 			log_warning("%s: setting its MTU to %u: %s", frontend->name, mtu, strerror(-err));
@@ -60,9 +43,11 @@ static void follow_mtu(struct daemon *d)
 		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu %u'", name,
 			  mtu, is_inline ? "the kernel carries all traffic" : "longer frames are lost", name, most);
 	}
-	if (is_inline)
-		steer_serve(steer, fits);
 	d->state.mtu_too_large = !fits;
+	if (d->members)
+		members_apply(d);
+	else if (is_inline)
+		steer_serve(d->attached.steer, fits);
 	state_tell(&d->state);
 }
 
@@ -124,7 +109,8 @@ static void follow_carrier(struct daemon *d)
 	log_info("%s: %s", dev->name, dev->carrier ? "the carrier is back" : "no carrier");
 	if (err)
 		log_debug("%s: cannot set its carrier: %s", frontend->name, strerror(-err));
-	prove_late(d);
+	if (!d->members)
+		prove_late(d);
 }
 
 static void rename_socket(struct control *control, struct settings *settings, const struct device *device)
@@ -142,6 +128,8 @@ static void follow_name(struct daemon *d, const char *old)
 	log_info("%s: its name is now %s", old, d->device.dev.name);
 	rename_socket(&d->control, &d->attached.settings, &d->device);
 	front_label(&d->front, &d->device.dev);
+	if (d->members)
+		members_renamed(d);
 	tell_ready(d);
 }
 
@@ -153,8 +141,7 @@ static void tell_queues(struct daemon *d, uint32_t before)
 	tell_ready(d);
 }
 
-/* Has the XDP program run on queues that were added, too. */
-static void renew_steer(struct steer *steer, const struct netdev *dev)
+void follow_renew_steer(struct steer *steer, const struct netdev *dev)
 {
 	int err = netdev_is_veth(dev) ? steer_renew(steer) : 0;
 
@@ -169,10 +156,10 @@ static void add_queues(struct daemon *d, bool again)
 {
 	const uint32_t before = d->workers.cnt;
 
-	while (d->workers.cnt < d->follow.queues_wanted && !open_add_queue(d, again))
+	while (d->workers.cnt < d->follow.queues_wanted && !open_add_queue(d, &d->device, &d->workers, again))
 		heartbeat_show(&d->heartbeat);
 	if (d->workers.cnt > before)
-		renew_steer(d->attached.steer, &d->device.dev);
+		follow_renew_steer(d->attached.steer, &d->device.dev);
 	if (!again)
 		d->follow.queues = (struct retry){ 0 };
 	if (d->workers.cnt < d->follow.queues_wanted)
@@ -194,7 +181,7 @@ static void follow_queues(struct daemon *d)
 	}
 	d->follow.queues_wanted = want;
 	while (workers->cnt > want) {
-		workers_remove_last(workers, d->attached.steer, d->front.frontend);
+		workers_remove_last(workers, d->front.frontend);
 		heartbeat_show(&d->heartbeat);
 	}
 	add_queues(d, false);
@@ -249,7 +236,7 @@ static void follow_changes(struct daemon *d)
 		follow_mac(&now, d->front.frontend);
 	if (was.carrier != now.carrier)
 		follow_carrier(d);
-	if (!d->state.waiting && (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues))
+	if (!d->state.waiting && !d->members && (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues))
 		follow_queues(d);
 }
 
@@ -299,6 +286,8 @@ void follow_news(struct daemon *d)
 	} else if (news.changed) {
 		follow_changes(d);
 	}
-	if (!d->state.waiting)
+	if (!d->state.waiting && d->members)
+		members_follow(d, news.changed || news.others);
+	else if (!d->state.waiting)
 		retry_queues(d);
 }

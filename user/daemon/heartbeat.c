@@ -11,10 +11,10 @@ _Static_assert(HEARTBEAT_NS <= STEER_HEARTBEAT_LIMIT_NS / 4, "steer.h asks for t
 #define WORKER_STALL_NS 100000000u
 
 /* Notes whether the worker moves, and logs when that changes. */
-static void check_progress(struct heartbeat *heartbeat, uint32_t queue, uint64_t now)
+static void check_progress(const struct workers *workers, uint32_t queue, uint64_t now)
 {
-	const struct worker *worker = &heartbeat->workers->worker[queue];
-	struct progress *progress = &heartbeat->workers->progress[queue];
+	const struct worker *worker = &workers->worker[queue];
+	struct progress *progress = &workers->progress[queue];
 	uint64_t tick = __atomic_load_n(&worker->tick, __ATOMIC_RELAXED);
 
 	progress->away = __atomic_load_n(&worker->away, __ATOMIC_RELAXED);
@@ -22,11 +22,11 @@ static void check_progress(struct heartbeat *heartbeat, uint32_t queue, uint64_t
 		progress->tick = tick;
 		progress->moved_ns = now;
 		if (progress->hung)
-			log_warning("%s queue %u: its worker responds again", heartbeat->interface, queue);
+			log_warning("%s queue %u: its worker responds again", worker->interface, queue);
 		progress->hung = false;
 	} else if (!progress->hung && now > progress->moved_ns + WORKER_STALL_NS) {
 		log_warning("%s queue %u: its worker hangs; the kernel carries all traffic until it responds",
-			    heartbeat->interface, queue);
+			    worker->interface, queue);
 		progress->hung = true;
 	}
 }
@@ -40,39 +40,53 @@ static void discount_own_absence(struct heartbeat *heartbeat, uint64_t now)
 	heartbeat->shown_ns = now;
 	if (absent_ns <= 2 * HEARTBEAT_NS)
 		return;
-	for (uint32_t q = 0; q < heartbeat->workers->opened_cnt; q++)
-		heartbeat->workers->progress[q].moved_ns += absent_ns;
+	for (const struct workers *workers = heartbeat->workers; workers; workers = workers->next)
+		for (uint32_t q = 0; q < workers->opened_cnt; q++)
+			workers->progress[q].moved_ns += absent_ns;
 }
 
 /* Once the kernel has carried the traffic, it goes on until no worker has anything older left. */
 static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 {
-	const struct workers *workers = heartbeat->workers;
-
 	if (!steer_lapsed(heartbeat->steer, now))
 		return true;
-	for (uint32_t q = 0; q < workers->opened_cnt; q++)
-		if (workers->worker[q].running && !__atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE))
-			return false;
+	for (const struct workers *workers = heartbeat->workers; workers; workers = workers->next)
+		for (uint32_t q = 0; q < workers->opened_cnt && !workers->idle; q++)
+			if (workers->worker[q].running &&
+			    !__atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE))
+				return false;
 	return true;
+}
+
+/* Of one NIC. A worker that is being opened belongs to the thread that opens it, and is not among these. */
+static void check_workers(const struct workers *workers, uint64_t now, bool *hung, bool *away)
+{
+	for (uint32_t q = 0; q < workers->opened_cnt; q++) {
+		if (!workers->worker[q].running)
+			continue;
+		check_progress(workers, q, now);
+		*hung |= workers->progress[q].hung;
+		*away |= workers->progress[q].away && !workers->idle;
+	}
+}
+
+static void show(const struct heartbeat *heartbeat, uint64_t now)
+{
+	steer_heartbeat(heartbeat->steer, now);
+	for (const struct workers *workers = heartbeat->workers->next; workers; workers = workers->next)
+		if (workers->steer)
+			steer_heartbeat(workers->steer, now);
 }
 
 void heartbeat_show(struct heartbeat *heartbeat)
 {
-	const struct workers *workers = heartbeat->workers;
 	struct state *state = heartbeat->state;
 	uint64_t now = clock_ns();
 	bool hung = false, away = false;
 
 	discount_own_absence(heartbeat, now);
-	/* A worker that is being opened belongs to the thread that opens it, and is not among these. */
-	for (uint32_t q = 0; q < workers->opened_cnt; q++) {
-		if (!workers->worker[q].running)
-			continue;
-		check_progress(heartbeat, q, now);
-		hung |= workers->progress[q].hung;
-		away |= workers->progress[q].away;
-	}
+	for (const struct workers *workers = heartbeat->workers; workers; workers = workers->next)
+		check_workers(workers, now, &hung, &away);
 	if (hung != state->hung || away != state->away) {
 		state->hung = hung;
 		state->away = away;
@@ -81,6 +95,6 @@ void heartbeat_show(struct heartbeat *heartbeat)
 	if (hung)
 		return;
 	if (heartbeat->steer && !away && !guard_misses(heartbeat->guard) && all_caught_up(heartbeat, now))
-		steer_heartbeat(heartbeat->steer, now);
+		show(heartbeat, now);
 	service_feed_watchdog(&heartbeat->service, now);
 }

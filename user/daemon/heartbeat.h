@@ -17,9 +17,8 @@
 #define HEARTBEAT_NS 20000000u
 
 struct heartbeat {
-	const char *interface; /* for messages */
-	struct workers *workers;
-	struct steer *steer; /* NULL: there are no programs now */
+	struct workers *workers; /* and those of members */
+	struct steer *steer;     /* of the interface; NULL: there are no programs now */
 	const struct guard *guard;
 	struct state *state;
 	struct service service;

@@ -132,17 +132,15 @@ static bool told_to_stop(int signal_fd, const char *interface)
 /* When somebody has deleted the TAP, the daemon ends in good order, to be started again. */
 static int check_front(const struct workers *workers, const struct front *front)
 {
-	for (uint32_t q = 0; q < workers->cnt; q++) {
-		int err = __atomic_load_n(&workers->worker[q].front_error, __ATOMIC_RELAXED);
+	int err = 0;
 
-		if (err) {
-			log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one "
-				  "when it is started again",
-				  front->frontend->name, strerror(-err));
-			return err;
-		}
-	}
-	return 0;
+	for (; workers && !err; workers = workers->next)
+		for (uint32_t q = 0; q < workers->cnt && !err; q++)
+			err = __atomic_load_n(&workers->worker[q].front_error, __ATOMIC_RELAXED);
+	if (err)
+		log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one when it is started again",
+			  front->frontend->name, strerror(-err));
+	return err;
 }
 
 /* Until a signal says to stop. */
@@ -303,8 +301,7 @@ int main(int argc, char **argv)
 	log_set_level(daemon.config.log_level);
 	block_signals(&signals);
 	daemon.start_ns = clock_ns();
-	daemon.heartbeat = (struct heartbeat){ .interface = daemon.device.dev.name,
-					       .workers = &daemon.workers,
+	daemon.heartbeat = (struct heartbeat){ .workers = &daemon.workers,
 					       .guard = &daemon.attached.guard,
 					       .state = &daemon.state };
 	service_init(&daemon.heartbeat.service);

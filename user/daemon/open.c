@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "daemon/members.h"
 #include "frontend/tap.h"
 #include "nic/promisc.h"
 
@@ -16,50 +17,53 @@
  * agree with the switch anew). Meanwhile there is no traffic that could miss us. */
 #define CARRIER_MS 3000u
 
-static int open_steer(const struct config *config, const struct netdev *dev, const struct front *front,
-		      struct steer **steer)
+int open_steer(const struct daemon *d, const struct netdev *dev, enum open_whose whose, struct steer **steer)
 {
+	const struct config *config = &d->config;
 	const bool is_inline = config->mode == CONFIG_INLINE;
 	struct steer_config steer_config = {
 		.interface = dev->name,
 		.ifindex = dev->ifindex,
 		.mode = config->xdp_mode,
 		.pinned = config->pinned,
-		.inline_tap = is_inline ? front->frontend->ifindex : 0, /* NOLINT: front_open() has opened it */
+		.inline_tap = is_inline && whose != OPEN_MEMBER ? d->front.frontend->ifindex : 0,
+		.tc_only = whose == OPEN_BOND,
 		/* Inline what may have to be merged, in port mode all. */
-		.serve = is_inline ? config_serve(front->gro.merge) : STEER_SERVE_ALL,
+		.serve = is_inline ? config_serve(d->front.gro.merge) : STEER_SERVE_ALL,
 		.frame_max = dev->mtu + TRANSMIT_LINK_MAX,
 	};
 
+	if (!is_inline && whose == OPEN_MEMBER)
+		steer_config.serve |= STEER_LEAVE_SLOW;
 	return steer_open(steer, &steer_config);
 }
 
 static void close_steer(struct daemon *d)
 {
 	steer_close(d->attached.steer);
-	d->attached.steer = d->heartbeat.steer = NULL;
+	d->attached.steer = d->heartbeat.steer = d->workers.steer = NULL;
 }
 
-static struct workers_setup workers_setup(struct daemon *d)
+static struct workers_setup workers_setup(struct daemon *d, const struct device *device, struct steer *steer)
 {
-	const struct netdev *dev = &d->device.dev;
+	const struct netdev *dev = &device->dev;
 	struct workers_setup setup = {
 		.common = {
 			.interface = dev->name,
 			.front_name = d->front.frontend->name,
-			.steer = d->attached.steer,
+			.steer = steer,
 			.mtu = dev->mtu,
 			.shared_id = d->config.shared_id,
 			.gro = d->front.gro,
 			.spin_ns = d->config.spin_ns,
 			.xsk = { .ifindex = dev->ifindex,
-				 .plan = &d->device.plan.modes,
-				 .tx_checksum = &d->device.plan.tx_checksum,
+				 .plan = &device->plan.modes,
+				 .tx_checksum = &device->plan.tx_checksum,
 				 .bind_timeout_ms = BIND_TIMEOUT_MS,
 				 .carrier_ms = dev->carrier ? CARRIER_MS : 0 },
 		},
-		.plan = &d->device.plan,
-		.cpus = &d->device.cpus,
+		.plan = &device->plan,
+		.cpus = &device->cpus,
 		.front = d->front.frontend,
 		.heartbeat = &d->heartbeat,
 	};
@@ -70,7 +74,7 @@ static struct workers_setup workers_setup(struct daemon *d)
 
 uint32_t open_mtu_max(const struct workers *workers)
 {
-	const uint32_t most = workers_frame_max(workers) - TRANSMIT_LINK_MAX;
+	const uint32_t most = workers_frame_max(workers) - TRANSMIT_LINK_MAX; /* without any worker: huge */
 
 	return most < TAP_MTU_MAX ? most : TAP_MTU_MAX;
 }
@@ -97,20 +101,20 @@ static int check_checksums(const struct device *device, const struct workers *wo
 	return plan_check_checksum(&device->plan, &device->dev, &choice);
 }
 
-static int open_workers(struct daemon *d)
+int open_workers(struct daemon *d, struct device *device, struct workers *workers)
 {
-	const struct workers_setup setup = workers_setup(d);
+	const struct workers_setup setup = workers_setup(d, device, workers->steer);
 	int err;
 
-	plan_make(&d->device.plan, &d->config, &d->device.dev, steer_is_generic(d->attached.steer));
-	err = workers_open(&d->workers, &setup);
+	plan_make(&device->plan, &d->config, &device->dev, steer_is_generic(workers->steer));
+	err = workers_open(workers, &setup);
 	if (err)
 		return err;
-	err = check_mtu(&d->device.dev, &d->workers);
+	err = check_mtu(&device->dev, workers);
 	if (!err)
-		err = check_checksums(&d->device, &d->workers);
+		err = check_checksums(device, workers);
 	if (err)
-		workers_close(&d->workers);
+		workers_close(workers);
 	return err;
 }
 
@@ -119,7 +123,7 @@ static int open_workers(struct daemon *d)
  * multicast groups of IPv6, nor of the MAC addresses behind a bridge or of a macvlan. So every frame
  * comes, and the TAP's own stack decides.
  */
-static int open_promisc(const struct config *config, const struct netdev *dev, int *fd)
+int open_promisc(const struct config *config, const struct netdev *dev, int *fd)
 {
 	*fd = -1;
 	if (config->mode == CONFIG_INLINE)
@@ -131,7 +135,7 @@ static int open_promisc(const struct config *config, const struct netdev *dev, i
 	return *fd;
 }
 
-static void close_promisc(int fd)
+void open_close_promisc(int fd)
 {
 	if (fd >= 0)
 		close(fd);
@@ -155,8 +159,11 @@ int open_nic(struct daemon *d)
 	struct attached *attached = &d->attached;
 	struct netdev *dev = &d->device.dev;
 	const bool kept = d->front.frontend;
-	int err = settings_open(&attached->settings, dev, d->control.path);
+	int err;
 
+	if (bond_is(dev))
+		return members_open(d);
+	err = settings_open(&attached->settings, dev, d->control.path);
 	if (err)
 		return err;
 	if (kept)
@@ -164,16 +171,16 @@ int open_nic(struct daemon *d)
 	err = front_open(&d->front, &d->config, dev, d->workers.room, d->workers.cnt);
 	if (err)
 		goto err_settings;
-	err = open_steer(&d->config, dev, &d->front, &attached->steer);
+	err = open_steer(d, dev, OPEN_NIC, &attached->steer);
 	if (err)
 		goto err_front;
-	d->heartbeat.steer = attached->steer;
+	d->heartbeat.steer = d->workers.steer = attached->steer;
 	if (steer_is_shared(attached->steer))
 		rights_share_programs();
 	err = settings_attached(&attached->settings, dev, steer_is_generic(attached->steer));
 	if (err)
 		goto err_steer;
-	err = open_workers(d);
+	err = open_workers(d, &d->device, &d->workers);
 	if (err)
 		goto err_steer;
 	err = open_promisc(&d->config, dev, &attached->promisc_fd);
@@ -189,7 +196,7 @@ int open_nic(struct daemon *d)
 	}
 	workers_stop(&d->workers, WORKERS_DRAIN_MS);
 err_promisc:
-	close_promisc(attached->promisc_fd);
+	open_close_promisc(attached->promisc_fd);
 err_workers:
 	workers_close(&d->workers);
 err_steer:
@@ -213,7 +220,7 @@ int open_workers_anew(struct daemon *d)
 		steer_remove_socket(steer, q);
 	workers_close(&d->workers);
 	d->workers.cnt = cnt;
-	err = open_workers(d);
+	err = open_workers(d, &d->device, &d->workers);
 	if (err)
 		return err;
 	err = workers_start(&d->workers);
@@ -228,21 +235,25 @@ void open_close_nic(struct daemon *d, bool gone)
 {
 	struct attached *attached = &d->attached;
 
+	if (d->members) {
+		members_close(d, gone);
+		return;
+	}
 	guard_close(&attached->guard, d->device.dev.name);
 	d->state.missing[0] = '\0';
 	/* First traffic ends, then the workers deliver and send what they still hold. */
 	steer_stop(attached->steer);
 	workers_stop(&d->workers, gone ? 0 : WORKERS_DRAIN_MS);
-	close_promisc(attached->promisc_fd);
+	open_close_promisc(attached->promisc_fd);
 	workers_close(&d->workers);
 	close_steer(d);
 	front_close(&d->front, gone && d->config.mode == CONFIG_PORT);
 	settings_close(&attached->settings, d->device.dev.name);
 }
 
-int open_add_queue(struct daemon *d, bool again)
+int open_add_queue(struct daemon *d, const struct device *device, struct workers *workers, bool again)
 {
-	const struct workers_setup setup = workers_setup(d);
+	const struct workers_setup setup = workers_setup(d, device, workers->steer);
 
-	return workers_add(&d->workers, &setup, again);
+	return workers_add(workers, &setup, again);
 }

@@ -15,6 +15,8 @@ const char *state_why(const struct state *state)
 		return "a worker cannot carry packets now; the kernel does";
 	if (*state->missing)
 		return state->missing;
+	if (state->members)
+		return state->members;
 	return state->mtu_too_large ? "the MTU is too large for a frame" : "";
 }
 

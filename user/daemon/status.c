@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/confine.h"
 #include "daemon/daemon.h"
+#include "daemon/members.h"
+#include "daemon/status_bond.h"
 #include "daemon/status_json.h"
 
 static const char *socket_mode(bool zerocopy, bool generic)
@@ -26,21 +28,26 @@ static const char *mode_name(const struct config *config)
 
 void status_ready(struct daemon *d)
 {
-	const struct worker_facts facts = facts_read(&d->workers.worker[0].facts);
+	const struct worker *any = workers_any(&d->workers);
+	const struct worker_facts facts = any ? facts_read(&any->facts) : (struct worker_facts){ .zerocopy = false };
+	const bool generic = any && steer_is_generic(any->config.steer);
+	const uint32_t cnt = workers_total(&d->workers);
 
 	snprintf(d->state.ready, sizeof d->state.ready, "%s %s, %u queue%s, %s, %s", d->device.dev.name,
-		 mode_name(&d->config), d->workers.cnt, d->workers.cnt == 1 ? "" : "s",
-		 socket_mode(facts.zerocopy, steer_is_generic(d->attached.steer)), transmit_form(facts.slices));
+		 mode_name(&d->config), cnt, cnt == 1 ? "" : "s", socket_mode(facts.zerocopy, generic),
+		 transmit_form(facts.slices));
 }
 
-static void gather_queue(const struct workers *workers, uint32_t q, const struct modes_plan *plan, bool generic,
-			 struct status_queue *queue)
+static void gather_queue(const struct workers *workers, uint32_t q, struct status_queue *queue)
 {
 	const struct worker *worker = &workers->worker[q];
+	const struct modes_plan *plan = worker->config.xsk.plan;
+	const bool generic = steer_is_generic(workers->steer);
 	const struct worker_facts facts = facts_read(&worker->facts);
 	const struct progress *progress = &workers->progress[q];
 
 	*queue = (struct status_queue){
+		.interface = worker->interface,
 		.queue = q,
 		.cpu = worker->config.cpu,
 		.state = progress->hung ? "hung" :
@@ -68,7 +75,7 @@ static void gather_queue(const struct workers *workers, uint32_t q, const struct
 static void gather_programs(const struct steer *steer, struct status *status)
 {
 	status->xdp_mode = steer_mode(steer, &status->xdp_why);
-	steer_read_counters(steer, status->steer); /* zeros when it fails */
+	steer_read_counters(steer, status->steer); /* zeros when it fails, or a bond has none itself */
 	status->inline_tc.there = !steer_read_inline_counters(steer, status->inline_tc.counters);
 }
 
@@ -118,16 +125,20 @@ static struct status gather(const struct daemon *d)
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)
 		gather_programs(d->attached.steer, &status);
+	if (d->members)
+		status_add_members(d->members, status.steer);
 	return status;
 }
 
 char *status_answer(struct daemon *d)
 {
 	struct steer *steer = d->attached.steer;
-	struct status_queue *queues = calloc(d->workers.cnt + 1, sizeof *queues); /* none: not NULL */
+	const uint32_t room = workers_total(&d->workers);
+	struct status_queue *queues = calloc(room + 1, sizeof *queues); /* none: not NULL */
 	struct status status = gather(d);
 	struct netdev dev = d->device.dev;
 	struct features now;
+	uint32_t cnt = 0;
 	json_t *json;
 	char *text;
 
@@ -135,14 +146,17 @@ char *status_answer(struct daemon *d)
 		free(status.refused_last);
 		return NULL;
 	}
-	for (uint32_t q = 0; q < d->workers.cnt; q++) {
-		gather_queue(&d->workers, q, &d->device.plan.modes, steer_is_generic(steer), &queues[q]);
-		heartbeat_show(&d->heartbeat);
-	}
+	for (const struct workers *workers = &d->workers; workers; workers = workers->next)
+		for (uint32_t q = 0; q < workers->cnt && cnt < room; q++) {
+			gather_queue(workers, q, &queues[cnt++]);
+			heartbeat_show(&d->heartbeat);
+		}
 	if (!features_read(dev.name, &now)) /* else it was just renamed: as they were at start */
 		dev.features = now;
-	json = status_json(&status, &dev, &d->front.gro, queues, d->workers.cnt);
-	if (steer)
+	json = status_json(&status, &dev, &d->front.gro, queues, cnt);
+	if (d->members)
+		json_object_set_new(json, "bond", status_bond(d->members));
+	else if (steer)
 		json_object_set_new(json, "settings",
 				    settings_json(&d->attached.settings, &d->device.dev, steer_is_generic(steer)));
 	text = json_dumps(json, JSON_COMPACT);

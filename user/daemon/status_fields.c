@@ -59,6 +59,11 @@ const struct status_field status_daemon[] = {
 	{ "device.features", STATUS_FEATURES, DEVICE(features), NULL, "The NIC's offloads, on or off now." },
 	{ "settings.off_until_the_end", STATUS_LIST, 0, 0, NULL, "Offloads of the NIC switched off, and why." },
 	{ "settings.advice", STATUS_LIST, 0, 0, NULL, "Settings of the NIC that the operator might change." },
+	{ "bond.mode", STATUS_LIST, 0, 0, NULL, "Of a bond: its mode." },
+	{ "bond.policy", STATUS_LIST, 0, 0, NULL, "Of a bond: its xmit_hash_policy." },
+	{ "bond.out", STATUS_LIST, 0, 0, NULL, "Of a bond: what goes out is served." },
+	{ "bond.out_why", STATUS_LIST, 0, 0, NULL, "Why what goes out is left to the kernel; null: it is not." },
+	{ "bond.members", STATUS_LIST, 0, 0, NULL, "Of a bond: one object for each member, in its order." },
 	{ "queues", STATUS_LIST, 0, 0, NULL, "One object for each queue that is served." },
 	{ "total", STATUS_LIST, 0, 0, NULL, "The sums of the queues' counters." },
 	{ .name = NULL },
@@ -66,6 +71,7 @@ const struct status_field status_daemon[] = {
 
 const struct status_field status_queues[] = {
 	{ "queue", STATUS_U32, QUEUE(queue), NULL, "The queue's number." },
+	{ "interface", STATUS_TEXT, QUEUE(interface), NULL, "The NIC that it is of; of a bond, the member." },
 	{ "state", STATUS_TEXT, QUEUE(state), NULL, "ok; hung; or away: its worker cannot carry packets now." },
 	{ "cpu", STATUS_CPU, QUEUE(cpu), NULL, "The CPU that its worker runs on; null: any." },
 	{ "xsk.mode", STATUS_TEXT, QUEUE(mode), NULL, "The socket's: native-with-zerocopy, native or generic." },

@@ -52,6 +52,7 @@ struct status_tried {
 };
 
 struct status_queue {
+	const char *interface; /* the NIC's; of a bond, the member's */
 	uint32_t queue;
 	int cpu; /* -1: any */
 	const char *state, *mode, *transmit, *tx_checksum;

@@ -93,7 +93,9 @@ static int parse_link(const struct nlmsghdr *message, void *data)
 			news->changed = true;
 		else
 			news->others = true;
-	} else if (message->nlmsg_type == RTM_DELLINK && (uint32_t)link->ifi_index == news->ifindex) {
+	} else if (message->nlmsg_type == RTM_DELLINK && (uint32_t)link->ifi_index != news->ifindex) {
+		news->others = true;
+	} else if (message->nlmsg_type == RTM_DELLINK) {
 		news->gone = true;
 		return mnl_attr_parse(message, sizeof *link, parse_deletion, news);
 	}

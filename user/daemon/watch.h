@@ -22,7 +22,7 @@ struct watch_news {
 	uint32_t ifindex; /* of the interface we care for */
 	bool changed;     /* it may be another than it was */
 	bool gone, moved; /* no more in this namespace; moved: but in another */
-	bool others;      /* some other interface has come or changed */
+	bool others;      /* some other interface has come, changed or gone */
 };
 
 /* Begins to listen; before the interface is first asked about, so that no change is missed. Returns 0

@@ -51,26 +51,49 @@ void workers_stop(struct workers *workers, uint32_t drain_ms)
 
 /* First nothing more comes from the NIC, then what is held goes up and out, and only then are the stack's packets
  * spread over the other queues: so the order in each flow is kept. */
-void workers_remove_last(struct workers *workers, struct steer *steer, struct frontend *front)
+void workers_remove_last(struct workers *workers, struct frontend *front)
 {
 	const uint32_t queue = --workers->cnt;
 
-	steer_remove_socket(steer, queue);
+	steer_remove_socket(workers->steer, queue);
 	worker_stop(&workers->worker[queue], WORKERS_DRAIN_MS);
-	steer_remove_socket(steer, queue); /* the worker may just have made a new one */
+	steer_remove_socket(workers->steer, queue); /* the worker may just have made a new one */
 	workers_close_last(workers);
-	(void)front_use_queues(front, queue);
+	if (!workers->member)
+		(void)front_use_queues(front, queue);
+}
+
+const struct worker *workers_any(const struct workers *workers)
+{
+	while (workers && !workers->opened_cnt)
+		workers = workers->next;
+	return workers ? &workers->worker[0] : NULL;
+}
+
+uint32_t workers_total(const struct workers *workers)
+{
+	uint32_t cnt = 0;
+
+	for (; workers; workers = workers->next)
+		cnt += workers->cnt;
+	return cnt;
 }
 
 uint32_t workers_frame_max(const struct workers *workers)
 {
-	return workers->worker[0].frame_max;
+	uint32_t most = UINT32_MAX;
+
+	for (; workers; workers = workers->next)
+		if (workers->opened_cnt && workers->worker[0].frame_max < most)
+			most = workers->worker[0].frame_max;
+	return most;
 }
 
 void workers_set_mtu(struct workers *workers, uint32_t mtu)
 {
-	for (uint32_t q = 0; q < workers->cnt; q++)
-		transmit_set_mtu(&workers->worker[q].transmit, mtu);
+	for (; workers; workers = workers->next)
+		for (uint32_t q = 0; q < workers->cnt; q++)
+			transmit_set_mtu(&workers->worker[q].transmit, mtu);
 }
 
 struct xsk_choice workers_choice(const struct workers *workers, uint32_t queue)

@@ -19,12 +19,18 @@ struct progress {
 	bool away;         /* the worker cannot carry packets now */
 };
 
+/* Those of one NIC. A bond has none of its own: those of its members follow by next. */
 struct workers {
 	struct worker *worker; /* room entries, as the next one */
 	struct progress *progress;
-	uint32_t cnt;        /* queues that are served; before workers_open(): that are to be */
-	uint32_t opened_cnt; /* workers that are open, running or not */
-	uint32_t room;       /* the most queues there can ever be */
+	struct steer *steer; /* the NIC's; NULL: not open */
+	struct workers *next;
+	uint32_t cnt;         /* queues that are served; before workers_open(): that are to be */
+	uint32_t opened_cnt;  /* workers that are open, running or not */
+	uint32_t room;        /* the most queues there can ever be */
+	uint32_t front_first; /* the front end's queue that belongs to the first one */
+	bool member;          /* of a bond: all queues of the front end are in use, and a program chooses among them */
+	bool idle;            /* a member that its bond does not use now: nobody waits for its workers */
 };
 
 void workers_close(struct workers *workers);
@@ -36,11 +42,19 @@ int workers_start_one(struct workers *workers, uint32_t queue);
 void workers_stop(struct workers *workers, uint32_t drain_ms);
 
 /* One queue less. While it drains, the heartbeat may lapse and the kernel carry the traffic of all. */
-void workers_remove_last(struct workers *workers, struct steer *steer, struct frontend *front);
+void workers_remove_last(struct workers *workers, struct frontend *front);
 
-/* The longest frame that their sockets take; they are alike, since each binds in the best way of one driver. */
+/* The longest frame that the sockets of all NICs take. Those of one are alike, since each binds in the best way of its
+ * driver. */
 uint32_t workers_frame_max(const struct workers *workers);
 
+/* The first one that is open, of whatever NIC. */
+const struct worker *workers_any(const struct workers *workers);
+
+/* Queues that are served, of all NICs. */
+uint32_t workers_total(const struct workers *workers);
+
+/* Of all NICs. */
 void workers_set_mtu(struct workers *workers, uint32_t mtu);
 
 /* How the socket of a queue was bound. */

@@ -56,8 +56,8 @@ static int open_one(struct workers *workers, const struct workers_setup *setup, 
 	int err;
 
 	opening.config.queue = queue;
-	opening.config.cpu = cpus_of(setup->cpus, queue);
-	opening.config.front = setup->front->ops->queue(setup->front, queue);
+	opening.config.cpu = cpus_of(setup->cpus, workers->front_first + queue);
+	opening.config.front = setup->front->ops->queue(setup->front, workers->front_first + queue);
 	if (again) {
 		opening.config.quiet = true;
 		opening.config.xsk.bind_timeout_ms = 0;
@@ -100,7 +100,7 @@ int workers_add(struct workers *workers, const struct workers_setup *setup, bool
 	int err = open_one(workers, setup, queue, again);
 
 	/* Only now: packets that the front end has spread to a queue are lost if the queue is given up again. */
-	if (!err)
+	if (!err && !workers->member)
 		err = front_use_queues(setup->front, queue + 1);
 	if (!err)
 		err = workers_start_one(workers, queue);
@@ -111,6 +111,7 @@ int workers_add(struct workers *workers, const struct workers_setup *setup, bool
 	steer_remove_socket(setup->common.steer, queue);
 	if (workers->opened_cnt > queue)
 		workers_close_last(workers);
-	(void)front_use_queues(setup->front, queue);
+	if (!workers->member)
+		(void)front_use_queues(setup->front, queue);
 	return err;
 }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/control.h"
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Over the file of a daemon that is dead; with the directory locked. */
+static int link_at(const struct control *control, const char *interface, const char *path)
+{
+	pid_t pid = 0;
+	int fd = rundir_connect(path, &pid);
+
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || fd == -EAGAIN) {
+		log_error("%s: another superpacketd serves it (pid %d); stop that one first", interface, (int)pid);
+		return -EBUSY;
+	}
+	unlink(path);
+	return symlink(base_of(control->path), path) ? -errno : 0;
+}
+
+int control_alias(const struct control *control, const char *interface, uint64_t netns, char alias[RUNDIR_PATH_LEN])
+{
+	char dir[RUNDIR_PATH_LEN];
+	int lock, err;
+
+	(void)rundir_path(dir);
+	err = rundir_file(alias, RUNDIR_PATH_LEN, dir, interface, netns, RUNDIR_SOCKET);
+	lock = err ? err : rundir_lock(dir);
+	if (lock < 0) {
+		err = lock;
+	} else {
+		err = link_at(control, interface, alias);
+		close(lock);
+	}
+	if (!err)
+		return 0;
+	if (err != -EBUSY)
+		log_error("%s: making its name lead to %s: %s", interface, control->path, strerror(-err));
+	alias[0] = '\0';
+	return err;
+}
+
+void control_drop_alias(const struct control *control, char alias[RUNDIR_PATH_LEN])
+{
+	char dir[RUNDIR_PATH_LEN], target[RUNDIR_PATH_LEN] = "";
+	int lock;
+
+	if (!*alias)
+		return;
+	(void)rundir_path(dir);
+	lock = rundir_lock(dir);
+	if (readlink(alias, target, sizeof target - 1) > 0 && !strcmp(target, base_of(control->path)))
+		unlink(alias);
+	if (lock >= 0)
+		close(lock);
+	alias[0] = '\0';
+}

@@ -1,0 +1,659 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "daemon/members.h"
+
+#include <errno.h>
+#include <linux/if_bonding.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "frontend/tap.h"
+
+/* Some changes of a bond are not notified, or were lost in a flood. */
+#define READ_AGAIN_NS 1000000000ull
+
+/* ---- before anything is touched ---- */
+
+static int check_port(const struct bond *bond, const char *name)
+{
+	enum choose_policy policy;
+	const char *why = "";
+
+	/* The probes' answers are frames like others, and would go to the TAP. */
+	if (bond->arp_interval) {
+		log_error("%s: its links are watched by ARP, which does not work in port mode; use miimon instead ('ip "
+			  "link set %s type bond arp_interval 0 miimon 100'), or --mode inline",
+			  name, name);
+		return -EOPNOTSUPP;
+	}
+	if (bond_choice(bond, &policy, &why) && policy == CHOOSE_FIRST) {
+		log_error("%s: port mode needs a bond of mode active-backup, balance-xor or 802.3ad without queue_id, "
+			  "of at "
+			  "most %u members: this one is %s (%s); use --mode inline",
+			  name, BOND_MEMBERS_MAX, bond_mode_name(bond->mode), why);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+int members_check(const struct config *config, const struct netdev *dev)
+{
+	struct bond bond;
+	int err = bond_read(&bond, dev);
+
+	if (err) {
+		log_error("%s: cannot read the bond: %s", dev->name, strerror(-err));
+		return err;
+	}
+	if (config->pinned) {
+		log_error("%s: is a bond, whose members have a program each; leave out --pinned", dev->name);
+		return -EOPNOTSUPP;
+	}
+	if (bond.mode == BOND_MODE_ALB) {
+		log_error("%s: a bond of mode balance-alb receives under addresses of its members; use another mode "
+			  "(802.3ad, balance-xor, active-backup, balance-tlb)",
+			  dev->name);
+		return -EOPNOTSUPP;
+	}
+	return config->mode == CONFIG_PORT ? check_port(&bond, dev->name) : 0;
+}
+
+/* ---- one member ---- */
+
+struct member *members_find(struct members *members, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < members->places; i++)
+		if (members->member[i].device.dev.ifindex == ifindex)
+			return &members->member[i];
+	return NULL;
+}
+
+static bool is_served(const struct member *member)
+{
+	return member->workers.steer;
+}
+
+/* The note about its settings has the place that it would have if it were served alone. */
+static int open_settings(const struct daemon *d, struct member *member)
+{
+	char dir[RUNDIR_PATH_LEN], path[RUNDIR_PATH_LEN];
+
+	(void)rundir_path(dir);
+	if (rundir_file(path, sizeof path, dir, member->device.dev.name, d->device.netns, RUNDIR_SOCKET))
+		return -ENAMETOOLONG;
+	return settings_open(&member->settings, &member->device.dev, path);
+}
+
+static uint32_t queues_wanted(const struct daemon *d, const struct member *member)
+{
+	const uint32_t want = check_queues(&d->config, &member->device.dev);
+
+	return want < member->workers.room ? want : member->workers.room;
+}
+
+static void drop(struct daemon *d, struct member *member)
+{
+	steer_close(member->workers.steer);
+	member->workers.steer = NULL;
+	settings_close(&member->settings, member->device.dev.name);
+	control_drop_alias(&d->control, member->alias);
+}
+
+/* Its device.dev is there. Nothing is served yet: see members_apply(). */
+static int open_member(struct daemon *d, struct member *member)
+{
+	struct netdev *dev = &member->device.dev;
+	struct workers *workers = &member->workers;
+	struct steer *steer = NULL;
+	int err;
+
+	if (!dev->up) {
+		log_warning("%s: its member %s is down; the kernel carries what it receives", d->device.dev.name,
+			    dev->name);
+		return -ENETDOWN;
+	}
+	err = control_alias(&d->control, dev->name, d->device.netns, member->alias);
+	if (err)
+		return err;
+	err = open_settings(d, member);
+	if (err)
+		goto err_alias;
+	err = open_steer(d, dev, OPEN_MEMBER, &steer);
+	if (err)
+		goto err_settings;
+	workers->steer = steer;
+	err = settings_attached(&member->settings, dev, steer_is_generic(steer));
+	workers->cnt = queues_wanted(d, member);
+	if (!err)
+		err = open_workers(d, &member->device, workers);
+	if (!err) {
+		err = workers_start(workers);
+		if (err)
+			workers_close(workers);
+	}
+	if (err) {
+		steer_stop(steer);
+		drop(d, member);
+		return err;
+	}
+	member->spread_cnt = workers->cnt;
+	steer_heartbeat(steer, clock_ns());
+	guard_open(&member->guard, steer, dev->name);
+	settings_say(&member->settings, dev, steer_is_generic(steer));
+	log_info("%s: its member %s is served, %u queue%s", d->device.dev.name, dev->name, workers->cnt,
+		 workers->cnt == 1 ? "" : "s");
+	return 0;
+err_settings:
+	settings_close(&member->settings, dev->name);
+err_alias:
+	control_drop_alias(&d->control, member->alias);
+	return err;
+}
+
+/* drain: nothing more is spread to it; what it has still goes up and out. */
+static void close_member(struct daemon *d, struct member *member, bool drain)
+{
+	struct workers *workers = &member->workers;
+
+	if (!is_served(member))
+		return;
+	guard_close(&member->guard, member->device.dev.name);
+	steer_stop(workers->steer);
+	workers_stop(workers, drain ? WORKERS_DRAIN_MS : 0);
+	workers_close(workers);
+	drop(d, member);
+	member->spread_cnt = 0;
+}
+
+/* ---- what is in force ---- */
+
+static const char *why_kernel_sends(const struct members *members, enum choose_policy *policy, bool port)
+{
+	const char *why = NULL;
+
+	if (bond_choice(&members->bond, policy, &why) && !(port && *policy == CHOOSE_LAYER34))
+		return why;
+	for (uint32_t i = 0; i < members->bond.cnt; i++)
+		if (bond_sends(&members->bond, &members->bond.member[i])) {
+			const uint32_t ifindex = members->bond.member[i].ifindex;
+			const struct member *member = members_find((struct members *)members, ifindex);
+
+			if (!member || !is_served(member))
+				return "a member that it sends by is not served";
+		}
+	return NULL;
+}
+
+/* Those that the bond sends by and that are served, in its order. */
+static void make_set(struct members *members, enum choose_policy policy, struct choose_set *set)
+{
+	*set = (struct choose_set){ .policy = policy };
+	for (uint32_t i = 0; i < members->bond.cnt; i++) {
+		const struct member *member = members_find(members, members->bond.member[i].ifindex);
+
+		if (member && member->sends && member->spread_cnt)
+			set->member[set->cnt++] = (struct choose_member){
+				.first = (uint16_t)member->workers.front_first, .cnt = (uint16_t)member->spread_cnt
+			};
+	}
+}
+
+static void tell_out(const struct daemon *d, const char *why)
+{
+	const struct members *members = d->members;
+
+	if (members->out_why == why)
+		return;
+	if (why)
+		log_warning("%s (%s, %s): what goes out is left to the kernel: %s", d->device.dev.name,
+			    bond_mode_name(members->bond.mode), bond_policy_name(members->bond.policy), why);
+	else
+		log_info("%s (%s): what goes out is served, too", d->device.dev.name,
+			 bond_mode_name(members->bond.mode));
+}
+
+static const struct bond_member *still_there(const struct bond *bond, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < bond->cnt; i++)
+		if (bond->member[i].ifindex == ifindex)
+			return &bond->member[i];
+	return NULL;
+}
+
+/* What the bond does by it; nothing if it is no member any more. */
+static void judge(const struct members *members, struct member *member)
+{
+	const struct bond_member *of = still_there(&members->bond, member->device.dev.ifindex);
+
+	member->receives = of && bond_receives(&members->bond, of);
+	member->sends = of && bond_sends(&members->bond, of);
+	member->workers.idle = !member->receives && !member->sends;
+}
+
+void members_apply(struct daemon *d)
+{
+	struct members *members = d->members;
+	const bool port = d->config.mode == CONFIG_PORT, fits = port || !d->state.mtu_too_large;
+	enum choose_policy policy;
+	struct choose_set set;
+	const char *why;
+
+	for (uint32_t i = 0; i < members->places; i++)
+		judge(members, &members->member[i]);
+	why = why_kernel_sends(members, &policy, port);
+	make_set(members, policy, &set);
+	/* What leaves our hands goes first, what comes into them last. */
+	if (why || !set.cnt)
+		steer_serve(d->attached.steer, false);
+	if (memcmp(&set, &members->set, sizeof set)) {
+		members->set = set;
+		tap_choose_set(&members->choose, &set);
+	}
+	for (uint32_t i = 0; i < members->places; i++)
+		if (is_served(&members->member[i]))
+			steer_serve(members->member[i].workers.steer, members->member[i].receives && fits);
+	if (!why && set.cnt)
+		steer_serve(d->attached.steer, fits);
+	tell_out(d, why);
+	members->out_why = why;
+	why = members_missing(members);
+	if (d->state.members == why)
+		return;
+	d->state.members = why;
+	state_tell(&d->state);
+}
+
+const char *members_state(const struct members *members, const struct bond_member *of)
+{
+	const struct member *member = members_find((struct members *)members, of->ifindex);
+	bool out;
+
+	if (!member || !is_served(member))
+		return "not served";
+	out = member->sends && !members->out_why;
+	if (member->receives && out)
+		return "in and out";
+	return member->receives ? "in" : out ? "out" : "standby";
+}
+
+const char *members_missing(const struct members *members)
+{
+	const struct bond *bond = &members->bond;
+
+	if (!bond->cnt)
+		return "the bond has no members";
+	for (uint32_t i = 0; i < bond->cnt; i++) {
+		const struct bond_member *of = &bond->member[i];
+		const struct member *member = members_find((struct members *)members, of->ifindex);
+
+		if ((bond_receives(bond, of) || bond_sends(bond, of)) && (!member || !is_served(member)))
+			return "a member of the bond is not served; the kernel carries its traffic";
+	}
+	return NULL;
+}
+
+/* ---- what changes ---- */
+
+static void add_queues(struct daemon *d, struct member *member, uint32_t want, bool again)
+{
+	struct workers *workers = &member->workers;
+	const uint32_t before = workers->cnt;
+
+	while (workers->cnt < want && !open_add_queue(d, &member->device, workers, again))
+		heartbeat_show(&d->heartbeat);
+	if (workers->cnt > before)
+		follow_renew_steer(workers->steer, &member->device.dev);
+	member->retry.wanted = false;
+	if (workers->cnt < want)
+		retry_later(&member->retry);
+	else
+		member->retry = (struct retry){ 0 };
+	member->spread_cnt = workers->cnt;
+}
+
+static void follow_queues(struct daemon *d, struct member *member)
+{
+	struct workers *workers = &member->workers;
+	const uint32_t want = queues_wanted(d, member), before = workers->cnt;
+
+	if (want < before) {
+		member->spread_cnt = want;
+		members_apply(d);
+	}
+	while (workers->cnt > want) {
+		workers_remove_last(workers, d->front.frontend);
+		heartbeat_show(&d->heartbeat);
+	}
+	add_queues(d, member, want, false);
+	if (workers->cnt != before)
+		log_info("%s: %u queues are served now, before %u", member->device.dev.name, workers->cnt, before);
+}
+
+static bool any_unproved(const struct workers *workers)
+{
+	for (uint32_t q = 0; q < workers->cnt; q++)
+		if (workers_choice(workers, q).unproved)
+			return true;
+	return false;
+}
+
+/* Once, for binding may cost the carrier again. */
+static void prove_late(struct daemon *d, struct member *member)
+{
+	if (member->proved_late || !any_unproved(&member->workers))
+		return;
+	member->proved_late = true;
+	close_member(d, member, false);
+	retry_later(&member->retry);
+	member->retry.next_ns = 0;
+}
+
+static void rename_member(struct daemon *d, struct member *member)
+{
+	char dir[RUNDIR_PATH_LEN], path[RUNDIR_PATH_LEN];
+	const char *name = member->device.dev.name;
+
+	if (!is_served(member))
+		return;
+	control_drop_alias(&d->control, member->alias);
+	(void)control_alias(&d->control, name, d->device.netns, member->alias);
+	(void)rundir_path(dir);
+	if (!rundir_file(path, sizeof path, dir, name, d->device.netns, RUNDIR_SOCKET))
+		settings_renamed(&member->settings, &member->device.dev, path);
+}
+
+void members_renamed(struct daemon *d)
+{
+	for (uint32_t i = 0; i < d->members->places; i++)
+		rename_member(d, &d->members->member[i]);
+}
+
+/* Follows what has changed of a member that is still one. */
+static void follow_member(struct daemon *d, struct member *member)
+{
+	struct netdev now, was = member->device.dev;
+
+	if (netdev_reread(&now, was.ifindex))
+		return;          /* it is gone: the bond tells next time */
+	if (is_served(member)) { /* as they were at start: see follow.c */
+		now.features = was.features;
+		now.xdp = was.xdp;
+	}
+	member->device.dev = now;
+	if (!is_served(member)) {
+		if (now.up && !was.up)
+			member->retry.next_ns = 0;
+		return;
+	}
+	if (strcmp(was.name, now.name))
+		rename_member(d, member);
+	if (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues)
+		follow_queues(d, member);
+	if (now.carrier)
+		prove_late(d, member);
+}
+
+/* Those that have left the bond leave their place; nothing is spread to them any more. */
+static void remove_members(struct daemon *d)
+{
+	struct members *members = d->members;
+
+	for (uint32_t i = 0; i < members->places; i++) {
+		struct member *member = &members->member[i];
+		struct netdev dev;
+
+		if (!member->device.dev.ifindex || still_there(&members->bond, member->device.dev.ifindex))
+			continue;
+		log_info("%s: %s is no more a member", d->device.dev.name, member->device.dev.name);
+		close_member(d, member, !netdev_reread(&dev, member->device.dev.ifindex));
+		member->device.dev.ifindex = 0;
+	}
+}
+
+static void try_open(struct daemon *d, struct member *member)
+{
+	if (is_served(member) || open_member(d, member))
+		retry_later(&member->retry);
+	else
+		member->retry = (struct retry){ 0 };
+}
+
+/* Gives the new ones a place, and opens them. */
+static void add_members(struct daemon *d)
+{
+	struct members *members = d->members;
+
+	for (uint32_t i = 0; i < members->bond.cnt; i++) {
+		const struct bond_member *of = &members->bond.member[i];
+		struct member *member;
+
+		if (members_find(members, of->ifindex))
+			continue;
+		member = members_find(members, 0);
+		if (!member) {
+			log_warning("%s: there is no room for its member %s; a restart makes it", d->device.dev.name,
+				    of->name);
+			continue;
+		}
+		if (netdev_reread(&member->device.dev, of->ifindex)) {
+			member->device.dev.ifindex = 0;
+			continue;
+		}
+		member->device.netns = d->device.netns;
+		member->proved_late = false;
+		member->retry = (struct retry){ 0 };
+		if (d->config.cpus == CPUS_AUTO)
+			cpus_near(&member->device.cpus, &member->device.dev);
+		else
+			member->device.cpus = d->device.cpus;
+		try_open(d, member);
+		heartbeat_show(&d->heartbeat);
+	}
+}
+
+static void retry_members(struct daemon *d)
+{
+	bool changed = false;
+
+	for (uint32_t i = 0; i < d->members->places; i++) {
+		struct member *member = &d->members->member[i];
+
+		if (!member->device.dev.ifindex || !retry_is_due(&member->retry))
+			continue;
+		if (is_served(member))
+			add_queues(d, member, queues_wanted(d, member), true);
+		else
+			try_open(d, member);
+		changed = true;
+	}
+	if (changed) {
+		members_apply(d);
+		status_ready(d);
+	}
+}
+
+static void read_bond(struct daemon *d)
+{
+	struct members *members = d->members;
+	struct bond bond;
+	int err = bond_read(&bond, &d->device.dev);
+
+	members->read_ns = clock_ns();
+	if (err) {
+		log_debug("%s: cannot read the bond: %s", d->device.dev.name, strerror(-err));
+		return;
+	}
+	members->bond = bond;
+}
+
+void members_follow(struct daemon *d, bool news)
+{
+	struct members *members = d->members;
+
+	if (news || clock_ns() - members->read_ns > READ_AGAIN_NS) {
+		read_bond(d);
+		members_apply(d); /* first: a failover does not wait for what follows */
+		remove_members(d);
+		for (uint32_t i = 0; news && i < members->places; i++)
+			if (members->member[i].device.dev.ifindex)
+				follow_member(d, &members->member[i]);
+		add_members(d);
+		members_apply(d);
+	}
+	retry_members(d);
+	for (uint32_t i = 0; i < members->places; i++)
+		if (is_served(&members->member[i]))
+			guard_follow(&members->member[i].guard, &d->config, members->member[i].device.dev.name,
+				     &d->state);
+}
+
+/* ---- all of them ---- */
+
+/* As many places as there may be members: twice those of today, at least 4; and for each as many queues of the TAP as
+ * the member with the most queues can ever have. All that fits the TAP. */
+static void make_room(struct daemon *d, uint32_t queues_max)
+{
+	struct members *members = d->members;
+	uint32_t room = 1, places = 2 * members->bond.cnt;
+
+	for (uint32_t i = 0; i < members->bond.cnt; i++) {
+		struct netdev dev;
+		uint32_t queues;
+
+		if (netdev_reread(&dev, members->bond.member[i].ifindex))
+			continue;
+		queues = d->config.queues ? check_queues(&d->config, &dev) : dev.rx_queues_max;
+		room = queues > room ? queues : room;
+	}
+	places = places < 4 ? 4 : places > BOND_MEMBERS_MAX ? BOND_MEMBERS_MAX : places;
+	while (places > members->bond.cnt && places > 1 && places * room > queues_max)
+		places--;
+	if (places * room > queues_max)
+		room = queues_max / places ? queues_max / places : 1;
+	members->places = places < queues_max ? places : queues_max;
+	members->room = room;
+}
+
+static void chain_workers(struct daemon *d)
+{
+	struct members *members = d->members;
+	struct workers *last = &d->workers;
+
+	d->workers = (struct workers){ .steer = NULL };
+	for (uint32_t i = 0; i < members->places; i++) {
+		struct workers *workers = &members->member[i].workers;
+
+		*workers = (struct workers){ .room = members->room, .front_first = i * members->room, .member = true };
+		last->next = workers;
+		last = workers;
+	}
+}
+
+static int make_members(struct daemon *d)
+{
+	const struct frontend *kept = d->front.frontend;
+	struct members *members = calloc(1, sizeof *members);
+
+	if (!members) {
+		log_error("%s: no memory for its members", d->device.dev.name);
+		return -ENOMEM;
+	}
+	d->members = members;
+	read_bond(d);
+	make_room(d, kept ? kept->queue_cnt : TAP_QUEUES_MAX);
+	chain_workers(d);
+	return 0;
+}
+
+static void free_members(struct daemon *d)
+{
+	d->workers.next = NULL;
+	free(d->members);
+	d->members = NULL;
+}
+
+static int open_choose(struct daemon *d)
+{
+	int err = tap_choose_open(&d->members->choose, d->front.frontend);
+
+	if (err)
+		log_error("TAP %s: the program that chooses a member: %s", d->front.frontend->name, strerror(-err));
+	return err;
+}
+
+/* At least one, where the bond has any: else what is wrong concerns all. */
+static int open_members(struct daemon *d)
+{
+	add_members(d);
+	if (!d->members->bond.cnt || workers_total(&d->workers))
+		return 0;
+	log_error("%s: none of its members can be served", d->device.dev.name);
+	return -EOPNOTSUPP;
+}
+
+static void close_members(struct daemon *d, bool drain)
+{
+	for (uint32_t i = 0; i < d->members->places; i++)
+		close_member(d, &d->members->member[i], drain);
+}
+
+int members_open(struct daemon *d)
+{
+	const struct netdev *dev = &d->device.dev;
+	const bool kept = d->front.frontend;
+	uint32_t queues;
+	int err = make_members(d);
+
+	if (err)
+		return err;
+	queues = d->members->places * d->members->room;
+	err = front_open(&d->front, &d->config, dev, queues, queues);
+	if (err)
+		goto err_members;
+	err = open_choose(d);
+	if (err)
+		goto err_front;
+	err = open_steer(d, dev, OPEN_BOND, &d->attached.steer);
+	if (err)
+		goto err_choose;
+	d->heartbeat.steer = d->attached.steer;
+	err = open_promisc(&d->config, dev, &d->attached.promisc_fd);
+	if (err)
+		goto err_steer;
+	err = open_members(d);
+	if (!err)
+		err = steer_start(d->attached.steer);
+	if (!err) {
+		guard_open(&d->attached.guard, d->attached.steer, dev->name);
+		members_apply(d);
+		return 0;
+	}
+	close_members(d, true);
+	open_close_promisc(d->attached.promisc_fd);
+err_steer:
+	d->heartbeat.steer = NULL;
+	steer_close(d->attached.steer);
+	d->attached.steer = NULL;
+err_choose:
+	tap_choose_close(&d->members->choose);
+err_front:
+	front_close(&d->front, kept);
+err_members:
+	free_members(d);
+	return err;
+}
+
+void members_close(struct daemon *d, bool gone)
+{
+	guard_close(&d->attached.guard, d->device.dev.name);
+	d->state.missing[0] = '\0';
+	d->state.members = NULL;
+	steer_stop(d->attached.steer);
+	close_members(d, !gone);
+	open_close_promisc(d->attached.promisc_fd);
+	d->heartbeat.steer = NULL;
+	steer_close(d->attached.steer);
+	d->attached.steer = NULL;
+	tap_choose_close(&d->members->choose);
+	front_close(&d->front, gone && d->config.mode == CONFIG_PORT);
+	free_members(d);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A bond is served by its members:
+ *
+ *      in :  member's queue -> its worker -> TAP -> ingress of the bond (inline)
+ *      out:  egress of the bond (inline) -> TAP, whose queue is that of a worker of the member that the bond would
+ *            have chosen (bpf/choose.bpf.c) -> that worker -> member
+ *
+ * The XDP program is on each member, never on the bond. A member is steered only while the bond receives by it; on
+ * the others frames are the kernel's, as ever. A member that cannot be served leaves what it receives to the kernel;
+ * if the bond sends by it, inline all that goes out is left to the kernel, which chooses for all flows by one rule.
+ *
+ * What the members are is read anew at each notification, and once a second (nic/bond.h). LACP and ARP are not IP:
+ * inline they are the kernel's anyway; in port mode LACP is left to it (STEER_LEAVE_SLOW).
+ *
+ * Functions that return int return 0 or -errno and have logged why.
+ */
+#ifndef SUPERPACKET_MEMBERS_H
+#define SUPERPACKET_MEMBERS_H
+
+#include "daemon/daemon.h"
+#include "frontend/tap_choose.h"
+#include "nic/bond.h"
+
+struct member {
+	struct device device; /* dev.ifindex is 0: this place is free */
+	struct settings settings;
+	struct guard guard;
+	struct workers workers;      /* its steer is NULL: the member is not served */
+	uint32_t spread_cnt;         /* queues that packets of the stack are spread over, of those of workers */
+	struct retry retry;          /* opening it, or more of its queues */
+	bool receives, sends;        /* the bond does, by it */
+	bool proved_late;            /* it was opened again when a carrier came, to be tested */
+	char alias[RUNDIR_PATH_LEN]; /* its name as a control socket; "": it has none */
+};
+
+struct members {
+	struct bond bond;
+	struct tap_choose choose;
+	struct choose_set set; /* in force */
+	uint32_t places, room; /* members that there is room for, and queues of the TAP for each */
+	uint64_t read_ns;      /* when the bond was read last */
+	const char *out_why;   /* why what goes out is left to the kernel; NULL: it is not */
+	struct member member[BOND_MEMBERS_MAX];
+};
+
+/* Refuses a bond, or a command line for one, that cannot work. */
+int members_check(const struct config *config, const struct netdev *dev);
+
+/* open_nic() and its reverse, of a bond: makes and frees d->members. */
+int members_open(struct daemon *d);
+void members_close(struct daemon *d, bool gone);
+
+/* Reads the bond anew, if there are news or it is time to, and follows what has changed. */
+void members_follow(struct daemon *d, bool news);
+
+/* Has each member receive, and the bond send, as the bond was read last. */
+void members_apply(struct daemon *d);
+
+/* The bond has another name. */
+void members_renamed(struct daemon *d);
+
+/* What is served of a member now, in a word, for status. */
+const char *members_state(const struct members *members, const struct bond_member *of);
+
+/* The place of a member; NULL: it has none. */
+struct member *members_find(struct members *members, uint32_t ifindex);
+
+/* Why something of the bond's is left to the kernel that should not be; NULL: nothing is. */
+const char *members_missing(const struct members *members);
+
+#endif
