@@ -7,10 +7,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "daemon/daemon.h"
+#include "daemon/devices.h"
 #include "daemon/members.h"
 #include "frontend/tap.h"
-#include "base/log.h"
 
 static int find_netns(uint64_t *netns)
 {
@@ -28,10 +29,10 @@ static int find_interface(struct netdev *dev, const char *name)
 {
 	int err = netdev_open(dev, name);
 
+	if (err == -EMEDIUMTYPE)
+		return devices_check(dev, true);
 	if (err == -ENODEV)
 		log_error("interface %s: not found; see 'ip link'", name);
-	else if (err == -EMEDIUMTYPE)
-		log_error("interface %s: is not Ethernet; superpacketd serves Ethernet only", name);
 	else if (err)
 		log_error("interface %s: %s", name, strerror(-err));
 	return err;
@@ -39,11 +40,6 @@ static int find_interface(struct netdev *dev, const char *name)
 
 static int check_interface(const struct netdev *dev)
 {
-	if (!strncmp(dev->alias, TAP_ALIAS, strlen(TAP_ALIAS))) {
-		log_error("interface %s: is the TAP of superpacketd on %s; give a NIC", dev->name,
-			  dev->alias + strlen(TAP_ALIAS));
-		return -EINVAL;
-	}
 	if (!dev->up) {
 		log_error("interface %s: is down; 'ip link set %s up' first", dev->name, dev->name);
 		return -ENETDOWN;
@@ -197,12 +193,14 @@ static int choose_cpus(const struct config *config, const struct netdev *dev, st
 int check_nic(const struct config *config, struct device *device, struct workers *workers)
 {
 	const struct netdev *dev = &device->dev;
-	int err = check_interface(dev);
+	int err = devices_check(dev, config->mode == CONFIG_INLINE);
 
 	if (!err && bond_is(dev)) {
 		err = choose_cpus(config, dev, &device->cpus);
 		return err ? err : members_check(config, dev);
 	}
+	if (!err)
+		err = check_interface(dev);
 	if (!err)
 		err = choose_queues(config, dev, workers);
 	if (!err)

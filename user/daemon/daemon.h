@@ -17,6 +17,7 @@
  *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
  *      rights.c     user, capabilities, system calls
  *      members.c    of a bond: served one by one         control_alias.c    their names lead to the bond's socket
+ *      devices.c    kinds of interfaces: served, or which one to name instead
  *
  * Only the main thread uses it; the guard's thread sees its struct guard, a worker its own struct worker. Functions
  * that return int return 0 or -errno and have logged why.

@@ -13,12 +13,24 @@
 #include "nic/ethtool.h"
 #include "nic/netlink.h"
 
-static int parse_info_kind(const struct nlattr *attr, void *data)
+static int parse_tun(const struct nlattr *attr, void *data)
+{
+	struct netdev *dev = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_TUN_VNET_HDR)
+		dev->vnet_hdr = mnl_attr_get_u8(attr);
+	return MNL_CB_OK;
+}
+
+/* The kernel writes the kind before what belongs to it (net/core/rtnetlink.c rtnl_link_info_fill()). */
+static int parse_info(const struct nlattr *attr, void *data)
 {
 	struct netdev *dev = data;
 
 	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
 		snprintf(dev->kind, sizeof(dev->kind), "%s", mnl_attr_get_str(attr));
+	else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA && !strcmp(dev->kind, "tun"))
+		return mnl_attr_parse_nested(attr, parse_tun, dev);
 	return MNL_CB_OK;
 }
 
@@ -56,7 +68,7 @@ static int parse_attr(const struct nlattr *attr, void *data)
 		snprintf(dev->parent_bus, sizeof(dev->parent_bus), "%s", mnl_attr_get_str(attr));
 		break;
 	case IFLA_LINKINFO:
-		return mnl_attr_parse_nested(attr, parse_info_kind, dev);
+		return mnl_attr_parse_nested(attr, parse_info, dev);
 	}
 	return MNL_CB_OK;
 }
@@ -66,12 +78,10 @@ static int parse_link(const struct nlmsghdr *answer, void *data)
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(answer);
 	struct netdev *dev = data;
 
-	if (link->ifi_type != ARPHRD_ETHER) {
-		errno = EMEDIUMTYPE;
-		return MNL_CB_ERROR;
-	}
 	dev->ifindex = link->ifi_index;
 	dev->up = link->ifi_flags & IFF_UP;
+	dev->ethernet = link->ifi_type == ARPHRD_ETHER;
+	dev->loopback = link->ifi_type == ARPHRD_LOOPBACK;
 	return mnl_attr_parse(answer, sizeof(*link), parse_attr, dev);
 }
 
@@ -118,6 +128,8 @@ static int ask_all(struct netdev *dev, uint32_t ifindex, const char *name)
 
 	*dev = (struct netdev){ 0 };
 	err = ask_link(dev, ifindex, name);
+	if (!err && !dev->ethernet)
+		err = -EMEDIUMTYPE;
 	if (err)
 		return err;
 	ask_ethtool(dev);

@@ -18,6 +18,8 @@ struct netdev {
 	uint32_t tx_queues;     /* in use now; a socket on a queue beyond them cannot send (ENXIO) */
 	uint8_t mac[6];
 	bool up, carrier;
+	bool ethernet, loopback;
+	bool vnet_hdr;            /* a TAP whose user exchanges virtio headers, and so superpackets, with the kernel */
 	char kind[32];            /* rtnetlink's IFLA_INFO_KIND: "veth"; "" for hardware */
 	char parent[64];          /* the hardware device behind it, on its bus; "" for none (veth, ...) */
 	char parent_bus[32];      /* "pci", "virtio", ... */
@@ -29,7 +31,8 @@ struct netdev {
 
 /*
  * Reads the state of the interface of this name, or alternative name (dev->name is the real one then).
- * Returns 0, -ENODEV when there is none, -EMEDIUMTYPE when it is not Ethernet, or -errno.
+ * Returns 0, -ENODEV when there is none, or -errno; -EMEDIUMTYPE when it is not Ethernet: then it tells what it is
+ * (ifindex, name, kind, loopback), and no more.
  */
 int netdev_open(struct netdev *dev, const char *name);
 

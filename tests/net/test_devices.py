@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Kinds of interfaces: served, or refused with the one to name instead; and what rests on a NIC that is served.
+
+Those that this kernel lacks are tested in the emulated machine, too (tests/zerocopy/test_devices.py).
+"""
+
+import pytest
+
+from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon
+from devices import ABOVE, REFUSED, Missing, TapWire, carry, make_all, refuse
+from streams import all_ways
+from test_errors import expect_refusal
+from wire import Wire
+
+
+@pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.name)
+def test_refused(lab, kind):
+    """A kind of interface that is not served: one line names what is."""
+    host = lab.namespace("host")
+    made, missing = make_all(host, [kind])
+    if missing:
+        pytest.skip(missing[0])
+    for mode in ("inline", "port"):
+        refuse(made, host, "--mode", mode)
+
+
+def test_refused_elsewhere(lab):
+    """A container's macvlan, whose parent is in another namespace: that is said."""
+    wire = Wire(lab)
+    container = lab.namespace("container")
+    wire.host.ip("link", "add", "link", wire.nic, "name", "d0", "netns", container.name, "type", "macvlan")
+    container.up("d0")
+    expect_refusal(container, [DAEMON, "--interface", "d0"], [EXIT_NOT_SUPPORTED],
+                   ["is a macvlan", "in another network namespace"])
+
+
+def test_refused_own_tap(lab):
+    """The daemon's own TAP."""
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    expect_refusal(wire.host, [DAEMON, "--interface", daemon.tap()], [EXIT_NOT_SUPPORTED],
+                   [f"is the TAP of superpacketd on {wire.nic}"])
+
+
+@pytest.mark.parametrize("mode", ["native", "generic"])
+@pytest.mark.parametrize("kind", ABOVE)
+def test_above(lab, data, kind, mode):
+    """What rests on a NIC that is served gets its traffic, in superpackets."""
+    wire = Wire(lab, host_addresses=False)
+    # a wire carries packets
+    wire.peer.run("ethtool", "-K", wire.wire, "tso", "off")
+    try:
+        carry(lab, wire, kind, data, "--xdp-mode", mode)
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+def test_above_in_port_mode(lab):
+    """Port mode takes every frame of the NIC: the daemon names what rests on it and gets nothing, and only that."""
+    wire = Wire(lab, host_addresses=False)
+    said = []
+    for above in ([], ["link", wire.nic, "name", "d0", "type", "macvlan"]):
+        if above:
+            wire.host.ip("link", "add", *above)
+        daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", lab.unique("tap"))
+        daemon.stop()
+        said.append("what rests on it gets none: d0;" in daemon.process.stderr())
+    assert said == [False, True]
+
+
+def test_tap(lab, data):
+    """A TAP whose user exchanges plain frames (a VPN, an old virtual machine) is served like a NIC."""
+    wire = TapWire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    assert daemon.status()["xdp"]["mode"] == "native", daemon.status()["xdp"]
+    all_ways(lab, wire, daemon, data, length=4 << 20, enough=2)
