@@ -193,6 +193,19 @@ int xsk_statistics(const struct xsk *xsk, struct xdp_statistics *stats)
 	return 0;
 }
 
+uint64_t steer_redirected(const struct steer *steer, uint32_t queue)
+{
+	(void)steer;
+	(void)queue;
+	return 0;
+}
+
+bool steer_gives_back(const struct steer *steer)
+{
+	(void)steer;
+	return true;
+}
+
 bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
 {
 	(void)steer;

@@ -43,6 +43,7 @@ static const char *const flat_names[] = {
 	"stalls_completion",
 	"stalls_fill",
 	"stalls_tap",
+	"stalls_arrival",
 	"rebuilds",
 	"tx_lost_descriptors",
 	"frames_missing",
@@ -51,7 +52,7 @@ static const char *const flat_names[] = {
 };
 static const char *const drop_names[] = { "rx_multibuffer", "rx_stale",    "rx_tap",   "tx_vnet",
 					  "tx_malformed",   "tx_too_long", "tx_stale", "tx_rebuilt" };
-static const char *const kernel_names[] = { "rx_dropped", "rx_ring_full", "fill_ring_empty", "tx_invalid" };
+static const char *const kernel_names[] = { "rx_lost", "rx_dropped", "rx_ring_full", "fill_ring_empty", "tx_invalid" };
 static const char *const steer_names[] = STEER_COUNTER_NAMES;
 static const char *const inline_names[] = INLINE_COUNTER_NAMES;
 
@@ -311,9 +312,9 @@ Test(status, the_state_and_why)
 	cr_expect(strstr(state_why(&state), "MTU"));
 	strcpy(state.missing, "somebody has taken it");
 	cr_expect_str_eq(state_why(&state), "somebody has taken it");
-	state.away = true;
+	state.trouble.away = true;
 	cr_expect(strstr(state_why(&state), "cannot carry"));
-	state.hung = true;
+	state.trouble.hung = true;
 	cr_expect(strstr(state_why(&state), "hangs"));
 	cr_expect_str_eq(state_name(&state), "degraded");
 	state.waiting = "it is gone";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "daemon/heartbeat.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -18,6 +20,7 @@ static void check_progress(const struct workers *workers, uint32_t queue, uint64
 	uint64_t tick = __atomic_load_n(&worker->tick, __ATOMIC_RELAXED);
 
 	progress->away = __atomic_load_n(&worker->away, __ATOMIC_RELAXED);
+	progress->deaf = __atomic_load_n(&worker->deaf, __ATOMIC_RELAXED);
 	if (tick != progress->tick) {
 		progress->tick = tick;
 		progress->moved_ns = now;
@@ -59,14 +62,15 @@ static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 }
 
 /* Of one NIC. A worker that is being opened belongs to the thread that opens it, and is not among these. */
-static void check_workers(const struct workers *workers, uint64_t now, bool *hung, bool *away)
+static void check_workers(const struct workers *workers, uint64_t now, struct trouble *trouble)
 {
 	for (uint32_t q = 0; q < workers->opened_cnt; q++) {
 		if (!workers->worker[q].running)
 			continue;
 		check_progress(workers, q, now);
-		*hung |= workers->progress[q].hung;
-		*away |= workers->progress[q].away && !workers->idle;
+		trouble->hung |= workers->progress[q].hung;
+		trouble->away |= workers->progress[q].away && !workers->idle;
+		trouble->deaf |= workers->progress[q].deaf && !workers->idle;
 	}
 }
 
@@ -82,19 +86,18 @@ void heartbeat_show(struct heartbeat *heartbeat)
 {
 	struct state *state = heartbeat->state;
 	uint64_t now = clock_ns();
-	bool hung = false, away = false;
+	struct trouble trouble = { 0 };
 
 	discount_own_absence(heartbeat, now);
 	for (const struct workers *workers = heartbeat->workers; workers; workers = workers->next)
-		check_workers(workers, now, &hung, &away);
-	if (hung != state->hung || away != state->away) {
-		state->hung = hung;
-		state->away = away;
+		check_workers(workers, now, &trouble);
+	if (memcmp(&trouble, &state->trouble, sizeof trouble)) {
+		state->trouble = trouble;
 		state_tell(state);
 	}
-	if (hung)
+	if (trouble.hung)
 		return;
-	if (heartbeat->steer && !away && !guard_misses(heartbeat->guard) && all_caught_up(heartbeat, now))
+	if (heartbeat->steer && !trouble.away && !guard_misses(heartbeat->guard) && all_caught_up(heartbeat, now))
 		show(heartbeat, now);
 	service_feed_watchdog(&heartbeat->service, now);
 }

@@ -9,12 +9,15 @@ const char *state_why(const struct state *state)
 {
 	if (state->waiting)
 		return state->waiting;
-	if (state->hung)
+	if (state->trouble.hung)
 		return "a worker hangs; the kernel carries the traffic";
-	if (state->away)
+	if (state->trouble.away)
 		return "a worker cannot carry packets now; the kernel does";
 	if (*state->missing)
 		return state->missing;
+	if (state->trouble.deaf)
+		return "frames that are steered to a queue's socket do not arrive there; the kernel carries them, and "
+		       "attempts follow";
 	if (state->members)
 		return state->members;
 	return state->mtu_too_large ? "the MTU is too large for a frame" : "";

@@ -15,7 +15,11 @@ struct state {
 	char ready[128];     /* what is served, in one line */
 	const char *waiting; /* why there is no interface to serve; everything of it is released. NULL: it is there */
 	bool mtu_too_large;
-	bool hung, away;     /* some worker does not move, or cannot carry packets now (heartbeat.c) */
+	struct trouble {
+		bool hung;   /* a worker does not move */
+		bool away;   /* a worker cannot carry packets now */
+		bool deaf;   /* what is steered to a worker does not arrive */
+	} trouble;           /* heartbeat.c */
 	const char *members; /* of a bond: why some of its traffic is left to the kernel; NULL: it is not (members.c) */
 	char missing[320];   /* which program was taken away, and what helps (guard.c); "": none */
 };

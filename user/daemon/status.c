@@ -52,6 +52,7 @@ static void gather_queue(const struct workers *workers, uint32_t q, struct statu
 		.cpu = worker->config.cpu,
 		.state = progress->hung ? "hung" :
 			 progress->away ? "away" :
+			 progress->deaf ? "deaf" :
 					  "ok",
 		.mode = socket_mode(facts.zerocopy, generic),
 		.transmit = transmit_form(facts.slices),

@@ -72,7 +72,8 @@ const struct status_field status_daemon[] = {
 const struct status_field status_queues[] = {
 	{ "queue", STATUS_U32, QUEUE(queue), NULL, "The queue's number." },
 	{ "interface", STATUS_TEXT, QUEUE(interface), NULL, "The NIC that it is of; of a bond, the member." },
-	{ "state", STATUS_TEXT, QUEUE(state), NULL, "ok; hung; or away: its worker cannot carry packets now." },
+	{ "state", STATUS_TEXT, QUEUE(state), NULL,
+	  "ok; hung; away: it carries nothing now; deaf: it receives nothing." },
 	{ "cpu", STATUS_CPU, QUEUE(cpu), NULL, "The CPU that its worker runs on; null: any." },
 	{ "xsk.mode", STATUS_TEXT, QUEUE(mode), NULL, "The socket's: native-with-zerocopy, native or generic." },
 	{ "xsk.why", STATUS_CHARS, QUEUE(why), NULL, "Why the socket was bound so." },
@@ -142,6 +143,7 @@ const struct status_field status_counters[] = {
 	{ "stalls_completion", COUNT, COUNTERS(stalls_completion), "stalls", "Overdue completions." },
 	{ "stalls_fill", COUNT, COUNTERS(stalls_fill), "stalls", "Overdue received frames." },
 	{ "stalls_tap", COUNT, COUNTERS(stalls_tap), "stalls", "The TAP took nothing for too long." },
+	{ "stalls_arrival", COUNT, COUNTERS(stalls_arrival), "stalls", "Steered frames did not arrive." },
 	{ "rebuilds", COUNT, COUNTERS(rebuilds), "rebuilds", "The socket and its memory were opened anew." },
 	{ "tx_lost_descriptors", COUNT, COUNTERS(tx_lost_descriptors), "descriptors",
 	  "Not completed when a socket was rebuilt." },
@@ -158,6 +160,7 @@ const struct status_field status_counters[] = {
 	{ "buffers_missing", GAUGE, COUNTERS(buffers_missing), "bytes", "Lost track of: a defect." },
 	{ "flushes", STATUS_REASONS, COUNTERS(flushes), "superpackets", "By the reason why they ended." },
 	{ "singles", STATUS_REASONS, COUNTERS(singles), "packets", "Delivered alone, by reason." },
+	{ "kernel.rx_lost", COUNT, COUNTERS(kernel_rx_lost), "frames", "Steered to the socket, and not arrived." },
 	/* These begin again when the socket is rebuilt. */
 	{ "kernel.rx_dropped", GAUGE, COUNTERS(kernel_rx_dropped), "frames", "Dropped by the socket." },
 	{ "kernel.rx_ring_full", GAUGE, COUNTERS(kernel_rx_ring_full), "frames", "Found the receive ring full." },

@@ -17,6 +17,7 @@ struct progress {
 	uint64_t moved_ns; /* when it was last seen to have advanced */
 	bool hung;         /* it has not for too long */
 	bool away;         /* the worker cannot carry packets now */
+	bool deaf;         /* frames that are steered to its socket do not arrive; the kernel has them */
 };
 
 /* Those of one NIC. A bond has none of its own: those of its members follow by next. */

@@ -47,12 +47,14 @@ struct worker_stats {
 	uint64_t polls; /* times the worker slept */
 	/* expired waits (watchdog.h), and what was done about them */
 	uint64_t stalls_completion, stalls_fill, stalls_tap;
+	uint64_t stalls_arrival;      /* times that frames which were steered here did not arrive (worker_arrivals.c) */
 	uint64_t rebuilds;            /* times that the socket and its memory were made anew */
 	uint64_t tx_lost_descriptors; /* descriptors that were outstanding then */
 	/* gauges: frames, slots and buffers by state */
 	uint64_t frames_total, frames_free, frames_kernel, frames_held;
 	uint64_t slots_total, slots_used, buffers_total, buffers_used; /* buffers in bytes */
 	uint64_t frames_missing, slots_missing, buffers_missing;       /* in no known place; buffers in bytes */
+	uint64_t kernel_rx_lost; /* steered to the socket, and neither arrived nor counted by the kernel */
 	/* the kernel's counters of the present socket (XDP_STATISTICS) */
 	uint64_t kernel_rx_dropped, kernel_rx_ring_full, kernel_fill_ring_empty, kernel_tx_invalid;
 };

@@ -15,6 +15,8 @@
  *      deliver.c         the engine's superpackets -> front end
  *      transmit.c        packets of the front end -> segments -> transmit ring
  *      worker_stale.c    packets that newer ones have overtaken are dropped
+ *      worker_arrivals.c what the XDP program gives to the socket must arrive, or the kernel gets it
+ *      arrivals.c        whether it does
  *      worker_recover.c  checks that nothing is lost or waited for in vain; makes the socket anew
  *      watchdog.c        how long something is waited for
  *      worker_open.c     memory, engine and socket: opened, opened again, closed
@@ -25,6 +27,7 @@
 
 #include <pthread.h>
 
+#include "datapath/arrivals.h"
 #include "datapath/counters.h"
 #include "datapath/deliver.h"
 #include "datapath/facts.h"
@@ -56,6 +59,14 @@ struct worker_config {
 	uint64_t spin_ns;
 };
 
+/* Whether frames that are steered to the socket arrive (worker_arrivals.c). */
+enum worker_hearing {
+	WORKER_HEARS,
+	WORKER_DOUBTS, /* none has come for too long; the kernel has the queue's frames until it is clear why */
+	WORKER_DEAF,   /* they do not arrive; the kernel has them until the next attempt */
+	WORKER_TRIES,  /* with a new socket, it takes frames again, to see whether they arrive */
+};
+
 struct worker {
 	struct worker_config config;
 	char interface[IFNAMSIZ]; /* config.interface points here */
@@ -82,11 +93,18 @@ struct worker {
 	uint64_t probed_ns;     /* when a front end that takes nothing was probed last */
 	bool closed;            /* there is no socket: a new one could not be bound yet */
 
+	/* worker_arrivals.c */
+	struct arrivals arrivals;
+	enum worker_hearing hearing;
+	uint64_t hearing_ns; /* when that began */
+	uint64_t pause_ns;   /* before the next attempt to hear; 0: none was needed lately */
+
 	/* Shared with the main thread, by atomics. Written by the worker: */
 	struct stats_page published;
 	struct facts_page facts; /* of xsk and umem; others use facts_read(&facts) */
 	uint64_t tick;           /* advances with every round of the loop */
 	bool away;               /* it cannot carry packets: the main thread leaves the traffic to the kernel */
+	bool deaf;               /* frames that are steered to it do not arrive */
 	bool caught_up;          /* it holds no packet older than what the kernel has carried meanwhile */
 	int front_error;         /* -errno when the front end's queue is gone; the main thread ends then */
 	/* Written by the main thread: */

@@ -54,6 +54,19 @@ void worker_check_caught_up(struct worker *worker, bool carried);
  * called when watchdog_due() says so. */
 void worker_check_health(struct worker *worker, uint64_t now_ns);
 
+/* Steers new packets to the kernel, delivers what has been received, and makes socket and memory anew. Returns whether
+ * there is a socket; there is none if the worker has to stop. */
+bool worker_make_socket_anew(struct worker *worker);
+
+/* ---- worker_arrivals.c ---- */
+
+/* Looks whether what is steered here arrives, and acts if it does not. To be called when watchdog_due() says so, with
+ * the kernel's counters just read. */
+void worker_check_arrivals(struct worker *worker, uint64_t now_ns);
+
+/* There is a new socket, and it is in the program's map. */
+void worker_watch_new_socket(struct worker *worker, uint64_t now_ns);
+
 /* ---- worker_open.c ---- */
 
 /* Closes the socket and its memory. Descriptors under way are lost, and counted. */

@@ -8,6 +8,7 @@
  *   the kernel has no receive frame, and loses        the socket is made anew
  *   packets, because it gives none back
  *   the front end takes no packets                    the kernel carries the traffic, until a probe is taken
+ *   frames that are steered here do not arrive        see worker_arrivals.c
  *
  * To make a socket anew: steer its traffic to the kernel, deliver what it has received, close it with its memory,
  * open both again. Until that succeeds, the kernel carries the traffic.
@@ -140,8 +141,20 @@ static void reopen_socket(struct worker *worker)
 	set_away(worker, false);
 }
 
+bool worker_make_socket_anew(struct worker *worker)
+{
+	deliver_rest(worker);
+	worker_close_socket(worker);
+	reopen_socket(worker);
+	if (worker->closed)
+		return false;
+	worker_watch_new_socket(worker, clock_ns());
+	worker->stats.rebuilds++;
+	return true;
+}
+
 /* wait: the one that has expired. */
-static void make_socket_anew(struct worker *worker, enum watchdog_wait wait)
+static void end_wait(struct worker *worker, enum watchdog_wait wait)
 {
 	uint64_t begin_ns = clock_ns();
 	uint32_t descriptors = worker->transmit.outstanding, frames = worker->receive.frames_in_kernel, took_ms;
@@ -153,13 +166,7 @@ static void make_socket_anew(struct worker *worker, enum watchdog_wait wait)
 		worker->stats.stalls_fill++;
 	else
 		worker->stats.stalls_completion++;
-	deliver_rest(worker);
-	worker_close_socket(worker);
-	reopen_socket(worker);
-	if (worker->closed)
-		return;
-	worker->stats.rebuilds++;
-	if (!first)
+	if (!worker_make_socket_anew(worker) || !first)
 		return;
 	worker_name(worker, name);
 	took_ms = (uint32_t)((clock_ns() - begin_ns) / 1000000);
@@ -183,7 +190,9 @@ void worker_check_health(struct worker *worker, uint64_t now_ns)
 	if (expired & 1u << WATCHDOG_TAP || (worker->away && now_ns - worker->probed_ns >= PROBE_NS))
 		probe_front_end(worker, now_ns);
 	if (expired & 1u << WATCHDOG_COMPLETION)
-		make_socket_anew(worker, WATCHDOG_COMPLETION);
+		end_wait(worker, WATCHDOG_COMPLETION);
 	else if (expired & 1u << WATCHDOG_FILL)
-		make_socket_anew(worker, WATCHDOG_FILL);
+		end_wait(worker, WATCHDOG_FILL);
+	else
+		worker_check_arrivals(worker, now_ns);
 }

@@ -295,3 +295,8 @@ int steer_read_inline_counters(const struct steer *steer, uint64_t counters[INLI
 
 	return map_fd < 0 ? map_fd : read_counters(map_fd, counters, INLINE_COUNTER_CNT);
 }
+
+bool steer_gives_back(const struct steer *steer)
+{
+	return !(steer->config.serve & STEER_SERVE_ALL);
+}

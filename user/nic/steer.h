@@ -88,6 +88,9 @@ enum steer_presence steer_presence(struct steer *steer);
  * mode a few may be missing. Any thread may ask. */
 uint64_t steer_redirected(const struct steer *steer, uint32_t queue);
 
+/* Whether the kernel can carry what is not steered. In port mode it has nobody to give it to. Any thread may ask. */
+bool steer_gives_back(const struct steer *steer);
+
 /* Whether the XDP program runs in generic mode. */
 bool steer_is_generic(const struct steer *steer);
 
