@@ -8,7 +8,10 @@ import signal
 import pytest
 
 from daemon import DAEMON, Daemon
+from faulty import FAULTY, expect_one_line, faults
+from lab import wait_until
 from stopping import stop_and_go
+from streams import servers, transfer
 from wire import Wire
 
 pytestmark = pytest.mark.alone  # it looks at times
@@ -49,3 +52,17 @@ def test_second_daemon(lab):
                        "--interface", wire.nic, "--tap", "other"], ns=wire.host, name="other")
     other.wait(10, 1)
     assert "another superpacketd" in other.stderr(), other.tail()
+
+
+def test_unheard(lab, data):
+    """The programs' clock is taken for another one: the kernel carries all, and the daemon is degraded, not ok."""
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, program=FAULTY, wrapper=faults(clock=1))
+    servers(lab, wire, data)
+    for direction in ("in", "out"):
+        transfer(lab, wire, data, direction, 4, length=64 << 20).finish()
+    wait_until(lambda: daemon.status()["state"] == "degraded", 5, "the daemon says degraded")
+    assert "the XDP program counts none" in daemon.status()["state_why"], daemon.status()["state_why"]
+    assert daemon.total()["rx_packets"] == 0, "it was heard"
+    expect_one_line(daemon, "the XDP program counts none")
+    daemon.stop()

@@ -63,7 +63,7 @@ void guard_close(struct guard *guard, const char *interface)
 
 bool guard_misses(const struct guard *guard)
 {
-	return guard->told != STEER_PRESENT && guard->told != STEER_PINS_GONE;
+	return guard->told != STEER_PRESENT && guard->told != STEER_PINS_GONE && guard->told != STEER_UNHEARD;
 }
 
 /* What is wrong, and what brings it back. */
@@ -74,7 +74,13 @@ static void explain(enum steer_presence told, const struct config *config, const
 	const char *then = config->mode == CONFIG_INLINE ? "the kernel carries all traffic" :
 							   "no frame reaches the TAP";
 
-	if (dir && told == STEER_XDP_GONE)
+	if (told == STEER_UNHEARD)
+		snprintf(why, room,
+			 "heartbeats are shown, but the XDP program counts none, %s; is this a time namespace whose "
+			 "clock "
+			 "cannot be compared? Start superpacketd outside of it",
+			 then);
+	else if (dir && told == STEER_XDP_GONE)
 		snprintf(why, room,
 			 "the XDP program was unloaded, %s; load it again: 'xdp-loader load -m native "
 			 "-p %.100s %s steer.bpf.o'",
@@ -97,18 +103,20 @@ static void explain(enum steer_presence told, const struct config *config, const
 void guard_follow(struct guard *guard, const struct config *config, const char *interface, struct state *state)
 {
 	const enum steer_presence found = __atomic_load_n(&guard->found, __ATOMIC_RELAXED);
-	const bool missed = guard_misses(guard);
+	const bool missed = guard_misses(guard), unheard = guard->told == STEER_UNHEARD;
 
 	if (found == guard->told)
 		return;
 	guard->told = found;
-	if (guard_misses(guard)) {
+	if (guard_misses(guard) || found == STEER_UNHEARD) {
 		explain(found, config, interface, state->missing, sizeof state->missing);
 		log_warning("%s: %s", interface, state->missing);
 	} else {
 		state->missing[0] = '\0';
 		if (missed)
 			log_info("%s: its programs are attached again", interface);
+		if (unheard)
+			log_info("%s: its XDP program counts the heartbeats again", interface);
 		if (found == STEER_PINS_GONE)
 			log_warning(
 				"%s: the pins in %s were removed; the adopted programs keep working, but no "

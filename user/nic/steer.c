@@ -36,7 +36,13 @@ struct steer {
 	struct steer_state *state;        /* of the XDP program, mapped; NULL: there is none (tc_only) */
 	const struct steer_queue *queues; /* the same */
 	bool serving, leaves_out;         /* see steer_serve(), steer_serve_out() */
-	uint32_t queue_end;               /* sockets were registered below it; workers read it, so it is atomic */
+	uint32_t gaps;                    /* heartbeats that came too late; atomic */
+	struct {
+		bool unheard;
+		uint32_t gaps;
+		uint64_t no_heartbeat, redirected;
+	} heard;            /* by steer_presence(): at its last look */
+	uint32_t queue_end; /* sockets were registered below it; workers read it, so it is atomic */
 };
 
 /* The libraries explain at length what we log in one line; with -v both are logged. */
@@ -155,6 +161,8 @@ void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 {
 	const uint64_t shown_ns = now_ns ? steer_clock_bpf_ns(now_ns) : 0;
 
+	if (steer->state && shown_ns - steer->state->heartbeat_ns > STEER_HEARTBEAT_LIMIT_NS / 2)
+		__atomic_fetch_add(&steer->gaps, 1, __ATOMIC_RELEASE);
 	if (steer->state)
 		__atomic_store_n((uint64_t *)&steer->state->heartbeat_ns, shown_ns, __ATOMIC_RELAXED);
 	if (steer->tc.object)
@@ -230,6 +238,37 @@ uint64_t steer_redirected(const struct steer *steer, uint32_t queue)
 	return __atomic_load_n((const uint64_t *)&steer->queues[queue].redirected, __ATOMIC_RELAXED);
 }
 
+/* Whether the last heartbeat is no older than one that is in time. */
+static bool is_beating(const struct steer *steer)
+{
+	const uint64_t shown_ns = __atomic_load_n((const uint64_t *)&steer->state->heartbeat_ns, __ATOMIC_RELAXED);
+
+	return (int64_t)(steer_clock_bpf_ns(clock_ns()) - shown_ns) < (int64_t)STEER_HEARTBEAT_LIMIT_NS / 2;
+}
+
+/*
+ * Heartbeats are shown in time, and the program has counted frames that found none: its clock is not what we take for
+ * it, or it reads another map. It is heard again when it steers something, and counts no more of these.
+ */
+static bool is_unheard(struct steer *steer)
+{
+	const uint32_t gaps = __atomic_load_n(&steer->gaps, __ATOMIC_ACQUIRE);
+	uint64_t counters[STEER_COUNTER_CNT], redirected;
+
+	if (steer_read_counters(steer, counters))
+		return false;
+	redirected = counters[STEER_REDIRECTED] + counters[STEER_REDIRECTED_FRAGMENT];
+	if (counters[STEER_PASS_NO_HEARTBEAT] != steer->heard.no_heartbeat)
+		steer->heard.unheard = gaps == steer->heard.gaps && is_beating(steer);
+	else if (redirected != steer->heard.redirected)
+		steer->heard.unheard = false;
+	steer->heard.no_heartbeat = counters[STEER_PASS_NO_HEARTBEAT];
+	steer->heard.redirected = redirected;
+	/* Read again: a gap that has just ended may have been counted by the program only. */
+	steer->heard.gaps = __atomic_load_n(&steer->gaps, __ATOMIC_ACQUIRE);
+	return steer->heard.unheard;
+}
+
 enum steer_presence steer_presence(struct steer *steer)
 {
 	enum steer_presence xdp = STEER_PRESENT, tc = STEER_PRESENT;
@@ -238,6 +277,8 @@ enum steer_presence steer_presence(struct steer *steer)
 		xdp = steer_xdp_presence(&steer->xdp, &steer->config);
 	if (steer->tc.object)
 		tc = steer_tc_presence(&steer->tc);
+	if (xdp == STEER_PRESENT && tc == STEER_PRESENT && is_unheard(steer))
+		return STEER_UNHEARD;
 	return tc == STEER_PRESENT || xdp == STEER_XDP_GONE || xdp == STEER_XDP_OTHER ? xdp : tc;
 }
 
