@@ -31,7 +31,7 @@ static int set_autogroup(int nice)
 
 static void describe(struct priority *priority, int nice, const char *why)
 {
-	const int autogroup_err = set_autogroup(nice);
+	const int autogroup_err = nice < 0 ? set_autogroup(nice) : -ENOENT;
 	const char *session = "";
 
 	if (!autogroup_err)
