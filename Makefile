@@ -77,7 +77,7 @@ test: deps-tests                            ## install, build, run what every ch
 test-more: deps-tests                       ## the rest: clang, sanitizers, fuzzing, coverage, more of zero copy
 	$(SUBMAKE) all tests
 	$(SUBMAKE) CC=clang B=$(B)/clang all tests
-	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests
+	$(SUBMAKE) SAN=1 B=$(B)/asan unit-tests asan-daemon
 	$(SUBMAKE) SAN=thread B=$(B)/tsan tsan-tests
 	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests

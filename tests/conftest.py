@@ -24,6 +24,7 @@ import pytest
 
 sys.dont_write_bytecode = True  # the source tree stays as it was cloned
 
+import figures  # noqa: E402
 import laboratory  # noqa: E402
 import lab  # noqa: E402
 import programs  # noqa: E402
@@ -41,12 +42,14 @@ PR_SET_PDEATHSIG = 1
 def pytest_addoption(parser):
     parser.addoption("--only", metavar="REGEX", default="", help="run tests whose id matches")
     parser.addoption("--fuzz-seconds", type=int, default=10, help="of each fuzz target")
+    parser.addoption("--scale", type=float, default=0.02, help="of the numbers of events in tests/drills")
 
 
 def pytest_configure(config):
     missing = [path for path in config.args if not os.path.exists(path.partition("::")[0])]
     if missing:
         raise pytest.UsageError(f"not there: {' '.join(missing)}: run make tests")
+    config.pluginmanager.register(figures)
     config.pluginmanager.register(laboratory)
     config.pluginmanager.register(programs)
     lab.catch_signals()

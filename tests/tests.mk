@@ -19,7 +19,8 @@ prop_tests := $(B)/tests/prop_engine
 # The same daemon with faults on command (user/base/fault.h).
 faulty     := $(B)/faulty/superpacketd
 # Programs that the suites of tests/net and tests/zerocopy start.
-helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(B)/tests/mangler $(B)/tests/crowd $(B)/tools/latency $(B)/tools/paced \
+helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(addprefix $(B)/tests/,mangler crowd hostile attack) \
+              $(addprefix $(B)/tools/,latency paced) \
               $(B)/tests/fewer_channels.so $(B)/tests/broken_tap.so
 # Whose coverage counts: the engine's tests, and those of the library that is made of it.
 covering_tests := $(prop_tests) $(filter $(addprefix $(B)/tests/unit_,checksum flips flow flow_attack gro% gso% habit \
@@ -80,6 +81,9 @@ $(B)/make_corpus: $(B)/tests/fuzz/make_corpus.o $(B)/tests/libshared.a $(B)/libs
 $(B)/tests/mangler $(B)/tests/crowd: $(B)/tests/%: $(B)/tests/fixtures/%.o $(B)/user/base/quantity.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
+$(B)/tests/hostile $(B)/tests/attack: $(B)/tests/%: $(B)/tests/fixtures/%.o $(fixtures_obj) $(B)/user/base/quantity.o
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
 $(B)/tests/%.so: tests/fixtures/%.c
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(filter-out -fsanitize=%,$(ALL_CFLAGS)) -shared -fPIC $< -o $@
@@ -93,6 +97,17 @@ $(faulty): $(daemon_obj:$(B)/%=$(B)/faulty/%) $(B)/libsuperpacket.a
 
 # For tests/net/test_threads.py: the daemon under ThreadSanitizer.
 tsan-tests: $(B)/superpacketd $(faulty) ## build the daemon under ThreadSanitizer (SAN=thread B=build/tsan)
+
+# For tests/drills/test_hostile.py: the daemon under AddressSanitizer.
+asan-daemon: $(B)/superpacketd              ## build the daemon under sanitizers (SAN=1 B=build/asan)
+
+# SCALE: of the numbers of events; D: only what matches. The table is written to $(B)/drills.
+SCALE ?= 1
+drills: deps-tests                          ## hundreds of crashes, changes and attacks: 20 minutes; SCALE=0.02 D=REGEX
+	$(SUBMAKE) all tests
+	$(SUBMAKE) SAN=1 B=$(B)/asan asan-daemon
+	$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=$(B)/fuzz fuzz-tests
+	@$(PYTEST) -n 0 -s --scale=$(SCALE) $(if $(D),--only='$(D)') tests/drills
 
 # A failure prints its fewest packets; FIRST=seed begins there.
 MINUTES ?= 10
@@ -111,4 +126,4 @@ coverage: deps-tests                        ## of the engine by its tests; MISSI
 	$(SUBMAKE) CC=clang COVERAGE=1 B=$(B)/coverage covering-tests
 	tests/coverage $(if $(MISSING),--missing) $(B)/coverage
 
-.PHONY: tests unit-tests fuzz-tests covering-tests tsan-tests soak fuzz fuzz-corpus coverage
+.PHONY: tests unit-tests fuzz-tests covering-tests tsan-tests asan-daemon drills soak fuzz fuzz-corpus coverage

@@ -12,12 +12,14 @@ period it is known how long which of them stood still.
 import json
 import os
 import signal
+import time
 
 from lab import BUILD, Failed, wait_until
 
 CROWD = os.path.join(BUILD, "tests", "crowd")
 PORT = 5002
-FINISH = 90  # seconds for the end of all connections, which crowd.c itself limits to 60
+MOVING = 120  # seconds; a connection whose retransmissions are all lost for 10 s waits for the next one as long again
+FINISH = 180  # seconds for the end of all connections, which crowd.c itself limits to 150
 
 
 class Period:
@@ -25,6 +27,7 @@ class Period:
 
     def __init__(self, sides, before):
         self.stalls = [gap / 1e6 for side in sides for gap in side["gaps_us"]]  # seconds, one a receiver
+        self.standing = sum(side["standing"] for side in sides)  # for 200 ms, at its end
         self.silent = sum(side["silent"] for side in sides)
         delays = [side["delays_us"] for side in sides]
         # percentiles of the direction that is worse; by the schedule of the senders, in seconds
@@ -34,12 +37,20 @@ class Period:
         self.lost = sum(side["lost"] - old["lost"] for side, old in zip(sides, before))
         self.why = [side["why"] for side in sides if side["why"]]
 
+    def extend(self, later):
+        same = len(self.stalls) == len(later.stalls)
+        self.stalls = list(map(max, self.stalls, later.stalls)) if same else self.stalls + later.stalls
+        self.standing, self.silent, self.why = later.standing, later.silent, later.why
+        self.received = [a + b for a, b in zip(self.received, later.received)]
+        self.wrong += later.wrong
+        self.lost += later.lost
+
 
 class Crowd:
     """`count` connections on which `client` receives and as many on which it sends, `chunk` bytes each `period`; a
     period of 0: as much as they take."""
 
-    def __init__(self, lab, client, server, addresses, count=200, chunk=2048, period="20ms", port=PORT):
+    def __init__(self, lab, client, server, addresses, count=200, chunk=2048, period="40ms", port=PORT):
         self.count = count
         self._said = {}
         self._server = lab.start([CROWD, "serve", str(port)], ns=server, name="crowd-serve")
@@ -79,6 +90,17 @@ class Crowd:
         period = Period(sides, self._before)
         self._before = sides
         return period
+
+    def period_until_all_move(self, seconds=MOVING):
+        """What was since the last call, and until every connection receives again."""
+        whole = self.period()
+        deadline = time.monotonic() + seconds
+        while whole.standing:
+            if time.monotonic() > deadline:
+                raise Failed(f"{whole.standing} connections have received nothing for {seconds} s; {whole.why}")
+            time.sleep(0.05)
+            whole.extend(self.period())
+        return whole
 
     def finish(self):
         """Ends all connections. Returns how many of all were lost, how many bytes of all were wrong or missing, and a

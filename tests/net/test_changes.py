@@ -180,14 +180,6 @@ def wait_state(daemon, state):
                       f"the daemon says {state}")
 
 
-def again(lab, wire):
-    """The pair that was deleted, as it was."""
-    lab.veth(wire.host, wire.nic, wire.peer, wire.wire)
-    wire.peer.ethtool_off(wire.wire, "tx")
-    wire.peer.address(wire.wire, f"{wire.PEER4}/24", f"{wire.PEER6}/64")
-    wire.address_host(wire.host, wire.nic)
-
-
 def served_again(daemon, lab, wire, data):
     wait_state(daemon, "ok")
     before = daemon.total()
@@ -213,7 +205,7 @@ def test_deleted(lab, data):
         done = wire.host.run(COMMAND, "status", wire.nic, check=False)
         assert done.returncode == EXIT_DEGRADED and "waiting" in done.stdout, done.stdout
         running(streams)
-        again(lab, wire)
+        wire.make_again()
         wait_state(daemon, "ok")
         objects = daemon.bpf_objects()
     finish(streams)

@@ -33,12 +33,20 @@ class Wire:
             lab.veth(self.host, self.nic, self.peer, self.wire, queues, mtu)
         else:
             self._mangled(mangle)
+        self._address(host_addresses)
+
+    def _address(self, host_addresses):
         # A veth peer that leaves checksums unfinished is no wire: the daemon could not tell
         # a corrupted packet from one of those.
         self.peer.ethtool_off(self.wire, "tx")
         self.peer.address(self.wire, f"{self.PEER4}/24", f"{self.PEER6}/64")
         if host_addresses:
             self.address_host(self.host, self.nic)
+
+    def make_again(self):
+        """The pair that was deleted, as it was."""
+        self.lab.veth(self.host, self.nic, self.peer, self.wire)
+        self._address(True)
 
     def address_host(self, ns, interface):
         ns.address(interface, f"{self.HOST4}/24", f"{self.HOST6}/64")
