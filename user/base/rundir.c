@@ -24,7 +24,7 @@ bool rundir_path(char dir[RUNDIR_PATH_LEN])
 	const bool own = !env || !*env;
 
 	if (own)
-		env = "/run/superpacket";
+		env = RUNDIR_USUAL;
 	/* systemd names a list; ours is the first. */
 	snprintf(dir, RUNDIR_PATH_LEN, "%.*s", (int)strcspn(env, ":"), env);
 	return own;

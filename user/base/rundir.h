@@ -19,6 +19,7 @@
 #include <sys/un.h>
 
 #define RUNDIR_PATH_LEN sizeof(((struct sockaddr_un *)NULL)->sun_path) /* the longest, its end included */
+#define RUNDIR_USUAL "/run/superpacket"
 #define RUNDIR_SOCKET ".sock"
 #define RUNDIR_NOTE ".restore"
 
