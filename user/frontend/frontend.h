@@ -126,13 +126,13 @@ struct frontend_ops {
 	 * and what they hold is lost. */
 	int (*use)(struct frontend *front, uint32_t cnt);
 
-	/* What the other side is to see of the NIC. When the MTU cannot be set any more, because the interface is not
-	 * here (see below), it is left alone, and that is no error. */
+	/* What the other side is to see of the NIC. When the MTU cannot be set, because the interface is in a network
+	 * namespace that we may not enter, it is left alone, and that is no error. */
 	int (*set_mtu)(const struct frontend *front, uint32_t mtu);
 	int (*set_mac)(const struct frontend *front, const uint8_t mac[6]);
 	int (*set_carrier)(const struct frontend *front, bool carrier);
 
-	/* Whether its interface is still in our network namespace, under its index. */
+	/* Whether its interface is in our network namespace. */
 	bool (*is_here)(const struct frontend *front);
 
 	/* Closes it and frees front, with its queues. */
@@ -142,7 +142,7 @@ struct frontend_ops {
 struct frontend {
 	const struct frontend_ops *ops;
 	char name[IFNAMSIZ]; /* of its interface; or any, for messages */
-	uint32_t ifindex;    /* of its interface; 0: it has none */
+	uint32_t ifindex;    /* of its interface, in its namespace; 0: it has none, or that is not known */
 	uint32_t queue_cnt;
 	uint32_t offloads; /* FRONTEND_ bits in force: those claimed, without those whose test `out` failed */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];

@@ -41,6 +41,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/netns.h"
+#include "frontend/tap_persist.h"
 #include "frontend/tap_prove.h"
 
 /* Younger than the headers of Debian 12 (6.1). */
@@ -107,17 +109,17 @@ static int tap_write(struct frontend_queue *queue, const struct iovec *iov, uint
 
 /* ---- opening ---- */
 
-/* Opens one more queue of the TAP; the first one creates the TAP. ifr has the name, and gets the one that the kernel
- * has chosen. Returns the file descriptor or -errno. */
-static int open_queue(struct ifreq *ifr, bool first)
+/* Opens one more queue of the TAP, or makes the TAP. ifr has the name, and gets the one that the kernel has chosen.
+ * Returns the file descriptor or -errno. */
+static int open_queue(struct ifreq *ifr, int netns_fd, bool make)
 {
-	const int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	const int fd = tap_device(netns_fd);
 	int err;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ifr->ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
-	if (first)
+	if (make)
 		ifr->ifr_flags |= IFF_TUN_EXCL; /* else an existing TAP would be joined without notice */
 	if (ioctl(fd, TUNSETIFF, ifr) < 0) {
 		err = -errno;
@@ -181,7 +183,7 @@ static uint32_t prove_offloads(struct frontend *front, uint32_t wanted, uint32_t
 		[FRONTEND_PROOF_TUNNEL_CSUM] = FRONTEND_UDP_TUNNEL_GSO_CSUM,
 	};
 	struct ifreq ifr = { .ifr_name = "sp-proof%d" };
-	const int fd = open_queue(&ifr, true);
+	const int fd = open_queue(&ifr, -1, true);
 
 	front->unproved = fd < 0 ? fd : set_header_form(fd);
 	if (!front->unproved)
@@ -207,26 +209,48 @@ static int netdev_ioctl(unsigned long request, struct ifreq *ifr)
 	return err;
 }
 
-static int open_first_queue(struct ifreq *ifr)
+/* The first queue of a TAP that is made. */
+static int make_queue(struct ifreq *ifr)
 {
-	int fd = open_queue(ifr, true);
+	int fd = open_queue(ifr, -1, true);
 
 	for (int i = 0; fd == -EEXIST && i < TAKEN_RETRIES; i++) {
 		poll(NULL, 0, TAKEN_RETRY_MS);
-		fd = open_queue(ifr, true);
+		fd = open_queue(ifr, -1, true);
 	}
 	return fd;
 }
 
-static int open_queues(struct tap *tap, struct ifreq *ifr, uint32_t queue_cnt)
+/* The first queue of a TAP that is taken over: what its last daemon has left on it, and we need not want, is undone. */
+static int take_queue(struct ifreq *ifr, int netns_fd)
+{
+	const int none = -1;
+	int fd = open_queue(ifr, netns_fd, false);
+
+	if (fd >= 0)
+		(void)ioctl(fd, TUNSETSTEERINGEBPF, &none);
+	return fd;
+}
+
+/* left: NULL: the TAP is made. */
+static int open_next_queue(const struct tap_left *left, struct ifreq *ifr, bool first)
+{
+	if (first)
+		return left ? take_queue(ifr, left->netns_fd) : make_queue(ifr);
+	return open_queue(ifr, left ? left->netns_fd : -1, false);
+}
+
+static int open_queues(struct tap *tap, const struct tap_left *left, struct ifreq *ifr, uint32_t queue_cnt)
 {
 	struct frontend *front = &tap->front;
 	int fd, err;
 
 	while (front->queue_cnt < queue_cnt) {
-		fd = front->queue_cnt == 0 ? open_first_queue(ifr) : open_queue(ifr, false);
+		fd = open_next_queue(left, ifr, front->queue_cnt == 0);
 		if (fd < 0)
 			return fd;
+		if (front->queue_cnt == 0)
+			tap_own(fd);
 		tap->queues[front->queue_cnt++] = (struct frontend_queue){ .read = tap_read,
 									   .write = tap_write,
 									   .fd = fd };
@@ -268,14 +292,11 @@ static int tap_use(struct frontend *front, uint32_t cnt)
 	return 0;
 }
 
-/* Whether the interface of our index has the TAP's name, which is in *ifr then. */
+/* The TAP's name is in *ifr then. An index alone is not the interface: each namespace has its own. */
 static bool name_here(const struct frontend *front, struct ifreq *ifr)
 {
-	char name[IF_NAMESIZE];
-
 	*ifr = (struct ifreq){ 0 };
-	return ioctl(any_fd(front), TUNGETIFF, ifr) == 0 && if_indextoname(front->ifindex, name) &&
-	       strcmp(ifr->ifr_name, name) == 0;
+	return ioctl(any_fd(front), TUNGETIFF, ifr) == 0 && tap_netns_inode(front) == netns_own();
 }
 
 static bool tap_is_here(const struct frontend *front)
@@ -285,14 +306,28 @@ static bool tap_is_here(const struct frontend *front)
 	return name_here(front, &ifr);
 }
 
+static int set_mtu(void *ifr)
+{
+	return netdev_ioctl(SIOCSIFMTU, ifr);
+}
+
+/* In whatever namespace it is, if we may enter that. */
 static int tap_set_mtu(const struct frontend *front, uint32_t mtu)
 {
 	struct ifreq ifr;
+	int fd, err;
 
-	if (!name_here(front, &ifr))
+	if (name_here(front, &ifr)) {
+		ifr.ifr_mtu = (int)mtu;
+		return set_mtu(&ifr);
+	}
+	fd = tap_netns(front);
+	if (fd < 0)
 		return 0;
 	ifr.ifr_mtu = (int)mtu;
-	return netdev_ioctl(SIOCSIFMTU, &ifr);
+	err = netns_call(fd, set_mtu, &ifr);
+	close(fd);
+	return err == -EPERM ? 0 : err;
 }
 
 /* This and the carrier are requests of the TAP itself. They work in whatever namespace it is. */
@@ -300,6 +335,10 @@ static int tap_set_mac(const struct frontend *front, const uint8_t mac[6])
 {
 	struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };
 
+	/* Setting the same again would make the stack forget its neighbours (net/ipv4/arp.c arp_netdev_event()). */
+	if (ioctl(any_fd(front), SIOCGIFHWADDR, &ifr) == 0 && !memcmp(ifr.ifr_hwaddr.sa_data, mac, 6))
+		return 0;
+	ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
 	return ioctl(any_fd(front), SIOCSIFHWADDR, &ifr) < 0 ? -errno : 0;
 }
@@ -321,7 +360,8 @@ static const struct frontend_ops tap_ops = {
 	.close = tap_close,
 };
 
-int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, bool udp, uint32_t big_len)
+static int open_either(struct frontend **opened, const char *name, const struct tap_left *left, uint32_t queue_cnt,
+		       bool udp, uint32_t big_len)
 {
 	struct ifreq ifr = { 0 };
 	struct frontend *front;
@@ -337,21 +377,31 @@ int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, boo
 	front = &tap->front;
 	front->ops = &tap_ops;
 	memcpy(ifr.ifr_name, name, strlen(name));
-	err = open_queues(tap, &ifr, queue_cnt);
+	err = open_queues(tap, left, &ifr, queue_cnt);
 	if (err)
 		goto fail;
 	memcpy(front->name, ifr.ifr_name, sizeof(front->name));
 	tap->used_cnt = front->queue_cnt;
 	wanted = prove_offloads(front, OFFLOADS_TCP | (udp ? OFFLOADS_UDP : 0), big_len);
 	front->offloads = set_offloads(any_fd(front), wanted);
-	err = netdev_ioctl(SIOCGIFINDEX, &ifr);
+	err = left ? 0 : netdev_ioctl(SIOCGIFINDEX, &ifr);
 	if (err)
 		goto fail;
-	front->ifindex = (uint32_t)ifr.ifr_ifindex;
+	front->ifindex = left ? left->ifindex : (uint32_t)ifr.ifr_ifindex;
 	*opened = front;
 	return 0;
 
 fail:
 	tap_close(front);
 	return err;
+}
+
+int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, bool udp, uint32_t big_len)
+{
+	return open_either(opened, name, NULL, queue_cnt, udp, big_len);
+}
+
+int tap_take(struct frontend **opened, const struct tap_left *left, uint32_t queue_cnt, bool udp, uint32_t big_len)
+{
+	return open_either(opened, left->name, left, queue_cnt, udp, big_len);
 }

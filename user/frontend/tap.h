@@ -3,7 +3,7 @@
  * The TAP front end: a network interface whose other end is this program. It has one queue a worker, a virtio header
  * in front of every packet, and every offload that the kernel takes.
  *
- * The TAP is not persistent: it goes with its last file descriptor, and so with the process.
+ * The TAP goes with its last file descriptor, and so with the process, unless it is made persistent (tap_persist.h).
  */
 #ifndef SUPERPACKET_TAP_H
 #define SUPERPACKET_TAP_H
@@ -27,5 +27,16 @@
  *   -EINVAL   this cannot be a name
  */
 int tap_open(struct frontend **opened, const char *name, uint32_t queue_cnt, bool udp, uint32_t big_len);
+
+/* A persistent TAP that no process holds. */
+struct tap_left {
+	const char *name;
+	uint32_t ifindex;
+	int netns_fd; /* the network namespace that it is in; -1: ours */
+};
+
+/* The same with a TAP that is there: all of it stays but its offloads. -EPERM: CAP_SYS_ADMIN is missing, too, which it
+ * takes to enter another namespace; -EINVAL: what is there is no TAP of several queues. */
+int tap_take(struct frontend **opened, const struct tap_left *left, uint32_t queue_cnt, bool udp, uint32_t big_len);
 
 #endif
