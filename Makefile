@@ -186,7 +186,7 @@ $(B)/libreplay.a: $(replay_obj) $(B)/tools/command/say.o
 
 # It cleans up behind a dead daemon by the daemon's own functions.
 $(B)/superpacket: $(command_obj) $(B)/libreplay.a $(B)/libsuperpacketd.a $(B)/libsuperpacket.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -lpcap -lxdp -lbpf -o $@
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -ljansson -lpcap -lxdp -lbpf -lmnl -lpthread -o $@
 
 $(B)/examples/%: tools/examples/%.c $(B)/libsuperpacket.so
 	@mkdir -p $(@D)

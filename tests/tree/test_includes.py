@@ -36,8 +36,8 @@ MAY_INCLUDE = {
                     CHOOSE_ABI},
     # The command finds daemons, shows the fields of their status and cleans up after a dead one. Replay is one of its
     # verbs, and reports errors as all of them do.
-    "tools/command": {"user/base", "user/daemon/status_fields.h", "user/nic/restore.h", "user/nic/steer_leftovers.h",
-                      "tools/replay/replay.h"},
+    "tools/command": {"user/base", "user/daemon/status_fields.h", "user/nic/netdev_tap.h", "user/nic/restore.h",
+                      "user/nic/steer_leftovers.h", "tools/replay/replay.h"},
     "tools/replay": {"user/base", "user/engine/parse.h", "user/engine/checksum.h", "tools/command/say.h", PUBLIC},
     "tools/bench": {"user/base", "user/engine", "user/nic/uapi_compat.h"},
     "tools/examples": {PUBLIC},

@@ -59,9 +59,16 @@ Test(tap_mark, fits_an_alias)
 
 Test(tap_mark, of_others_is_none)
 {
-	static const char *const others[] = { "", "superpacket: ", "superpacket: eth0", "superpacket: @1",
-					      "superpacket: eth0@", "superpacket: eth0@x", "superpacket: eth0@1x",
-					      "superpacket: a-name-far-too-long@1", "uplink of web", "eth0@1" };
+	static const char *const others[] = { "",
+					      "superpacket: ",
+					      "superpacket: eth0",
+					      "superpacket: @1",
+					      "superpacket: eth0@",
+					      "superpacket: eth0@x",
+					      "superpacket: eth0@1x",
+					      "superpacket: a-name-far-too-long@1",
+					      "uplink of web",
+					      "eth0@1" };
 	struct tap_mark mark;
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)

@@ -6,7 +6,9 @@
  *      IF@NETNS.restore   settings of the NIC that it has switched off (user/nic/restore.h)
  *      an XDP program     in libxdp's dispatcher, if it was one of several; it passes every frame
  *
- * A TAP and everything else ends with the process. All this is done in the namespace of the interface, under the
+ *      the TAP of port    which outlives its daemon on purpose, wherever it is now; its alias says whose it is
+ *
+ * Everything else ends with the process. All this is done in the namespace of the interface, under the
  * directory's lock, which a starting daemon takes, too (user/base/rundir.h).
  */
 #include "command/clean.h"
@@ -21,9 +23,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/netns.h"
+#include "base/tap_mark.h"
+#include "nic/netdev_tap.h"
 #include "nic/restore.h"
 #include "nic/steer_leftovers.h"
 #include "command/ask.h"
@@ -42,40 +46,19 @@ struct clean {
 
 /* ---- network namespaces ---- */
 
-static int open_if_same(const char *path, uint64_t inode)
+static int open_netns(uint64_t inode)
 {
-	struct stat st;
+	char path[NETNS_PATH_LEN];
 
-	return stat(path, &st) == 0 && st.st_ino == inode ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-}
-
-/* Looks for the namespace in PARENT/<any name>SUFFIX. */
-static int find_netns_in(const char *parent, const char *suffix, uint64_t inode)
-{
-	DIR *stream = opendir(parent);
-	struct dirent *entry;
-	char path[512];
-	int fd = -1;
-
-	while (stream && fd < 0 && (entry = readdir(stream))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof path, "%s/%s%s", parent, entry->d_name, suffix);
-		fd = open_if_same(path, inode);
-	}
-	if (stream)
-		closedir(stream);
-	return fd;
+	return netns_find(inode, path) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 }
 
 /* Enters the namespace. -ENOENT: it is gone, and everything that was in it. */
 static int enter(const struct clean *clean, uint64_t inode)
 {
-	int fd = inode == rundir_netns() ? dup(clean->home_fd) : find_netns_in("/run/netns", "", inode);
+	const int fd = inode == rundir_netns() ? dup(clean->home_fd) : open_netns(inode);
 	int err;
 
-	if (fd < 0)
-		fd = find_netns_in("/proc", "/ns/net", inode);
 	if (fd < 0)
 		return -ENOENT;
 	err = setns(fd, CLONE_NEWNET) ? -errno : 0;
@@ -210,6 +193,77 @@ out:
 	json_decref(entry);
 }
 
+/* ---- the TAPs of port mode ---- */
+
+/* The TAPs of one namespace. */
+struct taps {
+	struct clean *clean;
+	const char *path; /* of that namespace */
+};
+
+/* Whether a daemon listens for this NIC: perhaps it is just about to take the TAP over. */
+static bool has_daemon(const struct clean *clean, const struct tap_mark *mark)
+{
+	char path[PATH_LEN];
+	pid_t pid;
+	int err;
+
+	if (rundir_file(path, sizeof path, clean->dir, mark->interface, mark->netns, RUNDIR_SOCKET))
+		return true;
+	err = rundir_connect(path, &pid);
+	if (err >= 0)
+		close(err);
+	return err != -ECONNREFUSED && err != -ENOENT;
+}
+
+/* By name, or of a daemon of our run directory: another one may be just about to start there. */
+static bool is_meant(const struct clean *clean, const struct netdev_tap *tap, const struct tap_mark *mark)
+{
+	if (!clean->interface)
+		return tap_mark_is_run_in(mark, clean->dir);
+	return !strcmp(clean->interface, mark->interface) || !strcmp(clean->interface, tap->name);
+}
+
+static bool remove_tap(const struct netdev_tap *tap, void *data)
+{
+	const struct taps *taps = data;
+	struct clean *clean = taps->clean;
+	struct tap_mark mark;
+	json_t *entry;
+	int err;
+
+	if (!tap->persistent || tap->held || !tap_mark_read(&mark, tap->alias) || !is_meant(clean, tap, &mark) ||
+	    has_daemon(clean, &mark))
+		return true;
+	entry = json_pack("{s:s, s:I, s:s, s:s}", "interface", mark.interface, "netns", (json_int_t)mark.netns, "tap",
+			  tap->name, "tap_place", taps->path);
+	err = netdev_tap_delete(tap->ifindex);
+	if (err && err != -ENODEV)
+		failed(clean, entry, mark.interface, "deleting its TAP", err);
+	json_array_append_new(clean->done, entry);
+	return true;
+}
+
+static int remove_here(void *taps)
+{
+	return netdev_tap_each(remove_tap, taps);
+}
+
+static bool remove_there(int fd, const char *path, void *clean)
+{
+	struct taps taps = { .clean = clean, .path = path };
+
+	/* Without permission, no error: perhaps there is none. */
+	return netns_call(fd, remove_here, &taps) != -EPERM;
+}
+
+/* In every namespace that can be found. */
+static void clean_taps(struct clean *clean)
+{
+	(void)remove_there(-1, "", clean);
+	netns_each(remove_there, clean);
+}
+
 /* ---- all of them ---- */
 
 /* Interfaces that have files here. One of this name in another namespace is another interface, which is meant only by
@@ -248,7 +302,11 @@ static void print_entry(const json_t *entry)
 {
 	const json_t *restored = json_object_get(entry, "restored");
 
+	const char *place = answer_text(entry, "tap_place");
+
 	printf("%s:", answer_text(entry, "interface"));
+	if (json_object_get(entry, "tap"))
+		printf(" TAP %s deleted%s%s;", answer_text(entry, "tap"), *place ? ", in " : "", place);
 	for (size_t i = 0; i < json_array_size(restored); i++)
 		printf("%s %s%s", i ? "," : "", json_string_value(json_array_get(restored, i)),
 		       i + 1 < json_array_size(restored) ? "" : " switched on again;");
@@ -307,7 +365,8 @@ enum exit_code clean_main(struct say_style say, bool pretty, const char *interfa
 	} else {
 		clean_files(&clean);
 		clean_interfaces(&clean);
-		if (interface && !json_object_size(clean.seen))
+		clean_taps(&clean);
+		if (interface && !json_object_size(clean.seen) && !json_array_size(clean.done))
 			clean.code = say_error(say, EXIT_FAILED,
 					       "%s: there is no such interface, and "
 					       "nothing is left of one; see 'ip link'",
