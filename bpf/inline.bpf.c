@@ -21,7 +21,14 @@
  *
  * Both are attached as tcx links that live as long as the daemon's file descriptors: when
  * it dies, they are gone and packets flow as before. While it hangs, the missing heartbeat
- * in steer_state does the same for egress; ingress then has nothing to redirect.
+ * in steer_state does the same for egress; ingress then has nothing to redirect. Where others
+ * have filters in clsact, the program of the egress is the last of those instead, since a
+ * redirected packet does not come to filters; it outlives a killed daemon there, without a
+ * heartbeat.
+ *
+ * inline_egress is there twice. When it is not the last program of the chain any more, the
+ * second copy is attached at its end, then the first is detached; the kernel does not attach
+ * one program twice.
  *
  * The state is this object's own, not that of steer.bpf.o. So the outgoing direction can be left
  * to the kernel alone, and one of these objects may stand on a bond while each of its members
@@ -84,8 +91,7 @@ int inline_ingress(struct __sk_buff *skb)
 	return bpf_redirect(nic_ifindex, BPF_F_INGRESS);
 }
 
-SEC("tc")
-int inline_egress(struct __sk_buff *skb)
+static __always_inline int egress(struct __sk_buff *skb)
 {
 	const struct packet pkt = {
 		.ctx = skb,
@@ -115,6 +121,18 @@ int inline_egress(struct __sk_buff *skb)
 		return next(INLINE_EGRESS_PASS_NO_HEARTBEAT);
 	}
 	return TCX_NEXT;
+}
+
+SEC("tc")
+int inline_egress(struct __sk_buff *skb)
+{
+	return egress(skb);
+}
+
+SEC("tc")
+int inline_egress2(struct __sk_buff *skb)
+{
+	return egress(skb);
 }
 
 char LICENSE[] SEC("license") = "GPL";

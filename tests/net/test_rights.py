@@ -23,7 +23,7 @@ from wire import Wire, channels
 
 NET_ADMIN, NET_RAW, IPC_LOCK, SYS_ADMIN, PERFMON, BPF = (1 << bit for bit in (12, 13, 14, 21, 38, 39))
 MAIN = NET_ADMIN | NET_RAW | IPC_LOCK | PERFMON | BPF
-ROLES = {"superpacketd": MAIN, "queue": MAIN & ~PERFMON, "guard": BPF}
+ROLES = {"superpacketd": MAIN, "queue": MAIN & ~PERFMON, "guard": BPF | NET_ADMIN}
 NAMES = ["net_admin", "net_raw", "ipc_lock", "perfmon", "bpf"]
 
 

@@ -167,6 +167,10 @@ static const struct line lines[] = {
 	  { "--interface=eth0", "--adaptive=auto" },
 	  CONFIG_USAGE,
 	  "--adaptive: 'auto' is not accepted; give on or off" },
+	{ "egress, perhaps",
+	  { "--interface=eth0", "--egress=off" },
+	  CONFIG_USAGE,
+	  "--egress: 'off' is not accepted; give auto or ignore" },
 	{ "IDs, at random",
 	  { "--interface=eth0", "--ip-id=random" },
 	  CONFIG_USAGE,
@@ -233,6 +237,7 @@ Test(config, defaults)
 	cr_expect_not(config.gro.adaptive);
 	cr_expect_not(config.shared_id);
 	cr_expect_eq(config.transmit, MODES_TRANSMIT_AUTO);
+	cr_expect_eq(config.egress, CONFIG_EGRESS_AUTO);
 	cr_expect_eq(config.tx_checksum, TX_CHECKSUM_AUTO);
 	cr_expect_eq(config.spin_ns, 0, "event");
 	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
@@ -366,11 +371,12 @@ Test(config, conditions)
 {
 	struct config config;
 
-	cr_assert_eq(parse(&config,
-			   (const char *[ARGS_MAX]){ "--interface=a", "--hold=100", "--idle=20", "--max-packets=44",
-						     "--max-bytes=200000", "--max-flows=128,all", "--min-payload=64",
-						     "--pass-ports=22,8080", "--adaptive=on", "--ip-id=shared" }),
-		     CONFIG_RUN, "%s", config.error);
+	cr_assert_eq(
+		parse(&config, (const char *[ARGS_MAX]){ "--interface=a", "--hold=100", "--idle=20", "--max-packets=44",
+							 "--max-bytes=200000", "--max-flows=128,all",
+							 "--min-payload=64", "--pass-ports=22,8080", "--adaptive=on",
+							 "--ip-id=shared", "--egress=ignore" }),
+		CONFIG_RUN, "%s", config.error);
 	cr_expect_eq(config.gro.idle_ns, 20000);
 	cr_expect_eq(config.gro.max_packets, 44);
 	cr_expect_eq(config.gro.max_bytes, 200000);
@@ -382,6 +388,7 @@ Test(config, conditions)
 	cr_expect_eq(config.gro.pass_ports[2], 0);
 	cr_expect(config.gro.adaptive);
 	cr_expect(config.shared_id);
+	cr_expect_eq(config.egress, CONFIG_EGRESS_IGNORE);
 }
 
 /* The outer protocol alone decides what is served; TCP always is. */

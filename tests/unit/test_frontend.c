@@ -200,6 +200,12 @@ uint64_t steer_redirected(const struct steer *steer, uint32_t queue)
 	return 0;
 }
 
+bool steer_leaves_out(const struct steer *steer)
+{
+	(void)steer;
+	return false;
+}
+
 bool steer_gives_back(const struct steer *steer)
 {
 	(void)steer;

@@ -125,6 +125,8 @@ static json_t *render(void)
 		.spin_ns = 25000,
 		.xdp_mode = "native",
 		.xdp_why = "the driver can",
+		.egress_out = "kernel",
+		.egress_why = "root qdisc htb 1:",
 		.ip_id = "shared",
 		.when_full = "all",
 		.state = "degraded",
@@ -189,6 +191,7 @@ Test(status, the_schema_of_a_daemon)
 {
 	json_t *daemon = render();
 	const json_t *xdp = json_object_get(daemon, "xdp"), *merge = json_object_get(daemon, "merge");
+	const json_t *egress = json_object_get(daemon, "egress");
 
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "interface")), "veth0");
 	cr_expect_eq(number(daemon, "ifindex"), 7);
@@ -201,6 +204,8 @@ Test(status, the_schema_of_a_daemon)
 	cr_expect_str_eq(json_string_value(json_object_get(daemon, "tap")), "sp-veth0");
 	cr_expect_str_eq(json_string_value(json_object_get(xdp, "mode")), "native");
 	cr_expect_str_eq(json_string_value(json_object_get(xdp, "why")), "the driver can");
+	cr_expect_str_eq(json_string_value(json_object_get(egress, "out")), "kernel");
+	cr_expect_str_eq(json_string_value(json_object_get(egress, "why")), "root qdisc htb 1:");
 	cr_assert_eq(json_array_size(merge), 2);
 	cr_expect_str_eq(json_string_value(json_array_get(merge, 0)), "tcp");
 	cr_expect_eq(number(daemon, "hold_us"), 50);

@@ -5,6 +5,7 @@
  *      IF@NETNS.sock      refuses connections
  *      IF@NETNS.restore   settings of the NIC that it has switched off (user/nic/restore.h)
  *      an XDP program     in libxdp's dispatcher, if it was one of several; it passes every frame
+ *      an egress filter   in clsact, if others have filters there; it passes every packet
  *
  *      the TAP of port    which outlives its daemon on purpose, wherever it is now; its alias says whose it is
  *
@@ -129,6 +130,17 @@ static void remove_programs(struct clean *clean, json_t *entry, const char *inte
 		json_object_set_new(entry, "programs", json_integer(found.removed_cnt));
 }
 
+static void remove_filter(struct clean *clean, json_t *entry, const char *interface)
+{
+	const unsigned int ifindex = if_nametoindex(interface);
+	const int removed = ifindex ? steer_leftovers_clean_filter(ifindex) : 0;
+
+	if (removed < 0)
+		failed(clean, entry, interface, "looking at its egress filters", removed);
+	else if (removed)
+		json_object_set_new(entry, "filter", json_true());
+}
+
 /* Whether a daemon listens there. Also true if that is unknown, so that nothing is touched then. */
 static bool is_alive(struct clean *clean, const char *interface, const char *path)
 {
@@ -153,7 +165,8 @@ static bool is_alive(struct clean *clean, const char *interface, const char *pat
 static bool has_anything(const json_t *entry)
 {
 	return json_object_get(entry, "socket") || json_object_get(entry, "restored") ||
-	       json_object_get(entry, "programs") || json_object_get(entry, "error");
+	       json_object_get(entry, "programs") || json_object_get(entry, "filter") ||
+	       json_object_get(entry, "error");
 }
 
 static void clean_one(struct clean *clean, const char *interface, uint64_t netns)
@@ -179,8 +192,10 @@ static void clean_one(struct clean *clean, const char *interface, uint64_t netns
 		goto out;
 	}
 	restore(clean, entry, interface, note, !err);
-	if (!err)
+	if (!err) {
 		remove_programs(clean, entry, interface);
+		remove_filter(clean, entry, interface);
+	}
 	leave(clean);
 	unlink(half);
 	if (unlink(sock) == 0)
@@ -314,6 +329,8 @@ static void print_entry(const json_t *entry)
 		printf(" it is gone, and its settings with it;");
 	if (answer_number(entry, "programs"))
 		printf(" XDP programs removed: %d;", (int)answer_number(entry, "programs"));
+	if (json_object_get(entry, "filter"))
+		printf(" egress filter removed;");
 	if (json_object_get(entry, "socket"))
 		printf(" socket removed;");
 	printf(" %s\n", json_object_get(entry, "error") ? "not all could be done" : "clean");

@@ -48,6 +48,9 @@ const char config_help[] =
 	"      --pass-ports LIST  up to 16 TCP or UDP ports whose packets are not merged\n"
 	"      --adaptive on|off  on: a flow whose packets keep failing to merge is left\n"
 	"                         alone for a while; default off\n"
+	"      --egress HOW       auto (default): inline, what is sent is left to the\n"
+	"                         kernel where the NIC has a qdisc that shapes; ignore:\n"
+	"                         it never is\n"
 	"      --ip-id HOW        IPv4 IDs of segments: increment (default); or shared:\n"
 	"                         one for all segments of a superpacket, if DF is set\n"
 	"      --transmit HOW     slices: a header, and slices of the payload in place;\n"
@@ -359,6 +362,17 @@ static bool parse_adaptive(struct config *config, const char *value)
 	return true;
 }
 
+static bool parse_egress(struct config *config, const char *value)
+{
+	static const char *const words[] = { [CONFIG_EGRESS_AUTO] = "auto", [CONFIG_EGRESS_IGNORE] = "ignore", NULL };
+	int egress = word_index(value, words);
+
+	if (egress < 0)
+		return refuse(config, "egress", value, "auto or ignore");
+	config->egress = (enum config_egress)egress;
+	return true;
+}
+
 static bool parse_ip_id(struct config *config, const char *value)
 {
 	static const char *const words[] = { "increment", "shared", NULL };
@@ -449,6 +463,7 @@ static const struct {
 	{ "min-payload", parse_min_payload },
 	{ "pass-ports", parse_pass_ports },
 	{ "adaptive", parse_adaptive },
+	{ "egress", parse_egress },
 	{ "ip-id", parse_ip_id },
 	{ "transmit", parse_transmit },
 	{ "tx-checksum", parse_tx_checksum },

@@ -29,6 +29,11 @@ enum config_mode {
 	CONFIG_PORT,   /* the TAP is the interface */
 };
 
+enum config_egress {
+	CONFIG_EGRESS_AUTO,   /* what is sent is left to the kernel where the host has a policy that we cannot keep */
+	CONFIG_EGRESS_IGNORE, /* it is served whatever qdiscs and filters the NIC has */
+};
+
 struct config {
 	const char *interface; /* as given; may be an altname */
 	enum config_mode mode;
@@ -37,6 +42,7 @@ struct config {
 	const char *pinned;           /* NULL: load our own program */
 	enum steer_xdp_mode xdp_mode; /* how the XDP program is attached */
 	enum modes_pin pin;           /* and what its sockets may be: of --xdp-mode, too */
+	enum config_egress egress;
 	uint32_t queues;              /* 0: all */
 	enum cpus_how cpus;           /* which CPUs the workers run on */
 	struct cpus cpu_list;         /* with CPUS_LIST */

@@ -15,7 +15,7 @@
  *      front.c      the TAP                              state.c      ok, degraded or waiting, and why
  *      offloads.c   what the TAP can carry               control.c    the control socket
  *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
- *      rights.c     user, capabilities, system calls
+ *      rights.c     user, capabilities, system calls     egress.c     whose policy is on the way out
  *      members.c    of a bond: served one by one         control_alias.c    their names lead to the bond's socket
  *      devices.c    kinds of interfaces: served, or which one to name instead
  *
@@ -28,6 +28,7 @@
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/cpus.h"
+#include "daemon/egress.h"
 #include "daemon/front.h"
 #include "daemon/guard.h"
 #include "daemon/heartbeat.h"
@@ -53,7 +54,8 @@ struct attached {
 	struct settings settings;
 	struct steer *steer; /* NULL: no programs are attached */
 	struct guard guard;  /* of steer */
-	int promisc_fd;      /* -1: inline, the NIC's addresses are what it was told */
+	struct egress egress;
+	int promisc_fd; /* -1: inline, the NIC's addresses are what it was told */
 };
 
 /* What waits to be done when something changes. */

@@ -5,6 +5,7 @@
  *      MTU, MAC, carrier   the front end follows
  *      the first carrier   what could not be tested without one is tested: sockets are opened again
  *      queues              a new one gets a worker, a vanished one loses it, the others go on
+ *      qdiscs and filters  what is sent is left to the kernel, or served again (egress.h)
  *      name                the control socket's file follows; either name may be asked for
  *      deleted, moved      everything of it is released, and opened again when an interface of that
  *                          name is there again, and up
@@ -286,8 +287,16 @@ void follow_news(struct daemon *d)
 	} else if (news.changed) {
 		follow_changes(d);
 	}
-	if (!d->state.waiting && d->members)
+	if (d->state.waiting)
+		return;
+	if (news.egress || news.changed) {
+		egress_look_again(&d->attached.egress);
+		guard_look_now(&d->attached.guard);
+	}
+	if (egress_follow(&d->attached.egress, &d->workers))
+		tell_ready(d);
+	if (d->members)
 		members_follow(d, news.changed || news.others);
-	else if (!d->state.waiting)
+	else
 		retry_queues(d);
 }

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/confine.h"
 #include "base/log.h"
 #include "datapath/worker.h"
@@ -18,46 +19,69 @@
 static void *watch_programs(void *arg)
 {
 	struct guard *guard = arg;
-	struct pollfd stop = { .fd = guard->stop_fd, .events = POLLIN };
+	struct pollfd wake = { .fd = guard->wake_fd, .events = POLLIN };
 	enum steer_presence before = STEER_PRESENT;
+	uint64_t looked_ns = clock_ns(), wakes;
 
 	(void)pthread_setname_np(pthread_self(), "guard");
 	confine_enter(CONFINE_GUARD);
-	while (poll(&stop, 1, INTERVAL_MS) == 0) {
-		enum steer_presence now = steer_presence(guard->steer);
+	for (;;) {
+		enum steer_presence now;
 
+		poll(&wake, 1, INTERVAL_MS);
+		(void)!read(guard->wake_fd, &wakes, sizeof wakes);
+		if (__atomic_load_n(&guard->stop, __ATOMIC_ACQUIRE))
+			return NULL;
+		if (guard->egress)
+			egress_watch(guard->egress);
+		if (clock_ns() - looked_ns < INTERVAL_MS * 1000000ull)
+			continue;
+		looked_ns = clock_ns();
+		now = steer_presence(guard->steer);
 		if (now == before)
 			__atomic_store_n(&guard->found, now, __ATOMIC_RELAXED);
 		before = now;
 	}
-	return NULL;
 }
 
-void guard_open(struct guard *guard, struct steer *steer, const char *interface)
-{
-	int err;
-
-	*guard = (struct guard){ .steer = steer, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-	err = guard->stop_fd < 0 ? -errno : worker_thread(&guard->thread, -1, watch_programs, guard);
-	guard->running = !err;
-	if (!err)
-		return;
-	log_warning("%s: cannot start the thread that watches its BPF programs (%s); their removal will not be noticed",
-		    interface, strerror(-err));
-	if (guard->stop_fd >= 0)
-		close(guard->stop_fd);
-}
-
-void guard_close(struct guard *guard, const char *interface)
+static void wake(struct guard *guard)
 {
 	const uint64_t one = 1;
 
+	(void)!write(guard->wake_fd, &one, sizeof one); /* full: it is awake */
+}
+
+void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const char *interface)
+{
+	int err;
+
+	*guard = (struct guard){ .steer = steer, .egress = egress, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	err = guard->wake_fd < 0 ? -errno : worker_thread(&guard->thread, -1, watch_programs, guard);
+	guard->running = !err;
+	if (!err)
+		return;
+	log_warning(
+		"%s: cannot start the thread that watches its BPF programs (%s); neither their removal nor a change "
+		"of its egress policy will be noticed",
+		interface, strerror(-err));
+	if (guard->wake_fd >= 0)
+		close(guard->wake_fd);
+}
+
+void guard_look_now(struct guard *guard)
+{
+	if (guard->running)
+		wake(guard);
+}
+
+void guard_close(struct guard *guard)
+{
 	if (!guard->running)
 		return;
-	if (write(guard->stop_fd, &one, sizeof one) < 0)
-		log_warning("%s: eventfd: %s", interface, strerror(errno));
+	__atomic_store_n(&guard->stop, true, __ATOMIC_RELEASE);
+	wake(guard);
 	pthread_join(guard->thread, NULL);
-	close(guard->stop_fd);
+	close(guard->wake_fd);
 	*guard = (struct guard){ 0 };
 }
 

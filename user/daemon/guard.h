@@ -6,6 +6,8 @@
  * lock of all interfaces, which others hold for long, and the heartbeat must not wait for that. The kernel sends no
  * notification about links that one could listen to instead.
  *
+ * The same thread looks at the NIC's egress policy (egress.h), at once when guard_look_now() says so.
+ *
  * What is found missing twice is logged, and inline the heartbeat stops: the kernel carries all. What somebody took
  * off on purpose is not put back. A program that is loaded again, with the maps that were adopted, is served again.
  */
@@ -15,23 +17,29 @@
 #include <pthread.h>
 
 #include "daemon/config.h"
+#include "daemon/egress.h"
 #include "daemon/state.h"
 #include "nic/steer.h"
 
 struct guard {
 	pthread_t thread;
 	bool running;
-	int stop_fd;
+	int wake_fd;
+	bool stop; /* atomic */
 	struct steer *steer;
+	struct egress *egress;
 	enum steer_presence found; /* written by the thread */
 	enum steer_presence told;  /* what the log says */
 };
 
-/* After steer_start(). Failure is logged, and nothing is looked at then. */
-void guard_open(struct guard *guard, struct steer *steer, const char *interface);
+/* After steer_start(). egress is NULL for a member of a bond. Failure is logged, and nothing is looked at then. */
+void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const char *interface);
+
+/* Something may have changed on the NIC's way out. */
+void guard_look_now(struct guard *guard);
 
 /* Before steer_stop(). */
-void guard_close(struct guard *guard, const char *interface);
+void guard_close(struct guard *guard);
 
 /* Logs, and notes in state->missing, what was found since the last call. */
 void guard_follow(struct guard *guard, const struct config *config, const char *interface, struct state *state);

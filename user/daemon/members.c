@@ -137,7 +137,7 @@ static int open_member(struct daemon *d, struct member *member)
 	}
 	member->spread_cnt = workers->cnt;
 	steer_heartbeat(steer, clock_ns());
-	guard_open(&member->guard, steer, dev->name);
+	guard_open(&member->guard, steer, NULL, dev->name);
 	settings_say(&member->settings, dev, steer_is_generic(steer));
 	log_info("%s: its member %s is served, %u queue%s", d->device.dev.name, dev->name, workers->cnt,
 		 workers->cnt == 1 ? "" : "s");
@@ -156,7 +156,7 @@ static void close_member(struct daemon *d, struct member *member, bool drain)
 
 	if (!is_served(member))
 		return;
-	guard_close(&member->guard, member->device.dev.name);
+	guard_close(&member->guard);
 	steer_stop(workers->steer);
 	workers_stop(workers, drain ? WORKERS_DRAIN_MS : 0);
 	workers_close(workers);
@@ -620,13 +620,16 @@ int members_open(struct daemon *d)
 	if (err)
 		goto err_steer;
 	err = open_members(d);
+	egress_open(&d->attached.egress, &d->config, dev, d->attached.steer);
 	if (!err)
 		err = steer_start(d->attached.steer);
 	if (!err) {
-		guard_open(&d->attached.guard, d->attached.steer, dev->name);
+		egress_begin(&d->attached.egress);
+		guard_open(&d->attached.guard, d->attached.steer, &d->attached.egress, dev->name);
 		members_apply(d);
 		return 0;
 	}
+	d->attached.egress.steer = NULL;
 	close_members(d, true);
 	open_close_promisc(d->attached.promisc_fd);
 err_steer:
@@ -644,7 +647,8 @@ err_members:
 
 void members_close(struct daemon *d, bool gone)
 {
-	guard_close(&d->attached.guard, d->device.dev.name);
+	guard_close(&d->attached.guard);
+	d->attached.egress.steer = NULL;
 	d->state.missing[0] = '\0';
 	d->state.members = NULL;
 	steer_stop(d->attached.steer);

@@ -189,11 +189,14 @@ int open_nic(struct daemon *d)
 	err = workers_start(&d->workers);
 	if (err)
 		goto err_promisc;
+	egress_open(&attached->egress, &d->config, dev, attached->steer);
 	err = steer_start(attached->steer);
 	if (!err) {
-		guard_open(&attached->guard, attached->steer, dev->name);
+		egress_begin(&attached->egress);
+		guard_open(&attached->guard, attached->steer, &attached->egress, dev->name);
 		return 0;
 	}
+	attached->egress.steer = NULL;
 	workers_stop(&d->workers, WORKERS_DRAIN_MS);
 err_promisc:
 	open_close_promisc(attached->promisc_fd);
@@ -239,7 +242,8 @@ void open_close_nic(struct daemon *d, bool gone)
 		members_close(d, gone);
 		return;
 	}
-	guard_close(&attached->guard, d->device.dev.name);
+	guard_close(&attached->guard);
+	attached->egress.steer = NULL;
 	d->state.missing[0] = '\0';
 	/* First traffic ends, then the workers deliver and send what they still hold. */
 	steer_stop(attached->steer);

@@ -33,9 +33,9 @@ void status_ready(struct daemon *d)
 	const bool generic = any && steer_is_generic(any->config.steer);
 	const uint32_t cnt = workers_total(&d->workers);
 
-	snprintf(d->state.ready, sizeof d->state.ready, "%s %s, %u queue%s, %s, %s", d->device.dev.name,
+	snprintf(d->state.ready, sizeof d->state.ready, "%s %s, %u queue%s, %s, %s%s", d->device.dev.name,
 		 mode_name(&d->config), cnt, cnt == 1 ? "" : "s", socket_mode(facts.zerocopy, generic),
-		 transmit_form(facts.slices));
+		 transmit_form(facts.slices), d->attached.egress.left ? ", what is sent is left to the kernel" : "");
 }
 
 static void gather_queue(const struct workers *workers, uint32_t q, struct status_queue *queue)
@@ -123,6 +123,7 @@ static struct status gather(const struct daemon *d)
 	};
 
 	gather_rights(&d->rights, &status);
+	status.egress_out = egress_who(&d->attached.egress, &status.egress_why);
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)
 		gather_programs(d->attached.steer, &status);

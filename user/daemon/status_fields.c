@@ -24,6 +24,8 @@ const struct status_field status_daemon[] = {
 	{ "spin_us", STATUS_SPIN, STATUS(spin_ns), "us", "How long a worker spins before it sleeps." },
 	{ "xdp.mode", STATUS_TEXT, STATUS(xdp_mode), NULL, "How the XDP program is attached." },
 	{ "xdp.why", STATUS_TEXT, STATUS(xdp_why), NULL, "Why it is attached so." },
+	{ "egress.out", STATUS_TEXT, STATUS(egress_out), NULL, "Who carries what is sent: daemon or kernel." },
+	{ "egress.why", STATUS_TEXT, STATUS(egress_why), NULL, "Where our program stands, or what it cannot keep." },
 	{ "ip_id", STATUS_TEXT, STATUS(ip_id), NULL, "IPv4 IDs of segments: increment or shared." },
 	{ "tap_offloads", STATUS_OFFLOADS, STATUS(offloads), NULL, "Offloads of the TAP in force." },
 	{ "tap_proved", STATUS_PROOFS, STATUS(proofs), NULL, "What test packets showed of the TAP's offloads." },
@@ -258,6 +260,7 @@ const struct status_field *status_find(const char *name, size_t len)
 const struct status_line status_setup_lines[] = {
 	{ "attached", .text = "{mode} ({mode_why}), TAP {tap}" },
 	{ "XDP program", .text = "{xdp.mode} ({xdp.why})" },
+	{ "egress", .text = "[egress.out=kernel:left to the kernel: ]{egress.why}" },
 	{ "merging",
 	  .text = "{merge|nothing}, [hold_us:held for up to {hold_us}][!hold_us:held to the end of a burst]" },
 	{ "until", .text = "{conditions.max_packets}, {conditions.max_bytes}, {conditions.max_flows} (then "

@@ -29,6 +29,7 @@ struct status {
 	uint64_t netns, uptime_s;
 	uint32_t pid;
 	const char *version, *mode, *mode_why, *tap, *wait, *xdp_mode, *xdp_why, *ip_id, *when_full;
+	const char *egress_out, *egress_why;
 	uint64_t spin_ns;  /* 0: workers do not spin */
 	uint32_t offloads; /* of the front end, FRONTEND_ bits in force */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];

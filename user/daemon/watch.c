@@ -17,6 +17,11 @@
 /* The most messages read at once, so that a flood of them cannot occupy the main thread. */
 #define READS_MAX 64
 
+static bool add_group(struct mnl_socket *socket, uint32_t group)
+{
+	return mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0;
+}
+
 static struct mnl_socket *join(int bus, uint32_t group)
 {
 	struct mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -24,8 +29,7 @@ static struct mnl_socket *join(int bus, uint32_t group)
 
 	if (!socket)
 		return NULL;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
-	    mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0)
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 && add_group(socket, group))
 		return socket;
 	err = errno;
 	mnl_socket_close(socket);
@@ -39,8 +43,10 @@ int watch_open(struct watch *watch)
 	int err;
 
 	*watch = (struct watch){ .links = join(NETLINK_ROUTE, RTNLGRP_LINK) };
-	if (!watch->links) {
+	if (!watch->links || !add_group(watch->links, RTNLGRP_TC)) {
 		err = -errno;
+		if (watch->links)
+			mnl_socket_close(watch->links);
 		log_error("rtnetlink: %s", strerror(-err));
 		return err;
 	}
@@ -102,6 +108,34 @@ static int parse_link(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+/* Of qdiscs and filters. A block of filters that interfaces share may be ours. */
+static int parse_tc(const struct nlmsghdr *message, void *data)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+	struct watch_news *news = data;
+	const uint32_t ifindex = (uint32_t)tc->tcm_ifindex;
+
+	news->egress |= ifindex == news->ifindex || ifindex == TCM_IFINDEX_MAGIC_BLOCK;
+	return MNL_CB_OK;
+}
+
+static int parse_route(const struct nlmsghdr *message, void *data)
+{
+	switch (message->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		return parse_link(message, data);
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+	case RTM_NEWCHAIN:
+	case RTM_DELCHAIN:
+		return parse_tc(message, data);
+	}
+	return MNL_CB_OK;
+}
+
 /* For whatever interface: this is rare, and looking costs little. */
 static int parse_ethtool(const struct nlmsghdr *message, void *data)
 {
@@ -124,7 +158,7 @@ static void read_all(struct mnl_socket *socket, mnl_cb_t parse, struct watch_new
 		} else if (errno == EAGAIN) {
 			return;
 		} else { /* ENOBUFS: messages were lost; so look at everything */
-			news->changed = news->others = true;
+			news->changed = news->others = news->egress = true;
 		}
 	}
 }
@@ -133,7 +167,7 @@ struct watch_news watch_read(const struct watch *watch, uint32_t ifindex)
 {
 	struct watch_news news = { .ifindex = ifindex };
 
-	read_all(watch->links, parse_link, &news);
+	read_all(watch->links, parse_route, &news);
 	if (watch->ethtool)
 		read_all(watch->ethtool, parse_ethtool, &news);
 	return news;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Notifications about interfaces of our network namespace: rtnetlink's link group, and the "monitor" group
- * of ethtool's generic netlink, which alone reports a changed number of queues.
+ * Notifications about interfaces of our network namespace: rtnetlink's groups of links and of qdiscs and filters, and
+ * the "monitor" group of ethtool's generic netlink, which alone reports a changed number of queues.
  *
  * News only say where to look: what the interface is now is asked afterwards (netdev_reread()), so that an
  * old message, or one that was lost in a flood, does no harm.
@@ -23,6 +23,7 @@ struct watch_news {
 	bool changed;     /* it may be another than it was */
 	bool gone, moved; /* no more in this namespace; moved: but in another */
 	bool others;      /* some other interface has come, changed or gone */
+	bool egress;      /* a qdisc or a filter of it may have come or gone */
 };
 
 /* Begins to listen; before the interface is first asked about, so that no change is missed. Returns 0

@@ -114,7 +114,7 @@ static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 	worker->stats.tap_packets++;
 	worker->stats.tap_bytes += (uint64_t)len;
 	worker_check_stale(worker, clock_ns());
-	if (worker->stale) {
+	if (worker->stale_out) {
 		worker->stats.tx_drop_stale++;
 	} else if (vnet_read(&header, (uint32_t)len, &request)) {
 		vnet_correct_tunnel(&request, buffer, (uint32_t)len);
@@ -244,18 +244,18 @@ void *worker_run(void *arg)
 	confine_enter(CONFINE_WORKER);
 	while (!worker_is_stopping(worker)) {
 		uint64_t now_ns = clock_ns();
-		bool carried;
+		bool in, out;
 
 		worker_check_stale(worker, now_ns);
 		if (fault_strikes(FAULT_STOP))
 			raise(SIGSTOP);
-		carried = worker_carry_in(worker, now_ns);
-		carried |= carry_out(worker);
-		worker_check_caught_up(worker, carried);
+		in = worker_carry_in(worker, now_ns);
+		out = carry_out(worker);
+		worker_check_caught_up(worker, in, out);
 		worker_publish(worker);
 		if (watchdog_due(&worker->watchdog, now_ns))
 			worker_check_health(worker, now_ns);
-		if (carried)
+		if (in || out)
 			worker->moved_ns = now_ns;
 		else if (now_ns - worker->moved_ns >= worker->config.spin_ns)
 			sleep_until_event(worker);

@@ -82,7 +82,7 @@ struct worker {
 	uint32_t held_packets;     /* received and not delivered yet */
 	uint32_t burst_packets;    /* received since gro_burst_end() was last called */
 	uint64_t moved_ns;         /* when a packet was carried last */
-	bool stale;                /* what is carried now comes too late: see worker_stale.c */
+	bool stale, stale_out;     /* what is carried now, or out, comes too late: see worker_stale.c */
 	struct worker_stats stats; /* private; others use stats_read(&published) */
 
 	/* worker_recover.c */
@@ -106,6 +106,7 @@ struct worker {
 	bool away;               /* it cannot carry packets: the main thread leaves the traffic to the kernel */
 	bool deaf;               /* frames that are steered to it do not arrive */
 	bool caught_up;          /* it holds no packet older than what the kernel has carried meanwhile */
+	bool emptied_out;        /* the same, of the outgoing direction, while that is left to the kernel */
 	int front_error;         /* -errno when the front end's queue is gone; the main thread ends then */
 	/* Written by the main thread: */
 	bool stop;         /* the worker drains, and its thread ends */

@@ -45,8 +45,9 @@ void worker_publish(struct worker *worker);
 /* Updates worker->stale. When it is set, the engine is flushed. */
 void worker_check_stale(struct worker *worker, uint64_t now_ns);
 
-/* At the end of a round in which packets were carried or not: sets caught_up once no stale packet is left. */
-void worker_check_caught_up(struct worker *worker, bool carried);
+/* At the end of a round in which packets were carried in or out, or not: sets caught_up and emptied_out once no stale
+ * packet is left. */
+void worker_check_caught_up(struct worker *worker, bool in, bool out);
 
 /* ---- worker_recover.c ---- */
 

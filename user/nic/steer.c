@@ -35,8 +35,9 @@ struct steer {
 	struct steer_tc tc;               /* object is NULL in port mode, and for a bond's member */
 	struct steer_state *state;        /* of the XDP program, mapped; NULL: there is none (tc_only) */
 	const struct steer_queue *queues; /* the same */
-	bool serving, leaves_out;         /* see steer_serve(), steer_serve_out() */
-	uint32_t gaps;                    /* heartbeats that came too late; atomic */
+	bool serving;
+	bool leaves_out; /* atomic; see steer_serve_out() */
+	uint32_t gaps;   /* heartbeats that came too late; atomic */
 	struct {
 		bool unheard;
 		uint32_t gaps;
@@ -206,8 +207,23 @@ void steer_serve(struct steer *steer, bool serve)
 
 void steer_serve_out(struct steer *steer, bool serve)
 {
-	steer->leaves_out = !serve;
+	__atomic_store_n(&steer->leaves_out, !serve, __ATOMIC_RELAXED);
 	write_serve(steer);
+}
+
+bool steer_leaves_out(const struct steer *steer)
+{
+	return __atomic_load_n(&steer->leaves_out, __ATOMIC_RELAXED);
+}
+
+int steer_place_out(struct steer *steer, enum steer_place place)
+{
+	return steer_tc_place(&steer->tc, place);
+}
+
+int steer_keep_last(struct steer *steer)
+{
+	return steer_tc_keep_last(&steer->tc);
 }
 
 void steer_stop(struct steer *steer)

@@ -73,6 +73,18 @@ void steer_serve(struct steer *steer, bool serve);
  * like that (true), as at the beginning. Takes effect at once. By the same thread as steer_serve(). */
 void steer_serve_out(struct steer *steer, bool serve);
 
+/* Whether it is left to the kernel: packets that were sent before are stale now. Any thread may ask. */
+bool steer_leaves_out(const struct steer *steer);
+
+/* Inline: moves the tc program of the outgoing direction, which steer_start() attaches as the last tcx program. Every
+ * packet meets it once meanwhile. Returns 0 or -errno; it is where it was then. By the thread that asks
+ * steer_presence(). */
+int steer_place_out(struct steer *steer, enum steer_place place);
+
+/* Inline: the tc program of the outgoing direction is made the last of the tcx programs again, if it is not. Returns 1
+ * if it had to be moved, 0, or -errno. By the same thread. */
+int steer_keep_last(struct steer *steer);
+
 /* Stops steering: state.serve = 0 takes effect at once, in both directions; then detaches what was attached, except the
  * program from the TAP to the stack: the sockets still hold frames, which the caller delivers afterwards. */
 void steer_stop(struct steer *steer);

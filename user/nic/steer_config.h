@@ -25,6 +25,12 @@ struct steer_config {
 	uint32_t frame_max;  /* see steer_set_frame_max() */
 };
 
+/* Where the tc program on the NIC's egress stands. */
+enum steer_place {
+	STEER_PLACE_TCX,    /* the last of the tcx programs, in front of clsact's filters */
+	STEER_PLACE_CLSACT, /* the last of clsact's filters */
+};
+
 /* Whether what was attached is still there, or what somebody else has done to it. */
 enum steer_presence {
 	STEER_PRESENT,   /* all is as it was, or the kernel does not say */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * XDP programs that a killed daemon has left in libxdp's dispatcher. The mark `owned` (struct steer_state)
- * distinguishes them from those that an operator has loaded. Nothing is left elsewhere: links go with the process.
+ * distinguishes them from those that an operator has loaded. And its filter behind those of others in clsact
+ * (egress_filter.h). Nothing is left elsewhere: links go with the process.
  */
 #ifndef SUPERPACKET_STEER_LEFTOVERS_H
 #define SUPERPACKET_STEER_LEFTOVERS_H
@@ -21,5 +22,8 @@ void steer_leftovers_remove(uint32_t ifindex, struct xdp_multiprog *programs, st
 
 /* Looks at the interface and, if it has a dispatcher, removes them. Returns 0 or -errno. */
 int steer_leftovers_clean(uint32_t ifindex, struct steer_leftovers *found);
+
+/* Removes the filter, unless its daemon is alive. Returns 1 if it did, 0, or -errno. */
+int steer_leftovers_clean_filter(uint32_t ifindex);
 
 #endif

@@ -38,7 +38,7 @@ bool steer_look_is_owned(int state_fd)
 }
 
 /* The maps of a program by id, at most MAPS_OF_A_PROGRAM_MAX. Returns how many, or -errno. */
-static int program_maps(const struct xdp_program *program, uint32_t *ids)
+static int program_maps(int prog_fd, uint32_t *ids)
 {
 	struct bpf_prog_info info = {
 		.nr_map_ids = MAPS_OF_A_PROGRAM_MAX,
@@ -46,15 +46,15 @@ static int program_maps(const struct xdp_program *program, uint32_t *ids)
 	};
 	uint32_t len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(xdp_program__fd(program), &info, &len) < 0)
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len) < 0)
 		return -errno;
 	return info.nr_map_ids < MAPS_OF_A_PROGRAM_MAX ? info.nr_map_ids : MAPS_OF_A_PROGRAM_MAX;
 }
 
-int steer_look_state_map(const struct xdp_program *program)
+int steer_look_state_map(int prog_fd)
 {
 	uint32_t ids[MAPS_OF_A_PROGRAM_MAX];
-	const int cnt = program_maps(program, ids);
+	const int cnt = program_maps(prog_fd, ids);
 
 	for (int i = 0; i < cnt; i++) {
 		struct bpf_map_info info = { 0 };
@@ -74,7 +74,7 @@ int steer_look_state_map(const struct xdp_program *program)
 static bool uses(const struct xdp_program *program, uint32_t map_id)
 {
 	uint32_t ids[MAPS_OF_A_PROGRAM_MAX];
-	const int cnt = program_maps(program, ids);
+	const int cnt = program_maps(xdp_program__fd(program), ids);
 
 	for (int i = 0; i < cnt; i++)
 		if (ids[i] == map_id)

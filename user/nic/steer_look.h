@@ -18,7 +18,7 @@ struct xdp_multiprog *steer_look_programs(uint32_t ifindex);
 bool steer_look_is_dispatcher(const struct xdp_multiprog *programs);
 
 /* A descriptor of the program's steer_state map, for close(); -ENOENT when the program is not ours. */
-int steer_look_state_map(const struct xdp_program *program);
+int steer_look_state_map(int prog_fd);
 
 /* Whether one of the programs uses the map. */
 bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id);

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Both programs are tcx links, which go with the process. The one on the NIC's egress runs behind the other tcx
- * programs, which have seen the packet then, but before clsact's filters and the qdisc, which do not see the packets
- * that it takes (net/core/dev.c sch_handle_egress). The one on the TAP's ingress is alone there, since the TAP is ours.
+ * Both programs are tcx links, which go with the process. The one on the TAP's ingress is alone there, since the TAP is
+ * ours. The one on the NIC's egress is the last of the tcx programs, so that the others have seen a packet before ours
+ * takes it away. A program that is attached later comes behind it: then it is moved, as the guard looks at the chain.
+ * The kernel cannot move a link, nor attach a program twice, so a second copy of the program is attached at the end
+ * before the first one is detached. A packet meets the old chain or the new one, in both of which one of ours acts.
+ *
+ * clsact's filters come after all tcx programs, and do not see packets that one of these redirects (net/core/dev.c
+ * sch_handle_egress()). Where others have filters there, ours is the last of those instead (egress_filter.h). A packet
+ * for which one of them has decided to pass (TC_ACT_OK) does not come to ours, and leaves by the kernel.
  *
  * Generic XDP is an exception. It runs for every packet on the NIC's ingress, also for those that a BPF program
  * redirects there, so frames would go in circles: from the TAP to the NIC to our socket to the TAP. Packets that
@@ -18,16 +24,18 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
 
 #include "inline.skel.h"
 #include "base/log.h"
-#include "nic/netlink.h"
+#include "nic/egress_filter.h"
 #include "nic/steer_link.h"
 #include "nic/steer_state.h"
+#include "nic/tc.h"
 #include "nic/uapi_compat.h"
+
+/* The kernel takes no more on one side of an interface (include/linux/bpf_mprog.h BPF_MPROG_MAX). */
+#define TCX_PROGRAMS_MAX 64
 
 int steer_tc_open(struct steer_tc *tc, const struct steer_config *config)
 {
@@ -55,30 +63,12 @@ fail:
 	return err;
 }
 
-/* Begins a request about the TAP's ingress. info: priority and protocol, or 0. */
-static struct nlmsghdr *tc_request(char *buffer, uint16_t type, uint16_t flags, uint32_t tap, uint32_t parent,
-				   uint32_t info)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct tcmsg *msg;
-
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = flags;
-	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
-	msg->tcm_family = AF_UNSPEC;
-	msg->tcm_ifindex = tap;
-	msg->tcm_parent = parent;
-	msg->tcm_info = info;
-	return nlh;
-}
-
 static int add_clsact(uint32_t tap)
 {
 	char buffer[NETLINK_REQUEST_LEN];
-	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, tap, TC_H_CLSACT, 0);
-	struct tcmsg *msg = mnl_nlmsg_get_payload(nlh);
+	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, tap, TC_H_CLSACT);
 
-	msg->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+	tc_message(nlh)->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
 	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
 	return rtnl_talk(nlh, NULL, NULL);
 }
@@ -104,11 +94,10 @@ static int add_redirect(uint32_t tap, uint32_t nic)
 	uint8_t all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)] __attribute__((aligned(8))) = { 0 };
 	struct tc_u32_sel *sel = (void *)all;
 	char buffer[NETLINK_REQUEST_LEN];
-	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, tap,
-					  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
-					  TC_H_MAKE(1u << 16, htons(ETH_P_ALL)));
+	struct nlmsghdr *nlh = tc_request(buffer, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, tap, TC_CLSACT_INGRESS);
 	struct nlattr *options, *actions, *first;
 
+	tc_message(nlh)->tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL));
 	sel->flags = TC_U32_TERMINAL;
 	sel->nkeys = 1;
 	mnl_attr_put_strz(nlh, TCA_KIND, "u32");
@@ -127,7 +116,7 @@ static void remove_redirect(uint32_t tap)
 {
 	char buffer[NETLINK_REQUEST_LEN];
 
-	(void)rtnl_talk(tc_request(buffer, RTM_DELQDISC, 0, tap, TC_H_CLSACT, 0), NULL, NULL);
+	(void)rtnl_talk(tc_request(buffer, RTM_DELQDISC, 0, tap, TC_H_CLSACT), NULL, NULL);
 }
 
 static int count_filter(const struct nlmsghdr *answer, void *data)
@@ -142,9 +131,7 @@ static bool has_redirect(uint32_t tap)
 {
 	char buffer[NETLINK_REQUEST_LEN];
 	uint32_t cnt = 0;
-	int err = rtnl_talk(
-		tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, tap, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0),
-		count_filter, &cnt);
+	int err = rtnl_talk(tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, tap, TC_CLSACT_INGRESS), count_filter, &cnt);
 
 	return err || cnt;
 }
@@ -155,6 +142,11 @@ enum steer_presence steer_tc_presence(const struct steer_tc *tc)
 				    tc->redirecting && !has_redirect(tc->tap))
 		return STEER_IN_GONE;
 	return tc->egress_link >= 0 && !steer_link_is_attached(tc->egress_link) ? STEER_OUT_GONE : STEER_PRESENT;
+}
+
+static const struct bpf_program *egress_program(const struct steer_tc *tc, bool second)
+{
+	return second ? tc->object->progs.inline_egress2 : tc->object->progs.inline_egress;
 }
 
 static int attach_redirect(struct steer_tc *tc)
@@ -175,6 +167,65 @@ static int attach_link(const struct bpf_program *program, uint32_t ifindex, int 
 	return fd == -EINVAL ? -EOPNOTSUPP : fd; /* -EINVAL: the kernel does not know the attach type */
 }
 
+int steer_tc_place(struct steer_tc *tc, enum steer_place place)
+{
+	int err;
+
+	if (place == STEER_PLACE_CLSACT) {
+		err = egress_filter_add(tc->nic, bpf_program__fd(tc->object->progs.inline_egress));
+		if (err)
+			return err;
+		tc->filtering = true;
+		steer_link_close(&tc->egress_link);
+		return 0;
+	}
+	if (tc->egress_link < 0)
+		tc->egress_link = attach_link(egress_program(tc, tc->second), tc->nic, COMPAT_BPF_TCX_EGRESS);
+	if (tc->egress_link < 0)
+		return tc->egress_link;
+	/* Also that of a daemon that was killed. */
+	(void)egress_filter_remove(tc->nic);
+	tc->filtering = false;
+	return 0;
+}
+
+static uint32_t program_id(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) ? 0 : info.id;
+}
+
+/* Whether ours is in the chain, but not its last. */
+static bool is_overtaken(uint32_t ifindex, uint32_t ours)
+{
+	uint32_t ids[TCX_PROGRAMS_MAX];
+	LIBBPF_OPTS(bpf_prog_query_opts, chain, .prog_ids = ids, .prog_cnt = TCX_PROGRAMS_MAX);
+
+	if (bpf_prog_query_opts((int)ifindex, COMPAT_BPF_TCX_EGRESS, &chain))
+		return false; /* there is none: presence tells */
+	for (uint32_t i = 0; i < chain.prog_cnt; i++)
+		if (ids[i] == ours)
+			return i + 1 < chain.prog_cnt;
+	return false;
+}
+
+int steer_tc_keep_last(struct steer_tc *tc)
+{
+	int link;
+
+	if (tc->egress_link < 0 || !is_overtaken(tc->nic, program_id(egress_program(tc, tc->second))))
+		return 0;
+	link = attach_link(egress_program(tc, !tc->second), tc->nic, COMPAT_BPF_TCX_EGRESS);
+	if (link < 0)
+		return link;
+	steer_link_close(&tc->egress_link);
+	tc->egress_link = link;
+	tc->second = !tc->second;
+	return 1;
+}
+
 static int attach(struct steer_tc *tc, bool generic)
 {
 	int err = 0;
@@ -186,8 +237,7 @@ static int attach(struct steer_tc *tc, bool generic)
 		err = tc->ingress_link = attach_link(tc->object->progs.inline_ingress, tc->tap, COMPAT_BPF_TCX_INGRESS);
 	if (err < 0)
 		return err;
-	tc->egress_link = attach_link(tc->object->progs.inline_egress, tc->nic, COMPAT_BPF_TCX_EGRESS);
-	return tc->egress_link < 0 ? tc->egress_link : 0;
+	return steer_tc_place(tc, STEER_PLACE_TCX);
 }
 
 int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic)
@@ -208,6 +258,9 @@ int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool
 void steer_tc_detach_out(struct steer_tc *tc)
 {
 	steer_link_close(&tc->egress_link);
+	if (tc->filtering)
+		(void)egress_filter_remove(tc->nic);
+	tc->filtering = false;
 }
 
 void steer_tc_detach(struct steer_tc *tc)

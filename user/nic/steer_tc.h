@@ -13,13 +13,23 @@ struct steer_tc {
 	uint32_t nic, tap;             /* ifindex */
 	int ingress_link, egress_link; /* -1: not attached */
 	bool redirecting;              /* act_mirred on the TAP does the work of ingress_link */
+	bool filtering;                /* a filter of clsact does the work of egress_link */
+	bool second;                   /* egress_link has inline_egress2 */
 };
 
 /* Loads the programs; their state is zeroed, so that they pass every packet. Logs on failure. Returns 0 or -errno. */
 int steer_tc_open(struct steer_tc *tc, const struct steer_config *config);
 
-/* Attaches both; generic: the XDP program runs in generic mode. Logs on failure. Returns 0 or -errno. */
+/* Attaches both, that of the egress as a tcx program; generic: the XDP program runs in generic mode. Logs on failure. Returns 0 or -errno. */
 int steer_tc_attach(struct steer_tc *tc, const struct steer_config *config, bool generic);
+
+/* Moves the program on the NIC's egress, or attaches it there anew. Every packet meets it once meanwhile. Returns 0 or
+ * -errno; it is where it was then. */
+int steer_tc_place(struct steer_tc *tc, enum steer_place place);
+
+/* Makes sure that it is the last of the tcx programs, if that is its place. Returns 1 if it had to be moved, 0, or
+ * -errno. */
+int steer_tc_keep_last(struct steer_tc *tc);
 
 /* steer_presence() of what steer_tc_attach() has attached. */
 enum steer_presence steer_tc_presence(const struct steer_tc *tc);

@@ -186,7 +186,7 @@ static int refuse_lone(const struct steer_config *config, int64_t id, const char
 static int judge_lone(const struct steer_config *config, struct xdp_multiprog *programs, int64_t id, bool last_try)
 {
 	struct xdp_program *program = xdp_multiprog__main_prog(programs);
-	const int state_fd = program ? steer_look_state_map(program) : -ENOENT;
+	const int state_fd = program ? steer_look_state_map(xdp_program__fd(program)) : -ENOENT;
 	const bool ours = state_fd >= 0 && steer_look_is_owned(state_fd);
 	const bool alive = state_fd >= 0 && steer_look_is_alive(state_fd);
 
