@@ -126,7 +126,7 @@ static const struct rule rules[] = {
 	{ CALL(flock), G }, { CALL(getcwd), G },
 	/* main: the control socket, notes, pins */
 	{ CALL(mkdir), M }, { CALL(mkdirat), M }, { CALL(rmdir), M }, { CALL(unlink), M }, { CALL(unlinkat), M },
-	{ CALL(rename), M }, { CALL(renameat), M }, { CALL(renameat2), M },
+	{ CALL(rename), M }, { CALL(renameat), M }, { CALL(renameat2), M }, { CALL(symlink), M }, { CALL(symlinkat), M },
 	{ CALL(chmod), M }, { CALL(fchmod), M }, { CALL(fchmodat), M }, { CALL(umask), M },
 	{ CALL(open), M }, { CALL(openat), M }, { CALL(openat2), M }, { CALL(creat), M },
 	{ CALL(fsync), M }, { CALL(ftruncate), M }, { CALL(fadvise64), M },

@@ -57,7 +57,7 @@ int control_rename(struct control *control, const char *interface, uint64_t netn
 /*
  * Another interface is served with ours (a member of a bond): its name leads to our socket, by a symbolic link, of
  * which alias gets the path. So whoever asks for it, or would serve it too, finds us. Logs and returns -EBUSY when a
- * daemon serves it already, else -errno; alias is "" then.
+ * daemon serves it already. Another failure is logged, and no more than that. alias is "" then.
  */
 int control_alias(const struct control *control, const char *interface, uint64_t netns, char alias[RUNDIR_PATH_LEN]);
 

@@ -45,10 +45,11 @@ int control_alias(const struct control *control, const char *interface, uint64_t
 	}
 	if (!err)
 		return 0;
-	if (err != -EBUSY)
-		log_error("%s: making its name lead to %s: %s", interface, control->path, strerror(-err));
 	alias[0] = '\0';
-	return err;
+	if (err == -EBUSY)
+		return err;
+	log_warning("%s: its name does not lead to %s: %s", interface, control->path, strerror(-err));
+	return 0;
 }
 
 void control_drop_alias(const struct control *control, char alias[RUNDIR_PATH_LEN])
