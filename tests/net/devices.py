@@ -18,11 +18,12 @@ import struct
 import threading
 from dataclasses import dataclass
 
-from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon, HostState, per_superpacket
+from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon, per_superpacket
 from streams import expect_clean
 from wire import Server, Transfer, Wire
 
 MIB = 1 << 20
+NETLINK_GENERIC = 16  # linux/netlink.h
 
 
 @dataclass
@@ -108,8 +109,7 @@ def make_all(ns, kinds):
 
 
 def refuse(made, ns, *options):
-    """In one line each, before anything is touched, and before it is asked to be up."""
-    state = HostState(ns)
+    """In one line each, before it is asked to be up."""
     for kind, name, nic in made:
         words = [word.format(nic=nic, it=name) for word in kind.words]
         done = ns.run(DAEMON, "--interface", name, *options, check=False)
@@ -117,7 +117,6 @@ def refuse(made, ns, *options):
         assert len(done.stderr.splitlines()) == 1, f"{kind.name}: {done.stderr}"
         for word in (f"interface {name}: ", *words):
             assert word in done.stderr, f"{kind.name}: {word!r} is not in {done.stderr!r}"
-    state.wait_restored()
 
 
 def in_container(kind):
@@ -135,10 +134,10 @@ def in_container(kind):
 
 
 def on_both(lab, wire, _container):
-    """A VLAN, on the peer, too: the tags are in the packets, as on a wire."""
+    """A VLAN, on the peer, too, whose packets have their tags in them, as on a wire."""
     for ns, nic in ((wire.peer, wire.wire), (wire.host, wire.nic)):
         make(ns, nic, Kind("vlan", ("link add link {nic} name d0 type vlan id 5",), ()))
-        ns.run("ethtool", "-K", nic, "txvlan", "off", check=False)
+    wire.peer.run("ethtool", "-K", wire.wire, "txvlan", "off", check=False)
     wire.peer.ip("address", "flush", "dev", wire.wire)
     wire.peer.up("d0")
     wire.peer.address("d0", f"{wire.PEER4}/24", f"{wire.PEER6}/64")
@@ -160,6 +159,8 @@ def as_port(kind, *before):
 def in_vrf(lab, wire, container):
     # sockets that are bound to no VRF may be used in one, and find their way
     wire.host.sysctl("net.ipv4.tcp_l3mdev_accept", 1)
+    for family in ("-4", "-6"):
+        wire.host.ip(family, "rule", "add", "pref", "40000", "table", "5")
     as_port("vrf table 5")(lab, wire, container)
     return wire.host
 
@@ -177,7 +178,7 @@ class Generic:
 
     def __init__(self, ns):
         with ns.entered():
-            self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_GENERIC)
+            self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
         self.socket.bind((0, 0))
 
     def ask(self, family, command, attributes):
@@ -234,24 +235,25 @@ def received(ns, interface):
     return ns.ip_json("-s", "link", "show", "dev", interface)[0]["stats64"]["rx"]["bytes"]
 
 
-def transfers(lab, wire, inner, data, daemon, length, least):
+def transfers(lab, wire, inner, data, daemon, length, least, above="d0"):
     """In and out, IPv4 and IPv6; what comes in comes by the interface above."""
     for family, address in ADDRESS.items():
         for number, direction in enumerate(("in", "out")):
             where = f"{'the daemon' if daemon else 'the kernel alone'}, IPv{family} {direction}"
             ends = ((inner, wire.peer_address(family)), (wire.peer, address))
-            before, bytes_before = daemon and daemon.total(), received(inner, "d0")
+            before, bytes_before = daemon and daemon.total(), received(inner, above)
             Transfer(lab, *ends[number], data, length).finish()
             if direction == "in":
-                got = received(inner, "d0") - bytes_before
-                assert got >= length, f"{where}: only {got} of {length} bytes came by d0"
+                got = received(inner, above) - bytes_before
+                assert got >= length, f"{where}: only {got} of {length} bytes came by {above}"
             if daemon:
                 got = per_superpacket(before, daemon.total())[number]
-                assert got >= least, f"{where}: {got:.1f} packets per superpacket instead of {least}"
+                assert got >= least[number], f"{where}: {got:.1f} packets per superpacket instead of {least}"
 
 
-def carry(lab, wire, name, data, *options, length=4 * MIB, least=2.0, start=Daemon):
-    """Traffic of what rests on the NIC: without the daemon first, then with it. `wire` has no host address."""
+def carry(lab, wire, name, data, *options, length=4 * MIB, least=(2, 2)):
+    """Traffic of what rests on the NIC: without the daemon first, then with it. `wire` has no host address; least:
+    packets per superpacket, in and out."""
     build, interface = ABOVE[name]
     container = lab.namespace("container")
     inner = build(lab, wire, container)
@@ -261,7 +263,7 @@ def carry(lab, wire, name, data, *options, length=4 * MIB, least=2.0, start=Daem
     Server(lab, wire.peer, data)
     Server(lab, inner, data)
     transfers(lab, wire, inner, data, None, length, least)
-    daemon = start(lab, wire.host, wire.nic, *options)
+    daemon = Daemon(lab, wire.host, wire.nic, *options)
     transfers(lab, wire, inner, data, daemon, length, least)
     expect_clean(daemon, [wire.host, wire.peer, inner])
     status = daemon.status()

@@ -6,7 +6,7 @@ Those that this kernel lacks are tested in the emulated machine, too (tests/zero
 
 import pytest
 
-from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon
+from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon, HostState
 from devices import ABOVE, REFUSED, Missing, TapWire, carry, make_all, refuse
 from streams import all_ways
 from test_errors import expect_refusal
@@ -15,13 +15,15 @@ from wire import Wire
 
 @pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.name)
 def test_refused(lab, kind):
-    """A kind of interface that is not served: one line names what is."""
+    """A kind of interface that is not served: one line names what is, and nothing is touched."""
     host = lab.namespace("host")
     made, missing = make_all(host, [kind])
     if missing:
         pytest.skip(missing[0])
+    state = HostState(host)
     for mode in ("inline", "port"):
         refuse(made, host, "--mode", mode)
+    state.wait_restored()
 
 
 def test_refused_elsewhere(lab):
