@@ -248,7 +248,7 @@ def transfers(lab, wire, inner, data, daemon, length, least, above="d0"):
                 assert got >= length, f"{where}: only {got} of {length} bytes came by {above}"
             if daemon:
                 got = per_superpacket(before, daemon.total())[number]
-                assert got >= least[number], f"{where}: {got:.1f} packets per superpacket instead of {least}"
+                assert got >= least[number], f"{where}: {got:.1f} packets per superpacket instead of {least[number]}"
 
 
 def carry(lab, wire, name, data, *options, length=4 * MIB, least=(2, 2)):

@@ -6,7 +6,7 @@ Those that this kernel lacks are tested in the emulated machine, too (tests/zero
 
 import pytest
 
-from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon, HostState
+from daemon import DAEMON, EXIT_FAILED, EXIT_NOT_SUPPORTED, STEER_OBJECT, Daemon, HostState
 from devices import ABOVE, REFUSED, Missing, TapWire, carry, make_all, refuse
 from streams import all_ways
 from test_errors import expect_refusal
@@ -68,6 +68,15 @@ def test_above_in_port_mode(lab):
         daemon.stop()
         said.append("what rests on it gets none: d0;" in daemon.process.stderr())
     assert said == [False, True]
+
+
+def test_program_above(lab):
+    """An XDP program on what rests on the NIC, with which the kernel attaches none to the NIC: it is named."""
+    wire = Wire(lab)
+    wire.host.ip("link", "add", "link", wire.nic, "name", "d0", "type", "macvlan")
+    wire.host.run("xdp-loader", "load", "-m", "skb", "d0", STEER_OBJECT)
+    expect_refusal(wire.host, [DAEMON, "--interface", wire.nic], [EXIT_FAILED],
+                   ["d0 rests on it and has an XDP program", "xdp-loader status d0"])
 
 
 def test_tap(lab, data):

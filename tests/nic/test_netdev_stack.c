@@ -53,6 +53,7 @@ Test(netdev_stack, parent_and_child)
 	cr_expect_eq(stack_of("nic").above.cnt, 1);
 	cr_expect_str_eq(stack_of("nic").above.name[0], "child");
 	cr_expect_eq(stack_of("wire").above.cnt, 0);
+	cr_expect_str_eq(stack_of("nic").xdp_above, "");
 }
 
 Test(netdev_stack, a_tunnel_bound_to_a_nic)

@@ -39,6 +39,8 @@ static const struct {
 	  .text = "is a failover pair, " MERGED "eth0nsby, ens5" },
 	{ "a master of a kind that we do not know", "rmnet9", "", .stack = PORTS("a", "b"),
 	  .text = "is a master of other interfaces, " MERGED "a, b" },
+	{ "one on another, of a kind that we do not know", "virt_wifi", "", .stack = { .parent = "eth0" },
+	  .text = "is an interface on another one, which gets what eth0 has merged already; name eth0 instead" },
 	{ "a bridge without ports", "bridge", "bridge",
 	  .text = "is a bridge, and has no port yet that could be named instead" },
 	{ "a parent elsewhere", "macvlan", "macvlan", .stack = { .parent_elsewhere = true },

@@ -53,6 +53,7 @@ static const struct row rows[] = {
 	{ "ppp", NAME_CARRIER, "a PPP link", NULL },
 	{ "xfrm", NAME_CARRIER, "an IPsec tunnel", NULL },
 	{ "openvswitch", NAME_CARRIER, "a port inside Open vSwitch", "'ovs-vsctl show' lists it" },
+	{ "dsa", NAME_NIC, "a port of a switch, whose frames are merged at its conduit", NULL },
 	{ "macsec", NAME_NIC, "MACsec, and encrypted frames cannot be merged", NULL },
 	{ "dummy", NAME_NIC, "a dummy, which has no wire", NULL },
 	{ "ifb", NAME_NIC, "an ifb, which has no wire", NULL },
@@ -73,6 +74,8 @@ static const char *kind_of(const struct netdev *dev)
 
 /* A master of others whose kind we do not know (hsr, a driver out of tree) is like those that we know. */
 static const struct row other_master = { "", NAME_PORT, "a master of other interfaces", NULL };
+/* The same of one that rests on another. The parent of a NIC is a bus, not an interface. */
+static const struct row other_child = { "", NAME_PARENT, "an interface on another one", NULL };
 static const struct row other = { "", SERVED, "a NIC", NULL };
 
 /* netvsc without a VF is a NIC. With one, its XDP program also runs on the VF, whose frames carry the VF's ifindex and
@@ -89,7 +92,9 @@ static const struct row *find_row(const struct netdev *dev, const struct netdev_
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (!strcmp(rows[i].kind, kind))
 			return is_alone(kind, stack) ? &other : &rows[i];
-	return stack->ports.cnt ? &other_master : &other;
+	if (stack->ports.cnt)
+		return &other_master;
+	return stack->parent[0] || stack->parent_elsewhere ? &other_child : &other;
 }
 
 #define NAMES_TEXT (NETDEV_NAMES_MAX * (IFNAMSIZ + 2) + 32)

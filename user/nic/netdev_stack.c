@@ -13,6 +13,7 @@
 struct link {
 	uint32_t ifindex, master, parent;
 	bool parent_elsewhere; /* `parent` is an index of another network namespace */
+	bool has_xdp;
 	char name[IFNAMSIZ], kind[32];
 };
 
@@ -44,6 +45,15 @@ static int parse_info(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
+static int parse_xdp(const struct nlattr *attr, void *data)
+{
+	struct link *link = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_XDP_ATTACHED)
+		link->has_xdp = mnl_attr_get_u8(attr) != XDP_ATTACHED_NONE;
+	return MNL_CB_OK;
+}
+
 static int parse_attr(const struct nlattr *attr, void *data)
 {
 	struct link *link = data;
@@ -63,6 +73,8 @@ static int parse_attr(const struct nlattr *attr, void *data)
 		break;
 	case IFLA_LINKINFO:
 		return mnl_attr_parse_nested(attr, parse_info, link);
+	case IFLA_XDP:
+		return mnl_attr_parse_nested(attr, parse_xdp, link);
 	}
 	return MNL_CB_OK;
 }
@@ -74,10 +86,18 @@ static void add_name(struct netdev_names *names, const char *name)
 	names->cnt++;
 }
 
+static void add_above(struct netdev_stack *stack, const struct link *link)
+{
+	add_name(&stack->above, link->name);
+	stack->vlan_above |= !strcmp(link->kind, "vlan");
+	if (link->has_xdp)
+		snprintf(stack->xdp_above, IFNAMSIZ, "%s", link->name);
+}
+
 /* For these, the other one is a peer, which is neither above nor below. */
 static bool is_pair(const struct link *link)
 {
-	return !strcmp(link->kind, "veth") || !strcmp(link->kind, "netkit");
+	return !strcmp(link->kind, "veth") || !strcmp(link->kind, "netkit") || !strcmp(link->kind, "netdevsim");
 }
 
 static void look_at_itself(struct walk *walk, const struct link *link)
@@ -92,14 +112,10 @@ static void look_at_itself(struct walk *walk, const struct link *link)
 
 static void look_at_other(const struct walk *walk, const struct link *link)
 {
-	struct netdev_stack *stack = walk->stack;
-
 	if (link->master == walk->ifindex)
-		add_name(&stack->ports, link->name);
-	if (link->parent != walk->ifindex || link->parent_elsewhere || is_pair(link))
-		return;
-	add_name(&stack->above, link->name);
-	stack->vlan_above |= !strcmp(link->kind, "vlan");
+		add_name(&walk->stack->ports, link->name);
+	if (link->parent == walk->ifindex && !link->parent_elsewhere && !is_pair(link))
+		add_above(walk->stack, link);
 }
 
 static void look_at_name(const struct walk *walk, const struct link *link)
@@ -107,7 +123,7 @@ static void look_at_name(const struct walk *walk, const struct link *link)
 	if (link->ifindex == walk->parent)
 		snprintf(walk->stack->parent, IFNAMSIZ, "%s", link->name);
 	if (link->ifindex == walk->master)
-		add_name(&walk->stack->above, link->name);
+		add_above(walk->stack, link);
 }
 
 static int parse_link(const struct nlmsghdr *answer, void *data)

@@ -24,9 +24,10 @@ struct netdev_names {
 struct netdev_stack {
 	struct netdev_names ports; /* interfaces that have it as their master */
 	struct netdev_names above;
-	char parent[IFNAMSIZ]; /* of a VLAN, a macvlan, or a tunnel that is bound to it; "": none, or elsewhere */
-	bool parent_elsewhere; /* it has one, in another network namespace */
-	bool vlan_above;       /* one of those above is a VLAN */
+	char parent[IFNAMSIZ];    /* of a VLAN, a macvlan, or a tunnel that is bound to it; "": none, or elsewhere */
+	bool parent_elsewhere;    /* it has one, in another network namespace */
+	char xdp_above[IFNAMSIZ]; /* one of those above that has an XDP program; "": none */
+	bool vlan_above;          /* one of those above is a VLAN */
 };
 
 /* Asks for all interfaces of the namespace. Returns 0 or -errno. */

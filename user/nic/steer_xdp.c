@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "nic/netdev_stack.h"
 #include "nic/steer_leftovers.h"
 #include "nic/steer_link.h"
 #include "nic/steer_look.h"
@@ -94,6 +95,21 @@ static int attach_link(struct steer_xdp *xdp, const struct steer_config *config)
 	return create_link(xdp, true);
 }
 
+/* The kernel allows none below an interface that has one (net/core/dev.c dev_xdp_attach(): "Cannot attach when an upper
+ * device already has a program"). */
+static void say_occupied(const struct steer_config *config)
+{
+	struct netdev_stack stack;
+
+	if (!netdev_stack_read(config->ifindex, &stack) && stack.xdp_above[0])
+		log_error("%s: %s rests on it and has an XDP program, and then the kernel attaches none below; see "
+			  "`xdp-loader status %s`",
+			  config->interface, stack.xdp_above, stack.xdp_above);
+	else
+		log_error("%s: another XDP program was attached just now; see `xdp-loader status %s`",
+			  config->interface, config->interface);
+}
+
 static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *config)
 {
 	int err = steer_bpf__load(xdp->object);
@@ -108,8 +124,7 @@ static int load_and_attach(struct steer_xdp *xdp, const struct steer_config *con
 	if (err == -EEXIST)
 		err = -EBUSY;
 	if (err == -EBUSY)
-		log_error("%s: another XDP program was attached just now; see `xdp-loader status %s`",
-			  config->interface, config->interface);
+		say_occupied(config);
 	else if (is_too_few_queues(err))
 		log_error("%s: its veth peer has more transmit queues than it has receive queues; "
 			  "create the pair with numrxqueues/numtxqueues equal, `ethtool -L PEER tx "
