@@ -272,7 +272,8 @@ def carry(lab, wire, name, data, *options, length=4 * MIB, least=(2, 2)):
 
 
 class TapWire(Wire):
-    """A wire between two TAPs: what one is given to send, a program gives to the other, as a VPN does."""
+    """A wire between two TAPs: what one is given to send, a program gives to the other, as a VPN does. The host has
+    no address."""
 
     TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 
@@ -280,7 +281,6 @@ class TapWire(Wire):
         self.lab, self.nic, self.wire = lab, "tap0", "tap1"
         self.host, self.peer = lab.namespace("host"), lab.namespace("peer")
         self.fds = [self._tap(self.host, self.nic), self._tap(self.peer, self.wire)]
-        self.address_host(self.host, self.nic)
         self.peer.address(self.wire, f"{self.PEER4}/24", f"{self.PEER6}/64")
         self.stop_read, self.stop_write = os.pipe()
         self.thread = threading.Thread(target=self._run, daemon=True)

@@ -79,9 +79,12 @@ def test_program_above(lab):
                    ["d0 rests on it and has an XDP program", "xdp-loader status d0"])
 
 
-def test_tap(lab, data):
+@pytest.mark.parametrize("mode", ["inline", "port"])
+def test_tap(lab, data, mode):
     """A TAP whose user exchanges plain frames (a VPN, an old virtual machine) is served like a NIC."""
     wire = TapWire(lab)
-    daemon = Daemon(lab, wire.host, wire.nic)
+    options = ["--tap", "sp0"] if mode == "port" else []
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", mode, *options)
     assert daemon.status()["xdp"]["mode"] == "native", daemon.status()["xdp"]
+    wire.address_host(wire.host, "sp0" if mode == "port" else wire.nic)
     all_ways(lab, wire, daemon, data, length=4 << 20, enough=2)
