@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 
+import pytest
 
 from daemon import DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, EXIT_NOT_SUPPORTED, EXIT_OK, EXIT_USAGE, Daemon, HostState
 from lab import AF_XDP, BUILD
@@ -74,6 +75,21 @@ def test_second_daemon(lab, data):
     Server(lab, wire.peer, data)
     Transfer(lab, wire.host, wire.PEER4, data, 16 << 20).finish()
     assert first.total()["rx_superpackets"] > 0, "the first daemon no longer merges"
+
+
+@pytest.mark.parametrize("mode", ["inline", "port"])
+def test_second_daemon_elsewhere(lab, mode):
+    """A second daemon behind another run directory is told what holds the interface, whatever TAP it asks for."""
+    wire = Wire(lab, host_addresses=mode == "inline")
+    first = Daemon(lab, wire.host, wire.nic, "--mode", mode)
+    elsewhere = ["env", f"RUNTIME_DIRECTORY={lab.tmp}", DAEMON, "--interface", wire.nic]
+    for options in ([], ["--mode", "port"], ["--tap", "other"]):
+        expect_refusal(wire.host, [*elsewhere, *options], [EXIT_FAILED],
+                       [wire.nic, "another superpacketd serves it", "XDP program", "RUNTIME_DIRECTORY"])
+    left = [name for name in os.listdir(lab.tmp) if name.startswith(wire.nic)]
+    assert not left, f"left behind: {left}"
+    assert first.status()["state"] == "ok", first.status()["state_why"]
+    first.stop()
 
 
 def test_tap_taken(lab):

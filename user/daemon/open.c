@@ -8,6 +8,7 @@
 #include "daemon/members.h"
 #include "frontend/tap.h"
 #include "nic/promisc.h"
+#include "nic/steer_look.h"
 
 /* A queue may stay bound for some milliseconds after its last owner has gone (net/xdp/xsk.c frees
  * its pool from a work queue). */
@@ -154,6 +155,20 @@ static void limit_queues(const struct netdev *dev, const struct frontend *kept, 
 	workers->cnt = workers->room;
 }
 
+/* A second daemon behind the same run directory has been refused already (control.c). One behind another must not touch
+ * anything either, and its operator must hear what is the matter, not that the name of a TAP is taken. */
+static int check_free(const struct netdev *dev)
+{
+	const uint32_t id = steer_look_alive_id(dev->ifindex);
+
+	if (!id)
+		return 0;
+	log_error("%s: another superpacketd serves it (XDP program %u); stop that one first. If 'superpacket' does not "
+		  "show it, its RUNTIME_DIRECTORY is another",
+		  dev->name, id);
+	return -EBUSY;
+}
+
 int open_nic(struct daemon *d)
 {
 	struct attached *attached = &d->attached;
@@ -163,6 +178,9 @@ int open_nic(struct daemon *d)
 
 	if (bond_is(dev))
 		return members_open(d);
+	err = check_free(dev);
+	if (err)
+		return err;
 	err = settings_open(&attached->settings, dev, d->control.path);
 	if (err)
 		return err;

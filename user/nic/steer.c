@@ -280,8 +280,7 @@ static bool is_unheard(struct steer *steer)
 		steer->heard.unheard = false;
 	steer->heard.no_heartbeat = counters[STEER_PASS_NO_HEARTBEAT];
 	steer->heard.redirected = redirected;
-	/* Read again: a gap that has just ended may have been counted by the program only. */
-	steer->heard.gaps = __atomic_load_n(&steer->gaps, __ATOMIC_ACQUIRE);
+	steer->heard.gaps = gaps;
 	return steer->heard.unheard;
 }
 

@@ -96,6 +96,39 @@ bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id)
 	return false;
 }
 
+static bool uses_alive(const struct xdp_program *program)
+{
+	const int state_fd = steer_look_state_map(program);
+	bool alive;
+
+	if (state_fd < 0)
+		return false;
+	alive = steer_look_is_alive(state_fd);
+	close(state_fd);
+	return alive;
+}
+
+uint32_t steer_look_alive_id(uint32_t ifindex)
+{
+	struct xdp_multiprog *programs = steer_look_programs(ifindex);
+	struct xdp_program *program = NULL;
+	uint32_t id = 0;
+
+	if (!programs)
+		return 0;
+	if (!steer_look_is_dispatcher(programs)) {
+		program = xdp_multiprog__main_prog(programs);
+		if (program && uses_alive(program))
+			id = xdp_program__id(program);
+	} else {
+		while (!id && (program = xdp_multiprog__next_prog(program, programs)))
+			if (uses_alive(program))
+				id = xdp_program__id(program);
+	}
+	xdp_multiprog__close(programs);
+	return id;
+}
+
 int64_t steer_look_id(uint32_t ifindex, bool *generic)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);

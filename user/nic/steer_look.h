@@ -29,6 +29,10 @@ bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id);
  */
 bool steer_look_is_alive(int state_fd);
 
+/* The id of an XDP program on the interface that a daemon which is alive uses; 0: there is none, or it cannot be found
+ * out (that takes CAP_SYS_ADMIN). May take up to STEER_HEARTBEAT_LIMIT_NS. */
+uint32_t steer_look_alive_id(uint32_t ifindex);
+
 /* Whether a daemon has loaded the program; else an operator has. */
 bool steer_look_is_owned(int state_fd);
 
