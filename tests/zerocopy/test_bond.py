@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """A bond is served by its members: both ways, through failovers, by the member that the bond would have chosen."""
 
+import os
+
 import pytest
 
 from bonds import Bonds, Sink, ways
-from daemon import EXIT_NOT_SUPPORTED, Daemon, per_superpacket
-from lab import wait_until
+from daemon import DAEMON, EXIT_FAILED, EXIT_NOT_SUPPORTED, EXIT_OK, Daemon
+from lab import BUILD, wait_until
 from paced import Paced
-from streams import expect_clean, servers
+from streams import servers
 
 pytestmark = pytest.mark.machine("one queue")
 
 FIRST = 256 << 10  # of a stream, each time before something happens
+OTHER_PROGRAM = os.path.join(BUILD, "tests", "zerocopy", "beside.bpf.o")
 
 
 def member_states(daemon):
@@ -79,5 +82,183 @@ def test_active_backup(lab, data):
     expect_carried(daemon, streams)
     bonds.enslave(1, both=False)
     wait_states(daemon, m0="in and out", m1="standby")
+    expect_carried(daemon, streams)
+    end_streams(daemon, bonds, streams)
+
+
+# TCP to several addresses of the peer, from several ports: what the hash policies tell apart.
+FLOWS = [(f"10.77.0.{number}", 40_000 + port) for number in (2, 3, 4) for port in range(4)] + [
+    (f"fd77::{number}", 40_000 + port) for number in (2, 3, 4) for port in range(4)]
+
+
+def more_peer_addresses(bonds):
+    bonds.peer.address("bond0", "10.77.0.3/24", "10.77.0.4/24", "fd77::3/64", "fd77::4/64")
+
+
+def expect_chosen_as_the_bond_does(lab, bonds, policies):
+    """The same flows without the daemon and with it, by each policy: the same member."""
+    sink = Sink(bonds)
+    lab.cleanup(sink.close)
+    alone = {}
+    for policy in policies:
+        bonds.host.ip("link", "set", "bond0", "type", "bond", "xmit_hash_policy", policy)
+        alone[policy] = ways(bonds, FLOWS)
+        assert len(set(alone[policy].values())) == 2, f"{policy} has used one member: {alone[policy]}"
+    daemon = Daemon(lab, bonds.host, "bond0")
+    expect_ok(daemon)
+    for policy in policies:
+        bonds.host.ip("link", "set", "bond0", "type", "bond", "xmit_hash_policy", policy)
+        wait_until(lambda: daemon.status()["bond"]["policy"] == policy, 5, f"the daemon has followed to {policy}")
+        before = daemon.total()
+        with_daemon = ways(bonds, FLOWS)
+        after = daemon.total()
+        assert with_daemon == alone[policy], f"{policy}: {with_daemon}, alone {alone[policy]}"
+        assert after["tx_superpackets"] > before["tx_superpackets"] + len(FLOWS), "the daemon has sent them"
+    return daemon
+
+
+def test_hash_policies(lab):
+    """balance-xor: each flow goes out on the member that the bond would have chosen, by two policies; by one that
+    cannot be computed, the kernel sends."""
+    bonds = Bonds(lab, "balance-xor")
+    more_peer_addresses(bonds)
+    daemon = expect_chosen_as_the_bond_does(lab, bonds, ["layer2+3", "layer3+4"])
+    bonds.host.ip("link", "set", "bond0", "type", "bond", "xmit_hash_policy", "encap3+4")
+    wait_until(lambda: not daemon.status()["bond"]["out"], 5, "what goes out is left to the kernel")
+    before = daemon.total()
+    ways(bonds, FLOWS[:2])
+    after = daemon.total()
+    assert after["tx_segments"] == before["tx_segments"] and after["rx_packets"] > before["rx_packets"]
+    assert "xmit_hash_policy" in daemon.status()["bond"]["out_why"]
+    daemon.stop()
+
+
+def test_lacp(lab, data):
+    """802.3ad: both members carry flows, as the bond has chosen; a member that fails, and comes back, costs no
+    connection, and the partner stays in the aggregator."""
+    bonds = Bonds(lab, "802.3ad", "xmit_hash_policy", "layer3+4")
+    daemon = Daemon(lab, bonds.host, "bond0")
+    servers(lab, bonds, data)
+    streams = [Paced(bonds.host, bonds.PEER4, data) for _ in range(2)]
+    streams += [Paced(bonds.peer, bonds.HOST6, data) for _ in range(2)]
+    wait_states(daemon, m0="in and out", m1="in and out")
+    expect_carried(daemon, streams)
+    bonds.host.ip("link", "set", "m1", "down")
+    wait_until(lambda: member_states(daemon)["m1"] != "in and out", 10, lambda: f"{member_states(daemon)}")
+    expect_carried(daemon, streams)
+    bonds.host.up("m1")
+    bonds.wait_joined()
+    wait_states(daemon, m0="in and out", m1="in and out")
+    expect_carried(daemon, streams)
+    assert bonds.ports(bonds.peer) == 2, f"the partner has lost a port: {bonds.info(bonds.peer)}"
+    end_streams(daemon, bonds, streams)
+
+
+def test_port_mode(lab, data):
+    """Port mode on 802.3ad: the TAP has the addresses; LACP stays with the kernel, so both ports stay in."""
+    bonds = Bonds(lab, "802.3ad", "xmit_hash_policy", "layer3+4", host_addresses=False)
+    tap = lab.unique("tap")
+    daemon = Daemon(lab, bonds.host, "bond0", "--mode", "port", "--tap", tap)
+    bonds.host.address(tap, f"{bonds.HOST4}/24", f"{bonds.HOST6}/64")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    expect_carried(daemon, streams)
+    for stream in streams:
+        stream.read_to_end()
+    assert all(bonds.ports(ns) == 2 for ns in (bonds.host, bonds.peer)), f"LACP has ended: {bonds.info()}"
+    assert daemon.status()["steer"]["pass_not_ip"] > 0, "no LACPDU was left to the kernel"
+    expect_ok(daemon)
+    daemon.stop()
+
+
+def test_in_only(lab, data):
+    """balance-rr: what comes in is served, what goes out is left to the kernel, and that is said."""
+    bonds = Bonds(lab, "balance-rr")
+    daemon = Daemon(lab, bonds.host, "bond0")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    expect_carried(daemon, streams, ["rx_superpackets"])
+    status = daemon.status()
+    assert status["total"]["tx_segments"] == 0 and not status["bond"]["out"], f"{status['bond']}"
+    assert "mode" in status["bond"]["out_why"] and "left to the kernel" in daemon.process.stderr()
+    for stream in streams:
+        stream.read_to_end()
+    daemon.stop()
+
+
+def test_member_alone(lab, data):
+    """A daemon for a member itself, inline: superpackets enter at the member, and the bond takes them; the name of the
+    member is taken then for a daemon of the bond, and the other way round."""
+    bonds = Bonds(lab, "active-backup")
+    bonds.host.ip("link", "set", "bond0", "type", "bond", "active_slave", "m0")
+    daemon = Daemon(lab, bonds.host, "m0")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    expect_carried(daemon, streams)
+    for stream in streams:
+        stream.read_to_end()
+    daemon.stop()
+    daemon = Daemon(lab, bonds.host, "bond0")
+    done = bonds.host.run(DAEMON, "--interface", "m1", check=False)
+    assert done.returncode == EXIT_FAILED and "already running" in done.stderr, done.stderr
+    daemon.stop()
+
+
+def test_refused(lab):
+    """What cannot work is refused, with the way out."""
+    bonds = Bonds(lab, "balance-alb")
+    done = bonds.host.run(DAEMON, "--interface", "bond0", check=False)
+    assert done.returncode == EXIT_NOT_SUPPORTED and "balance-alb" in done.stderr, done.stderr
+    done = bonds.host.run(DAEMON, "--interface", "m0", "--mode", "port", check=False)
+    assert done.returncode != EXIT_OK and "bond0" in done.stderr, done.stderr
+    bonds.host.ip("link", "delete", "bond0")
+    bonds.host.ip("link", "add", "bond0", "type", "bond", "mode", "active-backup", "arp_interval", "100",
+                  "arp_ip_target", bonds.PEER4)
+    bonds.enslave(0, both=False)
+    bonds.host.up("bond0")
+    done = bonds.host.run(DAEMON, "--interface", "bond0", "--mode", "port", check=False)
+    assert done.returncode == EXIT_NOT_SUPPORTED and "miimon" in done.stderr, done.stderr
+
+
+def test_killed(lab, data):
+    """kill -9: the kernel's bond carries the streams on; the next daemon takes them again, over the names that the
+    first has left."""
+    bonds = Bonds(lab, "802.3ad", "xmit_hash_policy", "layer2+3")
+    daemon = Daemon(lab, bonds.host, "bond0")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    expect_carried(daemon, streams)
+    daemon.kill()
+    for stream in streams:
+        stream.read(FIRST)
+    daemon = Daemon(lab, bonds.host, "bond0")
+    expect_carried(daemon, streams)
+    end_streams(daemon, bonds, streams)
+
+
+def test_member_not_served(lab, data):
+    """A member with an XDP program of another: it receives by the kernel, and while the bond sends by it, the kernel
+    sends; that is degraded, and named."""
+    bonds = Bonds(lab, "active-backup")
+    bonds.host.ip("link", "set", "bond0", "type", "bond", "active_slave", "m0")
+    bonds.host.ip("link", "set", "dev", "m1", "xdpdrv", "object", OTHER_PROGRAM, "section", "xdp.frags")
+    daemon = Daemon(lab, bonds.host, "bond0")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    wait_states(daemon, m0="in and out", m1="not served")
+    expect_carried(daemon, streams)
+    expect_ok(daemon)
+    bonds.host.ip("link", "set", "bond0", "type", "bond", "active_slave", "m1")
+    bonds.peer.ip("link", "set", "bond0", "type", "bond", "active_slave", "w1")
+    wait_until(lambda: daemon.status()["state"] == "degraded", 10, "the state is degraded")
+    status = daemon.status()
+    assert "not served" in status["state_why"] and "not served" in status["bond"]["out_why"], status["bond"]
+    before = daemon.total()
+    for stream in streams:
+        stream.read(FIRST)
+    after = daemon.total()
+    assert before["tx_segments"] == after["tx_segments"], "the daemon sends"
+    bonds.host.ip("link", "set", "dev", "m1", "xdpdrv", "off")
+    wait_until(lambda: member_states(daemon)["m1"] == "in and out", 60, lambda: f"{member_states(daemon)}")
     expect_carried(daemon, streams)
     end_streams(daemon, bonds, streams)

@@ -350,12 +350,28 @@ static void show_ways(const json_t *total)
 static bool same_socket(const json_t *a, const json_t *b)
 {
 	return json_equal(json_object_get(a, "xsk"), json_object_get(b, "xsk")) &&
+	       !strcmp(answer_text(a, "interface"), answer_text(b, "interface")) &&
 	       !strcmp(answer_text(a, "state"), answer_text(b, "state"));
 }
 
-/* Queues with equal sockets in a row are shown once. */
-static void show_sockets(const struct table_style *style, const json_t *queues)
+/* "queue 0"; of a bond's member "eth0 queue 0". */
+static void name_queues(char *label, size_t room, const json_t *daemon, const json_t *first, const json_t *last)
 {
+	const char *interface = answer_text(first, "interface");
+	const bool of_member = json_object_get(daemon, "bond");
+	const uint64_t from = answer_number(first, "queue"), to = answer_number(last, "queue");
+
+	if (from == to)
+		snprintf(label, room, "%s%squeue %" PRIu64, of_member ? interface : "", of_member ? " " : "", from);
+	else
+		snprintf(label, room, "%s%squeues %" PRIu64 "-%" PRIu64, of_member ? interface : "",
+			 of_member ? " " : "", from, to);
+}
+
+/* Queues with equal sockets in a row are shown once. */
+static void show_sockets(const struct table_style *style, const json_t *daemon)
+{
+	const json_t *queues = json_object_get(daemon, "queues");
 	size_t cnt = json_array_size(queues);
 
 	for (size_t first = 0, last; first < cnt; first = last + 1) {
@@ -365,10 +381,7 @@ static void show_sockets(const struct table_style *style, const json_t *queues)
 		for (last = first; last + 1 < cnt; last++)
 			if (!same_socket(queue, json_array_get(queues, last + 1)))
 				break;
-		if (first == last)
-			snprintf(label, sizeof label, "queue %zu", first);
-		else
-			snprintf(label, sizeof label, "queues %zu-%zu", first, last);
+		name_queues(label, sizeof label, daemon, queue, json_array_get(queues, last));
 		show_line(style, status_socket_lines, label, queue);
 		show_lines(style, status_socket_lines + 1, queue);
 	}
@@ -486,17 +499,18 @@ void table_show(const struct table_style *style, const json_t *daemon)
 		return; /* all else is released */
 	show_ways(json_object_get(daemon, "total"));
 	show_lines(style, status_setup_lines, daemon);
-	show_sockets(style, queues);
+	show_sockets(style, daemon);
 	show_offloads(style, daemon);
 	show_cpus(daemon);
 	show_counters(style, json_object_get(daemon, "total"));
 	show_lines(style, status_program_lines, daemon);
 	for (size_t i = 0; style->verbose && json_array_size(queues) > 1 && i < json_array_size(queues); i++) {
-		char title[32];
+		const json_t *queue = json_array_get(queues, i);
+		char title[64] = "  ";
 
-		snprintf(title, sizeof title, "  queue %zu", i);
+		name_queues(title + 2, sizeof title - 2, daemon, queue, queue);
 		paint(style, "1", title);
 		putchar('\n');
-		show_counters(style, json_array_get(queues, i));
+		show_counters(style, queue);
 	}
 }

@@ -195,12 +195,14 @@ int check_nic(const struct config *config, struct device *device, struct workers
 	const struct netdev *dev = &device->dev;
 	int err = devices_check(dev, config->mode == CONFIG_INLINE);
 
+	if (!err)
+		err = check_interface(dev);
 	if (!err && bond_is(dev)) {
 		err = choose_cpus(config, dev, &device->cpus);
 		return err ? err : members_check(config, dev);
 	}
 	if (!err)
-		err = check_interface(dev);
+		err = members_check_alone(config, dev);
 	if (!err)
 		err = choose_queues(config, dev, workers);
 	if (!err)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "frontend/tap.h"
+#include "nic/steer_look.h"
 
 /* Some changes of a bond are not notified, or were lost in a flood. */
 #define READ_AGAIN_NS 1000000000ull
@@ -37,12 +38,20 @@ static int check_port(const struct bond *bond, const char *name)
 
 int members_check(const struct config *config, const struct netdev *dev)
 {
+	bool generic = false;
 	struct bond bond;
 	int err = bond_read(&bond, dev);
 
 	if (err) {
 		log_error("%s: cannot read the bond: %s", dev->name, strerror(-err));
 		return err;
+	}
+	if (steer_look_id(dev->ifindex, &generic) > 0) {
+		log_error("%s: is a bond with an XDP program, so the kernel takes none on its members; remove it: 'ip "
+			  "link "
+			  "set %s xdp off', or `xdp-loader unload %s --all`",
+			  dev->name, dev->name, dev->name);
+		return -EBUSY;
 	}
 	if (config->pinned) {
 		log_error("%s: is a bond, whose members have a program each; leave out --pinned", dev->name);
@@ -55,6 +64,18 @@ int members_check(const struct config *config, const struct netdev *dev)
 		return -EOPNOTSUPP;
 	}
 	return config->mode == CONFIG_PORT ? check_port(&bond, dev->name) : 0;
+}
+
+int members_check_alone(const struct config *config, const struct netdev *dev)
+{
+	char bond[IFNAMSIZ];
+
+	if (config->mode == CONFIG_INLINE || !bond_of(dev, bond))
+		return 0;
+	log_error("%s: is a member of the bond %s, which would get nothing any more; give '--interface %s', or --mode "
+		  "inline",
+		  dev->name, bond, bond);
+	return -EOPNOTSUPP;
 }
 
 /* ---- one member ---- */
@@ -121,6 +142,8 @@ static int open_member(struct daemon *d, struct member *member)
 	if (err)
 		goto err_settings;
 	workers->steer = steer;
+	if (steer_is_shared(steer))
+		rights_share_programs();
 	err = settings_attached(&member->settings, dev, steer_is_generic(steer));
 	workers->cnt = queues_wanted(d, member);
 	if (!err)

@@ -47,6 +47,10 @@ struct members {
 /* Refuses a bond, or a command line for one, that cannot work. */
 int members_check(const struct config *config, const struct netdev *dev);
 
+/* In port mode a member alone would take the frames of its bond away: refused, with the bond to name. Inline it works:
+ * superpackets enter at the member, and the bond takes them there. */
+int members_check_alone(const struct config *config, const struct netdev *dev);
+
 /* open_nic() and its reverse, of a bond: makes and frees d->members. */
 int members_open(struct daemon *d);
 void members_close(struct daemon *d, bool gone);

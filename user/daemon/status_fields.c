@@ -91,6 +91,21 @@ const struct status_field status_queues[] = {
 	{ .name = NULL },
 };
 
+const struct status_field status_members[] = {
+	{ "interface", STATUS_LIST, 0, 0, NULL, "The member's name." },
+	{ "ifindex", STATUS_LIST, 0, 0, NULL, "Its index." },
+	{ "state", STATUS_LIST, 0, 0, NULL, "What is served of it: in and out, in, out, standby, or not served." },
+	{ "up", STATUS_LIST, 0, 0, NULL, "It is set up." },
+	{ "carrier", STATUS_LIST, 0, 0, NULL, "It has a carrier." },
+	{ "link_up", STATUS_LIST, 0, 0, NULL, "The bond's monitor says that its link is up." },
+	{ "queues", STATUS_LIST, 0, 0, NULL, "How many of its queues are served." },
+	{ "xdp_mode", STATUS_LIST, 0, 0, NULL, "As xdp.mode, of its program." },
+	{ "xdp_why", STATUS_LIST, 0, 0, NULL, "As xdp.why." },
+	{ "steer", STATUS_LIST, 0, 0, NULL, "What its XDP program did with its frames." },
+	{ "settings", STATUS_LIST, 0, 0, NULL, "As settings of a NIC." },
+	{ .name = NULL },
+};
+
 const struct status_field status_ways[] = {
 	{ "mode", STATUS_TEXT, TRIED(mode), NULL, "As in xsk.mode." },
 	{ "transmit", STATUS_TEXT, TRIED(transmit), NULL, "As in xsk.transmit." },
@@ -247,7 +262,8 @@ static const struct status_field *find_in(const struct status_field *table, cons
 
 const struct status_field *status_find(const char *name, size_t len)
 {
-	const struct status_field *const tables[] = { status_daemon, status_queues, status_counters, status_ways };
+	const struct status_field *const tables[] = { status_daemon, status_queues, status_counters, status_ways,
+						      status_members };
 	const struct status_field *found = NULL;
 
 	for (size_t i = 0; !found && i < ARRAY_SIZE(tables); i++)
@@ -261,6 +277,10 @@ const struct status_line status_setup_lines[] = {
 	{ "attached", .text = "{mode} ({mode_why}), TAP {tap}" },
 	{ "XDP program", .text = "{xdp.mode} ({xdp.why})" },
 	{ "egress", .text = "[egress.out=kernel:left to the kernel: ]{egress.why}" },
+	{ "bond", .text = "[bond.mode:{bond.mode}, {bond.policy}]"
+			  "[bond.out_why:; what goes out is left to the kernel: {bond.out_why}]" },
+	{ "member", .text = "{interface}: {state}[queues:, queues served: {queues}][xdp_mode:, {xdp_mode}]",
+	  .of = "bond.members" },
 	{ "merging",
 	  .text = "{merge|nothing}, [hold_us:held for up to {hold_us}][!hold_us:held to the end of a burst]" },
 	{ "until", .text = "{conditions.max_packets}, {conditions.max_bytes}, {conditions.max_flows} (then "

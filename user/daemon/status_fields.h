@@ -116,6 +116,7 @@ struct status_field {
 extern const struct status_field status_daemon[];   /* of the answer */
 extern const struct status_field status_queues[];   /* of each of "queues" */
 extern const struct status_field status_counters[]; /* of each of "queues" and of "total", which is their sum */
+extern const struct status_field status_members[];  /* of each of "bond.members" */
 extern const struct status_field status_ways[];     /* of each of "xsk.tried" */
 
 /* The row of this name, in any of the tables; NULL: there is none. */

@@ -207,6 +207,44 @@ int bond_read(struct bond *bond, const struct netdev *dev)
 	return err;
 }
 
+struct belongs {
+	uint32_t master;
+	bool to_bond;
+};
+
+static int parse_belongs_info(const struct nlattr *attr, void *data)
+{
+	struct belongs *belongs = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND)
+		belongs->to_bond = !strcmp(mnl_attr_get_str(attr), "bond");
+	return MNL_CB_OK;
+}
+
+static int parse_belongs_attr(const struct nlattr *attr, void *data)
+{
+	struct belongs *belongs = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
+		return mnl_attr_parse_nested(attr, parse_belongs_info, belongs);
+	if (mnl_attr_get_type(attr) == IFLA_MASTER)
+		belongs->master = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int parse_belongs(const struct nlmsghdr *answer, void *data)
+{
+	return mnl_attr_parse(answer, sizeof(struct ifinfomsg), parse_belongs_attr, data);
+}
+
+bool bond_of(const struct netdev *dev, char name[IFNAMSIZ])
+{
+	struct belongs belongs = { 0 };
+
+	return !ask(dev->ifindex, parse_belongs, &belongs) && belongs.to_bond && belongs.master &&
+	       if_indextoname(belongs.master, name);
+}
+
 bool bond_receives(const struct bond *bond, const struct bond_member *member)
 {
 	switch (bond->mode) {

@@ -36,6 +36,9 @@ struct bond {
 
 bool bond_is(const struct netdev *dev);
 
+/* Whether the interface is a member of a bond, and of which. */
+bool bond_of(const struct netdev *dev, char name[IFNAMSIZ]);
+
 /* Reads it anew. Returns 0 or -errno. */
 int bond_read(struct bond *bond, const struct netdev *dev);
 
