@@ -9,6 +9,7 @@ from bonds import Bonds, Sink, ways
 from daemon import DAEMON, EXIT_FAILED, EXIT_NOT_SUPPORTED, EXIT_OK, Daemon
 from lab import BUILD, wait_until
 from paced import Paced
+from real_wire import RealWire, both_ways, zero_copy
 from streams import servers
 
 pytestmark = pytest.mark.machine("one queue")
@@ -218,6 +219,42 @@ def test_refused(lab):
     bonds.host.up("bond0")
     done = bonds.host.run(DAEMON, "--interface", "bond0", "--mode", "port", check=False)
     assert done.returncode == EXIT_NOT_SUPPORTED and "miimon" in done.stderr, done.stderr
+
+
+def test_queues(lab, data):
+    """Members of two queues: packets are spread over all; a queue that goes and comes back is followed, under streams."""
+    bonds = Bonds(lab, "balance-xor", "xmit_hash_policy", "layer3+4", queues=2)
+    more_peer_addresses(bonds)
+    sink = Sink(bonds)
+    lab.cleanup(sink.close)
+    daemon = Daemon(lab, bonds.host, "bond0")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    assert len(daemon.status()["queues"]) == 4, daemon.status()["queues"]
+    ways(bonds, FLOWS)
+    sent = {(queue["interface"], queue["queue"]): queue["tx_segments"] for queue in daemon.status()["queues"]}
+    assert all(sent.values()), f"a queue has sent nothing: {sent}"
+    for cnt, total in (("1", 3), ("2", 4)):
+        for ns, name in ((bonds.peer, "w0"), (bonds.host, "m0"))[::1 if cnt == "1" else -1]:
+            ns.run("ethtool", "-L", name, "rx", cnt, "tx", cnt)
+        wait_until(lambda: len(daemon.status()["queues"]) == total, 10, f"{total} queues are served")
+        expect_carried(daemon, streams)
+    end_streams(daemon, bonds, streams)
+
+
+def test_zero_copy(lab, data):
+    """A bond whose member is the guest's own NIC: its socket is in zero copy."""
+    wire = RealWire(lab, host_addresses=False)
+    wire.host.ip("link", "set", "dev", wire.nic, "down")
+    wire.host.ip("link", "add", "bond0", "type", "bond", "mode", "active-backup", "miimon", "50")
+    wire.host.ip("link", "set", "dev", wire.nic, "master", "bond0")
+    lab.cleanup(lambda: wire.host.ip("link", "delete", "bond0"))
+    wire.host.up("bond0")
+    wire.address_host(wire.host, "bond0")
+    daemon = zero_copy(Daemon(lab, wire.host, "bond0"))
+    both_ways(lab, wire, daemon, data, length=1 << 20)
+    expect_ok(daemon)
+    daemon.stop()
 
 
 def test_killed(lab, data):

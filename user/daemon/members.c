@@ -288,14 +288,15 @@ void members_apply(struct daemon *d)
 const char *members_state(const struct members *members, const struct bond_member *of)
 {
 	const struct member *member = members_find((struct members *)members, of->ifindex);
-	bool out;
+	bool in, out;
 
 	if (!member || !is_served(member))
 		return "not served";
 	out = member->sends && !members->out_why;
-	if (member->receives && out)
+	in = member->receives && !member->taken;
+	if (in && out)
 		return "in and out";
-	return member->receives ? "in" : out ? "out" : "standby";
+	return in ? "in" : out ? "out" : "standby";
 }
 
 const char *members_missing(const struct members *members)
@@ -310,6 +311,9 @@ const char *members_missing(const struct members *members)
 
 		if ((bond_receives(bond, of) || bond_sends(bond, of)) && (!member || !is_served(member)))
 			return "a member of the bond is not served; the kernel carries its traffic";
+		if (bond_receives(bond, of) && member->taken)
+			return "somebody has taken away the XDP program of a member; the kernel carries what it "
+			       "receives";
 	}
 	return NULL;
 }
@@ -508,6 +512,24 @@ static void read_bond(struct daemon *d)
 	members->bond = bond;
 }
 
+/* Unlike the bond's own programs: what goes out is not concerned, so it goes on. */
+static void follow_guard(struct daemon *d, struct member *member)
+{
+	const char *bond = d->device.dev.name;
+	const bool taken = is_served(member) &&
+			   __atomic_load_n(&member->guard.found, __ATOMIC_RELAXED) != STEER_PRESENT;
+
+	if (taken == member->taken)
+		return;
+	member->taken = taken;
+	if (taken)
+		log_warning(
+			"%s: somebody has taken away the XDP program of its member %s; the kernel carries what that "
+			"receives; to attach it again: 'systemctl restart superpacketd@%s'",
+			bond, member->device.dev.name, bond);
+	members_apply(d);
+}
+
 void members_follow(struct daemon *d, bool news)
 {
 	struct members *members = d->members;
@@ -521,12 +543,11 @@ void members_follow(struct daemon *d, bool news)
 				follow_member(d, &members->member[i]);
 		add_members(d);
 		members_apply(d);
+		status_ready(d);
 	}
 	retry_members(d);
 	for (uint32_t i = 0; i < members->places; i++)
-		if (is_served(&members->member[i]))
-			guard_follow(&members->member[i].guard, &d->config, members->member[i].device.dev.name,
-				     &d->state);
+		follow_guard(d, &members->member[i]);
 }
 
 /* ---- all of them ---- */
