@@ -5,7 +5,7 @@ import os
 import signal
 
 from capture import Capture, open_socket, send
-from daemon import Daemon, HostState, wait_until_freed
+from daemon import COMMAND, Daemon, HostState, wait_until_freed
 from described import Packet, case_of, in_case
 from lab import RUNTIME, wait_until
 from streams import servers, transfer
@@ -111,7 +111,7 @@ def test_tap_deleted(lab, data):
 
 
 def test_port(lab, data):
-    """Port mode: kill -9 and SIGTERM leave nothing."""
+    """Port mode: kill -9 and SIGTERM leave nothing but the TAP, and `superpacket clean` not even that."""
     wire = Wire(lab, host_addresses=False)
     before = HostState(wire.host)
     tap = lab.unique("tap")
@@ -122,6 +122,7 @@ def test_port(lab, data):
         Transfer(lab, wire.host, wire.PEER4, data, 16 << 20).finish()
         objects = daemon.bpf_objects()
         end(daemon)
+        wire.host.run(COMMAND, "clean", wire.nic)
         before.wait_restored()
         wait_until_freed(lab, objects)
 

@@ -4,7 +4,7 @@
 import os
 
 
-from daemon import Daemon, HostState
+from daemon import COMMAND, Daemon, HostState
 from lab import wait_until
 from pinned import MAPS, load
 from streams import expect_clean, servers, transfer
@@ -50,6 +50,7 @@ def test_native(lab, data):
 
 def test_generic(lab, data):
     """The program of `xdp-loader load -m skb` (generic mode) is adopted with --pinned DIR in port mode."""
-    _, _, before, daemon = adopted(lab, data, "skb", "--mode", "port")
+    wire, _, before, daemon = adopted(lab, data, "skb", "--mode", "port")
     daemon.stop()
+    wire.host.run(COMMAND, "clean", wire.nic)
     wait_until(lambda: not before.differences(), 5, lambda: f"{before.differences()}")

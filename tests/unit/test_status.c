@@ -120,7 +120,7 @@ static json_t *render(void)
 		.uptime_s = 5,
 		.mode = "inline",
 		.mode_why = "the default",
-		.tap = "sp-veth0",
+		.tap.name = "sp-veth0",
 		.wait = "spin",
 		.spin_ns = 25000,
 		.xdp_mode = "native",

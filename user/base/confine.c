@@ -202,6 +202,9 @@ static int add_conditions(scmp_filter_ctx filter, enum confine_role role)
 	}
 	if (!err)
 		err = add_equal(filter, CALL(prctl), 0, PR_SET_NO_NEW_PRIVS);
+	/* It looks after a TAP in another network namespace (base/netns.h), if it still has CAP_SYS_ADMIN. */
+	if (!err)
+		err = add_equal(filter, CALL(setns), 1, CLONE_NEWNET);
 	if (!err)
 		err = add_masked(filter, CALL(clone), 0,
 				 CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |

@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/priority.h"
 #include "frontend/tap.h"
+#include "base/netns.h"
 #include "base/quantity.h"
 
 /* Altnames are longer than names (ALTIFNAMSIZ of linux/if.h). */
@@ -23,6 +24,8 @@ const char config_help[] =
 	"      --mode MODE        inline: addresses stay on the NIC (default)\n"
 	"                         port: the TAP is the interface and gets the addresses\n"
 	"      --tap NAME         name of the TAP (default: sp-IF)\n"
+	"      --tap-netns NETNS  port mode: the TAP's network namespace: its name in\n"
+	"                         'ip netns', the PID of a process in it, or a path\n"
 	"      --pinned DIR       use the program that xdp-loader loaded, with its maps\n"
 	"                         pinned in DIR\n"
 	"      --xdp-mode MODE    native-with-zerocopy, native, generic; or auto\n"
@@ -150,6 +153,17 @@ static bool parse_tap(struct config *config, const char *value)
 	if (!name_valid(value, IFNAMSIZ - 1))
 		return refuse(config, "tap", value, "a name of 1 to 15 characters without blank, '/', ':' and '%'");
 	config->tap = value;
+	return true;
+}
+
+static bool parse_tap_netns(struct config *config, const char *value)
+{
+	char path[NETNS_PATH_LEN];
+
+	if (netns_path(path, value))
+		return refuse(config, "tap-netns", value,
+			      "the name of a network namespace ('ip netns'), a PID, or a path");
+	config->tap_netns = value;
 	return true;
 }
 
@@ -449,6 +463,7 @@ static const struct {
 	{ "interface", parse_interface },
 	{ "mode", parse_mode },
 	{ "tap", parse_tap },
+	{ "tap-netns", parse_tap_netns },
 	{ "pinned", parse_pinned },
 	{ "xdp-mode", parse_xdp_mode },
 	{ "queues", parse_queues },
@@ -548,6 +563,11 @@ static enum config_verdict check_line(struct config *config, int argc, char **ar
 	if (config->gro.idle_ns && !config->gro.hold_ns) {
 		snprintf(config->error, sizeof config->error,
 			 "--idle: has no effect without --hold, as packets are held only to the end of a burst");
+		return CONFIG_USAGE;
+	}
+	if (config->tap_netns && config->mode == CONFIG_INLINE) {
+		snprintf(config->error, sizeof config->error,
+			 "--tap-netns: inline, the TAP must be where the NIC is; give --mode port with it");
 		return CONFIG_USAGE;
 	}
 	return CONFIG_RUN;

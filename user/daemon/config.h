@@ -39,6 +39,7 @@ struct config {
 	enum config_mode mode;
 	bool mode_asked;              /* --mode was given */
 	const char *tap;              /* NULL: config_tap_name() */
+	const char *tap_netns;        /* the network namespace of the TAP; NULL: ours */
 	const char *pinned;           /* NULL: load our own program */
 	enum steer_xdp_mode xdp_mode; /* how the XDP program is attached */
 	enum modes_pin pin;           /* and what its sockets may be: of --xdp-mode, too */

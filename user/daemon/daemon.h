@@ -60,8 +60,9 @@ struct attached {
 
 /* What waits to be done when something changes. */
 struct follow {
-	struct retry reopen; /* the interface, while it is waited for */
-	struct retry queues; /* those beyond workers.cnt that could not be opened yet */
+	struct retry reopen;    /* the interface, while it is waited for */
+	uint64_t place_next_ns; /* when to look at the TAP's namespace again */
+	struct retry queues;    /* those beyond workers.cnt that could not be opened yet */
 	uint32_t queues_wanted;
 	bool proved_late; /* the sockets were opened again when a carrier came, to be tested */
 };
@@ -131,6 +132,10 @@ void follow_news(struct daemon *d);
 
 /* Has the XDP program run on queues that were added, too. */
 void follow_renew_steer(struct steer *steer, const struct netdev *dev);
+
+/* The TAP may be gone: it is made again in the next namespace of its name, else -errno says to end, and be started
+ * again. */
+int follow_front(struct daemon *d);
 
 /* ---- status.c ---- */
 

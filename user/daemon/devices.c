@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/tap_mark.h"
 #include "daemon/front.h"
 
 enum verdict {
@@ -192,12 +193,12 @@ static void warn_above(const struct netdev *dev, const struct netdev_stack *stac
 int devices_check(const struct netdev *dev, bool is_inline)
 {
 	struct netdev_stack stack;
+	struct tap_mark mark;
 	char text[DEVICES_TEXT];
 	int err;
 
-	if (!strncmp(dev->alias, TAP_ALIAS, strlen(TAP_ALIAS))) {
-		log_error("interface %s: is the TAP of superpacketd on %s; name a NIC", dev->name,
-			  dev->alias + strlen(TAP_ALIAS));
+	if (tap_mark_read(&mark, dev->alias)) {
+		log_error("interface %s: is the TAP of superpacketd on %s; name a NIC", dev->name, mark.interface);
 		return -EOPNOTSUPP;
 	}
 	err = netdev_stack_read(dev->ifindex, &stack);

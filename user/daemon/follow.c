@@ -10,6 +10,9 @@
  *      deleted, moved      everything of it is released, and opened again when an interface of that
  *                          name is there again, and up
  *
+ * And to the TAP of port mode: when the network namespace of --tap-netns ends, everything is released as well, until
+ * there is another one of that name.
+ *
  * A NIC that is moved into another namespace cannot be followed there: the kernel unbinds its AF_XDP
  * sockets (net/xdp/xsk.c xsk_notifier()), and nothing that it tells of the new home can be entered. So
  * moved is gone, but a NIC comes back from a container that ends.
@@ -20,6 +23,9 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/members.h"
+
+/* Between looks at the TAP's network namespace, of whose end and return nobody tells. */
+#define PLACE_NS 200000000ull
 
 /* Above what the sockets take, received frames would be lost: inline, the kernel can carry them. */
 static void follow_mtu(struct daemon *d)
@@ -128,7 +134,7 @@ static void follow_name(struct daemon *d, const char *old)
 {
 	log_info("%s: its name is now %s", old, d->device.dev.name);
 	rename_socket(&d->control, &d->attached.settings, &d->device);
-	front_label(&d->front, &d->device.dev);
+	front_label(&d->front, &d->config, &d->device.dev);
 	if (d->members)
 		members_renamed(d);
 	tell_ready(d);
@@ -256,7 +262,7 @@ static void try_reopen(struct daemon *d)
 	if (!retry_is_due(&d->follow.reopen))
 		return;
 	d->follow.reopen.wanted = false;
-	if (!find_again(d->device.dev.name, d->config.interface, &found))
+	if (!front_can_open(&d->front) || !find_again(d->device.dev.name, d->config.interface, &found))
 		return; /* until there are other news */
 	d->device.dev = found;
 	err = check_nic(&d->config, &d->device, &d->workers);
@@ -299,4 +305,59 @@ void follow_news(struct daemon *d)
 		members_follow(d, news.changed || news.others);
 	else
 		retry_queues(d);
+}
+
+/* ---- the TAP ---- */
+
+/* Reading a queue has failed. */
+static int front_error(const struct workers *workers)
+{
+	int err = 0;
+
+	for (; workers && !err; workers = workers->next)
+		for (uint32_t q = 0; q < workers->cnt && !err; q++)
+			err = __atomic_load_n(&workers->worker[q].front_error, __ATOMIC_RELAXED);
+	return err;
+}
+
+static void wait_for_place(struct daemon *d)
+{
+	log_warning("TAP %s: its network namespace, %s, is gone; waiting for another one of this name",
+		    d->front.frontend->name, d->front.asked);
+	if (!d->state.waiting)
+		release_and_wait(d, "the network namespace of the TAP is gone; waiting for another one of its name");
+	front_drop(&d->front);
+}
+
+static bool place_is_due(struct follow *follow)
+{
+	const uint64_t now_ns = clock_ns();
+	const bool due = now_ns >= follow->place_next_ns;
+
+	if (due)
+		follow->place_next_ns = now_ns + PLACE_NS;
+	return due;
+}
+
+int follow_front(struct daemon *d)
+{
+	int err = d->state.waiting ? 0 : front_error(&d->workers);
+
+	if (!err && !place_is_due(&d->follow))
+		return 0;
+	if (!d->front.frontend) {
+		d->follow.reopen.wanted |= front_can_open(&d->front);
+		return 0;
+	}
+	if (front_lost(&d->front) && !err)
+		err = -ENODEV;
+	if (!err)
+		return 0;
+	if (front_may_return(&d->front)) {
+		wait_for_place(d);
+		return 0;
+	}
+	log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one when it is started again",
+		  d->front.frontend->name, strerror(-err));
+	return err;
 }

@@ -6,30 +6,56 @@
 #ifndef SUPERPACKET_FRONT_H
 #define SUPERPACKET_FRONT_H
 
+#include "base/netns.h"
 #include "daemon/config.h"
+#include "daemon/status_fields.h"
 #include "frontend/frontend.h"
 #include "nic/netdev.h"
 
-/* Our TAPs carry this as alias, and the name of their NIC behind it: see 'ip link'. */
-#define TAP_ALIAS "superpacket: "
-
 struct front {
-	struct frontend *frontend; /* NULL: not open */
-	struct frontend closed;    /* the last one, for its name in status */
-	struct gro_config gro;     /* as asked for, without what the front end cannot carry */
+	struct frontend *frontend;  /* NULL: not open */
+	struct frontend closed;     /* the last one, for its name in status */
+	struct gro_config gro;      /* as asked for, without what the front end cannot carry */
+	bool taken_over;            /* port mode: the TAP was there before, left by another daemon */
+	char path[NETNS_PATH_LEN];  /* of the network namespace that the TAP was found or put in; "": ours */
+	uint64_t path_inode;        /* what it named then */
+	char asked[NETNS_PATH_LEN]; /* path of --tap-netns; "": not given */
 };
 
-/* Makes a new one, of room queues, or takes the one that was kept; the first cnt queues are used. */
+/* Makes a new one, of room queues, or takes the one that was kept, or left by another daemon; the first cnt queues are
+ * used. */
 int front_open(struct front *front, const struct config *config, const struct netdev *dev, uint32_t room, uint32_t cnt);
 
-/* keep: the TAP stays, without a carrier, for it has addresses and connections that the interface shall find again. */
+/* When everything is open: from now on the TAP of port mode outlives this process. */
+int front_persist(const struct front *front, const struct config *config);
+
+/* keep: the TAP stays open, without a carrier, for the interface shall find it again. Else it is closed; in port mode
+ * it stays all the same, for the next daemon, unless opening has failed before front_persist(). */
 void front_close(struct front *front, bool keep);
+
+/*
+ * Port mode: whether the TAP's network namespace has ended, or its name in --tap-netns is another one's by now. To be
+ * asked now and then: the descriptors of a TAP that was taken over keep its namespace, which would never end.
+ */
+bool front_lost(struct front *front);
+
+/* Whether a namespace of that name may be there again. */
+bool front_may_return(const struct front *front);
+
+/* Whether it is there, for front_open(). */
+bool front_can_open(const struct front *front);
+
+/* Closes the TAP and deletes it: the next one of its namespace's name is to have a new one. */
+void front_drop(struct front *front);
 
 /* The front end that is open, or was last. */
 const struct frontend *front_last(const struct front *front);
 
-/* Writes on the front end's interface whose it is. */
-void front_label(const struct front *front, const struct netdev *dev);
+/* For status. */
+void front_tell(const struct front *front, struct status_tap *told);
+
+/* Writes on the TAP whose it is (tap_mark.h), if we may do so where it is. */
+void front_label(const struct front *front, const struct config *config, const struct netdev *dev);
 
 /* Uses the first cnt of its queues. */
 int front_use_queues(struct frontend *frontend, uint32_t cnt);

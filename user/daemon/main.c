@@ -129,20 +129,6 @@ static bool told_to_stop(int signal_fd, const char *interface)
 	return false;
 }
 
-/* When somebody has deleted the TAP, the daemon ends in good order, to be started again. */
-static int check_front(const struct workers *workers, const struct front *front)
-{
-	int err = 0;
-
-	for (; workers && !err; workers = workers->next)
-		for (uint32_t q = 0; q < workers->cnt && !err; q++)
-			err = __atomic_load_n(&workers->worker[q].front_error, __ATOMIC_RELAXED);
-	if (err)
-		log_error("%s: the TAP is gone (reading it: %s); superpacketd makes a new one when it is started again",
-			  front->frontend->name, strerror(-err));
-	return err;
-}
-
 /* Until a signal says to stop. */
 static int loop(struct daemon *d, int signal_fd, int timer_fd)
 {
@@ -167,7 +153,7 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 			return 0;
 		follow_news(d);
 		guard_follow(&d->attached.guard, &d->config, d->device.dev.name, &d->state);
-		err = check_front(&d->workers, &d->front);
+		err = follow_front(d);
 		if (err)
 			return err;
 		rights_follow(&d->rights);

@@ -666,6 +666,8 @@ int members_open(struct daemon *d)
 	err = open_members(d);
 	egress_open(&d->attached.egress, &d->config, dev, d->attached.steer);
 	if (!err)
+		err = front_persist(&d->front, &d->config);
+	if (!err)
 		err = steer_start(d->attached.steer);
 	if (!err) {
 		egress_begin(&d->attached.egress);

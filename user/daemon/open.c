@@ -208,7 +208,9 @@ int open_nic(struct daemon *d)
 	if (err)
 		goto err_promisc;
 	egress_open(&attached->egress, &d->config, dev, attached->steer);
-	err = steer_start(attached->steer);
+	err = front_persist(&d->front, &d->config);
+	if (!err)
+		err = steer_start(attached->steer);
 	if (!err) {
 		egress_begin(&attached->egress);
 		guard_open(&attached->guard, attached->steer, &attached->egress, dev->name);

@@ -20,6 +20,9 @@
 
 #define BIT(capability) (1ull << (capability))
 
+/* Until the NIC is open: SYS_ADMIN see rights.h, SYS_PTRACE to find a process' network namespace (/proc/PID/ns/net). */
+#define KEPT_AT_START (BIT(CAP_SYS_ADMIN) | BIT(CAP_SYS_PTRACE))
+
 #define KEPT (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_RAW) | BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_IPC_LOCK))
 
 /* A worker loads no programs. */
@@ -147,7 +150,7 @@ static void arm(uint64_t more)
 
 int rights_begin(struct rights *rights)
 {
-	const uint64_t had = confine_capabilities(), kept = had & (KEPT | BIT(CAP_SYS_ADMIN));
+	const uint64_t had = confine_capabilities(), kept = had & (KEPT | KEPT_AT_START);
 	int err = give_rundir(rights);
 
 	if (err)

@@ -16,8 +16,9 @@
  *      PERFMON     programs' pointer arithmetic, which the verifier allows with it only
  *      IPC_LOCK    memory of the sockets beyond RLIMIT_MEMLOCK
  *
- * CAP_SYS_ADMIN is kept until the NIC is open, to look at a program that a killed predecessor has left there. After
- * that it is kept for programs that are not ours alone: in libxdp's dispatcher, or adopted with --pinned. libxdp asks
+ * CAP_SYS_ADMIN is kept until the NIC is open, to look at a program that a killed predecessor has left there, and to
+ * take over a TAP in another network namespace; CAP_SYS_PTRACE, to find that namespace by a process. After that
+ * CAP_SYS_ADMIN is kept for programs that are not ours alone: in libxdp's dispatcher, or adopted with --pinned. libxdp asks
  * for them by their numbers, and the kernel allows this to CAP_SYS_ADMIN only (kernel/bpf/syscall.c,
  * bpf_prog_get_fd_by_id()).
  */

@@ -105,7 +105,6 @@ static struct status gather(const struct daemon *d)
 		.version = SUPERPACKET_VERSION,
 		.mode = mode_name(&d->config),
 		.mode_why = d->config.mode_asked ? "asked for with --mode" : "the default",
-		.tap = front->name,
 		.wait = spin_ns == UINT64_MAX ? "poll" :
 			spin_ns               ? "spin" :
 						"event",
@@ -124,6 +123,7 @@ static struct status gather(const struct daemon *d)
 
 	gather_rights(&d->rights, &status);
 	status.egress_out = egress_who(&d->attached.egress, &status.egress_why);
+	front_tell(&d->front, &status.tap);
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)
 		gather_programs(d->attached.steer, &status);

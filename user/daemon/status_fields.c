@@ -19,7 +19,13 @@ const struct status_field status_daemon[] = {
 	{ "uptime_s", STATUS_U64, STATUS(uptime_s), "s", "How long the daemon has been running." },
 	{ "mode", STATUS_TEXT, STATUS(mode), NULL, "inline or port." },
 	{ "mode_why", STATUS_TEXT, STATUS(mode_why), NULL, "Why it is this mode." },
-	{ "tap", STATUS_TEXT, STATUS(tap), NULL, "The TAP's name." },
+	{ "tap", STATUS_CHARS, STATUS(tap.name), NULL, "The TAP's name." },
+	{ "tap_netns", STATUS_U64, STATUS(tap.netns), NULL,
+	  "The inode of the TAP's network namespace; 0: it is gone." },
+	{ "tap_place", STATUS_CHARS, STATUS(tap.place), NULL,
+	  "Path of the TAP's network namespace; empty: the NIC's." },
+	{ "tap_persistent", STATUS_BOOL, STATUS(tap.persistent), NULL, "The TAP outlives the daemon (port mode)." },
+	{ "tap_taken_over", STATUS_BOOL, STATUS(tap.taken_over), NULL, "The TAP was left by another daemon." },
 	{ "wait", STATUS_TEXT, STATUS(wait), NULL, "What a worker does without work: event, spin or poll." },
 	{ "spin_us", STATUS_SPIN, STATUS(spin_ns), "us", "How long a worker spins before it sleeps." },
 	{ "xdp.mode", STATUS_TEXT, STATUS(xdp_mode), NULL, "How the XDP program is attached." },
@@ -274,7 +280,8 @@ const struct status_field *status_find(const char *name, size_t len)
 /* ---- the text ---- */
 
 const struct status_line status_setup_lines[] = {
-	{ "attached", .text = "{mode} ({mode_why}), TAP {tap}" },
+	{ "attached",
+	  .text = "{mode} ({mode_why}), TAP {tap}[tap_place: in {tap_place}][tap_taken_over:, taken over]" },
 	{ "XDP program", .text = "{xdp.mode} ({xdp.why})" },
 	{ "egress", .text = "[egress.out=kernel:left to the kernel: ]{egress.why}" },
 	{ "bond", .text = "[bond.mode:{bond.mode}, {bond.policy}]"

@@ -15,6 +15,7 @@
 #ifndef SUPERPACKET_STATUS_FIELDS_H
 #define SUPERPACKET_STATUS_FIELDS_H
 
+#include "base/netns.h"
 #include "datapath/counters.h"
 #include "datapath/facts.h"
 #include "frontend/frontend.h"
@@ -28,8 +29,13 @@ struct status {
 	const char *asked; /* the interface as on the command line: it may have been renamed since */
 	uint64_t netns, uptime_s;
 	uint32_t pid;
-	const char *version, *mode, *mode_why, *tap, *wait, *xdp_mode, *xdp_why, *ip_id, *when_full;
 	const char *egress_out, *egress_why;
+	const char *version, *mode, *mode_why, *wait, *xdp_mode, *xdp_why, *ip_id, *when_full;
+	struct status_tap {
+		char name[IFNAMSIZ], place[NETNS_PATH_LEN]; /* place: "": our network namespace */
+		uint64_t netns;
+		bool persistent, taken_over;
+	} tap;
 	uint64_t spin_ns;  /* 0: workers do not spin */
 	uint32_t offloads; /* of the front end, FRONTEND_ bits in force */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];
