@@ -98,6 +98,17 @@ static int choose_queues(const struct config *config, const struct netdev *dev, 
 	return 0;
 }
 
+/* Inline, the kernel carries the queues that do not fit, but those that were asked for must. */
+static int choose_memory(const struct config *config, struct device *device, struct workers *workers)
+{
+	const bool all = config->mode == CONFIG_PORT || config->queues;
+	int err = memory_check(&device->memory, config, device->dev.name, workers->cnt, all);
+
+	if (!err)
+		workers->cnt = device->memory.queues;
+	return err;
+}
+
 static bool is_on(const char *sysctl)
 {
 	FILE *file = fopen(sysctl, "re");
@@ -205,6 +216,8 @@ int check_nic(const struct config *config, struct device *device, struct workers
 		err = members_check_alone(config, dev);
 	if (!err)
 		err = choose_queues(config, dev, workers);
+	if (!err)
+		err = choose_memory(config, device, workers);
 	if (!err)
 		err = choose_cpus(config, dev, &device->cpus);
 	return err ? err : plan_check(&device->plan, config, dev);

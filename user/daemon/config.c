@@ -31,6 +31,8 @@ const char config_help[] =
 	"      --xdp-mode MODE    native-with-zerocopy, native, generic; or auto\n"
 	"                         (default): the first of these that works\n"
 	"      --queues N         serve NIC queues 0 to N-1; or all (default)\n"
+	"      --memory SIZE      most memory of the daemon; default: a quarter of what\n"
+	"                         its machine or cgroup has available\n"
 	"      --cpus LIST        CPUs of the workers, like 2,4-7: one for each queue, in\n"
 	"                         turns; none: any; auto (default): those near the NIC\n"
 	"      --nice N           of its threads, -20 to 19; 0: leave it; default -5,\n"
@@ -208,6 +210,17 @@ static bool parse_queues(struct config *config, const char *value)
 	}
 	if (!parse_number(value, 1, TAP_QUEUES_MAX, &config->queues))
 		return refuse(config, "queues", value, "a number from 1 to 256, or all");
+	return true;
+}
+
+/* Less than this is a number without its unit. */
+#define MEMORY_LEAST (1ull << 20)
+#define MEMORY_MOST (1ull << 40)
+
+static bool parse_memory(struct config *config, const char *value)
+{
+	if (!quantity_bytes(value, MEMORY_LEAST, MEMORY_MOST, &config->memory))
+		return refuse(config, "memory", value, "a size of at least 1M, like 256M");
 	return true;
 }
 
@@ -467,6 +480,7 @@ static const struct {
 	{ "pinned", parse_pinned },
 	{ "xdp-mode", parse_xdp_mode },
 	{ "queues", parse_queues },
+	{ "memory", parse_memory },
 	{ "cpus", parse_cpus },
 	{ "nice", parse_nice },
 	{ "merge", parse_merge },

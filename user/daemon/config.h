@@ -45,6 +45,7 @@ struct config {
 	enum modes_pin pin;           /* and what its sockets may be: of --xdp-mode, too */
 	enum config_egress egress;
 	uint32_t queues;              /* 0: all */
+	uint64_t memory;              /* most bytes; 0: memory.h chooses */
 	enum cpus_how cpus;           /* which CPUs the workers run on */
 	struct cpus cpu_list;         /* with CPUS_LIST */
 	int nice;                     /* see priority.h */

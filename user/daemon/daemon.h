@@ -10,7 +10,7 @@
  *
  *      config.c     the command line                     settings.c   settings of the NIC: changed, and restored
  *      plan.c       ways of binding sockets to try       guard.c      whether others take away its programs
- *      priority.c   their share of a busy CPU
+ *      priority.c   their share of a busy CPU            memory.c     how much memory the queues get
  *      cpus.c       CPUs of the workers                  heartbeat.c  shows the BPF programs that it lives
  *      front.c      the TAP                              state.c      ok, degraded or waiting, and why
  *      offloads.c   what the TAP can carry               control.c    the control socket
@@ -32,6 +32,7 @@
 #include "daemon/front.h"
 #include "daemon/guard.h"
 #include "daemon/heartbeat.h"
+#include "daemon/memory.h"
 #include "daemon/plan.h"
 #include "daemon/priority.h"
 #include "daemon/retry.h"
@@ -44,9 +45,10 @@
 /* The NIC as it is now, and what follows from it. */
 struct device {
 	struct netdev dev;
-	uint64_t netns;   /* inode of our network namespace */
-	struct plan plan; /* how sockets are bound to it */
-	struct cpus cpus; /* of the workers */
+	uint64_t netns;            /* inode of our network namespace */
+	struct plan plan;          /* how sockets are bound to it */
+	struct cpus cpus;          /* of the workers */
+	struct memory_plan memory; /* of all queues; of a bond, those of its members */
 };
 
 /* What was changed on the NIC and attached to it. */

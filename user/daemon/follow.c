@@ -278,6 +278,7 @@ static void try_reopen(struct daemon *d)
 	rename_socket(&d->control, &d->attached.settings, &d->device);
 	tell_ready(d);
 	log_info("%s: the interface is back: %s", d->device.dev.name, d->state.ready);
+	memory_say(&d->device.memory, d->device.dev.name);
 	settings_say(&d->attached.settings, &d->device.dev, steer_is_generic(d->attached.steer));
 }
 

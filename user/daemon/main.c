@@ -65,6 +65,7 @@ static void say_ready(struct daemon *d)
 	status_ready(d);
 	log_info("ready: %s", d->state.ready);
 	service_ready(d->state.ready);
+	memory_say(&d->device.memory, d->device.dev.name);
 	settings_say(&d->attached.settings, &d->device.dev, steer_is_generic(d->attached.steer));
 }
 

@@ -577,6 +577,24 @@ static void make_room(struct daemon *d, uint32_t queues_max)
 	members->room = room;
 }
 
+/* The queues that its members have today are served all: the NIC of each spreads flows over its own only. */
+static int check_memory(struct daemon *d)
+{
+	const struct bond *bond = &d->members->bond;
+	uint32_t queues = 0;
+
+	for (uint32_t i = 0; i < bond->cnt; i++) {
+		struct netdev dev;
+		uint32_t cnt;
+
+		if (netdev_reread(&dev, bond->member[i].ifindex))
+			continue;
+		cnt = check_queues(&d->config, &dev);
+		queues += cnt < d->members->room ? cnt : d->members->room;
+	}
+	return memory_check(&d->device.memory, &d->config, d->device.dev.name, queues ? queues : 1, true);
+}
+
 static void chain_workers(struct daemon *d)
 {
 	struct members *members = d->members;
@@ -649,6 +667,9 @@ int members_open(struct daemon *d)
 
 	if (err)
 		return err;
+	err = check_memory(d);
+	if (err)
+		goto err_members;
 	queues = d->members->places * d->members->room;
 	err = front_open(&d->front, &d->config, dev, queues, queues);
 	if (err)

@@ -34,15 +34,40 @@ int open_steer(const struct daemon *d, const struct netdev *dev, enum open_whose
 		.frame_max = dev->mtu + TRANSMIT_LINK_MAX,
 	};
 
+	int err;
+
 	if (!is_inline && whose == OPEN_MEMBER)
 		steer_config.serve |= STEER_LEAVE_SLOW;
-	return steer_open(steer, &steer_config);
+	err = steer_open(steer, &steer_config);
+	if (!err && steer_is_shared(*steer))
+		rights_share_programs();
+	return err;
 }
 
 static void close_steer(struct daemon *d)
 {
 	steer_close(d->attached.steer);
 	d->attached.steer = d->heartbeat.steer = d->workers.steer = NULL;
+}
+
+/* Each superpacket that is held has a packet at least. */
+static void limit_flows(struct daemon *d, const struct worker_sizes *sizes)
+{
+	const uint32_t asked = d->config.gro.flows;
+
+	d->front.gro.flows = asked < sizes->held ? asked : sizes->held;
+}
+
+/* Of `more` queues, which fit beside those that are open. */
+static int find_sizes(struct daemon *d, const char *interface, uint32_t more, bool quiet, struct worker_sizes *sizes)
+{
+	const struct memory_plan *memory = &d->device.memory;
+	int err = memory_fit(memory, &d->workers, &d->config.gro, more, sizes);
+
+	if (err && !quiet)
+		log_warning("%s: %u more queue%s not fit %.1f MiB (%s); give more with --memory", interface, more,
+			    more == 1 ? " does" : "s do", (double)memory->cap / (1 << 20), memory->cap_why);
+	return err;
 }
 
 static struct workers_setup workers_setup(struct daemon *d, const struct device *device, struct steer *steer)
@@ -104,9 +129,15 @@ static int check_checksums(const struct device *device, const struct workers *wo
 
 int open_workers(struct daemon *d, struct device *device, struct workers *workers)
 {
-	const struct workers_setup setup = workers_setup(d, device, workers->steer);
-	int err;
+	struct workers_setup setup;
+	struct worker_sizes sizes;
+	int err = find_sizes(d, device->dev.name, workers->cnt, false, &sizes);
 
+	if (err)
+		return err;
+	limit_flows(d, &d->device.memory.sizes);
+	setup = workers_setup(d, device, workers->steer);
+	setup.common.sizes = sizes;
 	plan_make(&device->plan, &d->config, &device->dev, steer_is_generic(workers->steer));
 	err = workers_open(workers, &setup);
 	if (err)
@@ -193,8 +224,6 @@ int open_nic(struct daemon *d)
 	if (err)
 		goto err_front;
 	d->heartbeat.steer = d->workers.steer = attached->steer;
-	if (steer_is_shared(attached->steer))
-		rights_share_programs();
 	err = settings_attached(&attached->settings, dev, steer_is_generic(attached->steer));
 	if (err)
 		goto err_steer;
@@ -277,7 +306,8 @@ void open_close_nic(struct daemon *d, bool gone)
 
 int open_add_queue(struct daemon *d, const struct device *device, struct workers *workers, bool again)
 {
-	const struct workers_setup setup = workers_setup(d, device, workers->steer);
+	struct workers_setup setup = workers_setup(d, device, workers->steer);
+	int err = find_sizes(d, device->dev.name, 1, again, &setup.common.sizes);
 
-	return workers_add(workers, &setup, again);
+	return err ? err : workers_add(workers, &setup, again);
 }

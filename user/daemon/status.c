@@ -121,6 +121,9 @@ static struct status gather(const struct daemon *d)
 		.priority = d->priority.text,
 	};
 
+	status.memory = d->device.memory;
+	status.memory.total = memory_used(&d->workers, &d->config.gro);
+	status.memory_tap = memory_tap(&d->device.memory);
 	gather_rights(&d->rights, &status);
 	status.egress_out = egress_who(&d->attached.egress, &status.egress_why);
 	front_tell(&d->front, &status.tap);

@@ -51,6 +51,14 @@ const struct status_field status_daemon[] = {
 	{ "state", STATUS_TEXT, STATUS(state), NULL, "ok, degraded or waiting." },
 	{ "state_why", STATUS_TEXT, STATUS(state_why), NULL, "Why the state is not ok." },
 	{ "cpus_why", STATUS_TEXT, STATUS(cpus_why), NULL, "Why the workers run on these CPUs." },
+	{ "memory.total_bytes", STATUS_U64, STATUS(memory.total), "bytes", "What the daemon uses now, in all." },
+	{ "memory.queue_bytes", STATUS_U64, STATUS(memory.queue_bytes), "bytes", "What each queue uses." },
+	{ "memory.kernel_bytes", STATUS_U64, STATUS(memory.kernel_bytes), "bytes", "The kernel's part of that." },
+	{ "memory.tap_bytes", STATUS_U64, STATUS(memory_tap), "bytes",
+	  "Most that packets waiting in the TAP use beside." },
+	{ "memory.cap_bytes", STATUS_U64, STATUS(memory.cap), "bytes", "The most it may use." },
+	{ "memory.cap_why", STATUS_TEXT, STATUS(memory.cap_why), NULL, "What sets this limit." },
+	{ "memory.ring_entries", STATUS_U32, STATUS(memory.sizes.ring), "entries", "Of each ring of a queue." },
 	{ "rights.user", STATUS_TEXT, STATUS(user), NULL, "The user that the daemon runs as." },
 	{ "rights.capabilities", STATUS_CAPABILITIES, STATUS(capabilities), NULL, "Capabilities it still has." },
 	{ "rights.no_new_privs", STATUS_BOOL, STATUS(no_new_privs), NULL, "It can never gain privileges again." },
@@ -300,6 +308,10 @@ const struct status_line status_setup_lines[] = {
 	  .text = "driver {device.driver}; XDP {device.xdp_features|none}; AF_XDP {device.xsk_features|none}; "
 		  "metadata {device.xdp_rx_metadata_features|none}"
 		  "[device.xdp_zc_max_segs:; {device.xdp_zc_max_segs} a packet in zero copy]",
+	  .verbose = true },
+	{ "memory",
+	  .text = "{memory.total_bytes/1024} KiB of at most {memory.cap_bytes/1024} ({memory.cap_why}); rings of "
+		  "{memory.ring_entries}",
 	  .verbose = true },
 	{ "rights",
 	  .text = "user {rights.user}; capabilities {rights.capabilities|none}; system calls {rights.seccomp}"

@@ -16,6 +16,7 @@
 #define SUPERPACKET_STATUS_FIELDS_H
 
 #include "base/netns.h"
+#include "daemon/memory.h"
 #include "datapath/counters.h"
 #include "datapath/facts.h"
 #include "frontend/frontend.h"
@@ -43,6 +44,8 @@ struct status {
 	const char *user, *seccomp;
 	char *refused_last; /* a system call's name; NULL: none was refused, or it has no name */
 	uint64_t capabilities, refused;
+	struct memory_plan memory;
+	uint64_t memory_tap;
 	bool no_new_privs;
 	uint64_t steer[STEER_COUNTER_CNT];
 	struct status_inline {

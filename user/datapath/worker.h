@@ -19,6 +19,7 @@
  *      arrivals.c        whether it does
  *      worker_recover.c  checks that nothing is lost or waited for in vain; makes the socket anew
  *      watchdog.c        how long something is waited for
+ *      worker_sizes.c    how much memory it needs
  *      worker_open.c     memory, engine and socket: opened, opened again, closed
  *      worker_thread.c   start and end of the thread
  */
@@ -40,6 +41,16 @@
 #include "nic/umem.h"
 #include "nic/xsk.h"
 
+/* How much memory a worker gets. Full sizes, and why they are so large, are in worker_sizes.c. */
+struct worker_sizes {
+	uint32_t ring;    /* entries of each ring, a power of two */
+	uint32_t held;    /* packets that the engine may hold; then it completes its oldest superpacket (D3) */
+	uint32_t slots;   /* most segments in flight */
+	uint32_t buffers; /* superpackets of 64 KiB in flight */
+};
+
+extern const struct worker_sizes worker_sizes_full;
+
 struct worker_config {
 	const char *interface; /* its name at opening; copied */
 	uint32_t queue;
@@ -48,6 +59,7 @@ struct worker_config {
 	struct steer *steer;    /* has the worker's socket, and gets the new one after a rebuild */
 	int cpu;                /* the CPU that the thread runs on; -1: any */
 	uint32_t mtu;
+	struct worker_sizes sizes;
 	bool shared_id;        /* see transmit.h */
 	struct gro_config gro; /* packets, headroom and secret are filled in by the worker */
 	struct xsk_config xsk;
@@ -116,6 +128,9 @@ struct worker {
 	pthread_t thread;
 	bool running; /* of the main thread alone */
 };
+
+/* Bytes that a worker of these sizes needs, and, included in that, what the kernel needs for it. */
+uint64_t worker_memory(const struct worker_sizes *sizes, const struct gro_config *gro, uint64_t *kernel);
 
 /*
  * Opens memory, socket and engine of a queue. Logs why it fails (unless quiet) and returns -errno; nothing has to be

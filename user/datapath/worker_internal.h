@@ -5,16 +5,11 @@
 
 #include "datapath/worker.h"
 
-/* Entries of each ring. One TCP connection has up to 3 MB on its way (tcp_rmem), which are 2100 full-sized
- * packets, and they arrive at once after a time in which this thread did not run. Half of this size lost hundreds
- * of packets a gigabyte on a busy machine, this size loses none. */
-#define WORKER_RING_SIZE 4096u
-
-/* Packets that the engine may hold; then it completes its oldest superpacket (D3). */
-#define WORKER_HELD_MAX 4096u
-
-/* Enough to keep the fill ring full whatever the engine holds. 32 MiB. */
-#define WORKER_RX_FRAMES (WORKER_RING_SIZE + WORKER_HELD_MAX)
+/* Enough to keep the fill ring full whatever the engine holds. In full size 32 MiB. */
+static inline uint32_t worker_rx_frames(const struct worker_sizes *sizes)
+{
+	return sizes->ring + sizes->held;
+}
 
 static inline bool worker_is_stopping(const struct worker *worker)
 {
@@ -67,6 +62,12 @@ void worker_check_arrivals(struct worker *worker, uint64_t now_ns);
 
 /* There is a new socket, and it is in the program's map. */
 void worker_watch_new_socket(struct worker *worker, uint64_t now_ns);
+
+/* ---- worker_sizes.c ---- */
+
+struct umem_config worker_umem_config(const struct worker_sizes *sizes);
+
+struct gro_config worker_engine_config(const struct worker_sizes *sizes, const struct gro_config *gro);
 
 /* ---- worker_open.c ---- */
 

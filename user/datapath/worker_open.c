@@ -14,13 +14,6 @@
 #include "datapath/worker_internal.h"
 #include "nic/xsk_open.h"
 
-/* Segments in flight, at two descriptors each half a transmit ring: 16 superpackets of 64 KiB. More
- * slots would only be colder: a header costs 24 instead of 10 ns in a ring of 16384. */
-#define SLOTS_MAX 1024u
-
-/* 64 superpackets of 64 KiB, or 65,536 packets of one cache line. */
-#define BUFFERS_LEN (64 * UMEM_SUPERPACKET_ROOM)
-
 const char *worker_name(const struct worker *worker, char name[WORKER_NAME_LEN])
 {
 	char now[IF_NAMESIZE];
@@ -34,39 +27,32 @@ const char *worker_name(const struct worker *worker, char name[WORKER_NAME_LEN])
 
 static int open_memory(struct worker *worker)
 {
-	const struct umem_config config = {
-		.rx_frames = WORKER_RX_FRAMES,
-		.slots = SLOTS_MAX,
-		.slot_len = UMEM_CHUNK_LEN, /* the larger of the two lengths; see open_socket() */
-		.buffers_len = BUFFERS_LEN,
-	};
+	const struct umem_config config = worker_umem_config(&worker->config.sizes);
 
 	if (fault_strikes(FAULT_BIND)) /* already here, where another try costs nothing */
 		return -ENETDOWN;
 	return umem_open(&worker->umem, &config);
 }
 
-/* A packet's flow may be anywhere in the engine's memory. With thousands of flows, huge pages make finding it
- * a tenth faster (bench-engine, gro-scale). */
+/* A packet's flow may be anywhere in the engine's memory. With thousands of flows, huge pages make finding it a tenth
+ * faster (bench-engine, gro-scale). Only what fills a huge page is on one: the rest of the last one would be wasted. */
 #define HUGE_PAGE ((size_t)2 << 20)
 
 static void *huge_alloc(size_t len)
 {
-	size_t whole = (len + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	void *p = aligned_alloc(HUGE_PAGE, whole);
+	const size_t unit = len < HUGE_PAGE ? UMEM_CHUNK_LEN : HUGE_PAGE;
+	void *p = aligned_alloc(unit, (len + unit - 1) & ~(unit - 1));
 
-	if (p)
-		(void)madvise(p, whole, MADV_HUGEPAGE); /* a hint only */
+	if (p && unit == HUGE_PAGE)
+		(void)madvise(p, len & ~(HUGE_PAGE - 1), MADV_HUGEPAGE); /* a hint only */
 	return p;
 }
 
 static int open_engine(struct worker *worker)
 {
-	struct gro_config config = worker->config.gro;
+	struct gro_config config = worker_engine_config(&worker->config.sizes, &worker->config.gro);
 	int err;
 
-	config.packets = WORKER_HELD_MAX;
-	config.headroom = UMEM_RX_HEADROOM;
 	if (getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret)
 		return -errno;
 	worker->gro_memory = huge_alloc(gro_memory_size(&config));
@@ -111,7 +97,7 @@ static int open_socket(struct worker *worker)
 
 	if (err)
 		return err;
-	umem_set_slots(&worker->umem, transmit_slot_len(&worker->xsk), SLOTS_MAX);
+	umem_set_slots(&worker->umem, transmit_slot_len(&worker->xsk), worker->config.sizes.slots);
 	receive_init(&worker->receive, &worker->xsk, &worker->umem, &worker->stats);
 	return 0;
 }
@@ -166,7 +152,7 @@ static void begin(struct worker *worker, const struct worker_config *config)
 	snprintf(worker->interface, sizeof worker->interface, "%s", config->interface);
 	worker->config.interface = worker->config.xsk.interface = worker->interface;
 	worker->config.xsk.queue = config->queue;
-	worker->config.xsk.ring_size = WORKER_RING_SIZE;
+	worker->config.xsk.ring_size = config->sizes.ring;
 	worker->config.xsk.prove = true;
 }
 
@@ -197,7 +183,7 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 	worker->chosen = worker->xsk.choice;
 	deliver_init(&worker->deliver, config->front, &worker->umem.frames, &worker->stats);
 	worker->frame_max = xsk_frame_max(&worker->xsk);
-	worker->stats.frames_total = WORKER_RX_FRAMES;
+	worker->stats.frames_total = worker_rx_frames(&config->sizes);
 	worker->stats.slots_total = worker->umem.slots.size;
 	worker->stats.buffers_total = worker->umem.buffers.size;
 	return 0;

@@ -37,11 +37,12 @@
 static void check_conservation(struct worker *worker)
 {
 	struct worker_stats *stats = &worker->stats;
+	const uint32_t total = worker_rx_frames(&worker->config.sizes);
 	uint32_t held = gro_owned_packets(&worker->gro), slots, buffers;
 	char name[WORKER_NAME_LEN];
 
 	transmit_missing(&worker->transmit, &slots, &buffers);
-	stats->frames_missing = WORKER_RX_FRAMES - worker->umem.frames.cnt - worker->receive.frames_in_kernel - held;
+	stats->frames_missing = total - worker->umem.frames.cnt - worker->receive.frames_in_kernel - held;
 	stats->slots_missing = slots;
 	stats->buffers_missing = buffers;
 	if (worker->missing || !(stats->frames_missing | slots | buffers))
@@ -50,7 +51,7 @@ static void check_conservation(struct worker *worker)
 	(FAULT_BUILD ? log_abort : log_error)(
 		"%s: %u of %u frames are missing (%u free, %u in the kernel, %u held), %u slots and %u bytes of "
 		"buffers; this is a bug in superpacketd: please report it",
-		worker_name(worker, name), (uint32_t)stats->frames_missing, WORKER_RX_FRAMES, worker->umem.frames.cnt,
+		worker_name(worker, name), (uint32_t)stats->frames_missing, total, worker->umem.frames.cnt,
 		worker->receive.frames_in_kernel, held, slots, buffers);
 }
 
@@ -113,7 +114,7 @@ static void probe_front_end(struct worker *worker, uint64_t now_ns)
 static void deliver_rest(struct worker *worker)
 {
 	steer_remove_socket(worker->config.steer, worker->config.queue);
-	for (uint32_t i = 0; i < WORKER_RING_SIZE / RECEIVE_BATCH; i++)
+	for (uint32_t i = 0; i < worker->config.sizes.ring / RECEIVE_BATCH; i++)
 		if (!worker_carry_in(worker, clock_ns()))
 			break;
 	gro_flush(&worker->gro, GRO_RECONFIGURE);
