@@ -390,9 +390,9 @@ void front_label(const struct front *front, const struct config *config, const s
 		close(fd);
 }
 
-void front_tell(const struct front *front, struct status_tap *told)
+void front_tell(const struct front *front, struct front_facts *told)
 {
-	*told = (struct status_tap){ .taken_over = front->taken_over };
+	*told = (struct front_facts){ .taken_over = front->taken_over };
 	snprintf(told->name, sizeof told->name, "%s", front_last(front)->name);
 	if (!front->frontend)
 		return;

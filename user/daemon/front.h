@@ -8,7 +8,6 @@
 
 #include "base/netns.h"
 #include "daemon/config.h"
-#include "daemon/status_fields.h"
 #include "frontend/frontend.h"
 #include "nic/netdev.h"
 
@@ -20,6 +19,13 @@ struct front {
 	char path[NETNS_PATH_LEN];  /* of the network namespace that the TAP was found or put in; "": ours */
 	uint64_t path_inode;        /* what it named then */
 	char asked[NETNS_PATH_LEN]; /* path of --tap-netns; "": not given */
+};
+
+/* About the TAP, for status. */
+struct front_facts {
+	char name[IFNAMSIZ], place[NETNS_PATH_LEN]; /* place: "": our network namespace */
+	uint64_t netns;
+	bool persistent, taken_over;
 };
 
 /* Makes a new one, of room queues, or takes the one that was kept, or left by another daemon; the first cnt queues are
@@ -51,8 +57,7 @@ void front_drop(struct front *front);
 /* The front end that is open, or was last. */
 const struct frontend *front_last(const struct front *front);
 
-/* For status. */
-void front_tell(const struct front *front, struct status_tap *told);
+void front_tell(const struct front *front, struct front_facts *told);
 
 /* Writes on the TAP whose it is (tap_mark.h), if we may do so where it is. */
 void front_label(const struct front *front, const struct config *config, const struct netdev *dev);

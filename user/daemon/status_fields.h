@@ -15,7 +15,7 @@
 #ifndef SUPERPACKET_STATUS_FIELDS_H
 #define SUPERPACKET_STATUS_FIELDS_H
 
-#include "base/netns.h"
+#include "daemon/front.h"
 #include "daemon/memory.h"
 #include "datapath/counters.h"
 #include "datapath/facts.h"
@@ -32,11 +32,7 @@ struct status {
 	uint32_t pid;
 	const char *egress_out, *egress_why;
 	const char *version, *mode, *mode_why, *wait, *xdp_mode, *xdp_why, *ip_id, *when_full;
-	struct status_tap {
-		char name[IFNAMSIZ], place[NETNS_PATH_LEN]; /* place: "": our network namespace */
-		uint64_t netns;
-		bool persistent, taken_over;
-	} tap;
+	struct front_facts tap;
 	uint64_t spin_ns;  /* 0: workers do not spin */
 	uint32_t offloads; /* of the front end, FRONTEND_ bits in force */
 	struct frontend_proof proofs[FRONTEND_PROOF_CNT];

@@ -98,7 +98,7 @@ bool steer_look_any_uses(const struct xdp_multiprog *programs, uint32_t map_id)
 
 static bool uses_alive(const struct xdp_program *program)
 {
-	const int state_fd = steer_look_state_map(program);
+	const int state_fd = steer_look_state_map(xdp_program__fd(program));
 	bool alive;
 
 	if (state_fd < 0)
