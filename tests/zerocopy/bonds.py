@@ -81,7 +81,7 @@ class Bonds:
         return self.PEER4 if family == 4 else self.PEER6
 
     def received(self):
-        """Bytes that the peer has received by each member. Not packets: where veth carries superpackets, it counts few."""
+        """Bytes that the peer has received by each member. Not packets: veth carries superpackets, too."""
         links = self.peer.ip_json("-s", "link", "show", "master", "bond0")
         return {link["ifname"]: link["stats64"]["rx"]["bytes"] for link in links}
 

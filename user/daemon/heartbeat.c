@@ -77,8 +77,8 @@ static void check_workers(const struct workers *workers, uint64_t now, struct tr
 static void show(const struct heartbeat *heartbeat, uint64_t now)
 {
 	steer_heartbeat(heartbeat->steer, now);
-	for (const struct workers *workers = heartbeat->workers->next; workers; workers = workers->next)
-		if (workers->steer)
+	for (const struct workers *workers = heartbeat->workers; workers; workers = workers->next)
+		if (workers->steer && workers->steer != heartbeat->steer)
 			steer_heartbeat(workers->steer, now);
 }
 

@@ -27,6 +27,7 @@ int open_steer(const struct daemon *d, const struct netdev *dev, enum open_whose
 		.ifindex = dev->ifindex,
 		.mode = config->xdp_mode,
 		.pinned = config->pinned,
+		/* front_open() has opened it: NOLINTNEXTLINE */
 		.inline_tap = is_inline && whose != OPEN_MEMBER ? d->front.frontend->ifindex : 0,
 		.tc_only = whose == OPEN_BOND,
 		/* Inline what may have to be merged, in port mode all. */
