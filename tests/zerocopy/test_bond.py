@@ -222,7 +222,7 @@ def test_refused(lab):
 
 
 def test_queues(lab, data):
-    """Members of two queues: packets are spread over all; a queue that goes, and comes back, is followed under streams."""
+    """Members of two queues: packets are spread over all; a queue goes and comes back under streams."""
     bonds = Bonds(lab, "balance-xor", "xmit_hash_policy", "layer3+4", queues=2)
     more_peer_addresses(bonds)
     sink = Sink(bonds)
