@@ -21,7 +21,7 @@ from packages import Unavailable
 # What the laboratory of tests/net calls, and the shell to call it with.
 PROGRAMS = ("python3", "sh", "ip", "tc", "ethtool", "nsenter", "mount", "umount", "env", "cat", "grep", "rm",
             "bpftool", "xdp-loader", "iperf3")
-MODULES = ("virtio_net", "tun", "veth", "bonding", "sch_ingress", "cls_bpf",
+MODULES = ("virtio_net", "tun", "veth", "bonding", "sch_ingress", "sch_prio", "cls_bpf",
            # of the kernel as oracle
            "bridge", "vxlan", "geneve", "ip_gre", "ip6_gre", "ipip", "ip6_tunnel", "sit")
 # Of Python's library: what no test imports, a third of it.

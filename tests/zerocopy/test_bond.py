@@ -299,3 +299,26 @@ def test_member_not_served(lab, data):
     wait_until(lambda: member_states(daemon)["m1"] == "in and out", 60, lambda: f"{member_states(daemon)}")
     expect_carried(daemon, streams)
     end_streams(daemon, bonds, streams)
+
+
+def test_policy_of_a_member(lab, data):
+    """A qdisc that shapes on a member, used or not: what goes out is left to the kernel until it is gone."""
+    bonds = Bonds(lab, "active-backup")
+    bonds.host.ip("link", "set", "bond0", "type", "bond", "active_slave", "m0")
+    daemon = Daemon(lab, bonds.host, "bond0")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    expect_carried(daemon, streams)
+    bonds.host.run("tc", "qdisc", "add", "dev", "m1", "root", "handle", "9:", "prio")
+    wait_until(lambda: daemon.status()["egress"]["out"] == "kernel", 5, "the kernel has what goes out")
+    assert "m1: root qdisc prio" in daemon.status()["egress"]["why"], daemon.status()["egress"]
+    for stream in streams:
+        stream.read(FIRST)
+    before = daemon.total()["tx_segments"]
+    for stream in streams:
+        stream.read(FIRST)
+    assert daemon.total()["tx_segments"] == before, "the daemon sends"
+    bonds.host.run("tc", "qdisc", "del", "dev", "m1", "root")
+    wait_until(lambda: daemon.status()["egress"]["out"] == "daemon", 10, "the daemon has what goes out")
+    expect_carried(daemon, streams)
+    end_streams(daemon, bonds, streams)

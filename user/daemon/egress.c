@@ -2,6 +2,7 @@
 #include "daemon/egress.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,57 @@ static void place(struct egress *egress, struct egress_verdict *verdict)
 	verdict->place = egress->found.place;
 }
 
+static uint32_t copy_members(struct egress *egress, uint32_t member[EGRESS_MEMBERS_MAX])
+{
+	uint32_t cnt;
+
+	pthread_mutex_lock(&egress->lock);
+	cnt = egress->member_cnt;
+	memcpy(member, egress->member, sizeof egress->member);
+	pthread_mutex_unlock(&egress->lock);
+	return cnt;
+}
+
+/* One that has just gone cannot be looked at, and needs not. */
+static void judge_member(uint32_t ifindex, struct egress_verdict *verdict)
+{
+	struct egress_found found = { 0 };
+	char name[IF_NAMESIZE], what[128];
+
+	if (!if_indextoname(ifindex, name) || egress_look(ifindex, &found))
+		return;
+	if (*found.obstacle)
+		snprintf(what, sizeof what, "%s: %s", name, found.obstacle);
+	else if (found.filters)
+		snprintf(what, sizeof what, "%s: clsact egress filters", name);
+	else if (egress_programs(ifindex))
+		snprintf(what, sizeof what, "%s: tcx egress programs", name);
+	else
+		return;
+	obstruct(verdict, "its member %s", what);
+}
+
+static void judge_members(struct egress *egress, struct egress_verdict *verdict)
+{
+	uint32_t member[EGRESS_MEMBERS_MAX];
+	const uint32_t cnt = copy_members(egress, member);
+
+	for (uint32_t i = 0; i < cnt; i++)
+		judge_member(member[i], verdict);
+}
+
+/* Of tcx programs the kernel does not tell. */
+static bool have_programs_changed(struct egress *egress)
+{
+	uint32_t member[EGRESS_MEMBERS_MAX], programs = 0;
+	const uint32_t cnt = copy_members(egress, member), before = egress->programs;
+
+	for (uint32_t i = 0; i < cnt; i++)
+		programs += egress_programs(member[i]);
+	egress->programs = programs;
+	return programs != before;
+}
+
 static void look(struct egress *egress)
 {
 	struct egress_verdict verdict = { .place = STEER_PLACE_TCX };
@@ -63,6 +115,8 @@ static void look(struct egress *egress)
 		verdict = judge(&found, egress_look(egress->ifindex, &found));
 	if (verdict.place != egress->found.place || (verdict.place == STEER_PLACE_CLSACT && !found.ours))
 		place(egress, &verdict);
+	if (!egress->ignore)
+		judge_members(egress, &verdict);
 	egress->found = verdict;
 }
 
@@ -91,7 +145,7 @@ void egress_watch(struct egress *egress)
 {
 	if (!egress->steer)
 		return;
-	if (__atomic_exchange_n(&egress->look, false, __ATOMIC_ACQUIRE))
+	if (__atomic_exchange_n(&egress->look, false, __ATOMIC_ACQUIRE) | have_programs_changed(egress))
 		look(egress);
 	keep_last(egress);
 	publish(egress);
@@ -100,6 +154,19 @@ void egress_watch(struct egress *egress)
 void egress_look_again(struct egress *egress)
 {
 	__atomic_store_n(&egress->look, true, __ATOMIC_RELEASE);
+}
+
+void egress_set_members(struct egress *egress, const uint32_t *ifindex, uint32_t cnt)
+{
+	const bool same = cnt == egress->member_cnt && !memcmp(egress->member, ifindex, cnt * sizeof *ifindex);
+
+	if (same)
+		return;
+	pthread_mutex_lock(&egress->lock);
+	egress->member_cnt = cnt;
+	memcpy(egress->member, ifindex, cnt * sizeof *ifindex);
+	pthread_mutex_unlock(&egress->lock);
+	egress_look_again(egress);
 }
 
 /* ---- acting ---- */

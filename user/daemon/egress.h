@@ -18,6 +18,10 @@
  * again when they hold nothing any more, and not before a second has passed, so that somebody who rebuilds a qdisc step
  * by step does not have it switched at each step.
  *
+ * What a bond sends passes the way out of a member, too. Ours cannot go behind what stands there, so there any filter,
+ * tcx program, or qdisc as above leaves the direction to the kernel; on each member, used or not, as a failover would
+ * not wait for a look.
+ *
  * It is no fault of the daemon that an operator shapes: the state stays ok, and status, the log and systemd's status
  * tell who has the direction, and why.
  */
@@ -29,6 +33,8 @@
 #include "daemon/config.h"
 #include "daemon/workers.h"
 #include "nic/steer.h"
+
+#define EGRESS_MEMBERS_MAX 16u
 
 struct egress_verdict {
 	enum steer_place place;
@@ -42,6 +48,7 @@ struct egress {
 	const char *interface; /* for messages */
 
 	/* The guard's thread: */
+	uint32_t programs; /* tcx programs on members, when it was looked last */
 	struct egress_verdict found;
 	bool moved; /* ours had to be made the last tcx program again, which has been logged */
 
@@ -49,6 +56,7 @@ struct egress {
 	bool look; /* main thread: look at everything again */
 	pthread_mutex_t lock;
 	struct egress_verdict published;
+	uint32_t member_cnt, member[EGRESS_MEMBERS_MAX]; /* of a bond: ifindex */
 
 	/* The main thread: */
 	struct egress_verdict told;
@@ -58,6 +66,9 @@ struct egress {
 
 /* Before steer_start(): the direction is left until egress_begin(). */
 void egress_open(struct egress *egress, const struct config *config, const struct netdev *dev, struct steer *steer);
+
+/* The main thread: members of the bond, by their ifindex. */
+void egress_set_members(struct egress *egress, const uint32_t *ifindex, uint32_t cnt);
 
 /* After steer_start(), before the guard's thread: looks for the first time, and serves the direction or logs why not. */
 void egress_begin(struct egress *egress);

@@ -296,7 +296,7 @@ void follow_news(struct daemon *d)
 	}
 	if (d->state.waiting)
 		return;
-	if (news.egress || news.changed) {
+	if (news.egress || news.changed || (d->members && news.egress_others)) {
 		egress_look_again(&d->attached.egress);
 		guard_look_now(&d->attached.guard);
 	}

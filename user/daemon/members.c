@@ -498,6 +498,18 @@ static void retry_members(struct daemon *d)
 	}
 }
 
+/* The way out of each is policy, too. */
+static void tell_egress(struct daemon *d)
+{
+	uint32_t ifindex[EGRESS_MEMBERS_MAX];
+	const struct bond *bond = &d->members->bond;
+
+	_Static_assert(EGRESS_MEMBERS_MAX >= BOND_MEMBERS_MAX, "all are told");
+	for (uint32_t i = 0; i < bond->cnt; i++)
+		ifindex[i] = bond->member[i].ifindex;
+	egress_set_members(&d->attached.egress, ifindex, bond->cnt);
+}
+
 static void read_bond(struct daemon *d)
 {
 	struct members *members = d->members;
@@ -543,6 +555,7 @@ void members_follow(struct daemon *d, bool news)
 				follow_member(d, &members->member[i]);
 		add_members(d);
 		members_apply(d);
+		tell_egress(d);
 		status_ready(d);
 	}
 	retry_members(d);
@@ -686,6 +699,7 @@ int members_open(struct daemon *d)
 		goto err_steer;
 	err = open_members(d);
 	egress_open(&d->attached.egress, &d->config, dev, d->attached.steer);
+	tell_egress(d);
 	if (!err)
 		err = front_persist(&d->front, &d->config);
 	if (!err)

@@ -116,6 +116,7 @@ static int parse_tc(const struct nlmsghdr *message, void *data)
 	const uint32_t ifindex = (uint32_t)tc->tcm_ifindex;
 
 	news->egress |= ifindex == news->ifindex || ifindex == TCM_IFINDEX_MAGIC_BLOCK;
+	news->egress_others |= ifindex != news->ifindex;
 	return MNL_CB_OK;
 }
 
@@ -158,7 +159,7 @@ static void read_all(struct mnl_socket *socket, mnl_cb_t parse, struct watch_new
 		} else if (errno == EAGAIN) {
 			return;
 		} else { /* ENOBUFS: messages were lost; so look at everything */
-			news->changed = news->others = news->egress = true;
+			news->changed = news->others = news->egress = news->egress_others = true;
 		}
 	}
 }

@@ -19,11 +19,12 @@ struct watch {
 };
 
 struct watch_news {
-	uint32_t ifindex; /* of the interface we care for */
-	bool changed;     /* it may be another than it was */
-	bool gone, moved; /* no more in this namespace; moved: but in another */
-	bool others;      /* some other interface has come, changed or gone */
-	bool egress;      /* a qdisc or a filter of it may have come or gone */
+	uint32_t ifindex;   /* of the interface we care for */
+	bool changed;       /* it may be another than it was */
+	bool gone, moved;   /* no more in this namespace; moved: but in another */
+	bool others;        /* some other interface has come, changed or gone */
+	bool egress;        /* a qdisc or a filter of it may have come or gone */
+	bool egress_others; /* ... of another interface */
 };
 
 /* Begins to listen; before the interface is first asked about, so that no change is missed. Returns 0

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "nic/egress.h"
 
+#include <bpf/bpf.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "nic/egress_filter.h"
 #include "nic/tc.h"
+#include "nic/uapi_compat.h"
 
 /* Qdiscs that may have filters of their own, whose filters are looked at; a NIC has one for each of its queues. */
 #define CLASSIFYING_MAX 1024
@@ -128,4 +130,11 @@ int egress_look(uint32_t ifindex, struct egress_found *found)
 		err = rtnl_talk(tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, ifindex, TC_CLSACT_EGRESS), parse_filter,
 				found);
 	return err;
+}
+
+uint32_t egress_programs(uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, chain);
+
+	return bpf_prog_query_opts((int)ifindex, COMPAT_BPF_TCX_EGRESS, &chain) ? 0 : chain.prog_cnt;
 }

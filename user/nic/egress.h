@@ -27,4 +27,7 @@ struct egress_found {
 /* Returns 0 or -errno. */
 int egress_look(uint32_t ifindex, struct egress_found *found);
 
+/* How many tcx programs are on its way out. */
+uint32_t egress_programs(uint32_t ifindex);
+
 #endif
