@@ -226,6 +226,26 @@ Test(choose, the_next_packet_goes_where_the_new_set_says)
 	close_bed(&bed);
 }
 
+/* What is sent then goes where the TAP likes, which is not where the set says for all of so many flows. */
+Test(choose, a_tap_without_the_program_spreads_as_it_likes)
+{
+	struct choose_set set = { .policy = CHOOSE_FIRST, .cnt = 1, .member = { { 3, 1 } } };
+	uint8_t frame[128];
+	uint32_t elsewhere = 0;
+	struct bed bed;
+
+	open_bed(&bed);
+	tap_choose_set(&bed.choose, &set);
+	tap_choose_clear(bed.tap);
+	for (int i = 0; i < FRAMES; i++) {
+		const size_t len = make_frame(frame, i);
+
+		elsewhere += queue_of(&bed, frame, len) != 3;
+	}
+	cr_expect_gt(elsewhere, 0);
+	close_bed(&bed);
+}
+
 Test(choose, without_a_member_nothing_goes_wrong)
 {
 	uint8_t frame[128];

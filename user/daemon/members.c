@@ -252,6 +252,19 @@ static void judge(const struct members *members, struct member *member)
 	member->workers.idle = !member->receives && !member->sends;
 }
 
+static void tell_set(const struct daemon *d)
+{
+	const struct members *members = d->members;
+	char names[256] = "";
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < members->places && len < sizeof names; i++)
+		if (members->member[i].sends && members->member[i].spread_cnt)
+			len += (size_t)snprintf(names + len, sizeof names - len, " %s",
+						members->member[i].device.dev.name);
+	log_info("%s: members to send by:%s", d->device.dev.name, *names ? names : " none");
+}
+
 void members_apply(struct daemon *d)
 {
 	struct members *members = d->members;
@@ -270,6 +283,7 @@ void members_apply(struct daemon *d)
 	if (memcmp(&set, &members->set, sizeof set)) {
 		members->set = set;
 		tap_choose_set(&members->choose, &set);
+		tell_set(d);
 	}
 	for (uint32_t i = 0; i < members->places; i++)
 		if (is_served(&members->member[i]))

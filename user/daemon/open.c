@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/members.h"
 #include "frontend/tap.h"
+#include "frontend/tap_choose.h"
 #include "nic/promisc.h"
 #include "nic/steer_look.h"
 
@@ -221,6 +222,7 @@ int open_nic(struct daemon *d)
 	err = front_open(&d->front, &d->config, dev, d->workers.room, d->workers.cnt);
 	if (err)
 		goto err_settings;
+	tap_choose_clear(d->front.frontend);
 	err = open_steer(d, dev, OPEN_NIC, &attached->steer);
 	if (err)
 		goto err_front;

@@ -38,6 +38,13 @@ int tap_choose_open(struct tap_choose *choose, struct frontend *tap)
 	return err;
 }
 
+void tap_choose_clear(struct frontend *tap)
+{
+	const int none = -1;
+
+	(void)ioctl(tap->ops->queue(tap, 0)->fd, TUNSETSTEERINGEBPF, &none);
+}
+
 void tap_choose_close(struct tap_choose *choose)
 {
 	if (choose->state)

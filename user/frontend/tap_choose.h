@@ -19,6 +19,9 @@ struct tap_choose {
 /* Loads the program and gives it to the TAP. No member is in force. Returns 0, or -errno with nothing left to close. */
 int tap_choose_open(struct tap_choose *choose, struct frontend *tap);
 
+/* The TAP spreads packets as it likes again: a persistent one may still have the program of a daemon that was killed. */
+void tap_choose_clear(struct frontend *tap);
+
 /* The TAP's program and our map go with their last user: after the TAP, or before. */
 void tap_choose_close(struct tap_choose *choose);
 

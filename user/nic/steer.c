@@ -309,7 +309,7 @@ bool steer_is_shared(const struct steer *steer)
 
 const char *steer_mode(const struct steer *steer, const char **why)
 {
-	*why = steer->xdp.why;
+	*why = steer->config.tc_only ? "each member has its own" : steer->xdp.why;
 	if (steer->config.tc_only)
 		return "members";
 	if (steer->config.pinned)
