@@ -25,9 +25,18 @@ static const struct {
 	struct netdev_stack stack;
 	const char *text; /* NULL: served */
 	bool not_ethernet, vnet_hdr, loopback;
+	struct features features;
 } cases[] = {
 	{ "hardware has no kind", "", "mlx5_core", .text = NULL },
 	{ "hardware that is a port", "", "ice", .stack = { .above = { .cnt = 1, .name = { "br0" } } }, .text = NULL },
+	{ "VLANs on a NIC that leaves the tags in, when told to", "", "ixgbe", .stack = { .vlan_above = true },
+	  .text = NULL, .features = { .on = 1 << FEATURE_VLAN, .changeable = 1 << FEATURE_VLAN } },
+	{ "VLANs on a NIC that does not", "", "vmxnet3", .stack = { .vlan_above = true },
+	  .features = { .on = 1 << FEATURE_VLAN },
+	  .text = "has a VLAN on it, and its driver always takes the tags out of frames (rx-vlan-offload is fixed): "
+		  "the "
+		  "traffic of the VLAN would be lost" },
+	{ "such a NIC without VLANs", "", "vmxnet3", .features = { .on = 1 << FEATURE_VLAN }, .text = NULL },
 	{ "virtio_net", "", "virtio_net", .text = NULL },
 	{ "a kind that we do not know", "hsr2", "", .text = NULL },
 	{ "a veth, whose parent is its peer", "veth", "veth", .stack = { .parent_elsewhere = true }, .text = NULL },
@@ -72,7 +81,8 @@ Test(devices, each_kind_has_its_verdict)
 		struct netdev dev = { .name = "it",
 				      .ethernet = !cases[i].not_ethernet,
 				      .loopback = cases[i].loopback,
-				      .vnet_hdr = cases[i].vnet_hdr };
+				      .vnet_hdr = cases[i].vnet_hdr,
+				      .features = cases[i].features };
 		char text[DEVICES_TEXT] = "";
 		bool served;
 

@@ -157,13 +157,27 @@ static int say(const struct row *row, const struct netdev_stack *stack, char *te
 	}
 }
 
+/* Tags that the NIC takes out of frames do not reach an AF_XDP socket (see nic/adjust.c). */
+static bool loses_tags(const struct netdev *dev, const struct netdev_stack *stack)
+{
+	const struct features *features = &dev->features;
+
+	return stack->vlan_above && !netdev_is_veth(dev) && features->on & ~features->changeable & (1u << FEATURE_VLAN);
+}
+
 bool devices_served(const struct netdev *dev, const struct netdev_stack *stack, char text[DEVICES_TEXT])
 {
 	const struct row *row = find_row(dev, stack);
 	int len;
 
-	if (row->verdict == SERVED && dev->ethernet)
-		return true;
+	if (row->verdict == SERVED && dev->ethernet) {
+		if (!loses_tags(dev, stack))
+			return true;
+		snprintf(text, DEVICES_TEXT,
+			 "has a VLAN on it, and its driver always takes the tags out of frames "
+			 "(rx-vlan-offload is fixed): the traffic of the VLAN would be lost");
+		return false;
+	}
 	if (row->verdict == SERVED) {
 		snprintf(text, DEVICES_TEXT, "is not Ethernet%s%s%s; superpacketd serves Ethernet only, so name a NIC",
 			 dev->kind[0] ? " (" : "", dev->kind, dev->kind[0] ? ")" : "");
