@@ -445,14 +445,6 @@ static void show_bytes(uint64_t bytes)
 	printf("%*.*f %s", unit ? 17 : 18, unit ? 1 : 0, number, units[unit]);
 }
 
-static void show_ratio(uint64_t segments, uint64_t superpackets)
-{
-	if (superpackets)
-		printf("%20.1f", (double)segments / (double)superpackets);
-	else
-		printf("%20s", "-");
-}
-
 static void show_traffic(const struct table_style *style, const json_t *counters)
 {
 	const uint64_t in_segments = answer_number(counters, "rx_segments");
@@ -478,10 +470,6 @@ static void show_traffic(const struct table_style *style, const json_t *counters
 	putchar('\n');
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		printf("  %-*s%20" PRIu64 "%20" PRIu64 "\n", LABEL_WIDTH - 2, rows[i].name, rows[i].in, rows[i].out);
-	printf("  %-*s", LABEL_WIDTH - 2, "segments each");
-	show_ratio(in_segments, in_supers);
-	show_ratio(out_segments, out_supers);
-	putchar('\n');
 }
 
 static void show_counters(const struct table_style *style, const json_t *counters)
