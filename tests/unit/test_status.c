@@ -159,6 +159,9 @@ static json_t *render(void)
 		status.steer[i] = 77 + (uint64_t)i;
 	for (int i = 0; i < INLINE_COUNTER_CNT; i++)
 		status.inline_tc.counters[i] = 177 + (uint64_t)i;
+	status.tap_kernel.there = true;
+	for (int i = 0; i < STATUS_TAP_CNT; i++)
+		status.tap_kernel.counters[i] = 277 + (uint64_t)i;
 	return status_json(&status, &dev, &gro, queues, 2);
 }
 
@@ -219,6 +222,8 @@ Test(status, the_schema_of_a_daemon)
 		cr_expect_eq(number(json_object_get(daemon, "steer"), steer_names[i]), 77 + i);
 	for (size_t i = 0; i < INLINE_COUNTER_CNT; i++)
 		cr_expect_eq(number(json_object_get(daemon, "inline"), inline_names[i]), 177 + i);
+	cr_expect_eq(number(json_object_get(daemon, "tap_kernel"), "out_dropped"), 278);
+	cr_expect_eq(number(json_object_get(daemon, "tap_kernel"), "in_dropped"), 280);
 	json_decref(daemon);
 }
 
@@ -427,7 +432,7 @@ static void expect_rows(const struct status_field *rows, const json_t *object)
 
 Test(status, each_field_is_explained_and_answered)
 {
-	static const enum status_type types[] = { STATUS_REASONS, STATUS_STEER, STATUS_INLINE };
+	static const enum status_type types[] = { STATUS_REASONS, STATUS_STEER, STATUS_INLINE, STATUS_TAP };
 	json_t *daemon = render();
 	const json_t *queue = json_array_get(json_object_get(daemon, "queues"), 0);
 

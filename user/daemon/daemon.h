@@ -11,6 +11,7 @@
  *      config.c     the command line                     settings.c   settings of the NIC: changed, and restored
  *      plan.c       ways of binding sockets to try       guard.c      whether others take away its programs
  *      priority.c   their share of a busy CPU            memory.c     how much memory the queues get
+ *      losses*.c    whether packets get lost all the time
  *      cpus.c       CPUs of the workers                  heartbeat.c  shows the BPF programs that it lives
  *      front.c      the TAP                              state.c      ok, degraded or waiting, and why
  *      offloads.c   what the TAP can carry               control.c    the control socket
@@ -32,6 +33,7 @@
 #include "daemon/front.h"
 #include "daemon/guard.h"
 #include "daemon/heartbeat.h"
+#include "daemon/losses.h"
 #include "daemon/memory.h"
 #include "daemon/plan.h"
 #include "daemon/priority.h"
@@ -80,6 +82,7 @@ struct daemon {
 	struct state state;
 	struct rights rights;
 	struct follow follow;
+	struct losses losses;
 	struct control control;
 	struct watch watch;
 	struct priority priority;
@@ -139,13 +142,18 @@ void follow_renew_steer(struct steer *steer, const struct netdev *dev);
  * again. */
 int follow_front(struct daemon *d);
 
+/* ---- losses_follow.c ---- */
+
+/* Looks once a second whether packets get lost all the time; to be called more often. */
+void losses_follow(struct daemon *d);
+
 /* ---- status.c ---- */
 
 /* Texts of the control socket, to be freed by the caller; NULL without memory. */
 char *status_answer(struct daemon *d);
 char *status_refusal(const char *request);
 
-/* Fills in state.ready. */
+/* Fills in state.ready and state.link. */
 void status_ready(struct daemon *d);
 
 #endif

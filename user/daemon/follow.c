@@ -243,6 +243,11 @@ static void follow_changes(struct daemon *d)
 		follow_mac(&now, d->front.frontend);
 	if (was.carrier != now.carrier)
 		follow_carrier(d);
+	if (!d->state.waiting && (was.up != now.up || was.carrier != now.carrier)) {
+		if (was.up != now.up)
+			log_warning("%s: the interface is %s", now.name, now.up ? "up again" : "down");
+		tell_ready(d);
+	}
 	if (!d->state.waiting && !d->members && (was.rx_queues != now.rx_queues || was.tx_queues != now.tx_queues))
 		follow_queues(d);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/netns.h"
 #include "daemon/place.h"
 #include "frontend/tap.h"
 #include "frontend/tap_persist.h"
@@ -286,6 +287,23 @@ int front_persist(const struct front *front, const struct config *config)
 
 	if (err)
 		log_error("TAP %s: making it outlive the daemon: %s", front->frontend->name, strerror(-err));
+	return err;
+}
+
+int front_stats(const struct frontend *frontend, struct netdev_stats *stats)
+{
+	char name[IFNAMSIZ];
+	int fd = tap_netns(frontend), err;
+
+	if (fd < 0)
+		return fd;
+	if (!tap_name(frontend, name))
+		err = -ENODEV;
+	else if (netns_inode_fd(fd) == netns_own())
+		err = netdev_stats(name, stats);
+	else
+		err = netdev_stats_elsewhere(fd, name, stats);
+	close(fd);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/config.h"
 #include "frontend/frontend.h"
 #include "nic/netdev.h"
+#include "nic/netdev_stats.h"
 
 struct front {
 	struct frontend *frontend;  /* NULL: not open */
@@ -61,6 +62,9 @@ void front_tell(const struct front *front, struct front_facts *told);
 
 /* Writes on the TAP whose it is (tap_mark.h), if we may do so where it is. */
 void front_label(const struct front *front, const struct config *config, const struct netdev *dev);
+
+/* What the kernel has counted of the TAP, in whatever network namespace it is. Returns 0 or -errno. May take long. */
+int front_stats(const struct frontend *frontend, struct netdev_stats *stats);
 
 /* Uses the first cnt of its queues. */
 int front_use_queues(struct frontend *frontend, uint32_t cnt);

@@ -10,10 +10,32 @@
 #include "base/clock.h"
 #include "base/confine.h"
 #include "base/log.h"
+#include "base/seqlock.h"
 #include "datapath/worker.h"
 
 /* Twice this and a heartbeat until a loss is noticed: well below a second. */
 #define INTERVAL_MS 250
+
+/* The TAP's counters are read at each look of so many. */
+#define TAP_LOOKS 4u
+
+static void read_tap(struct guard *guard)
+{
+	struct guard_tap tap = { 0 };
+
+	tap.told = !front_stats(guard->front, &tap.stats);
+	seqlock_write(&guard->tap_sequence, (uint64_t *)&guard->tap, (const uint64_t *)&tap,
+		      sizeof tap / sizeof(uint64_t));
+}
+
+struct guard_tap guard_tap(const struct guard *guard)
+{
+	struct guard_tap tap;
+
+	seqlock_read(&guard->tap_sequence, (uint64_t *)&tap, (const uint64_t *)&guard->tap,
+		     sizeof tap / sizeof(uint64_t));
+	return tap;
+}
 
 /* Seen once, it may be a moment in which xdp-loader changes its dispatcher, or the interface goes. */
 static void *watch_programs(void *arg)
@@ -22,6 +44,7 @@ static void *watch_programs(void *arg)
 	struct pollfd wake = { .fd = guard->wake_fd, .events = POLLIN };
 	enum steer_presence before = STEER_PRESENT;
 	uint64_t looked_ns = clock_ns(), wakes;
+	uint32_t looks = 0;
 
 	(void)pthread_setname_np(pthread_self(), "guard");
 	confine_enter(CONFINE_GUARD);
@@ -41,6 +64,8 @@ static void *watch_programs(void *arg)
 		if (now == before)
 			__atomic_store_n(&guard->found, now, __ATOMIC_RELAXED);
 		before = now;
+		if (guard->front && looks++ % TAP_LOOKS == 0)
+			read_tap(guard);
 	}
 }
 
@@ -51,11 +76,14 @@ static void wake(struct guard *guard)
 	(void)!write(guard->wake_fd, &one, sizeof one); /* full: it is awake */
 }
 
-void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const char *interface)
+void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const struct frontend *front,
+		const char *interface)
 {
 	int err;
 
-	*guard = (struct guard){ .steer = steer, .egress = egress, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	*guard = (struct guard){
+		.steer = steer, .egress = egress, .front = front, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+	};
 	err = guard->wake_fd < 0 ? -errno : worker_thread(&guard->thread, -1, watch_programs, guard);
 	guard->running = !err;
 	if (!err)

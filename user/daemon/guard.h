@@ -7,6 +7,7 @@
  * notification about links that one could listen to instead.
  *
  * The same thread looks at the NIC's egress policy (egress.h), at once when guard_look_now() says so.
+ * And it reads the TAP's counters once a second: what the TAP's own queue has dropped, only the kernel knows.
  *
  * What is found missing twice is logged, and inline the heartbeat stops: the kernel carries all. What somebody took
  * off on purpose is not put back. A program that is loaded again, with the maps that were adopted, is served again.
@@ -18,8 +19,15 @@
 
 #include "daemon/config.h"
 #include "daemon/egress.h"
+#include "daemon/front.h"
 #include "daemon/state.h"
 #include "nic/steer.h"
+
+/* What the kernel has counted of the TAP, a second ago at most. */
+struct guard_tap {
+	uint64_t told; /* 0: it cannot be read */
+	struct netdev_stats stats;
+};
 
 struct guard {
 	pthread_t thread;
@@ -28,15 +36,23 @@ struct guard {
 	bool stop; /* atomic */
 	struct steer *steer;
 	struct egress *egress;
-	enum steer_presence found; /* written by the thread */
-	enum steer_presence told;  /* what the log says */
+	const struct frontend *front; /* whose counters are read; NULL: none */
+	enum steer_presence found;    /* written by the thread, and these: */
+	uint32_t tap_sequence;
+	struct guard_tap tap;
+	enum steer_presence told; /* what the log says */
 };
 
-/* After steer_start(). egress is NULL for a member of a bond. Failure is logged, and nothing is looked at then. */
-void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const char *interface);
+/* After steer_start(). egress and front are NULL for a member of a bond. Failure is logged, and nothing is looked at
+ * then. */
+void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const struct frontend *front,
+		const char *interface);
 
 /* Something may have changed on the NIC's way out. */
 void guard_look_now(struct guard *guard);
+
+/* The TAP's counters, as the thread has seen them last. */
+struct guard_tap guard_tap(const struct guard *guard);
 
 /* Before steer_stop(). */
 void guard_close(struct guard *guard);

@@ -154,6 +154,7 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 			return 0;
 		follow_news(d);
 		guard_follow(&d->attached.guard, &d->config, d->device.dev.name, &d->state);
+		losses_follow(d);
 		err = follow_front(d);
 		if (err)
 			return err;

@@ -245,7 +245,7 @@ int open_nic(struct daemon *d)
 		err = steer_start(attached->steer);
 	if (!err) {
 		egress_begin(&attached->egress);
-		guard_open(&attached->guard, attached->steer, &attached->egress, dev->name);
+		guard_open(&attached->guard, attached->steer, &attached->egress, d->front.frontend, dev->name);
 		return 0;
 	}
 	attached->egress.steer = NULL;

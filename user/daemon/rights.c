@@ -28,7 +28,8 @@
 /* A worker loads no programs. */
 #define KEPT_BY_WORKERS (KEPT & ~BIT(CAP_PERFMON))
 
-/* The guard asks about programs, and keeps that of the NIC's egress behind those of others. */
+/* The guard asks about programs, and keeps that of the NIC's egress behind those of others. It reads the counters of the
+ * TAP, also in another network namespace, about which the kernel tells those who administer it. */
 #define KEPT_BY_GUARD (BIT(CAP_BPF) | BIT(CAP_NET_ADMIN))
 
 const char *rights_capability_name(uint32_t bit)

@@ -20,6 +20,10 @@ const char *state_why(const struct state *state)
 		       "attempts follow";
 	if (state->members)
 		return state->members;
+	if (state->link)
+		return state->link;
+	if (*state->lossy)
+		return state->lossy;
 	return state->mtu_too_large ? "the MTU is too large for a frame" : "";
 }
 

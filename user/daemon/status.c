@@ -26,6 +26,13 @@ static const char *mode_name(const struct config *config)
 	return config->mode == CONFIG_INLINE ? "inline" : "port";
 }
 
+static const char *link_trouble(const struct netdev *dev)
+{
+	if (!dev->up)
+		return "the interface is down; 'ip link set dev IF up' sets it up";
+	return dev->carrier ? NULL : "the interface has no carrier: see to its cable, its switch or its peer";
+}
+
 void status_ready(struct daemon *d)
 {
 	const struct worker *any = workers_any(&d->workers);
@@ -36,6 +43,7 @@ void status_ready(struct daemon *d)
 	snprintf(d->state.ready, sizeof d->state.ready, "%s %s, %u queue%s, %s, %s%s", d->device.dev.name,
 		 mode_name(&d->config), cnt, cnt == 1 ? "" : "s", socket_mode(facts.zerocopy, generic),
 		 transmit_form(facts.slices), d->attached.egress.left ? ", what is sent is left to the kernel" : "");
+	d->state.link = link_trouble(&d->device.dev);
 }
 
 static void gather_queue(const struct workers *workers, uint32_t q, struct status_queue *queue)
@@ -71,6 +79,20 @@ static void gather_queue(const struct workers *workers, uint32_t q, struct statu
 			      sizeof tried->outcome);
 	}
 	stats_read(&worker->published, &queue->counters);
+}
+
+static struct status_tap_kernel gather_tap_kernel(const struct guard *guard)
+{
+	const struct guard_tap tap = guard_tap(guard);
+
+	return (struct status_tap_kernel){
+		.there = tap.told,
+		.counters = { [STATUS_TAP_OUT] = tap.stats.tx_packets,
+			      [STATUS_TAP_OUT_DROPPED] = tap.stats.tx_dropped,
+			      [STATUS_TAP_IN] = tap.stats.rx_packets,
+			      [STATUS_TAP_IN_DROPPED] = tap.stats.rx_dropped,
+			      [STATUS_TAP_IN_ERRORS] = tap.stats.rx_errors },
+	};
 }
 
 static void gather_programs(const struct steer *steer, struct status *status)
@@ -130,6 +152,7 @@ static struct status gather(const struct daemon *d)
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)
 		gather_programs(d->attached.steer, &status);
+	status.tap_kernel = gather_tap_kernel(&d->attached.guard);
 	if (d->members)
 		status_add_members(d->members, status.steer);
 	return status;

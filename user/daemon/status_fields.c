@@ -48,6 +48,7 @@ const struct status_field status_daemon[] = {
 	{ "conditions.adaptive", STATUS_BOOL, GRO(adaptive), NULL, "Flows that do not merge are left alone." },
 	{ "steer", STATUS_STEER, STATUS(steer), "frames", "What the XDP program did with the NIC's frames." },
 	{ "inline", STATUS_INLINE, STATUS(inline_tc), "packets", "What the tc programs did; not in port mode." },
+	{ "tap_kernel", STATUS_TAP, STATUS(tap_kernel), "packets", "What the kernel has counted of the TAP." },
 	{ "state", STATUS_TEXT, STATUS(state), NULL, "ok, degraded or waiting." },
 	{ "state_why", STATUS_TEXT, STATUS(state_why), NULL, "Why the state is not ok." },
 	{ "cpus_why", STATUS_TEXT, STATUS(cpus_why), NULL, "Why the workers run on these CPUs." },
@@ -66,6 +67,8 @@ const struct status_field status_daemon[] = {
 	{ "rights.refused", STATUS_COUNTER, STATUS(refused), "calls", "System calls that the filter refused." },
 	{ "rights.refused_last", STATUS_TEXT, STATUS(refused_last), NULL, "The last of these." },
 	{ "priority", STATUS_TEXT, STATUS(priority), NULL, "The workers' share of a busy CPU, and why." },
+	{ "device.up", STATUS_BOOL, DEVICE(up), NULL, "The NIC is set up." },
+	{ "device.carrier", STATUS_BOOL, DEVICE(carrier), NULL, "The NIC has a link." },
 	{ "device.driver", STATUS_CHARS, DEVICE(driver), NULL, "The NIC's driver." },
 	{ "device.kind", STATUS_CHARS, DEVICE(kind), NULL, "The kind of a virtual device." },
 	{ "device.xdp_features", STATUS_XDP, DEVICE(xdp), NULL, "XDP features that the driver names." },
@@ -249,6 +252,20 @@ static const char *const inline_help[INLINE_COUNTER_CNT] = {
 	[INLINE_INGRESS_REDIRECTED] = "Delivered by the daemon, as if the NIC had.",
 };
 
+static const char *const tap_help[STATUS_TAP_CNT] = {
+	[STATUS_TAP_OUT] = "Sent by the stack, taken by the TAP's queue.",
+	[STATUS_TAP_OUT_DROPPED] = "Sent by the stack, lost: the TAP's queue was full, or nobody read it.",
+	[STATUS_TAP_IN] = "Delivered by the daemon.",
+	[STATUS_TAP_IN_DROPPED] = "Delivered by the daemon, lost in front of the stack, or refused (drops.rx_tap).",
+	[STATUS_TAP_IN_ERRORS] = "Delivered by the daemon, refused for their form.",
+};
+
+static const char *const tap_names[STATUS_TAP_CNT] = {
+	[STATUS_TAP_OUT] = "out_packets",     [STATUS_TAP_OUT_DROPPED] = "out_dropped",
+	[STATUS_TAP_IN] = "in_packets",       [STATUS_TAP_IN_DROPPED] = "in_dropped",
+	[STATUS_TAP_IN_ERRORS] = "in_errors",
+};
+
 static const char *const steer_names[STEER_COUNTER_CNT] = STEER_COUNTER_NAMES;
 static const char *const inline_names[INLINE_COUNTER_CNT] = INLINE_COUNTER_NAMES;
 
@@ -259,6 +276,8 @@ struct status_names status_names(enum status_type type)
 		return (struct status_names){ gro_reason_names, reason_help, GRO_REASON_CNT };
 	case STATUS_STEER:
 		return (struct status_names){ steer_names, steer_help, STEER_COUNTER_CNT };
+	case STATUS_TAP:
+		return (struct status_names){ tap_names, tap_help, STATUS_TAP_CNT };
 	case STATUS_INLINE:
 		return (struct status_names){ inline_names, inline_help, INLINE_COUNTER_CNT };
 	default:
@@ -288,8 +307,8 @@ const struct status_field *status_find(const char *name, size_t len)
 /* ---- the text ---- */
 
 const struct status_line status_setup_lines[] = {
-	{ "attached",
-	  .text = "{mode} ({mode_why}), TAP {tap}[tap_place: in {tap_place}][tap_taken_over:, taken over]" },
+	{ "attached", .text = "{mode} ({mode_why}), TAP {tap}[tap_place: in {tap_place}][tap_taken_over:, taken over]"
+			      "[!device.up:, the interface is down][!device.carrier:, no carrier]" },
 	{ "XDP program", .text = "{xdp.mode} ({xdp.why})" },
 	{ "egress", .text = "[egress.out=kernel:left to the kernel: ]{egress.why}" },
 	{ "bond", .text = "[bond.mode:{bond.mode}, {bond.policy}]"
@@ -348,6 +367,7 @@ const struct status_line status_counter_lines[] = {
 };
 
 const struct status_line status_program_lines[] = {
+	{ "TAP packets", .of = "tap_kernel" },
 	{ "XDP frames", .of = "steer" },
 	{ "tc packets", .of = "inline" },
 	{ .label = NULL },

@@ -26,6 +26,16 @@
 
 /* ---- what is gathered for an answer, beside structs of other modules ---- */
 
+/* What the kernel has counted of the TAP (`ip -s link`), seen from the stack: out is what it sends. */
+enum status_tap_counter {
+	STATUS_TAP_OUT,
+	STATUS_TAP_OUT_DROPPED,
+	STATUS_TAP_IN,
+	STATUS_TAP_IN_DROPPED,
+	STATUS_TAP_IN_ERRORS,
+	STATUS_TAP_CNT
+};
+
 struct status {
 	const char *asked; /* the interface as on the command line: it may have been renamed since */
 	uint64_t netns, uptime_s;
@@ -48,6 +58,10 @@ struct status {
 		uint64_t counters[INLINE_COUNTER_CNT];
 		bool there; /* the tc programs of inline mode are attached */
 	} inline_tc;
+	struct status_tap_kernel {
+		uint64_t counters[STATUS_TAP_CNT];
+		bool there; /* they can be read */
+	} tap_kernel;
 };
 
 /* A way of binding a socket, and what became of it. */
@@ -95,6 +109,7 @@ enum status_type {
 	STATUS_REASONS,  /* uint64_t[]: an object of counters by status_names(): by enum gro_reason, ... */
 	STATUS_STEER,    /* ... by enum steer_counter, ... */
 	STATUS_INLINE,   /* ... by enum inline_counter; absent in port mode */
+	STATUS_TAP,      /* ... by enum status_tap_counter; absent where they cannot be read */
 	STATUS_LIST,     /* an array or object of a form of its own, which status.c makes */
 };
 

@@ -139,6 +139,8 @@ static json_t *value_json(enum status_type type, const void *value)
 	case STATUS_REASONS:
 	case STATUS_STEER:
 		return counters_json(value, type);
+	case STATUS_TAP:
+		return ((const struct status_tap_kernel *)value)->there ? counters_json(value, type) : NULL;
 	case STATUS_INLINE:
 		return ((const struct status_inline *)value)->there ? counters_json(value, type) : NULL;
 	case STATUS_LIST:

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "daemon/losses.h"
+
+#include <stddef.h>
+
+#define WORDS (sizeof(struct losses_count) / sizeof(uint64_t))
+
+static bool is_out(enum loss loss)
+{
+	return loss == LOSS_TAP_OUT || loss == LOSS_FORM;
+}
+
+static void add(struct losses_count *sum, const struct losses_count *one)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		((uint64_t *)sum)[i] += ((const uint64_t *)one)[i];
+}
+
+/* A counter that has begun anew counts from the next second on. */
+static struct losses_count difference(const struct losses_count *now, const struct losses_count *last)
+{
+	struct losses_count count = { 0 };
+
+	for (size_t i = 0; i < WORDS; i++) {
+		const uint64_t after = ((const uint64_t *)now)[i], before = ((const uint64_t *)last)[i];
+
+		((uint64_t *)&count)[i] = after > before ? after - before : 0;
+	}
+	return count;
+}
+
+static uint64_t lost(const struct losses_count *count, bool out)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < LOSS_CNT; i++)
+		if (is_out((enum loss)i) == out)
+			sum += count->lost[i];
+	return sum;
+}
+
+/* One direction. Returns whether a loss goes on in it. */
+static bool goes_on(const struct losses *losses, bool out, const struct losses_count *sum)
+{
+	const uint64_t came = out ? sum->out : sum->in, gone = lost(sum, out);
+	uint32_t seconds = 0;
+
+	for (uint32_t i = 0; i < LOSSES_SECONDS; i++)
+		seconds += lost(&losses->seconds[i], out) > 0;
+	if (losses->lossy)
+		return seconds >= 2 && gone * LOSSES_END > came;
+	return seconds >= LOSSES_SECONDS / 2 && gone >= LOSSES_LEAST && gone * LOSSES_BEGIN > came;
+}
+
+bool losses_update(struct losses *losses, const struct losses_count *now, enum loss *most, double *percent)
+{
+	struct losses_count sum = { 0 };
+	bool in, out;
+
+	if (!losses->begun) {
+		*losses = (struct losses){ .begun = true, .last = *now, .next_ns = losses->next_ns };
+		return false;
+	}
+	losses->seconds[losses->at] = difference(now, &losses->last);
+	losses->at = (losses->at + 1) % LOSSES_SECONDS;
+	losses->last = *now;
+	for (uint32_t i = 0; i < LOSSES_SECONDS; i++)
+		add(&sum, &losses->seconds[i]);
+	in = goes_on(losses, false, &sum);
+	out = goes_on(losses, true, &sum);
+	losses->lossy = in || out;
+	if (!losses->lossy)
+		return false;
+	*most = in ? LOSS_RING : LOSS_TAP_OUT;
+	for (int i = 0; i < LOSS_CNT; i++)
+		if (is_out((enum loss)i) == !in && sum.lost[i] > sum.lost[*most])
+			*most = (enum loss)i;
+	*percent = 100.0 * (double)lost(&sum, !in) / (double)(in ? sum.in : sum.out);
+	return true;
+}
+
+const char *losses_where(enum loss loss)
+{
+	static const char *const texts[LOSS_CNT] = {
+		[LOSS_RING] =
+			"of what arrives are lost, most because the receive ring is full: the workers get too little "
+			"CPU time; raise their priority (--nice), or move other work away from their CPUs",
+		[LOSS_FRAME] =
+			"of what arrives are lost, most because the socket has no free frame, or one that is too short",
+		[LOSS_ARRIVAL] =
+			"of what arrives are lost, most between the XDP program and the socket (kernel.rx_lost)",
+		[LOSS_LATE] =
+			"of what arrives are lost, most because they came too late: the workers are stopped or starved "
+			"again and again",
+		[LOSS_TAP_IN] =
+			"of what arrives are lost, most because the TAP, or the stack behind it, does not take them: "
+			"'ip -s link' shows the TAP's counters",
+		[LOSS_TAP_OUT] =
+			"of what is sent are lost, most because the TAP's queue is full: the senders do not wait "
+			"(UDP), or the workers get too little CPU time",
+		[LOSS_FORM] =
+			"of what is sent are lost, most because their headers contradict each other or are too long: "
+			"see 'dropped' in the status",
+	};
+
+	return texts[loss];
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Once a second: adds up what was lost, wherever it was counted, and says when a loss goes on (losses.h). */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/daemon.h"
+
+#define SECOND_NS 1000000000u
+
+static void add_worker(struct losses_count *count, const struct worker_stats *stats)
+{
+	const uint64_t form = stats->tx_drop_vnet + stats->tx_drop_malformed + stats->tx_drop_too_long;
+	const uint64_t late = stats->rx_drop_stale;
+
+	count->in += stats->rx_packets + stats->kernel_rx_ring_full + stats->kernel_rx_dropped + stats->kernel_rx_lost;
+	count->out += stats->tap_packets;
+	count->lost[LOSS_RING] += stats->kernel_rx_ring_full;
+	count->lost[LOSS_FRAME] += stats->kernel_rx_dropped + stats->rx_drop_multibuffer;
+	count->lost[LOSS_ARRIVAL] += stats->kernel_rx_lost;
+	count->lost[LOSS_LATE] += late;
+	count->lost[LOSS_TAP_IN] += stats->rx_drop_tap;
+	count->lost[LOSS_FORM] += form;
+}
+
+/* What the TAP has refused is among rx_dropped of the kernel, too; what is lost behind it only there. */
+static void add_tap(struct losses_count *count, const struct guard_tap *tap)
+{
+	const uint64_t in = tap->stats.rx_dropped + tap->stats.rx_errors;
+
+	count->out += tap->stats.tx_dropped;
+	count->lost[LOSS_TAP_OUT] = tap->stats.tx_dropped;
+	if (in > count->lost[LOSS_TAP_IN])
+		count->lost[LOSS_TAP_IN] = in;
+}
+
+static struct losses_count gather(const struct daemon *d)
+{
+	const struct guard_tap tap = guard_tap(&d->attached.guard);
+	struct losses_count count = { 0 };
+
+	for (const struct workers *workers = &d->workers; workers; workers = workers->next)
+		for (uint32_t q = 0; q < workers->cnt; q++) {
+			struct worker_stats stats;
+
+			stats_read(&workers->worker[q].published, &stats);
+			add_worker(&count, &stats);
+		}
+	if (tap.told)
+		add_tap(&count, &tap);
+	return count;
+}
+
+void losses_follow(struct daemon *d)
+{
+	const uint64_t now_ns = clock_ns();
+	const bool was = d->losses.lossy;
+	struct state *state = &d->state;
+	struct losses_count count;
+	enum loss most;
+	double percent;
+
+	if (now_ns < d->losses.next_ns || state->waiting)
+		return;
+	d->losses.next_ns = now_ns + SECOND_NS;
+	count = gather(d);
+	if (losses_update(&d->losses, &count, &most, &percent)) {
+		snprintf(state->lossy, sizeof state->lossy, "%.1f %% %s", percent, losses_where(most));
+		if (!was)
+			log_warning("%s: %s", d->device.dev.name, state->lossy);
+	} else {
+		state->lossy[0] = '\0';
+		if (was)
+			log_info("%s: no more than a few packets are lost now", d->device.dev.name);
+	}
+	if (was != d->losses.lossy)
+		state_tell(state);
+}
