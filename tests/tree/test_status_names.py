@@ -8,6 +8,7 @@ PAGE = tracked()["tools/man/superpacket.1"]
 DESCRIPTION = tracked()["user/daemon/status_fields.c"]
 ROW = re.compile(r'^\t\{ "([\w.]+)", (?:STATUS_\w+|COUNT|GAUGE), ', re.M)
 LABEL = re.compile(r'^\t\{ "([^"]+)",\s+\.(?:text|of) = ', re.M)
+TAP = re.compile(r'\[STATUS_TAP_\w+\] = "(\w+)"')
 REASON = re.compile(r'^\t\[GRO_\w+\] = "(\w+)"', re.M)
 
 
@@ -17,7 +18,7 @@ def fields():
     for name in ROW.findall(DESCRIPTION):
         parts = name.split(".")
         names |= {name, *parts}
-    return names
+    return names | set(TAP.findall(DESCRIPTION))
 
 
 def reasons():
