@@ -220,6 +220,22 @@ def test_container_restarts(lab, data, taken_over):
     wait_until(lambda: port.tap in port.container.links(), 5, "the next container has its interface, again")
 
 
+def test_as_nobody(lab, data):
+    """With --user all of it works, too: taking over at the start, and making a new TAP with the rights that are left."""
+    port = Port(lab)
+    for taken_over in (False, True):
+        port.start("--user", "nobody")
+        assert port.daemon.status()["tap_taken_over"] == taken_over, f"{port.daemon.process.stderr()}"
+        if not taken_over:
+            port.daemon.kill()
+    renew(lab, port.container)
+    wait_until(lambda: port.tap in port.container.links(), 5, "the next container has its interface")
+    port.address()
+    servers(lab, port.wire, data, port.container)
+    port.transfers(data)
+    port.daemon.stop()
+
+
 def test_process_ends(lab):
     """--tap-netns PID: the container's only process ends: nothing can be waited for, so the daemon ends and says so;
     started with that PID, the next one says that there is no such process."""

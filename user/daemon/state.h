@@ -4,7 +4,7 @@
  *
  *      ok          it carries what it should
  *      degraded    it does not; inline, the kernel carries the traffic
- *      waiting     the interface is gone
+ *      waiting     the interface is gone, or the network namespace of the TAP
  */
 #ifndef SUPERPACKET_STATE_H
 #define SUPERPACKET_STATE_H
