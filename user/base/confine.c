@@ -168,14 +168,14 @@ static int add(scmp_filter_ctx filter, uint32_t action, int number, unsigned int
 
 static int add_masked(scmp_filter_ctx filter, int number, unsigned int arg, uint64_t mask, uint64_t value)
 {
-	const struct scmp_arg_cmp right = SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, mask, value);
+	const struct scmp_arg_cmp right = { .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value };
 
 	return add(filter, SCMP_ACT_ALLOW, number, 1, &right);
 }
 
 static int add_equal(scmp_filter_ctx filter, int number, unsigned int arg, uint64_t value)
 {
-	const struct scmp_arg_cmp right = SCMP_CMP64(arg, SCMP_CMP_EQ, value);
+	const struct scmp_arg_cmp right = { .arg = arg, .op = SCMP_CMP_EQ, .datum_a = value };
 
 	return add(filter, SCMP_ACT_ALLOW, number, 1, &right);
 }
