@@ -276,6 +276,11 @@ static int filter_calls(enum confine_role role)
 	return err;
 }
 
+static void unfiltered(const char *why)
+{
+	__atomic_store_n(&confine.unfiltered, why, __ATOMIC_RELAXED);
+}
+
 void confine_enter(enum confine_role role)
 {
 	int err;
@@ -286,14 +291,14 @@ void confine_enter(enum confine_role role)
 	if (err)
 		log_warning("giving up capabilities: %s", strerror(-err));
 	if (SANITIZED) {
-		confine.unfiltered = "not filtered: built with a sanitizer";
+		unfiltered("not filtered: built with a sanitizer");
 		return;
 	}
 	err = filter_calls(role);
 	if (!err)
 		return;
 	log_warning("filtering system calls: %s; this kernel may lack CONFIG_SECCOMP_FILTER", strerror(-err));
-	__atomic_store_n(&confine.unfiltered, "not filtered: the kernel refused the filter", __ATOMIC_RELAXED);
+	unfiltered("not filtered: the kernel refused the filter");
 }
 
 const char *confine_seccomp(void)

@@ -248,6 +248,7 @@ static int run(struct daemon *d, const sigset_t *signals)
 	err = serve(d, signals);
 	begin_shutdown(d, signals);
 	close_all(d);
+	rights_follow(&d->rights);
 err_control:
 	control_close(&d->control);
 err_watch:
