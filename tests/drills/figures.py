@@ -13,7 +13,7 @@ COLUMNS = {"drill": "drill", "count": "count", "lost": "connections lost", "wron
 
 
 def row(name, count, lost=None, wrong=None, measured="", ours="", kernel="", goal="", note=""):
-    """A line of the table. lost, wrong: None where the drill has no connections."""
+    """A line of the table. lost, wrong: None where the drill has no connections; lost: "0 of 400"."""
     return {"drill": name, "count": count, "lost": lost, "wrong": wrong, "measured": measured, "ours": ours,
             "kernel": kernel, "goal": goal, "note": note}
 

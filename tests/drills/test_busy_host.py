@@ -25,8 +25,7 @@ RETRANSMITS_GOAL = 0.001          # of all segments
 SECONDS = 8                       # of a measurement
 CATCH_UP, ON_TIME = 30, 0.1       # seconds
 HOGS = (4, 16)
-# 41 MB/s both ways together
-CROWD = {"count": 200, "chunk": 4096, "period": "40ms"}
+PACE = {"chunk": 4096, "period": "40ms"}  # of 200 connections each way: 41 MB/s together
 
 
 def met(good):
@@ -89,8 +88,8 @@ def test_flow_attack(drill):
     rate = {who: measured.mean(who, "attacked") for who in ("ours", "kernel")}
     share = {who: rate[who] / measured.mean(who, "quiet") for who in rate}
     texts = {who: f"{rate[who]:.0f} Mbit/s, {100 * share[who]:.0f} %" for who in rate}
-    drill.row("flow attack on the same CPUs", TURNS, lost, wrong, "a stream each way: rate, share of its rate before",
-              texts["ours"], texts["kernel"],
+    drill.row("flow attack on the same CPUs", TURNS, f"{lost} of 2", wrong,
+              "a stream each way: rate, share of its rate before", texts["ours"], texts["kernel"],
               f"share ≥ {VICTIM_GOAL} of the kernel's: {met(share['ours'] >= VICTIM_GOAL * share['kernel'])}",
               f"{FLOWS} flows, {mean(sent) / 1000:.0f} kpps")
     assert lost == 0 and wrong == 0, f"{lost} lost, {wrong} bytes wrong: {why}"
@@ -109,7 +108,7 @@ def catch_up(crowd):
 def test_hogs(drill, hogs):
     """Busy loops beside 200 connections each way at a fixed rate: how late data comes, and what is sent again."""
     lab, wire, seconds = drill.lab, Wire(drill.lab), drill.seconds(SECONDS)
-    crowd = Crowd(lab, wire.host, wire.peer, [wire.PEER4, wire.PEER6], **CROWD)
+    crowd = drill.crowd(wire.host, wire.peer, [wire.PEER4, wire.PEER6], **PACE)
 
     def segments():
         counters = [ns.snmp() for ns in (wire.host, wire.peer)]
@@ -139,6 +138,7 @@ def test_hogs(drill, hogs):
     good = (p99["ours"] <= max(times * p99["kernel"], p99["kernel"] + more),
             measured.mean("ours", "share") < RETRANSMITS_GOAL)
     goal = f"p99 within {times}x or {1e3 * more:.0f} ms: {met(good[0])}; < {100 * RETRANSMITS_GOAL:g} %: {met(good[1])}"
-    drill.row(f"{hogs} busy loops", TURNS, lost, wrong, "delay, ms: p50 / p99 / max; segments sent again",
-              texts["ours"], texts["kernel"], goal, "200 connections each way, 41 MB/s")
+    drill.row(f"{hogs} busy loops", TURNS, f"{lost} of {2 * crowd.count}", wrong,
+              "delay, ms: p50 / p99 / max; segments sent again", texts["ours"], texts["kernel"], goal,
+              f"{crowd.count} connections each way, {2 * crowd.count * 4096 / 0.04 / 1e6:.0f} MB/s")
     assert lost == 0 and wrong == 0, f"{lost} lost, {wrong} bytes wrong: {why}"

@@ -3,7 +3,6 @@
 
 import os
 
-from crowd import Crowd
 from daemon import Daemon, wait_until_freed
 from drill import DRILL, Footprint, pause, serving
 from lab import RUNTIME, wait_until
@@ -36,7 +35,7 @@ class Changes:
 
     def run(self, whole):
         count = self.drill.count(whole)
-        crowd = Crowd(self.drill.lab, self.wire.host, self.wire.peer, [self.wire.PEER4, self.wire.PEER6])
+        crowd = self.drill.crowd(self.wire.host, self.wire.peer, [self.wire.PEER4, self.wire.PEER6])
         ours, kernel = self.drill.in_turns(crowd, count, self.alone, self.begin, self.served, self.end, self.name)
         self.drill.verdict(self.name, count, crowd, ours, kernel, ", ".join(self.notes))
 

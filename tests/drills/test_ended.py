@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from crowd import Crowd
 from daemon import DAEMON, Daemon, HostState
 from drill import DRILL, Footprint, Phase, carrying, pause
 from wire import Wire
@@ -33,8 +32,8 @@ def quiet(_number):
 class Ends:
     """An event: the daemon ends, another one is started at once, and carries."""
 
-    def __init__(self, start, end, crowd_paths=("rx_packets", "tap_packets")):
-        self.start, self.end, self.paths = start, end, crowd_paths
+    def __init__(self, start, end):
+        self.start, self.end = start, end
         self.daemon = None
 
     def __call__(self, _number):
@@ -43,7 +42,7 @@ class Ends:
 
     def begin(self):
         self.daemon = self.start()
-        carrying(self.daemon, self.paths)
+        carrying(self.daemon)
         pause(GO_ON)
 
 
@@ -52,7 +51,7 @@ def test_ended(drill, name, end):
     """Inline: it ends and is started again: no connection is lost, no byte is wrong, the host is as it was."""
     wire = Wire(drill.lab)
     before = HostState(wire.host)
-    crowd = Crowd(drill.lab, wire.host, wire.peer, [wire.PEER4, wire.PEER6])
+    crowd = drill.crowd(wire.host, wire.peer, [wire.PEER4, wire.PEER6])
     event = Ends(lambda: Daemon(drill.lab, wire.host, wire.nic), end)
     count = drill.count(WHOLE)
     ours, kernel = drill.in_turns(crowd, count, quiet, event.begin, event, lambda: event.daemon.stop(), name)
@@ -64,7 +63,7 @@ def test_sigstop(drill):
     """Inline: it is stopped for half a second and goes on: the kernel has the traffic meanwhile; nothing leaks."""
     wire = Wire(drill.lab)
     before = HostState(wire.host)
-    crowd = Crowd(drill.lab, wire.host, wire.peer, [wire.PEER4, wire.PEER6])
+    crowd = drill.crowd(wire.host, wire.peer, [wire.PEER4, wire.PEER6])
     state, notes = {}, []
 
     def begin():
@@ -111,7 +110,7 @@ def test_port(drill, name, end):
     container.up(tap)
     wire.address_host(container, tap)
     index = container.ip_json("link", "show", "dev", tap)[0]["ifindex"]
-    crowd = Crowd(lab, container, wire.peer, [wire.PEER4, wire.PEER6])
+    crowd = drill.crowd(container, wire.peer, [wire.PEER4, wire.PEER6])
     carrying(event.daemon)
     ours, count = Phase(), drill.count(WHOLE)
     drill.follow(crowd, ours, count, event, name)

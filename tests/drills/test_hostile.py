@@ -87,7 +87,7 @@ def test_frames(drill, mode):
     expect_sound(daemon)
     lost, wrong, why = crowd.finish()
     expect_good_end(daemon)
-    drill.row(f"hostile frames, {mode}, ASan and UBSan", count, lost, wrong, measured="sent",
+    drill.row(f"hostile frames, {mode}, ASan and UBSan", count, f"{lost} of {2 * crowd.count}", wrong, measured="sent",
               ours=str(sent), note=f"{merged} superpackets, {errors} checksum errors, 0 faults")
     assert lost == 0 and wrong == 0, f"{lost} connections lost, {wrong} bytes wrong: {why}"
 
