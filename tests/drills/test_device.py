@@ -2,6 +2,7 @@
 """What happens to the NIC, many times, under 200 connections each way; the same to the kernel alone."""
 
 import os
+import time
 
 from daemon import Daemon, wait_until_freed
 from drill import DRILL, Footprint, pause, serving
@@ -11,6 +12,7 @@ from wire import Wire, follow_mtu, set_mtu
 pytestmark = DRILL
 
 DOWN = 0.05    # seconds without a link
+AWAY = 0.2     # seconds without the NIC
 GO_ON = 0.3    # seconds after each event
 MTUS = (9000, 1400, 3000, 1500)
 
@@ -82,21 +84,24 @@ def another_mtu(changes, number):
         set_mtu(changes.wire, mtu)
 
 
-def waiting(changes):
+def absent(changes):
+    """The interface is away for as long with the daemon as without it."""
+    begin = time.monotonic()
     if changes.daemon:
         wait_until(lambda: changes.daemon.status()["state"] == "waiting", 10, "the daemon waits for the NIC")
+    pause(max(0.0, begin + AWAY - time.monotonic()))
 
 
 def another_device(changes, _number):
     changes.wire.host.ip("link", "del", changes.wire.nic)
-    waiting(changes)
+    absent(changes)
     changes.wire.make_again()
 
 
 def away_and_back(changes, _number):
     wire = changes.wire
     wire.host.ip("link", "set", wire.nic, "netns", changes.elsewhere.name)
-    waiting(changes)
+    absent(changes)
     changes.elsewhere.ip("link", "set", wire.nic, "netns", wire.host.name)
     wire.host.up(wire.nic)
     wire.address_host(wire.host, wire.nic)
