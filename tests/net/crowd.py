@@ -22,6 +22,11 @@ MOVING = 120  # seconds; a connection whose retransmissions are all lost for 10 
 FINISH = 180  # seconds for the end of all connections, which crowd.c itself limits to 150
 
 
+def lost(sides):
+    """Connections that broke, which one side may know sooner than the other."""
+    return set(sides[0]["lost"]) | set(sides[1]["lost"])
+
+
 class Period:
     """Of both sides, since the last one."""
 
@@ -34,7 +39,7 @@ class Period:
         self.delay_p50, self.delay_p99, self.delay_max = (max(d[i] for d in delays) / 1e6 for i in (1, 2, 3))
         self.received = [side["received"] - old["received"] for side, old in zip(sides, before)]  # [in, out]
         self.wrong = sum(side["wrong"] - old["wrong"] for side, old in zip(sides, before))
-        self.lost = sum(side["lost"] - old["lost"] for side, old in zip(sides, before))
+        self.lost = len(lost(sides) - lost(before))
         self.why = [side["why"] for side in sides if side["why"]]
 
     def extend(self, later):
@@ -58,7 +63,7 @@ class Crowd:
         self._client = lab.start([CROWD, "connect", str(port), str(count), str(chunk), str(period), *addresses],
                                  ns=client, name="crowd-connect")
         self._ready(self._client, 60)
-        none = {"received": 0, "wrong": 0, "lost": 0}
+        none = {"received": 0, "wrong": 0, "lost": []}
         self._before = [none, none]
         wait_until(self._all_receive, 20, "all connections have received something")
 
@@ -113,9 +118,10 @@ class Crowd:
         sent = {**sides[0]["sent"], **sides[1]["sent"]}
         got = {**sides[0]["got"], **sides[1]["got"]}
         short = {number: sent[number] - got.get(number, 0) for number in sent if sent[number] != got.get(number, 0)}
-        lost = max(sum(side["lost"] for side in sides), 2 * self.count - len(got))
-        # of one that was lost, what was under way is lost as well
-        wrong = sum(side["wrong"] for side in sides) + (0 if lost else sum(abs(n) for n in short.values()))
+        broken = {str(number) for number in lost(sides)} | (set(sent) ^ set(got))
+        # of one that broke, what was under way is lost as well
+        wrong = sum(side["wrong"] for side in sides) + sum(abs(n) for number, n in short.items()
+                                                           if number not in broken)
         why = [side["why"] for side in sides if side["why"]] + [f"connection {n}: {d} bytes short" for n, d in
                                                                 short.items()]
-        return lost, wrong, "; ".join(why[:3])
+        return len(broken), wrong, "; ".join(why[:3])
