@@ -143,9 +143,13 @@ static void publish(struct egress *egress)
 
 void egress_watch(struct egress *egress)
 {
+	bool asked, changed;
+
 	if (!egress->steer)
 		return;
-	if (__atomic_exchange_n(&egress->look, false, __ATOMIC_ACQUIRE) | have_programs_changed(egress))
+	asked = __atomic_exchange_n(&egress->look, false, __ATOMIC_ACQUIRE);
+	changed = have_programs_changed(egress);
+	if (asked || changed)
 		look(egress);
 	keep_last(egress);
 	publish(egress);
