@@ -88,12 +88,11 @@ def test_active_backup(lab, data):
 
 
 # TCP to several addresses of the peer, from several ports: what the hash policies tell apart.
-FLOWS = [(f"10.77.0.{number}", 40_000 + port) for number in (2, 3, 4) for port in range(4)] + [
-    (f"fd77::{number}", 40_000 + port) for number in (2, 3, 4) for port in range(4)]
+FLOWS = [(net + str(number), 40_000 + port) for net in ("10.77.0.", "fd77::") for number in (2, 3) for port in range(3)]
 
 
 def more_peer_addresses(bonds):
-    bonds.peer.address("bond0", "10.77.0.3/24", "10.77.0.4/24", "fd77::3/64", "fd77::4/64")
+    bonds.peer.address("bond0", "10.77.0.3/24", "fd77::3/64")
 
 
 def expect_chosen_as_the_bond_does(lab, bonds, policies):

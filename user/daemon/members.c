@@ -307,10 +307,19 @@ const char *members_state(const struct members *members, const struct bond_membe
 	if (!member || !is_served(member))
 		return "not served";
 	out = member->sends && !members->out_why;
-	in = member->receives && !member->taken;
+	in = member->receives && member->found == STEER_PRESENT;
 	if (in && out)
 		return "in and out";
 	return in ? "in" : out ? "out" : "standby";
+}
+
+static const char *lost(const struct member *member)
+{
+	return member->found == STEER_UNHEARD ?
+		       "heartbeats are shown, but the XDP program of a member counts none; the "
+		       "kernel carries what it receives" :
+		       "somebody has taken away the XDP program of a member; the kernel carries "
+		       "what it receives";
 }
 
 const char *members_missing(const struct members *members)
@@ -325,9 +334,8 @@ const char *members_missing(const struct members *members)
 
 		if ((bond_receives(bond, of) || bond_sends(bond, of)) && (!member || !is_served(member)))
 			return "a member of the bond is not served; the kernel carries its traffic";
-		if (bond_receives(bond, of) && member->taken)
-			return "somebody has taken away the XDP program of a member; the kernel carries what it "
-			       "receives";
+		if (bond_receives(bond, of) && member->found != STEER_PRESENT)
+			return lost(member);
 	}
 	return NULL;
 }
@@ -541,18 +549,15 @@ static void read_bond(struct daemon *d)
 /* Unlike the bond's own programs: what goes out is not concerned, so it goes on. */
 static void follow_guard(struct daemon *d, struct member *member)
 {
-	const char *bond = d->device.dev.name;
-	const bool taken = is_served(member) &&
-			   __atomic_load_n(&member->guard.found, __ATOMIC_RELAXED) != STEER_PRESENT;
+	const enum steer_presence found = is_served(member) ? __atomic_load_n(&member->guard.found, __ATOMIC_RELAXED) :
+							      STEER_PRESENT;
 
-	if (taken == member->taken)
+	if (found == member->found)
 		return;
-	member->taken = taken;
-	if (taken)
-		log_warning(
-			"%s: somebody has taken away the XDP program of its member %s; the kernel carries what that "
-			"receives; to attach it again: 'systemctl restart superpacketd@%s'",
-			bond, member->device.dev.name, bond);
+	member->found = found;
+	if (found != STEER_PRESENT)
+		log_warning("%s: member %s: %s; 'systemctl restart superpacketd@%s' attaches it again",
+			    d->device.dev.name, member->device.dev.name, lost(member), d->device.dev.name);
 	members_apply(d);
 }
 

@@ -29,7 +29,7 @@ struct member {
 	struct workers workers;      /* its steer is NULL: the member is not served */
 	uint32_t spread_cnt;         /* queues that packets of the stack are spread over, of those of workers */
 	struct retry retry;          /* opening it, or more of its queues */
-	bool taken;                  /* somebody has taken away its XDP program */
+	enum steer_presence found;   /* of its XDP program */
 	bool receives, sends;        /* the bond does, by it */
 	bool proved_late;            /* it was opened again when a carrier came, to be tested */
 	char alias[RUNDIR_PATH_LEN]; /* its name as a control socket; "": it has none */
