@@ -21,9 +21,12 @@ from packages import Unavailable
 # What the laboratory of tests/net calls, and the shell to call it with.
 PROGRAMS = ("python3", "sh", "ip", "tc", "ethtool", "nsenter", "mount", "umount", "env", "cat", "grep", "rm",
             "bpftool", "xdp-loader", "iperf3")
-MODULES = ("virtio_net", "tun", "veth", "bonding", "sch_ingress", "sch_prio", "cls_bpf",
+MODULES = ("virtio_net", "tun", "veth", "bonding", "sch_ingress", "sch_prio", "cls_bpf", "cls_u32", "act_mirred",
            # of the kernel as oracle
-           "bridge", "vxlan", "geneve", "ip_gre", "ip6_gre", "ipip", "ip6_tunnel", "sit")
+           "bridge", "vxlan", "geneve", "ip_gre", "ip6_gre", "ipip", "ip6_tunnel", "sit",
+           # other kinds of devices
+           "8021q", "dummy", "ifb", "ipvlan", "ipvtap", "macsec", "macvlan", "macvtap", "team",
+           "team_mode_roundrobin", "vrf", "wireguard")
 # Of Python's library: what no test imports, a third of it.
 WITHOUT = {"test", "idlelib", "lib2to3", "ensurepip", "distutils", "turtledemo", "tkinter", "pydoc_data",
            "dist-packages", "site-packages"}

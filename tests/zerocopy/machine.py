@@ -3,7 +3,7 @@
 
     eth0 == wire == eth1        eth0 can do zero copy both ways; the wire is
 
-    hub    inside QEMU: no privilege, but only one queue
+    hub    inside QEMU: no privilege, but only one queue; a third NIC may be on it
     tap    a bridge with two TAPs in a network namespace that goes with QEMU: as many as we like
 
 eth0 needs iommu_platform: the kernel maps the UMEM through a DMA device, which virtio has only then.
@@ -28,7 +28,7 @@ BOOT_DEADLINE = 240  # seconds; most of it for a machine that is busy with other
 # An emulated boot may stop before there is a first process, or crash: the kernel rewrites its own code
 # while the other processor runs it. So the other one comes later (init.py).
 BOOTS = 3
-MACS = ("02:00:00:00:0a:01", "02:00:00:00:0a:02")
+MACS = ("02:00:00:00:0a:01", "02:00:00:00:0a:02", "02:00:00:00:0a:03")
 OFF = "guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off"
 
 TAPS = """
@@ -51,6 +51,7 @@ class Setup:
     """One way to set the machine up."""
     wire: str = "hub"
     queues: int = 1
+    standby: bool = False   # a third NIC, on a hub, is the standby of a failover pair whose primary has not come
     late_us: int = 0        # the device reads its transmit ring so long after it was told to
     deadline: int = 2400    # seconds, for all of its tests, on a machine that is busy with others
 
@@ -59,6 +60,7 @@ LATE_US = 20_000
 # By the names that tests give: @pytest.mark.machine(name).
 SETUPS = {
     "one queue": Setup(),
+    "standby": Setup(standby=True, deadline=3600),
     "late": Setup(late_us=LATE_US),
     "two queues": Setup(wire="tap", queues=2),
 }
@@ -74,10 +76,12 @@ def nic(number, *options):
 
 
 def wire(setup):
-    """QEMU's options for both NICs."""
+    """QEMU's options for the NICs."""
+    third = []
     options = ["iommu_platform=on"]
     if setup.wire == "hub":
-        nets = [f"hubport,hubid=0,id=net{number}" for number in range(2)]
+        nets = [f"hubport,hubid=0,id=net{number}" for number in range(2 + setup.standby)]
+        third = nic(2, "failover=on") if setup.standby else []
     else:
         nets = [f"tap,id=net{number},ifname=tap{number},script=no,downscript=no,vhost=off"
                 for number in range(2)]
@@ -85,7 +89,7 @@ def wire(setup):
         options += ["mq=on", f"vectors={2 * setup.queues + 2}"]
     if setup.late_us:
         options += ["tx=timer", f"x-txtimer={setup.late_us * 1000}"]
-    return [part for net in nets for part in ("-netdev", net)] + nic(0, *options) + nic(1)
+    return [part for net in nets for part in ("-netdev", net)] + nic(0, *options) + nic(1) + third
 
 
 def command(packages, setup, initramfs, results):
