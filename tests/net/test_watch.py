@@ -168,3 +168,40 @@ def test_other_interface(lab, data):
     stream.finish()
     assert daemon.status()["steer"]["pass_other_interface"] > 0, "none was left to the kernel"
     daemon.stop()
+
+
+@pytest.mark.parametrize("how", ["down", "moved"])
+def test_hidden_tap(lab, data, how):
+    """Inline: the hidden TAP is set down, or moved away: the kernel has the traffic at once, and it is said; set up
+    again, it is served again."""
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp")
+    servers(lab, wire, data)
+    tap, away = daemon.tap(), lab.namespace("away")
+    flows = [Sequence(wire.peer, wire.host, wire.HOST4), Sequence(wire.host, wire.peer, wire.PEER6)]
+    streams = [transfer(lab, wire, data, direction, 6) for direction in ("in", "out")]
+    for stream in streams:
+        stream.wait_received(data.length // 10)
+    begin = time.monotonic()
+    if how == "down":
+        wire.host.ip("link", "set", tap, "down")
+    else:
+        wire.host.ip("link", "set", tap, "netns", away.name)
+    end = time.monotonic()
+    wait_within(lab, lambda: daemon.status()["state"] == "degraded", 0.5, "the daemon says degraded")
+    assert "the TAP " in daemon.status()["state_why"], daemon.status()["state_why"]
+    for stream in streams:
+        stream.finish()
+    if how == "down":
+        wire.host.ip("link", "set", tap, "up")
+        wait_until(lambda: daemon.status()["state"] == "ok", 5, lambda: f"ok: {daemon.status()['state_why']!r}")
+        before = daemon.total()
+        for direction in ("in", "out"):
+            transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
+        after = daemon.total()
+        assert all(after[name] > before[name] for name in ("rx_superpackets", "tx_superpackets")), "not served again"
+    for flow in flows:
+        flow.finish()
+        late = flow.lost_outside([(begin - MARGIN, end + HANDED_OVER + MARGIN)])
+        assert not late, f"{len(late)} of {flow.sent()} lost that the kernel should have had, {late[:3]} s later"
+    daemon.stop()

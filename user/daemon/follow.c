@@ -80,6 +80,8 @@ static void release_and_wait(struct daemon *d, const char *why)
 	open_close_nic(d, true);
 	d->device.dev.ifindex = 0;
 	d->state.mtu_too_large = false;
+	d->state.front = NULL;
+	heartbeat_withhold(&d->heartbeat, false);
 	d->state.waiting = why;
 	d->follow.queues.wanted = false;
 	d->follow.reopen = (struct retry){ .wanted = true };
@@ -287,6 +289,32 @@ static void try_reopen(struct daemon *d)
 	settings_say(&d->attached.settings, &d->device.dev, steer_is_generic(d->attached.steer));
 }
 
+/*
+ * Inline: the hidden TAP is set down, or moved away. A worker sees it when a write fails, and is sure only after half a
+ * second (worker_recover.c). The news of it are as good: the kernel has the traffic at once, until the TAP is up again.
+ */
+static void follow_hidden_tap(struct daemon *d)
+{
+	const struct frontend *front = d->front.frontend;
+	const char *was = d->state.front;
+	struct netdev tap;
+	int err = netdev_reread(&tap, front->ifindex);
+
+	d->state.front = err == -ENODEV ?
+				 "the TAP was moved away or deleted; the kernel carries all traffic until it is back, "
+				 "or the daemon is started again" :
+			 !err && !tap.up ? "the TAP is down; the kernel carries all traffic until it is up again" :
+					   NULL;
+	if (d->state.front == was)
+		return;
+	heartbeat_withhold(&d->heartbeat, d->state.front);
+	if (d->state.front)
+		log_warning("%s: %s: %s", d->device.dev.name, front->name, d->state.front);
+	else
+		log_info("%s: %s: the TAP is up again", d->device.dev.name, front->name);
+	state_tell(&d->state);
+}
+
 void follow_news(struct daemon *d)
 {
 	struct watch_news news = watch_read(&d->watch, d->device.dev.ifindex);
@@ -301,6 +329,8 @@ void follow_news(struct daemon *d)
 	}
 	if (d->state.waiting)
 		return;
+	if (news.others && d->config.mode == CONFIG_INLINE)
+		follow_hidden_tap(d);
 	if (news.egress || news.changed || (d->members && news.egress_others)) {
 		egress_look_again(&d->attached.egress);
 		guard_look_now(&d->attached.guard);

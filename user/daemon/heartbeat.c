@@ -97,7 +97,15 @@ void heartbeat_show(struct heartbeat *heartbeat)
 	}
 	if (trouble.hung)
 		return;
-	if (heartbeat->steer && !trouble.away && !guard_misses(heartbeat->guard) && all_caught_up(heartbeat, now))
+	if (heartbeat->steer && !heartbeat->withheld && !trouble.away && !guard_misses(heartbeat->guard) &&
+	    all_caught_up(heartbeat, now))
 		show(heartbeat, now);
 	service_feed_watchdog(&heartbeat->service, now);
+}
+
+void heartbeat_withhold(struct heartbeat *heartbeat, bool withheld)
+{
+	heartbeat->withheld = withheld;
+	if (withheld && heartbeat->steer)
+		show(heartbeat, clock_ns() - 2 * STEER_HEARTBEAT_LIMIT_NS);
 }

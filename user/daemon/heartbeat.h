@@ -22,11 +22,16 @@ struct heartbeat {
 	const struct guard *guard;
 	struct state *state;
 	struct service service;
+	bool withheld;     /* see heartbeat_withhold() */
 	uint64_t shown_ns; /* when heartbeat_show() was called last */
 };
 
 /* Call it every HEARTBEAT_NS, and between the steps of anything that takes longer; calling it more often is cheap and
  * does no harm. */
 void heartbeat_show(struct heartbeat *heartbeat);
+
+/* Shows none any more, so that the kernel carries all traffic from this moment on, and not only when the last one has
+ * lapsed; or shows them again. */
+void heartbeat_withhold(struct heartbeat *heartbeat, bool withheld);
 
 #endif

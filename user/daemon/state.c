@@ -11,6 +11,8 @@ const char *state_why(const struct state *state)
 		return state->waiting;
 	if (state->trouble.hung)
 		return "a worker hangs; the kernel carries the traffic";
+	if (state->front)
+		return state->front;
 	if (state->trouble.away)
 		return "a worker cannot carry packets now; the kernel does";
 	if (*state->missing)
