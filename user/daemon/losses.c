@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "daemon/losses.h"
 
-#include <stddef.h>
-
-#define WORDS (sizeof(struct losses_count) / sizeof(uint64_t))
-
 static bool is_out(enum loss loss)
 {
 	return loss == LOSS_TAP_OUT || loss == LOSS_FORM;
@@ -12,20 +8,24 @@ static bool is_out(enum loss loss)
 
 static void add(struct losses_count *sum, const struct losses_count *one)
 {
-	for (size_t i = 0; i < WORDS; i++)
-		((uint64_t *)sum)[i] += ((const uint64_t *)one)[i];
+	sum->in += one->in;
+	sum->out += one->out;
+	for (int i = 0; i < LOSS_CNT; i++)
+		sum->lost[i] += one->lost[i];
 }
 
 /* A counter that has begun anew counts from the next second on. */
+static uint64_t growth(uint64_t now, uint64_t last)
+{
+	return now > last ? now - last : 0;
+}
+
 static struct losses_count difference(const struct losses_count *now, const struct losses_count *last)
 {
-	struct losses_count count = { 0 };
+	struct losses_count count = { .in = growth(now->in, last->in), .out = growth(now->out, last->out) };
 
-	for (size_t i = 0; i < WORDS; i++) {
-		const uint64_t after = ((const uint64_t *)now)[i], before = ((const uint64_t *)last)[i];
-
-		((uint64_t *)&count)[i] = after > before ? after - before : 0;
-	}
+	for (int i = 0; i < LOSS_CNT; i++)
+		count.lost[i] = growth(now->lost[i], last->lost[i]);
 	return count;
 }
 
