@@ -122,7 +122,7 @@ def test_as_the_unit(lab, data):
     servers(lab, wire, data)
     wire.host.ip("link", "del", wire.nic)
     wait_until(lambda: "waiting for its return" in daemon.process.stderr(), 5, "the daemon waits")
-    test_changes.again(lab, wire)
+    wire.make_again()
     wait_until(lambda: "is back" in daemon.process.stderr(), 10, "the daemon serves again")
     for direction in ("in", "out"):
         transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
@@ -225,7 +225,7 @@ def test_after_start(lab):
     assert "queue 1" in threads(daemon), f"{sorted(threads(daemon))}"
     wire.host.ip("link", "del", wire.nic)
     wait_until(lambda: daemon.status()["state"] == "waiting", 5, "the daemon waits")
-    test_changes.again(lab, wire)
+    wire.make_again()
     wait_until(lambda: daemon.status()["state"] == "ok", 10, "the daemon serves again")
     expect_least(daemon, 0)
     daemon.stop()

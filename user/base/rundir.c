@@ -127,8 +127,10 @@ static int give_files(const char *dir, int dir_fd, uid_t uid, gid_t gid)
 	struct rundir_name name;
 	struct dirent *entry;
 	DIR *stream = opendir(dir);
-	int err = stream ? 0 : -errno;
+	int err = 0;
 
+	if (!stream)
+		return -errno;
 	while (!err && (entry = readdir(stream)))
 		if (rundir_parse(entry->d_name, &name) && !strcmp(name.suffix, RUNDIR_SOCKET) &&
 		    is_alive(dir, entry->d_name))
@@ -141,8 +143,7 @@ static int give_files(const char *dir, int dir_fd, uid_t uid, gid_t gid)
 			err = -errno;
 	if (!err && fchown(dir_fd, uid, gid))
 		err = -errno;
-	if (stream)
-		closedir(stream);
+	closedir(stream);
 	return err;
 }
 
