@@ -82,14 +82,14 @@ class Drill:
                          f"{milliseconds(phase.stalls)} ms")
 
     def in_turns(self, crowd, count, kernel_event, begin, event, end, what):
-        """Events with the daemon, which begin() starts and end() stops, and as many of the kernel alone, in turns.
-        Returns both phases."""
+        """Events with the daemon, which begin() starts and end() stops, and half as many of the kernel alone, in
+        turns. Returns both phases."""
         ours, kernel = Phase(), Phase()
         for turn in range(TURNS):
             part = count // TURNS + (turn < count % TURNS)
             if not part:
                 continue
-            self.follow(crowd, kernel, part, kernel_event, "kernel")
+            self.follow(crowd, kernel, (part + 1) // 2, kernel_event, "kernel")
             begin()
             self.follow(crowd, ours, part, event, what)
             end()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The table of figures that drills end with: printed, and written to build/drills as JSON and as Markdown."""
+"""The table of figures that drills end with: printed, and written to build/drills as JSON, as Markdown, and as the list
+that superpacketd(8) has under FIGURES."""
 
 import json
 import os
@@ -42,6 +43,18 @@ def markdown(rows):
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
+def manual(rows):
+    """Lines of mdoc: what was done how often, and what it did to connections and to time, ours beside the kernel's."""
+    lines = []
+    for one in rows:
+        parts = [f"{one['lost']} connections lost, {one['wrong']} bytes wrong" if one["lost"] is not None else "",
+                 f"{one['measured']}: {one['ours']}" if one["ours"] else one["note"],
+                 f"kernel alone: {one['kernel']}" if one["kernel"] else "",
+                 f"goal: {one['goal']}" if one["goal"] else ""]
+        lines += [f".It {one['drill']}, {one['count']} times", ".\n".join(filter(None, parts)) + "."]
+    return ".Bl -tag -width Ds -compact\n" + "".join(f"{line}\n" for line in lines) + ".El\n"
+
+
 def text(rows):
     lines = [list(COLUMNS.values()), *map(cells, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
@@ -58,6 +71,8 @@ def write(rows, name, scale):
     os.makedirs(DIRECTORY, exist_ok=True)
     with open(os.path.join(DIRECTORY, f"{name}.json"), "w") as file:
         json.dump({"machine": machine(), "scale": scale, "rows": rows}, file, indent=1)
+    with open(os.path.join(DIRECTORY, f"{name}.mdoc"), "w") as file:
+        file.write(manual(rows))
     with open(os.path.join(DIRECTORY, f"{name}.md"), "w") as file:
         file.write(f"{machine()}; scale {scale:g}.\n\n{markdown(rows)}")
     return os.path.join(DIRECTORY, f"{name}.md")

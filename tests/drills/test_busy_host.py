@@ -90,7 +90,7 @@ def test_flow_attack(drill):
     texts = {who: f"{rate[who]:.0f} Mbit/s, {100 * share[who]:.0f} %" for who in rate}
     drill.row("flow attack on the same CPUs", TURNS, f"{lost} of 2", wrong,
               "a stream each way: rate, share of its rate before", texts["ours"], texts["kernel"],
-              f"share ≥ {VICTIM_GOAL} of the kernel's: {met(share['ours'] >= VICTIM_GOAL * share['kernel'])}",
+              f"share at least {VICTIM_GOAL} of the kernel's: {met(share['ours'] >= VICTIM_GOAL * share['kernel'])}",
               f"{FLOWS} flows, {mean(sent) / 1000:.0f} kpps")
     assert lost == 0 and wrong == 0, f"{lost} lost, {wrong} bytes wrong: {why}"
 
