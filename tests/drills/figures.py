@@ -51,7 +51,7 @@ def manual(rows):
                  f"{one['measured']}: {one['ours']}" if one["ours"] else one["note"],
                  f"kernel alone: {one['kernel']}" if one["kernel"] else "",
                  f"goal: {one['goal']}" if one["goal"] else ""]
-        lines += [f".It {one['drill']}, {one['count']} times", ".\n".join(filter(None, parts)) + "."]
+        lines += [f".It {one['drill']}, {one['count']} times", ";\n".join(filter(None, parts)) + "."]
     return ".Bl -tag -width Ds -compact\n" + "".join(f"{line}\n" for line in lines) + ".El\n"
 
 
