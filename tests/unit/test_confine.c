@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -63,6 +64,29 @@ Test(confine, a_worker_makes_no_files_and_no_threads)
 	expect_refused(syscall(SYS_accept4, 0, NULL, NULL, 0), "accept4", 2);
 	expect_refused(unlink("/nonexistent"), "unlink", 3);
 	expect_refused(syscall(SYS_capset, NULL, NULL), "capset", 4);
+}
+
+/* As a thread that begins when the machine, or a limit, has left nothing. */
+Test(confine, a_thread_needs_no_memory_to_be_filtered)
+{
+	void **taken = NULL, **next;
+
+	confine_arm(none);
+	cr_assert_eq(setrlimit(RLIMIT_AS, &(struct rlimit){ 0, RLIM_INFINITY }), 0);
+	for (size_t size = 1 << 16; size >= sizeof next; size /= 2)
+		while ((next = malloc(size))) {
+			*next = taken;
+			taken = next;
+		}
+	confine_enter(CONFINE_WORKER);
+	for (; taken; taken = next) {
+		next = *taken;
+		free(taken);
+	}
+	if (strcmp(confine_seccomp(), "filtered") && !strstr(confine_seccomp(), "kernel"))
+		cr_skip("%s", confine_seccomp());
+	cr_expect_str_eq(confine_seccomp(), "filtered");
+	expect_refused(unlink("/nonexistent"), "unlink", 1);
 }
 
 Test(confine, what_is_needed_works)

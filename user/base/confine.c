@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/if_xdp.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,13 +29,9 @@ static struct {
 	const char *unfiltered; /* why a thread's calls are not filtered; NULL: all are */
 	uint64_t refused;
 	int last;
+	struct sock_fprog filters[CONFINE_CNT]; /* made before there are threads */
+	int filters_err;
 } confine;
-
-void confine_arm(const uint64_t capabilities[CONFINE_CNT])
-{
-	memcpy(confine.capabilities, capabilities, sizeof confine.capabilities);
-	confine.armed = true;
-}
 
 /* ---- capabilities ---- */
 
@@ -260,19 +259,62 @@ static int handle_refusals(void)
 }
 #endif
 
+static int read_filter(int fd, struct sock_fprog *filter)
+{
+	const off_t len = lseek(fd, 0, SEEK_END);
+
+	if (len <= 0)
+		return -EIO;
+	filter->filter = malloc((size_t)len);
+	if (!filter->filter)
+		return -ENOMEM;
+	if (pread(fd, filter->filter, (size_t)len, 0) != len)
+		return -EIO;
+	filter->len = (unsigned short)((size_t)len / sizeof *filter->filter);
+	return 0;
+}
+
+static int make_filter(enum confine_role role, struct sock_fprog *filter)
+{
+	scmp_filter_ctx rules_of_role = seccomp_init(REFUSE);
+	const int fd = memfd_create("filter", MFD_CLOEXEC);
+	int err = rules_of_role ? 0 : -ENOMEM;
+
+	if (!err && fd < 0)
+		err = -errno;
+	if (!err)
+		err = fill(rules_of_role, role);
+	if (!err)
+		err = seccomp_export_bpf(rules_of_role, fd);
+	if (!err)
+		err = read_filter(fd, filter);
+	seccomp_release(rules_of_role);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* All are made at the start, where memory is plenty and nothing is attached yet: a thread may begin at any time later,
+ * and without memory libseccomp 2.5 crashes while it makes a filter. */
+void confine_arm(const uint64_t capabilities[CONFINE_CNT])
+{
+	memcpy(confine.capabilities, capabilities, sizeof confine.capabilities);
+	for (unsigned int role = 0; !SANITIZED && !confine.armed && role < CONFINE_CNT && !confine.filters_err; role++)
+		confine.filters_err = make_filter((enum confine_role)role, &confine.filters[role]);
+	confine.armed = true;
+}
+
 /* Without the flag, kernels before 5.16 switch off speculation in filtered threads, which costs time in every packet
  * and protects from code that was brought along, of which there is none here. */
 static int filter_calls(enum confine_role role)
 {
-	scmp_filter_ctx filter = seccomp_init(REFUSE);
-	int err = filter ? handle_refusals() : -ENOMEM;
+	int err = confine.filters_err ? confine.filters_err : handle_refusals();
 
-	if (!err)
-		err = fill(filter, role);
-	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
-	if (!err)
-		err = seccomp_load(filter);
-	seccomp_release(filter);
+	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		err = -errno;
+	if (!err &&
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &confine.filters[role]))
+		err = -errno;
 	return err;
 }
 
