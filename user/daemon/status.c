@@ -26,11 +26,11 @@ static const char *mode_name(const struct config *config)
 	return config->mode == CONFIG_INLINE ? "inline" : "port";
 }
 
+/* Without a carrier there is no traffic that could miss us, and nothing for the daemon's operator to do: that is shown,
+ * and no trouble. */
 static const char *link_trouble(const struct netdev *dev)
 {
-	if (!dev->up)
-		return "the interface is down; 'ip link set dev IF up' sets it up";
-	return dev->carrier ? NULL : "the interface has no carrier: see to its cable, its switch or its peer";
+	return dev->up ? NULL : "the interface is down; 'ip link set dev IF up' sets it up";
 }
 
 void status_ready(struct daemon *d)
