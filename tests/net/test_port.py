@@ -221,7 +221,7 @@ def test_container_restarts(lab, data, taken_over):
 
 
 def test_as_nobody(lab, data):
-    """With --user all of it works, too: taking over at the start, and making a new TAP with the rights that are left."""
+    """With --user all of it works, too: taking over at the start, and a new TAP with the rights that are left."""
     port = Port(lab)
     for taken_over in (False, True):
         port.start("--user", "nobody")
@@ -329,9 +329,9 @@ def test_held(lab):
     """A TAP that another process holds is not joined."""
     port = Port(lab)
     port.start()
-    expect_refusal(port.wire.host, ["env", f"RUNTIME_DIRECTORY={lab.tmp}", DAEMON, "--interface", port.wire.nic, "--mode",
-                                    "port", "--tap", port.tap, "--tap-netns", port.container.name], [EXIT_FAILED],
-                   [f"TAP {port.tap}", "held by another process"])
+    expect_refusal(port.wire.host, ["env", f"RUNTIME_DIRECTORY={lab.tmp}", DAEMON, "--interface", port.wire.nic,
+                                    "--mode", "port", "--tap", port.tap, "--tap-netns", port.container.name],
+                   [EXIT_FAILED], [f"TAP {port.tap}", "held by another process"])
     assert port.held() == 1, f"{port.held()} queues are held"
 
 
@@ -388,8 +388,8 @@ def test_failed_start(lab, data):
 def test_no_permission(lab):
     """Without CAP_SYS_ADMIN a TAP is made in another namespace, but none is taken over there: it is said."""
     port = Port(lab)
-    keep = "net_admin,net_raw,bpf,perfmon,ipc_lock"
-    wrapper = ["setpriv", f"--bounding-set=-all,+{keep.replace(',', ',+')}", f"--inh-caps=-all,+{keep.replace(',', ',+')}"]
+    keep = "-all,+net_admin,+net_raw,+bpf,+perfmon,+ipc_lock"
+    wrapper = ["setpriv", f"--bounding-set={keep}", f"--inh-caps={keep}"]
     daemon = Daemon(lab, port.wire.host, port.wire.nic, "--mode", "port", "--tap", port.tap, "--tap-netns",
                     port.container.name, wrapper=wrapper)
     assert port.link()["linkinfo"]["info_data"]["persist"], "it was made"
