@@ -325,16 +325,6 @@ def test_other_options(lab):
     port.start(netns=port.container.path)
 
 
-def test_held(lab):
-    """A TAP that another process holds is not joined."""
-    port = Port(lab)
-    port.start()
-    expect_refusal(port.wire.host, ["env", f"RUNTIME_DIRECTORY={lab.tmp}", DAEMON, "--interface", port.wire.nic,
-                                    "--mode", "port", "--tap", port.tap, "--tap-netns", port.container.name],
-                   [EXIT_FAILED], [f"TAP {port.tap}", "held by another process"])
-    assert port.held() == 1, f"{port.held()} queues are held"
-
-
 JOIN = """
 import fcntl, os, struct, sys
 fd = os.open("/dev/net/tun", os.O_RDWR)
@@ -343,6 +333,22 @@ try:
 except OSError as error:
     sys.exit(error.errno)
 """
+
+
+def test_held(lab):
+    """A TAP that another process holds is not joined."""
+    port = Port(lab)
+    port.start()
+    port.daemon.kill()
+    other = lab.start([PYTHON, "-c", JOIN + "print(1, flush=True)\nimport time\ntime.sleep(1000)", port.tap],
+                      ns=port.container, name="other")
+    wait_until(lambda: "1" in other.stdout(), 5, "another process has opened a queue")
+    argv = [DAEMON, "--interface", port.wire.nic, "--mode", "port", "--tap", port.tap, "--tap-netns"]
+    expect_refusal(port.wire.host, [*argv, port.container.name], [EXIT_FAILED],
+                   [f"TAP {port.tap}", "held by another process"])
+    assert port.held() == 1, f"{port.held()} queues are held"
+    other.kill()
+    port.start()
 
 
 def test_strangers(lab):
