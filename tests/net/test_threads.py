@@ -25,7 +25,9 @@ SECONDS = 20  # for what takes less than 2 without the sanitizer
 def sanitized(lab, wire, *options):
     if not os.path.exists(SANITIZED):
         pytest.skip(f"{SANITIZED} is not built: make test-more")
-    return Daemon(lab, wire.host, wire.nic, *options, program=SANITIZED, wrapper=WRAPPER)
+    daemon = Daemon(lab, wire.host, wire.nic, *options, program=SANITIZED, wrapper=WRAPPER)
+    assert daemon.status()["rights"]["seccomp"] == "not filtered: built with a sanitizer", daemon.status()["rights"]
+    return daemon
 
 
 def carry(lab, wire, daemon, data, length=16 << 20):
