@@ -247,6 +247,7 @@ static struct bed *make_bed(void)
 		.interface = "memory",
 		.front = &front.queue,
 		.front_name = "front",
+		.sizes = worker_sizes_full,
 		.cpu = -1,
 		.mtu = MTU,
 		.gro = { .flows = 8, .max_packets = 32, .max_bytes = 65535, .merge = GRO_MERGE_TCP },
