@@ -185,12 +185,17 @@ static __always_inline __u32 member_hash(struct __sk_buff *skb, const struct key
 	return 0;
 }
 
-/* Fibonacci hashing: its upper bits depend on all bits of the word, which the member was chosen by the lower ones of. */
+/* Every bit of the result depends on every bit of the word (MurmurHash3's last step), so that it says nothing about the
+ * member, which the same word has chosen. */
 static __always_inline __u32 queue_hash(const struct keys *keys)
 {
-	const __u32 word = keys->ip ? keys->addresses ^ keys->ports : eth_hash(keys);
+	__u32 hash = keys->ip ? keys->addresses ^ keys->ports : eth_hash(keys);
 
-	return (word * 0x9e3779b1u) >> 16;
+	hash ^= hash >> 16;
+	hash *= 0x85ebca6b;
+	hash ^= hash >> 13;
+	hash *= 0xc2b2ae35;
+	return hash ^ hash >> 16;
 }
 
 SEC("socket")

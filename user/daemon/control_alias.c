@@ -13,12 +13,23 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Over the file of a daemon that is dead; with the directory locked. */
+static bool is_ours(const struct control *control, const char *path)
+{
+	char target[RUNDIR_PATH_LEN] = "";
+
+	return readlink(path, target, sizeof target - 1) > 0 && !strcmp(target, base_of(control->path));
+}
+
+/* Over the file of a daemon that is dead; with the directory locked. If that was one of our bond, its link leads to
+ * us already. */
 static int link_at(const struct control *control, const char *interface, const char *path)
 {
 	pid_t pid = 0;
-	int fd = rundir_connect(path, &pid);
+	int fd;
 
+	if (is_ours(control, path))
+		return 0;
+	fd = rundir_connect(path, &pid);
 	if (fd >= 0)
 		close(fd);
 	if (fd >= 0 || fd == -EAGAIN) {
@@ -54,14 +65,14 @@ int control_alias(const struct control *control, const char *interface, uint64_t
 
 void control_drop_alias(const struct control *control, char alias[RUNDIR_PATH_LEN])
 {
-	char dir[RUNDIR_PATH_LEN], target[RUNDIR_PATH_LEN] = "";
+	char dir[RUNDIR_PATH_LEN];
 	int lock;
 
 	if (!*alias)
 		return;
 	(void)rundir_path(dir);
 	lock = rundir_lock(dir);
-	if (readlink(alias, target, sizeof target - 1) > 0 && !strcmp(target, base_of(control->path)))
+	if (is_ours(control, alias))
 		unlink(alias);
 	if (lock >= 0)
 		close(lock);
