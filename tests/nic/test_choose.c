@@ -255,3 +255,27 @@ Test(choose, without_a_member_nothing_goes_wrong)
 	cr_expect_eq(queue_of(&bed, frame, make_frame(frame, 1)), 0);
 	close_bed(&bed);
 }
+
+/* Flows of one host that differ in the last byte of an address alone, which is in the upper half of the word. */
+Test(choose, of_each_member_all_queues_are_used)
+{
+	struct choose_set set = { .policy = CHOOSE_LAYER34, .cnt = 2, .member = { { 0, 2 }, { 2, 2 } } };
+	bool used[QUEUES] = { false };
+	uint8_t frame[128];
+	struct bed bed;
+
+	open_bed(&bed);
+	tap_choose_set(&bed.choose, &set);
+	make_frame(frame, 1);
+	frame[14] = 0x45;
+	frame[20] = frame[21] = 0;
+	frame[23] = 6;
+	memcpy(frame + 26, (const uint8_t[]){ 10, 77, 0, 1, 10, 77, 0, 2, 0x9c, 0x40, 0x13, 0x8a }, 12);
+	for (int i = 0; i < 16; i++) {
+		frame[33] = (uint8_t)(2 + i);
+		used[queue_of(&bed, frame, 100)] = true;
+	}
+	for (int q = 0; q < 4; q++)
+		cr_expect(used[q], "queue %d", q);
+	close_bed(&bed);
+}
