@@ -21,7 +21,10 @@ from packages import Unavailable
 # What the laboratory of tests/net calls, and the shell to call it with.
 PROGRAMS = ("python3", "sh", "ip", "tc", "ethtool", "nsenter", "mount", "umount", "env", "cat", "grep", "rm",
             "bpftool", "xdp-loader", "iperf3")
-MODULES = ("virtio_net", "tun", "veth", "bonding", "sch_ingress", "sch_prio", "cls_bpf", "cls_u32", "act_mirred",
+MODULES = ("virtio_net", "tun", "veth", "bonding", "sch_ingress", "cls_bpf",
+           # what an operator may set up on the way out
+           "cls_u32", "act_gact", "act_mirred", "sch_cake", "sch_codel", "sch_ets", "sch_fq", "sch_hfsc", "sch_htb",
+           "sch_netem", "sch_prio", "sch_sfq", "sch_tbf",
            # of the kernel as oracle
            "bridge", "vxlan", "geneve", "ip_gre", "ip6_gre", "ipip", "ip6_tunnel", "sit",
            # other kinds of devices

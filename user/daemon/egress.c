@@ -45,7 +45,7 @@ static void place(struct egress *egress, struct egress_verdict *verdict)
 {
 	int err = steer_place_out(egress->steer, verdict->place);
 
-	if (!err)
+	if (!err || err == -ENODEV) /* the interface is about to go */
 		return;
 	obstruct(verdict,
 		 verdict->place == STEER_PLACE_CLSACT ?
@@ -111,13 +111,20 @@ static void look(struct egress *egress)
 	struct egress_verdict verdict = { .place = STEER_PLACE_TCX };
 	struct egress_found found = { 0 };
 
-	if (!egress->ignore)
-		verdict = judge(&found, egress_look(egress->ifindex, &found));
+	int err = 0;
+
+	if (!egress->ignore) {
+		err = egress_look(egress->ifindex, &found);
+		verdict = judge(&found, err);
+	}
 	if (verdict.place != egress->found.place || (verdict.place == STEER_PLACE_CLSACT && !found.ours))
 		place(egress, &verdict);
 	if (!egress->ignore)
 		judge_members(egress, &verdict);
+	verdict.moved = egress->found.moved;
 	egress->found = verdict;
+	if (err)
+		egress_look_again(egress);
 }
 
 static void keep_last(struct egress *egress)
@@ -127,10 +134,9 @@ static void keep_last(struct egress *egress)
 	if (moved < 0) {
 		obstruct(&egress->found, "our program cannot be put behind the other tcx programs: %s",
 			 strerror(-moved));
-		__atomic_store_n(&egress->look, true, __ATOMIC_RELAXED); /* until it can */
-	} else if (moved && !egress->moved) {
-		egress->moved = true;
-		log_info("%s: a tcx program was attached behind ours, which is the last again now", egress->interface);
+		egress_look_again(egress); /* until it can */
+	} else if (moved) {
+		egress->found.moved = true;
 	}
 }
 
@@ -264,6 +270,10 @@ bool egress_follow(struct egress *egress, const struct workers *workers)
 		serve_again(egress, workers);
 	}
 	tell_members(workers, !egress->left);
+	if (before.moved != egress->told.moved)
+		log_info("%s: a tcx program was attached behind ours, which is the last again now; this is not said "
+			 "again",
+			 egress->interface);
 	if (before.place != egress->told.place)
 		log_info("%s: our program is now %s", egress->interface,
 			 egress->told.place == STEER_PLACE_CLSACT ?

@@ -39,6 +39,7 @@
 struct egress_verdict {
 	enum steer_place place;
 	char obstacle[160]; /* why the direction is left to the kernel; "": it is served */
+	bool moved;         /* ours had to be made the last tcx program again */
 };
 
 struct egress {
@@ -50,7 +51,6 @@ struct egress {
 	/* The guard's thread: */
 	uint32_t programs; /* tcx programs on members, when it was looked last */
 	struct egress_verdict found;
-	bool moved; /* ours had to be made the last tcx program again, which has been logged */
 
 	/* Shared, by atomics or under the lock: */
 	bool look; /* main thread: look at everything again */

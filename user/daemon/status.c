@@ -148,6 +148,10 @@ static struct status gather(const struct daemon *d)
 	status.memory_tap = memory_tap(&d->device.memory);
 	gather_rights(&d->rights, &status);
 	status.egress_out = egress_who(&d->attached.egress, &status.egress_why);
+	if (d->members && d->members->out_why) {
+		status.egress_out = "kernel";
+		status.egress_why = d->members->out_why;
+	}
 	front_tell(&d->front, &status.tap);
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)

@@ -200,7 +200,7 @@ static uint32_t program_id(const struct bpf_program *program)
 /* Whether ours is in the chain, but not its last. */
 static bool is_overtaken(uint32_t ifindex, uint32_t ours)
 {
-	uint32_t ids[TCX_PROGRAMS_MAX];
+	uint32_t ids[TCX_PROGRAMS_MAX] = { 0 };
 	LIBBPF_OPTS(bpf_prog_query_opts, chain, .prog_ids = ids, .prog_cnt = TCX_PROGRAMS_MAX);
 
 	if (bpf_prog_query_opts((int)ifindex, COMPAT_BPF_TCX_EGRESS, &chain))
