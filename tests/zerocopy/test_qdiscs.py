@@ -16,6 +16,7 @@ SHAPING = ["fq", "cake bandwidth 10mbit", "codel", "ets bands 3", "hfsc", "htb",
            " ".join(SHAPER)]
 PLAIN = ["fq_codel", "pfifo", "bfifo", "pfifo_fast"]
 OTHERS = "protocol", "ip", "u32", "match", "ip", "protocol", "99", "0xff", "action", "drop"
+ALL = "protocol", "all", "u32", "match", "u32", "0", "0", "flowid", "8:1"
 TCP = "protocol", "ip", "u32", "match", "ip", "protocol", "6", "0xff", "action", "drop"
 
 
@@ -46,13 +47,13 @@ def test_qdiscs(lab, data):
 
 
 def test_filters_of_a_plain_qdisc(lab, data):
-    """fq_codel is a plain queue, but not with filters, whose actions may drop."""
+    """fq_codel is a plain queue, but not with filters: it drops what they do not put into a queue."""
     wire = RealWire(lab)
     servers(lab, wire, data)
     wire.host.run("tc", "qdisc", "replace", "dev", wire.nic, "root", "handle", "8:", "fq_codel")
     daemon = start(lab, wire)
     expect_sender(lab, wire, data, daemon, "daemon", "the last tcx program")
-    wire.host.run("tc", "filter", "add", "dev", wire.nic, "parent", "8:", "pref", "1", *OTHERS)
+    wire.host.run("tc", "filter", "add", "dev", wire.nic, "parent", "8:", "pref", "1", *ALL)
     expect_sender(lab, wire, data, daemon, "kernel", "filters of root qdisc fq_codel 8:")
     wire.host.run("tc", "filter", "del", "dev", wire.nic, "parent", "8:", "pref", "1")
     expect_sender(lab, wire, data, daemon, "daemon", "the last tcx program")
