@@ -29,6 +29,18 @@ static struct egress_found look(void)
 	return found;
 }
 
+static int pass_program(void)
+{
+	const struct bpf_insn next[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	const int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "next", "GPL", next, 2, NULL);
+
+	cr_assert_geq(fd, 0, "%s", strerror(errno));
+	return fd;
+}
+
 Test(egress, qdiscs)
 {
 	static const struct {
@@ -69,24 +81,22 @@ Test(egress, filters)
 	cr_expect(!look().filters);
 }
 
+/* The qdisc "ingress" has the handle of clsact, and answers for its filters whichever side it is asked about. */
+Test(egress, filters_of_the_qdisc_ingress)
+{
+	run("tc qdisc add dev nic ingress");
+	run("tc filter add dev nic parent ffff: pref 3 protocol ip " OTHERS);
+	cr_expect(!look().filters);
+	cr_expect_neq(egress_filter_add(nic(), pass_program()), 0, "ours would be on the ingress");
+	cr_expect_eq(egress_filter_remove(nic()), -ENOENT);
+}
+
 Test(egress, filters_in_a_shared_block)
 {
 	run("tc qdisc add dev nic egress_block 12 clsact");
 	cr_expect(!look().filters);
 	run("tc filter add block 12 pref 3 protocol ip " OTHERS);
 	cr_expect(look().shared);
-}
-
-static int pass_program(void)
-{
-	const struct bpf_insn next[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	const int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "next", "GPL", next, 2, NULL);
-
-	cr_assert_geq(fd, 0, "%s", strerror(errno));
-	return fd;
 }
 
 Test(egress, our_filter_is_last_and_goes)

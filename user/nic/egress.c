@@ -39,6 +39,7 @@ struct look {
 	uint32_t ifindex;
 	uint32_t classifying[CLASSIFYING_MAX]; /* handles */
 	uint32_t classifying_cnt;
+	bool clsact;
 };
 
 static int parse_kind(const struct nlattr *attr, void *data)
@@ -68,6 +69,7 @@ static int parse_qdisc(const struct nlmsghdr *answer, void *data)
 	/* The kernel tells those of all interfaces. */
 	if ((uint32_t)msg->tcm_ifindex != look->ifindex || mnl_attr_parse(answer, sizeof(*msg), parse_kind, &kind) < 0)
 		return MNL_CB_OK;
+	look->clsact |= strcmp(kind, "clsact") == 0;
 	if (!is_harmless(kind))
 		tell_obstacle(look->found, msg, kind, "");
 	/* The default ones have no handle, at which a filter could be; the root has the handle 0 for that. */
@@ -126,7 +128,7 @@ int egress_look(uint32_t ifindex, struct egress_found *found)
 	err = rtnl_talk(tc_request(buffer, RTM_GETQDISC, NLM_F_DUMP, 0, 0), parse_qdisc, &look);
 	if (!err)
 		err = look_at_qdisc_filters(&look);
-	if (!err)
+	if (!err && look.clsact)
 		err = rtnl_talk(tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, ifindex, TC_CLSACT_EGRESS), parse_filter,
 				found);
 	return err;

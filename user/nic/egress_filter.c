@@ -24,12 +24,45 @@ static struct nlmsghdr *request(char buffer[NETLINK_REQUEST_LEN], uint16_t type,
 	return nlh;
 }
 
+struct clsact {
+	uint32_t ifindex;
+	bool found;
+};
+
+static int parse_kind(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == TCA_KIND && !strcmp(mnl_attr_get_str(attr), "clsact"))
+		*(bool *)data = true;
+	return MNL_CB_OK;
+}
+
+static int parse_qdisc(const struct nlmsghdr *answer, void *data)
+{
+	struct clsact *clsact = data;
+
+	if ((uint32_t)tc_message(answer)->tcm_ifindex == clsact->ifindex)
+		(void)mnl_attr_parse(answer, sizeof(struct tcmsg), parse_kind, &clsact->found);
+	return MNL_CB_OK;
+}
+
+/* The qdisc "ingress" has the same handle, and would put an egress filter on the ingress. All qdiscs are asked for,
+ * since the kernel tells everybody of a question about one, ourselves included. */
+static bool has_clsact(uint32_t ifindex)
+{
+	struct clsact clsact = { .ifindex = ifindex };
+	char buffer[NETLINK_REQUEST_LEN];
+
+	return !rtnl_talk(tc_request(buffer, RTM_GETQDISC, NLM_F_DUMP, 0, 0), parse_qdisc, &clsact) && clsact.found;
+}
+
 int egress_filter_add(uint32_t ifindex, int prog_fd)
 {
 	char buffer[NETLINK_REQUEST_LEN];
 	struct nlmsghdr *nlh = request(buffer, RTM_NEWTFILTER, NLM_F_CREATE, ifindex);
 	struct nlattr *options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
 
+	if (!has_clsact(ifindex))
+		return -ENOENT;
 	mnl_attr_put_u32(nlh, TCA_BPF_FD, (uint32_t)prog_fd);
 	mnl_attr_put_strz(nlh, TCA_BPF_NAME, NAME);
 	mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
