@@ -233,7 +233,7 @@ Test(config, defaults)
 	cr_expect_eq(config.xdp_mode, STEER_XDP_AUTO);
 	cr_expect_eq(config.pin, MODES_PIN_NONE);
 	cr_expect_eq(config.queues, 0, "all");
-	cr_expect_eq(config.nice, -5);
+	cr_expect_eq(config.nice, -10);
 	cr_expect_not(config.nice_asked);
 	cr_expect_eq(config.gro.merge, GRO_MERGE_TCP);
 	cr_expect_eq(config.gro.hold_ns, 0);
