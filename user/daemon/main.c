@@ -158,6 +158,8 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		err = follow_front(d);
 		if (err)
 			return err;
+		if (d->config.mode == CONFIG_INLINE && d->front.frontend)
+			tap_queue_follow(&d->tap_queue, &d->workers, d->front.frontend, clock_ns());
 		rights_follow(&d->rights);
 		serve_control(d); /* also on the timer: deadlines of clients */
 	}
