@@ -93,7 +93,7 @@ int inline_ingress(struct __sk_buff *skb)
 
 static __always_inline int egress(struct __sk_buff *skb)
 {
-	const struct packet pkt = {
+	struct packet pkt = {
 		.ctx = skb,
 		.data = (void *)(long)skb->data,
 		.data_end = (void *)(long)skb->data_end,

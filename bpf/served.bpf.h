@@ -84,6 +84,7 @@ struct packet {
 	void *ctx;
 	void *data, *data_end; /* the linear part */
 	__u32 tags_outside;    /* VLAN tags that are not in the bytes (skb metadata) */
+	__u32 addresses[8];    /* filled in by the walk: source and destination; IPv4 in the first two words */
 };
 
 /* The largest header that is read in one piece. */
@@ -148,7 +149,7 @@ static __always_inline enum served_verdict protocol_verdict(__u32 serve, __u8 pr
 	return fragment ? SERVED_FRAGMENT : SERVED;
 }
 
-static __always_inline enum served_verdict served_ipv4(const struct packet *pkt, __u32 off, __u32 serve)
+static __always_inline enum served_verdict served_ipv4(struct packet *pkt, __u32 off, __u32 serve)
 {
 	union header_copy copy;
 	const struct iphdr *ip = packet_at(pkt, off, sizeof(*ip), &copy);
@@ -157,6 +158,8 @@ static __always_inline enum served_verdict served_ipv4(const struct packet *pkt,
 
 	if (!ip || ip->version != 4 || ip->ihl < 5)
 		return SERVED_MALFORMED;
+	pkt->addresses[0] = ip->saddr;
+	pkt->addresses[1] = ip->daddr;
 	fragment = ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK);
 	protocol = ip->protocol;
 	if (ip->ihl > 5 && !packet_reaches(pkt, off + ip->ihl * 4))
@@ -169,7 +172,7 @@ static __always_inline bool is_walked_ext(__u8 next)
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
 }
 
-static __always_inline enum served_verdict served_ipv6(const struct packet *pkt, __u32 off, __u32 serve)
+static __always_inline enum served_verdict served_ipv6(struct packet *pkt, __u32 off, __u32 serve)
 {
 	union header_copy copy;
 	const struct ipv6hdr *ip = packet_at(pkt, off, sizeof(*ip), &copy);
@@ -178,6 +181,7 @@ static __always_inline enum served_verdict served_ipv6(const struct packet *pkt,
 
 	if (!ip || ip->version != 6)
 		return SERVED_MALFORMED;
+	__builtin_memcpy(pkt->addresses, &ip->saddr, sizeof(pkt->addresses));
 	next = ip->nexthdr;
 	off += sizeof(*ip);
 	for (int i = 0; i < SERVED_EXT_MAX && is_walked_ext(next); i++) {
@@ -205,7 +209,7 @@ static __always_inline bool is_vlan(__be16 proto)
 }
 
 /* Whether, and why not, a daemon that serves @serve wants @pkt. */
-static __always_inline enum served_verdict served_protocol(const struct packet *pkt, __u32 serve)
+static __always_inline enum served_verdict served_protocol(struct packet *pkt, __u32 serve)
 {
 	union header_copy copy;
 	__u32 off = offsetof(struct ethhdr, h_proto);
@@ -257,7 +261,7 @@ static __always_inline bool heartbeat_is_fresh(__u64 heartbeat_ns)
 }
 
 /* The whole decision: is there a daemon, is it alive, does it want this packet? */
-static __always_inline enum served_verdict served(const struct packet *pkt, const struct steer_state *state)
+static __always_inline enum served_verdict served(struct packet *pkt, const struct steer_state *state)
 {
 	__u32 serve = state->serve;
 

@@ -38,6 +38,7 @@
 #include <xdp/xdp_helpers.h>
 
 #include "served.bpf.h"
+#include "slots.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -103,34 +104,54 @@ static __always_inline int pass(enum steer_counter reason)
 	return XDP_PASS;
 }
 
-static __always_inline void count_on_queue(__u32 rx_queue_index)
+/* The number of the frame that was just redirected. */
+static __always_inline __u32 count_on_queue(__u32 rx_queue_index)
 {
 	struct steer_queue *queue = bpf_map_lookup_elem(&steer_queues, &rx_queue_index);
 
-	if (queue)
-		queue->redirected++;
+	return queue ? (__u32)++queue->redirected : 0;
 }
 
-static __always_inline int redirect(struct xdp_md *xdp, const struct steer_state *state, enum steer_counter reason)
+static __always_inline int redirect(struct xdp_md *xdp, const struct packet *pkt, const struct steer_state *state,
+				    enum steer_counter reason)
 {
+	struct steer_slot *slot = NULL;
+	__u32 queue = xdp->rx_queue_index, number;
 	int action;
 
 	if (xdp->ingress_ifindex != state->ifindex)
 		return pass(STEER_PASS_OTHER_IF);
-	if (!(state->serve & STEER_SERVE_ALL) && bpf_xdp_get_buff_len(xdp) > state->frame_max)
-		return pass(STEER_PASS_TOO_LONG);
-	action = bpf_redirect_map(&steer_xsks, xdp->rx_queue_index, XDP_PASS);
+	if (!(state->serve & STEER_SERVE_ALL)) {
+		struct steer_slots *slots = bpf_map_lookup_elem(&steer_slots, &queue);
+		const __u32 len = bpf_xdp_get_buff_len(xdp);
+
+		if (len > state->frame_max)
+			return pass(STEER_PASS_TOO_LONG);
+		slot = slot_find(slots, pkt->addresses);
+		switch (slot ? slot_verdict(slots, slot, len) : SLOT_STEER) {
+		case SLOT_STEER:
+			break;
+		case SLOT_PASS:
+			return pass(STEER_PASS_OVERLOAD);
+		case SLOT_DROP:
+			count(STEER_DROP_OVERLOAD);
+			return XDP_DROP;
+		}
+	}
+	action = bpf_redirect_map(&steer_xsks, queue, XDP_PASS);
 	if (action != XDP_REDIRECT)
 		return pass(STEER_PASS_NO_SOCKET);
 	count(reason);
-	count_on_queue(xdp->rx_queue_index);
+	number = count_on_queue(queue);
+	if (slot)
+		slot->last = number;
 	return action;
 }
 
 SEC("xdp.frags")
 int steer(struct xdp_md *xdp)
 {
-	const struct packet pkt = {
+	struct packet pkt = {
 		.ctx = xdp,
 		.data = (void *)(long)xdp->data,
 		.data_end = (void *)(long)xdp->data_end,
@@ -141,9 +162,9 @@ int steer(struct xdp_md *xdp)
 		return XDP_PASS; /* impossible: the map is an array */
 	switch (served(&pkt, state)) {
 	case SERVED:
-		return redirect(xdp, state, STEER_REDIRECTED);
+		return redirect(xdp, &pkt, state, STEER_REDIRECTED);
 	case SERVED_FRAGMENT:
-		return redirect(xdp, state, STEER_REDIRECTED_FRAGMENT);
+		return redirect(xdp, &pkt, state, STEER_REDIRECTED_FRAGMENT);
 	case SERVED_NOT_IP:
 		return pass(STEER_PASS_NOT_IP);
 	case SERVED_MALFORMED:

@@ -10,6 +10,7 @@
  *   steer_state     ARRAY, mmap-able  0        struct steer_state (inline.bpf.o has its own, not pinned)
  *   steer_counters  PERCPU_ARRAY    enum steer_counter   __u64 frames
  *   steer_queues    ARRAY, mmap-able  RX queue  struct steer_queue
+ *   steer_slots     ARRAY, mmap-able  RX queue  struct steer_slots (steer_slots.h)
  *   inline_counters PERCPU_ARRAY    enum inline_counter  __u64 packets (inline.bpf.o, not pinned)
  *
  * Fail-open: nothing is steered unless steer_state says what to serve, its heartbeat
@@ -69,6 +70,8 @@ enum steer_counter {
 	STEER_PASS_NO_SOCKET,      /* no socket for this queue */
 	STEER_PASS_TOO_LONG,       /* served, but over steer_state.frame_max (not with STEER_SERVE_ALL) */
 	STEER_PASS_OTHER_IF,       /* served, but arrived on another one than steer_state.ifindex */
+	STEER_PASS_OVERLOAD, /* served, but the daemon is overloaded and gains nothing by its slot (steer_slots.h) */
+	STEER_DROP_OVERLOAD, /* the same, while the slot is on its way to the kernel */
 	STEER_COUNTER_CNT,
 };
 
@@ -77,7 +80,7 @@ enum steer_counter {
 	{ \
 		"redirected", "redirected_fragment", "pass_not_ip", "pass_malformed", "pass_protocol", \
 			"pass_not_serving", "pass_no_heartbeat", "pass_no_socket", "pass_too_long", \
-			"pass_other_interface" \
+			"pass_other_interface", "pass_overload", "drop_overload" \
 	}
 
 /*

@@ -17,6 +17,7 @@
 #include "fixtures/packet_builder.h"
 #include "served_table.h"
 #include "steer.skel.h"
+#include "steer_slots.h"
 
 #ifndef AF_XDP
 #define AF_XDP 44
@@ -391,6 +392,118 @@ static uint64_t queue_redirected(const struct rig *rig, uint32_t queue)
 	return value.redirected;
 }
 
+/* ---- slots ---- */
+
+static struct steer_slots *map_slots(const struct rig *rig)
+{
+	void *slots = mmap(NULL, sizeof(struct steer_slots), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   bpf_map__fd(rig->bpf->maps.steer_slots), 0);
+
+	cr_assert_neq(slots, MAP_FAILED, "mmap of steer_slots: %s", strerror(errno));
+	return slots;
+}
+
+/* The slot that a packet has just gone through: the one whose number is the last. */
+static struct steer_slot *slot_used(struct steer_slots *slots, const struct rig *rig)
+{
+	struct steer_slot *found = NULL;
+
+	for (int i = 0; i < STEER_SLOT_CNT; i++)
+		if (slots->slot[i].last && slots->slot[i].last == (uint32_t)queue_redirected(rig, 0))
+			found = &slots->slot[i];
+	cr_assert(found, "no slot has the last number");
+	return found;
+}
+
+static struct steer_slot *slot_of_packet(struct rig *rig, struct steer_slots *slots, struct packet p)
+{
+	cr_assert_eq(run_packet(rig, p).action, XDP_REDIRECT);
+	return slot_used(slots, rig);
+}
+
+/* Waits until the kernel has had nothing of any slot for long enough. */
+static void be_silent(void) { usleep(STEER_SLOT_SILENCE_NS / 1000 + 1000); }
+
+Test(steer, slots_are_of_addresses)
+{
+	struct packet other = packet_tcp4(), port = packet_tcp4(), fragment = packet_tcp4();
+	struct steer_slots *slots;
+	struct steer_slot *slot;
+	struct rig rig;
+
+	rig_open(&rig);
+	slots = map_slots(&rig);
+	for (uint32_t i = 0; i < 8; i++)
+		slots->key[i] = 0x9e3779b9u * (i + 1);
+	slot = slot_of_packet(&rig, slots, packet_tcp4());
+	port.sport++;
+	cr_expect_eq(slot_of_packet(&rig, slots, port), slot, "another port is in the same slot");
+	fragment.mf = true;
+	cr_expect_eq(slot_of_packet(&rig, slots, fragment), slot, "and so is a fragment");
+	other.saddr[3]++;
+	cr_expect_neq(slot_of_packet(&rig, slots, other), slot, "another address is not");
+	cr_expect_neq(slot_of_packet(&rig, slots, packet_tcp6()), slot, "nor is IPv6");
+}
+
+/* A slot changes to the kernel between two packets, when all before are delivered; until then it stays. */
+Test(steer, a_slot_leaves_when_its_frames_are_delivered)
+{
+	struct steer_slots *slots;
+	struct steer_slot *slot;
+	struct rig rig;
+
+	rig_open(&rig);
+	slots = map_slots(&rig);
+	slot = slot_of_packet(&rig, slots, packet_tcp4());
+	slot->kernel = 1;
+	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "two are not delivered");
+	slots->delivered = slot->last - 1;
+	slots->draining = 1;
+	expect(run_packet(&rig, packet_tcp4()), XDP_DROP, STEER_DROP_OVERLOAD, "one is not, and it must not wait");
+	slots->draining = 0;
+	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "one is not");
+	slots->delivered = slot->last;
+	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_OVERLOAD, "all are");
+	cr_expect(slot->frames == 1 && slot->bytes > 0, "counted: %u frames, %u bytes", slot->frames, slot->bytes);
+	slots->draining = 1;
+	slots->delivered -= 100;
+	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_OVERLOAD, "it has left");
+}
+
+/* GRO of the kernel may still hold what it got a moment ago. */
+Test(steer, a_slot_comes_back_from_silence)
+{
+	struct steer_slots *slots;
+	struct steer_slot *slot;
+	struct rig rig;
+
+	rig_open(&rig);
+	slots = map_slots(&rig);
+	slot = slot_of_packet(&rig, slots, packet_tcp4());
+	slots->delivered = slot->last;
+	slot->kernel = 1;
+	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_OVERLOAD, "left");
+	be_silent();
+	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_OVERLOAD, "not wanted yet");
+	slot->kernel = 0;
+	be_silent();
+	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "after silence");
+}
+
+/* In port mode the kernel has nobody to give it to. */
+Test(steer, slots_do_not_matter_when_all_is_served)
+{
+	struct steer_slots *slots;
+	struct rig rig;
+
+	rig_open(&rig);
+	slots = map_slots(&rig);
+	for (int i = 0; i < STEER_SLOT_CNT; i++)
+		slots->slot[i].kernel = 1;
+	rig.state->serve = STEER_SERVE_ALL;
+	expect(run_packet(&rig, packet_tcp4()), XDP_REDIRECT, STEER_REDIRECTED, "all served");
+}
+
 /* What a queue should have got: the frames that are redirected, and no others. */
 Test(steer, redirected_frames_are_counted_by_queue)
 {
@@ -610,6 +723,7 @@ Test(steer, maps_are_as_the_abi_says)
 		{ bpf->maps.steer_state, "steer_state", BPF_MAP_TYPE_ARRAY, 1, sizeof(struct steer_state) },
 		{ bpf->maps.steer_counters, "steer_counters", BPF_MAP_TYPE_PERCPU_ARRAY, STEER_COUNTER_CNT, 8 },
 		{ bpf->maps.steer_queues, "steer_queues", BPF_MAP_TYPE_ARRAY, STEER_QUEUES_MAX, 64 },
+		{ bpf->maps.steer_slots, "steer_slots", BPF_MAP_TYPE_ARRAY, STEER_SLOT_QUEUES_MAX, 6208 },
 	};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {

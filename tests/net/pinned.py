@@ -8,7 +8,7 @@ import pytest
 
 from daemon import STEER_OBJECT
 
-MAPS = ("steer_xsks", "steer_state", "steer_counters", "steer_queues")
+MAPS = ("steer_xsks", "steer_state", "steer_counters", "steer_queues", "steer_slots")
 
 
 def bpffs(lab):

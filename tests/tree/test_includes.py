@@ -18,6 +18,7 @@ from tracked import tracked
 
 PUBLIC = "include/superpacket"
 STEER_ABI = "include/steer_abi.h"  # the maps that the BPF programs and the daemon share
+STEER_SLOTS = "include/steer_slots.h"  # of these maps, the parts of a queue's traffic
 CHOOSE_ABI = "include/choose_abi.h"  # the same, of the program in the TAP
 ENGINE_BASE = {"user/base/bytes.h", "user/base/vnet_header.h"}
 
@@ -25,11 +26,11 @@ ENGINE_BASE = {"user/base/bytes.h", "user/base/vnet_header.h"}
 MAY_INCLUDE = {
     "include": set(),
     PUBLIC: set(),
-    "bpf": {STEER_ABI, CHOOSE_ABI},
+    "bpf": {STEER_ABI, STEER_SLOTS, CHOOSE_ABI},
     "user/base": set(),
     "user/engine": ENGINE_BASE,
     "user/library": {"user/engine", PUBLIC},
-    "user/nic": {"user/base", STEER_ABI, CHOOSE_ABI},
+    "user/nic": {"user/base", STEER_ABI, STEER_SLOTS, CHOOSE_ABI},
     "user/frontend": {"user/base", CHOOSE_ABI},
     "user/datapath": {"user/base", "user/engine", "user/nic", "user/frontend"},
     "user/daemon": {"user/base", "user/engine", "user/nic", "user/frontend", "user/datapath", STEER_ABI,

@@ -47,6 +47,7 @@ struct bed {
 	void *memory;
 	struct deliver deliver;
 	struct worker_stats stats;
+	struct overload overload; /* without slots */
 	struct frame_stack frames;
 	uint64_t addrs[PACKETS * PIECES_MAX];
 	uint8_t sent[PACKETS][ROOM], copies[PACKETS][ROOM];
@@ -86,7 +87,7 @@ static struct bed *deliver_superpacket_in(uint32_t pieces)
 	bed->memory = aligned_alloc(64, gro_memory_size(&config));
 	cr_assert_eq(gro_init(&bed->gro, &config, bed->memory), 0);
 	bed->frames = (struct frame_stack){ .addrs = bed->addrs, .capacity = ARRAY_SIZE(bed->addrs) };
-	deliver_init(&bed->deliver, &queue, &bed->frames, &bed->stats);
+	deliver_init(&bed->deliver, &queue, &bed->frames, &bed->stats, &bed->overload);
 	p.payload_len = 1000;
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		bed->lens[i] = packet_build(&p, bed->sent[i], ROOM, NULL);

@@ -206,6 +206,13 @@ bool steer_leaves_out(const struct steer *steer)
 	return false;
 }
 
+struct steer_slots *steer_slots(const struct steer *steer, uint32_t queue)
+{
+	(void)steer;
+	(void)queue;
+	return NULL;
+}
+
 bool steer_gives_back(const struct steer *steer)
 {
 	(void)steer;

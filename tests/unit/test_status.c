@@ -32,6 +32,8 @@ static const char *const flat_names[] = {
 	"tx_pauses",
 	"tx_waiting",
 	"polls",
+	"overloads",
+	"overload_slots",
 	"frames_total",
 	"frames_free",
 	"frames_kernel",

@@ -174,6 +174,8 @@ const struct status_field status_counters[] = {
 	{ "drops.tx_rebuilt", COUNT, COUNTERS(tx_drop_rebuilt), "packets",
 	  "The packet was being cut when the socket was rebuilt." },
 	{ "polls", COUNT, COUNTERS(polls), "sleeps", "The worker went to sleep." },
+	{ "overloads", COUNT, COUNTERS(overloads), "times", "The worker could not keep up; the kernel got a share." },
+	{ "overload_slots", GAUGE, COUNTERS(overload_slots), "slots", "Of 256 a queue, left to the kernel now." },
 	{ "stalls_completion", COUNT, COUNTERS(stalls_completion), "stalls", "Overdue completions." },
 	{ "stalls_fill", COUNT, COUNTERS(stalls_fill), "stalls", "Overdue received frames." },
 	{ "stalls_tap", COUNT, COUNTERS(stalls_tap), "stalls", "The TAP took nothing for too long." },
@@ -239,6 +241,8 @@ static const char *const steer_help[STEER_COUNTER_CNT] = {
 	[STEER_PASS_NO_HEARTBEAT] = "Left to the kernel: the daemon hangs or died.",
 	[STEER_PASS_NO_SOCKET] = "Left to the kernel: the queue has no socket.",
 	[STEER_PASS_TOO_LONG] = "Left to the kernel: longer than the MTU.",
+	[STEER_PASS_OVERLOAD] = "Left to the kernel: merges too little for an overloaded worker.",
+	[STEER_DROP_OVERLOAD] = "Dropped: the same, when the receive ring was full.",
 	[STEER_PASS_OTHER_IF] = "Left to the kernel: of another interface, as a bond's member.",
 };
 
@@ -358,6 +362,8 @@ const struct status_line status_counter_lines[] = {
 	{ "alone due to", .of = "singles" },
 	{ "dropped", .of = "drops" },
 	{ "kernel dropped", .of = "kernel" },
+	{ "overload", .text = "[overload_slots:the kernel has {overload_slots} of 256 a queue; ]"
+			      "[overloads:{#overloads} times so far]" },
 	{ "held now", .text = "{rx_held_packets} in, {#tx_waiting} out" },
 	{ "checksums", .text = "{#rx_checksum_errors} wrong in, passed on as they came" },
 	{ "frames", .text = "{#frames_total}: {#frames_free} free, {#frames_kernel} kernel, {#frames_held} held" },

@@ -44,7 +44,9 @@ struct worker_stats {
 	uint64_t tx_drop_stale;     /* too late: newer packets have overtaken them (worker_stale.c) */
 	uint64_t tx_drop_rebuilt;   /* being cut when the socket was made anew */
 	/* loop */
-	uint64_t polls; /* times the worker slept */
+	uint64_t polls;     /* times the worker slept */
+	uint64_t overloads; /* times that slots were left to the kernel, as the worker could not keep up (overload.h) */
+	uint64_t overload_slots; /* gauge: slots that are */
 	/* expired waits (watchdog.h), and what was done about them */
 	uint64_t stalls_completion, stalls_fill, stalls_tap;
 	uint64_t stalls_arrival;      /* times that frames which were steered here did not arrive (worker_arrivals.c) */

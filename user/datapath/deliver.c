@@ -10,9 +10,9 @@
 #define BIG_TCP_LEN (65535u + 14u + 2 * 4u)
 
 void deliver_init(struct deliver *deliver, struct frontend_queue *front, struct frame_stack *frames,
-		  struct worker_stats *stats)
+		  struct worker_stats *stats, struct overload *overload)
 {
-	*deliver = (struct deliver){ .front = front, .frames = frames, .stats = stats };
+	*deliver = (struct deliver){ .front = front, .frames = frames, .stats = stats, .overload = overload };
 	deliver->iov[0] = (struct iovec){ .iov_base = &deliver->header, .iov_len = VNET_HDR_LEN };
 }
 
@@ -76,6 +76,8 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 	uint32_t cnt = gro_iovecs(gro, super, &deliver->iov[1]);
 	int err = write_one(deliver, &super->request, deliver->iov, cnt);
 
+	overload_delivered(deliver->overload, deliver->iov[1].iov_base, (uint32_t)deliver->iov[1].iov_len,
+			   super->packet_cnt);
 	if (!err) {
 		count_delivered(deliver, super->packet_cnt, super->len);
 		if (super->packet_cnt > 1)

@@ -11,6 +11,7 @@
 #define SUPERPACKET_DELIVER_H
 
 #include "datapath/counters.h"
+#include "datapath/overload.h"
 #include "engine/gro.h"
 #include "frontend/frontend.h"
 #include "nic/umem.h"
@@ -19,6 +20,7 @@ struct deliver {
 	struct frontend_queue *front;
 	struct frame_stack *frames;
 	struct worker_stats *stats;
+	struct overload *overload; /* is told what was delivered */
 	struct vnet_header header;
 	struct iovec iov[1 + GRO_MAX_PACKETS]; /* the first is the virtio header */
 	bool more[GRO_MAX_PACKETS];            /* the packet of this fragment continues in the next one */
@@ -27,7 +29,7 @@ struct deliver {
 
 /* Prepares delivery to this queue; frames go back to the stack. */
 void deliver_init(struct deliver *deliver, struct frontend_queue *front, struct frame_stack *frames,
-		  struct worker_stats *stats);
+		  struct worker_stats *stats, struct overload *overload);
 
 /* Delivers what gro_next() returns, one superpacket or packet; or drops it, if it is stale (worker_stale.c).
  * Returns how many packets it was made of, 0 when there was none. It is one a call because the caller checks

@@ -76,6 +76,8 @@ uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIV
 	/* libxdp's peek reads the producer index again only when all entries that it knows of are taken, which never
 	 * happens while the end of a packet is missing. */
 	rx->cached_prod = __atomic_load_n(rx->producer, __ATOMIC_ACQUIRE);
+	if (rx->cached_prod - rx->cached_cons > receive->waiting_most)
+		receive->waiting_most = rx->cached_prod - rx->cached_cons;
 	cnt = xsk_ring_cons__peek(rx, RECEIVE_BATCH, &idx);
 	*more = cnt == RECEIVE_BATCH;
 	while (done < cnt) {

@@ -24,9 +24,10 @@ struct receive {
 	struct umem *umem;
 	struct worker_stats *stats;
 	uint32_t frames_in_kernel; /* given to the fill ring and not received yet */
-	bool dropping;             /* the next descriptor continues a packet that is being dropped */
-	bool starved;              /* the kernel has no frame, and there is none to give it */
-	uint64_t starved_losses;   /* packets that it had lost for want of a frame when that began */
+	uint32_t waiting_most;   /* descriptors that were in the ring when a burst began, since the owner set it to 0 */
+	bool dropping;           /* the next descriptor continues a packet that is being dropped */
+	bool starved;            /* the kernel has no frame, and there is none to give it */
+	uint64_t starved_losses; /* packets that it had lost for want of a frame when that began */
 };
 
 /* To be called with an open socket whose fill ring is stocked. */

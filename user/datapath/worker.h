@@ -14,6 +14,8 @@
  *      receive.c         receive ring -> packets for the engine; free frames -> fill ring
  *      deliver.c         the engine's superpackets -> front end
  *      transmit.c        packets of the front end -> segments -> transmit ring
+ *      overload.c        what is left to the kernel when the worker cannot keep up
+ *      worker_overload.c how it is told of that
  *      worker_stale.c    packets that newer ones have overtaken are dropped
  *      worker_arrivals.c what the XDP program gives to the socket must arrive, or the kernel gets it
  *      arrivals.c        whether it does
@@ -32,6 +34,7 @@
 #include "datapath/counters.h"
 #include "datapath/deliver.h"
 #include "datapath/facts.h"
+#include "datapath/overload.h"
 #include "datapath/receive.h"
 #include "datapath/transmit.h"
 #include "datapath/watchdog.h"
@@ -96,6 +99,10 @@ struct worker {
 	uint64_t moved_ns;         /* when a packet was carried last */
 	bool stale, stale_out;     /* what is carried now, or out, comes too late: see worker_stale.c */
 	struct worker_stats stats; /* private; others use stats_read(&published) */
+
+	struct overload overload;  /* what is left to the kernel because of it */
+	uint64_t busy_ns;          /* in rounds that carried packets, since this was set to 0 */
+	uint64_t overload_said_ns; /* when that was logged last */
 
 	/* worker_recover.c */
 	struct watchdog watchdog;

@@ -44,6 +44,14 @@ void worker_check_stale(struct worker *worker, uint64_t now_ns);
  * packet is left. */
 void worker_check_caught_up(struct worker *worker, bool in, bool out);
 
+/* ---- worker_overload.c ---- */
+
+/* There is a new socket, which gets no frames yet. */
+void worker_new_socket(struct worker *worker);
+
+/* At the end of each round: leaves traffic to the kernel, or takes it again, and moves such traffic on. */
+void worker_check_overload(struct worker *worker, uint64_t now_ns);
+
 /* ---- worker_recover.c ---- */
 
 /* Checks that every frame, slot and buffer is where it belongs and that no wait has expired, and recovers. To be

@@ -130,6 +130,7 @@ int worker_reopen_socket(struct worker *worker)
 	err = open_socket(worker);
 	if (err)
 		goto fail_umem;
+	worker_new_socket(worker);
 	err = steer_add_socket(worker->config.steer, worker->config.queue, worker->xsk.fd);
 	if (err)
 		goto fail_socket;
@@ -181,7 +182,9 @@ int worker_open(struct worker *worker, const struct worker_config *config)
 		goto fail_socket;
 	worker->transmit.shared_id = config->shared_id;
 	worker->chosen = worker->xsk.choice;
-	deliver_init(&worker->deliver, config->front, &worker->umem.frames, &worker->stats);
+	overload_init(&worker->overload, steer_slots(config->steer, config->queue), worker->xsk.ring_size);
+	worker_new_socket(worker);
+	deliver_init(&worker->deliver, config->front, &worker->umem.frames, &worker->stats, &worker->overload);
 	worker->frame_max = xsk_frame_max(&worker->xsk);
 	worker->stats.frames_total = worker_rx_frames(&config->sizes);
 	worker->stats.slots_total = worker->umem.slots.size;

@@ -35,6 +35,7 @@ struct steer {
 	struct steer_tc tc;               /* object is NULL in port mode, and for a bond's member */
 	struct steer_state *state;        /* of the XDP program, mapped; NULL: there is none (tc_only) */
 	const struct steer_queue *queues; /* the same */
+	struct steer_slots *slots;        /* the same */
 	bool serving;
 	bool leaves_out; /* atomic; see steer_serve_out() */
 	uint32_t gaps;   /* heartbeats that came too late; atomic */
@@ -67,6 +68,7 @@ static void unmap(struct steer *steer)
 {
 	steer_unmap_state(&steer->state);
 	steer_unmap_queues(&steer->queues);
+	steer_unmap_slots(&steer->slots);
 }
 
 static int map(struct steer *steer)
@@ -75,6 +77,8 @@ static int map(struct steer *steer)
 
 	if (!err)
 		err = steer_map_queues(steer->xdp.queues_fd, &steer->queues);
+	if (!err)
+		err = steer_map_slots(steer->xdp.slots_fd, &steer->slots);
 	if (err) {
 		unmap(steer);
 		return err;
@@ -105,7 +109,8 @@ int steer_open(struct steer **steerp, const struct steer_config *config)
 	if (!config->tc_only)
 		err = map(steer);
 	if (err) {
-		log_error("%s: mapping steer_state and steer_queues: %s", config->interface, strerror(-err));
+		log_error("%s: mapping steer_state, steer_queues and steer_slots: %s", config->interface,
+			  strerror(-err));
 		goto close_xdp;
 	}
 	if (config->inline_tap)
@@ -282,6 +287,14 @@ static bool is_unheard(struct steer *steer)
 	steer->heard.redirected = redirected;
 	steer->heard.gaps = gaps;
 	return steer->heard.unheard;
+}
+
+struct steer_slots *steer_slots(const struct steer *steer, uint32_t queue)
+{
+	const bool all = steer->config.serve & STEER_SERVE_ALL;
+
+	return all || steer->xdp.generic || queue >= STEER_SLOT_QUEUES_MAX || !steer->slots ? NULL :
+											      &steer->slots[queue];
 }
 
 enum steer_presence steer_presence(struct steer *steer)

@@ -103,6 +103,11 @@ uint64_t steer_redirected(const struct steer *steer, uint32_t queue);
 /* Whether the kernel can carry what is not steered. In port mode it has nobody to give it to. Any thread may ask. */
 bool steer_gives_back(const struct steer *steer);
 
+/* The slots of a queue (steer_slots.h), which its worker alone writes to. NULL: it has none, because it is one of too
+ * many; or in port mode, where the kernel has no use for the traffic; or in generic mode, where several CPUs may handle a
+ * queue at a time. */
+struct steer_slots *steer_slots(const struct steer *steer, uint32_t queue);
+
 /* Whether the XDP program runs in generic mode. */
 bool steer_is_generic(const struct steer *steer);
 

@@ -52,6 +52,11 @@ static int open_pinned_maps(struct steer_xdp *xdp, const char *dir)
 						    .value_size = sizeof(struct steer_queue),
 						    .max_entries = STEER_QUEUES_MAX,
 						    .map_flags = BPF_F_MMAPABLE };
+	static const struct bpf_map_info slots = { .type = BPF_MAP_TYPE_ARRAY,
+						   .key_size = 4,
+						   .value_size = sizeof(struct steer_slots),
+						   .max_entries = STEER_SLOT_QUEUES_MAX,
+						   .map_flags = BPF_F_MMAPABLE };
 
 	xdp->xsks_fd = open_pinned_map(dir, "steer_xsks", &xsks);
 	if (xdp->xsks_fd < 0)
@@ -63,7 +68,10 @@ static int open_pinned_maps(struct steer_xdp *xdp, const char *dir)
 	if (xdp->counters_fd < 0)
 		return xdp->counters_fd;
 	xdp->queues_fd = open_pinned_map(dir, "steer_queues", &queues);
-	return xdp->queues_fd < 0 ? xdp->queues_fd : 0;
+	if (xdp->queues_fd < 0)
+		return xdp->queues_fd;
+	xdp->slots_fd = open_pinned_map(dir, "steer_slots", &slots);
+	return xdp->slots_fd < 0 ? xdp->slots_fd : 0;
 }
 
 static uint32_t map_id(int fd)

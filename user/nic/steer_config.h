@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "steer_abi.h"
+#include "steer_slots.h"
 
 enum steer_xdp_mode {
 	STEER_XDP_AUTO, /* native, else generic; but an error where a veth lacks queues for native */

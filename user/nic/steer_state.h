@@ -49,4 +49,24 @@ static inline void steer_unmap_queues(const struct steer_queue **queues)
 	*queues = NULL;
 }
 
+#define STEER_SLOTS_LEN (STEER_SLOT_QUEUES_MAX * sizeof(struct steer_slots))
+
+/* Returns 0 or -errno. */
+static inline int steer_map_slots(int map_fd, struct steer_slots **slots)
+{
+	void *pages = mmap(NULL, STEER_SLOTS_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+
+	if (pages == MAP_FAILED)
+		return -errno;
+	*slots = pages;
+	return 0;
+}
+
+static inline void steer_unmap_slots(struct steer_slots **slots)
+{
+	if (*slots)
+		(void)munmap(*slots, STEER_SLOTS_LEN);
+	*slots = NULL;
+}
+
 #endif

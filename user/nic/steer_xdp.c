@@ -42,6 +42,7 @@ static void take_object_maps(struct steer_xdp *xdp)
 	xdp->state_fd = bpf_map__fd(xdp->object->maps.steer_state);
 	xdp->counters_fd = bpf_map__fd(xdp->object->maps.steer_counters);
 	xdp->queues_fd = bpf_map__fd(xdp->object->maps.steer_queues);
+	xdp->slots_fd = bpf_map__fd(xdp->object->maps.steer_slots);
 }
 
 static int create_link(struct steer_xdp *xdp, bool generic)
@@ -278,7 +279,8 @@ void steer_xdp_none(struct steer_xdp *xdp, const struct steer_config *config)
 				   .xsks_fd = -1,
 				   .state_fd = -1,
 				   .counters_fd = -1,
-				   .queues_fd = -1 };
+				   .queues_fd = -1,
+				   .slots_fd = -1 };
 }
 
 int steer_xdp_open(struct steer_xdp *xdp, const struct steer_config *config)
@@ -304,6 +306,8 @@ static int load_copy(struct steer_bpf *copy, const struct steer_xdp *xdp)
 		err = bpf_map__reuse_fd(copy->maps.steer_counters, xdp->counters_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(copy->maps.steer_queues, xdp->queues_fd);
+	if (!err)
+		err = bpf_map__reuse_fd(copy->maps.steer_slots, xdp->slots_fd);
 	return err ? err : steer_bpf__load(copy);
 }
 
@@ -349,6 +353,8 @@ static void close_pinned_maps(struct steer_xdp *xdp)
 		close(xdp->counters_fd);
 	if (xdp->queues_fd >= 0)
 		close(xdp->queues_fd);
+	if (xdp->slots_fd >= 0)
+		close(xdp->slots_fd);
 }
 
 void steer_xdp_close(struct steer_xdp *xdp)
@@ -359,5 +365,5 @@ void steer_xdp_close(struct steer_xdp *xdp)
 	else
 		close_pinned_maps(xdp);
 	xdp->object = NULL;
-	xdp->xsks_fd = xdp->state_fd = xdp->counters_fd = xdp->queues_fd = -1;
+	xdp->xsks_fd = xdp->state_fd = xdp->counters_fd = xdp->queues_fd = xdp->slots_fd = -1;
 }

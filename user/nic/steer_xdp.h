@@ -21,8 +21,8 @@ struct steer_xdp {
 	struct steer_bpf *object;   /* what was loaded; NULL when adopted */
 	struct xdp_program *member; /* of a dispatcher; else NULL */
 	uint32_t ifindex;
-	int link_fd;                                   /* -1: member, or adopted */
-	int xsks_fd, state_fd, counters_fd, queues_fd; /* owned by object; to be closed when adopted */
+	int link_fd;                                             /* -1: member, or adopted */
+	int xsks_fd, state_fd, counters_fd, queues_fd, slots_fd; /* owned by object; to be closed when adopted */
 	bool generic;
 	uint32_t present_id; /* without a link: id of the program that was found to use our maps */
 	char why[160];
