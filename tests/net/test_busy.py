@@ -8,6 +8,8 @@ import pytest
 
 import busy
 from daemon import Daemon
+from lab import wait_until
+from streams import servers, transfer
 from wire import Wire
 
 UNKNOWN = None
@@ -32,7 +34,8 @@ def session_nice(daemon):
 def test_priority(lab):
     """At nice -10, all threads and the session, without being told; with --nice 0 as it was started."""
     wire = Wire(lab)
-    for options, nice, text in (([], -10, "nice -10"), (["--nice", "-2"], -2, "nice -2"), (["--nice", "0"], 0, "nice 0")):
+    cases = (([], -10, "nice -10"), (["--nice", "-2"], -2, "nice -2"), (["--nice", "0"], 0, "nice 0"))
+    for options, nice, text in cases:
         daemon = Daemon(lab, wire.host, wire.nic, *options)
         assert nice_values(daemon) == {nice}, f"{options}: {nice_values(daemon)}"
         assert session_nice(daemon) in (nice, UNKNOWN), f"{options}: its session has {session_nice(daemon)}"
@@ -58,6 +61,26 @@ def test_priority_refused(lab):
     assert nice_values(daemon) == {before}, f"{nice_values(daemon)}"
     assert "CAP_SYS_NICE" in daemon.process.stderr(), daemon.process.stderr()
     assert "-5 is not permitted" in daemon.status()["priority"], daemon.status()["priority"]
+    daemon.stop()
+
+
+def test_queue_of_the_tap(lab, data):
+    """The TAP's queue takes 4096 packets, or 256 when they are superpackets; in port mode it is the operator's."""
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    servers(lab, wire, data)
+
+    def length():
+        return wire.host.ip_json("link", "show", "dev", daemon.tap())[0]["txqlen"]
+
+    wait_until(lambda: length() == 4096, 2, lambda: f"small packets find room: {length()}")
+    stream = transfer(lab, wire, data, "out", 4)
+    wait_until(lambda: length() == 256, 5, lambda: f"superpackets wait in a short queue: {length()}")
+    stream.finish()
+    receiver = lab.start([busy.PACED, "serve", busy.PORT], ns=wire.peer, name="serve")
+    wait_until(lambda: "serving" in receiver.stderr(), 5, "the receiver listens")
+    lab.start([busy.PACED, "send", wire.PEER4, busy.PORT, "50", "5000000", "500", "20000"], ns=wire.host, name="send")
+    wait_until(lambda: length() == 4096, 5, lambda: f"small packets find room again: {length()}")
     daemon.stop()
 
 

@@ -52,8 +52,9 @@ void tap_queue_follow(struct tap_queue *queue, const struct workers *workers, co
 	queue->looked_ns = now_ns;
 	sum(workers, &packets, &bytes);
 	/* The counters begin again with new workers; then one look tells nothing. */
-	settings.txqueuelen = packets < queue->packets ? queue->len :
-							 wanted_len(queue, packets - queue->packets, bytes - queue->bytes);
+	settings.txqueuelen = packets < queue->packets ?
+				      queue->len :
+				      wanted_len(queue, packets - queue->packets, bytes - queue->bytes);
 	queue->packets = packets;
 	queue->bytes = bytes;
 	/* Where it is gone or was moved away, others say so. */
