@@ -29,4 +29,9 @@ bench-latency:                              ## measure request/response, kernel 
 	$(SUBMAKE) all $(B)/tools/latency
 	tools/bench/latency.py $(B)
 
-.PHONY: bench-quick bench-engine bench-latency
+bench-worker:                               ## measure packets a second of one worker, merged and alone
+	@tools/deps.sh tests
+	$(SUBMAKE) all $(B)/tests/attack
+	tools/bench/worker.py $(B)
+
+.PHONY: bench-quick bench-engine bench-latency bench-worker
