@@ -257,7 +257,6 @@ static struct bed *make_bed(void)
 		.sizes = worker_sizes_full,
 		.cpu = -1,
 		.mtu = MTU,
-		.sizes = worker_sizes_full,
 		.gro = { .flows = 8, .max_packets = 32, .max_bytes = 65535, .merge = GRO_MERGE_TCP },
 	};
 
