@@ -220,24 +220,30 @@ def test_refused(lab):
     assert done.returncode == EXIT_NOT_SUPPORTED and "miimon" in done.stderr, done.stderr
 
 
+def channels(bonds, cnt):
+    """Of the first pair. The peer's first when there are fewer: XDP wants as many queues as the peer sends on."""
+    for ns, name in ((bonds.peer, "w0"), (bonds.host, "m0"))[::1 if cnt == 1 else -1]:
+        ns.run("ethtool", "-L", name, "rx", str(cnt), "tx", str(cnt))
+
+
 def test_queues(lab, data):
-    """Members of two queues: packets are spread over all; a queue goes and comes back under streams."""
+    """A member gets a second queue, which is followed; packets are spread over all queues of all members. (This kernel
+    takes no queue away that has a socket.)"""
     bonds = Bonds(lab, "balance-xor", "xmit_hash_policy", "layer3+4", queues=2)
     more_peer_addresses(bonds)
+    channels(bonds, 1)
+    daemon = Daemon(lab, bonds.host, "bond0")
+    assert len(daemon.status()["queues"]) == 3, daemon.status()["queues"]
+    channels(bonds, 2)
+    wait_until(lambda: len(daemon.status()["queues"]) == 4, 10, "the new queue is served")
     sink = Sink(bonds)
     lab.cleanup(sink.close)
-    daemon = Daemon(lab, bonds.host, "bond0")
-    servers(lab, bonds, data)
-    streams = streams_of(bonds, data)
-    assert len(daemon.status()["queues"]) == 4, daemon.status()["queues"]
     ways(bonds, FLOWS)
     sent = {(queue["interface"], queue["queue"]): queue["tx_segments"] for queue in daemon.status()["queues"]}
     assert all(sent.values()), f"a queue has sent nothing: {sent}"
-    for cnt, total in (("1", 3), ("2", 4)):
-        for ns, name in ((bonds.peer, "w0"), (bonds.host, "m0"))[::1 if cnt == "1" else -1]:
-            ns.run("ethtool", "-L", name, "rx", cnt, "tx", cnt)
-        wait_until(lambda: len(daemon.status()["queues"]) == total, 10, f"{total} queues are served")
-        expect_carried(daemon, streams)
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    expect_carried(daemon, streams)
     end_streams(daemon, bonds, streams)
 
 
