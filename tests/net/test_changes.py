@@ -292,3 +292,14 @@ def test_returns_unfit(lab, data):
     wire.address_host(wire.host, wire.nic)
     served_again(daemon, lab, wire, data)
     daemon.stop()
+
+
+def test_others_come_and_go(lab):
+    """It starts while other interfaces come and go, so that lists of them are torn."""
+    wire = Wire(lab)
+    wire.host.run("sh", "-c", "for n in $(seq 100); do ip link add other$n type veth peer name end$n; done")
+    for number in range(4):
+        comes, goes = f"ip link add new{number} type veth peer name old{number}", f"ip link del new{number}"
+        lab.start(["sh", "-c", f"while :; do {comes}; {goes}; done"], ns=wire.host)
+    for _ in range(10):
+        Daemon(lab, wire.host, wire.nic).stop()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "nic/netdev_stack.h"
 
+#include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -8,6 +9,9 @@
 #include <sys/socket.h>
 
 #include "nic/netlink.h"
+
+/* Of a walk. Many interfaces that come at once, as containers' do at boot, are done after a few. */
+#define TRIES 100
 
 /* One interface, as far as it matters here. */
 struct link {
@@ -157,7 +161,7 @@ static int walk_links(struct walk *walk)
 	return rtnl_talk(nlh, parse_link, walk);
 }
 
-int netdev_stack_read(uint32_t ifindex, struct netdev_stack *stack)
+static int read_once(uint32_t ifindex, struct netdev_stack *stack)
 {
 	struct walk walk = { .stack = stack, .ifindex = ifindex };
 	int err;
@@ -166,4 +170,14 @@ int netdev_stack_read(uint32_t ifindex, struct netdev_stack *stack)
 	err = walk_links(&walk);
 	walk.names = true;
 	return err || (!walk.parent && !walk.master) ? err : walk_links(&walk);
+}
+
+/* -EINTR: links came or went meanwhile, and one may be missing. */
+int netdev_stack_read(uint32_t ifindex, struct netdev_stack *stack)
+{
+	int err = -EINTR;
+
+	for (int try = 0; err == -EINTR && try < TRIES; try++)
+		err = read_once(ifindex, stack);
+	return err;
 }
