@@ -15,7 +15,8 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 # What a make above us, or the user's shell, has set for another purpose.
 NOT_INHERITED = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DESTDIR", "PREFIX", "SBINDIR", "BINDIR", "LIBDIR", "BPFDIR",
-                 "UNITDIR", "SYSUSERSDIR", "INCLUDEDIR", "PKGCONFIGDIR", "MANDIR", "PKG_CONFIG_PATH", "PKG_CONFIG_SYSROOT_DIR"}
+                 "UNITDIR", "SYSUSERSDIR", "INCLUDEDIR", "PKGCONFIGDIR", "MANDIR", "PKG_CONFIG_PATH",
+                 "PKG_CONFIG_SYSROOT_DIR"}
 
 
 def run(*argv, env=None, check=True, cwd=None):

@@ -193,17 +193,17 @@ static void serve(const char *port)
 
 /* ---- the sender ---- */
 
+/* Messages of a connection that wait for room; more are not made, and counted. */
+#define WAITING_MAX 1024u
+
 struct outgoing {
 	int fd;
 	uint64_t due_cnt; /* messages that it should have begun by now */
 	uint64_t begun;
 	uint32_t left; /* bytes of the message that is under way */
 	uint8_t *message;
-	uint64_t *due_ns; /* of those that wait, a ring of WAITING_MAX */
+	uint64_t due_ns[WAITING_MAX]; /* of those that wait, a ring */
 };
-
-/* Messages of a connection that wait for room; more are not made, and counted. */
-#define WAITING_MAX 1024u
 
 static uint32_t message_len;
 static uint64_t not_made;
@@ -233,8 +233,7 @@ static void connect_all(struct outgoing *out, uint32_t cnt, const char *address,
 	for (uint32_t i = 0; i < cnt; i++) {
 		out[i].fd = connect_to(address, port);
 		out[i].message = calloc(1, message_len);
-		out[i].due_ns = calloc(WAITING_MAX, sizeof *out[i].due_ns);
-		if (!out[i].message || !out[i].due_ns)
+		if (!out[i].message)
 			die("memory");
 	}
 }
@@ -335,11 +334,10 @@ int main(int argc, char **argv)
 		serve(argv[2]);
 	} else if (argc == 8 && !strcmp(argv[1], "send")) {
 		const uint32_t cnt = (uint32_t)atoi(argv[4]);
-		struct outgoing *out = calloc(CONNECTIONS_MAX, sizeof *out);
+		static struct outgoing out[CONNECTIONS_MAX];
 
 		message_len = (uint32_t)atoi(argv[6]);
-		if (!out || !cnt || cnt > CONNECTIONS_MAX || message_len < sizeof(struct head) ||
-		    message_len > MESSAGE_MAX)
+		if (!cnt || cnt > CONNECTIONS_MAX || message_len < sizeof(struct head) || message_len > MESSAGE_MAX)
 			die("numbers");
 		connect_all(out, cnt, argv[2], argv[3]);
 		send_all(out, cnt, strtoull(argv[5], NULL, 10), strtoull(argv[7], NULL, 10) * 1000000);

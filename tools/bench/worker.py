@@ -6,8 +6,8 @@
 
 Merged: one TCP stream inward, of whose packets some forty make a superpacket. Alone: an attack of a million flows. The
 time that counts is that of the worker on a CPU, because the sender runs beside it. What the stack does with a delivered
-packet is part of it: the write calls the stack. In port mode, where nothing is left to the kernel in overload. In turns;
-medians.
+packet is part of it: the write calls the stack. In port mode, where nothing is left to the kernel in overload. In
+turns; medians.
 """
 
 import argparse

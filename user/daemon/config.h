@@ -44,15 +44,15 @@ struct config {
 	enum steer_xdp_mode xdp_mode; /* how the XDP program is attached */
 	enum modes_pin pin;           /* and what its sockets may be: of --xdp-mode, too */
 	enum config_egress egress;
-	uint32_t queues;              /* 0: all */
-	uint64_t memory;              /* most bytes; 0: memory.h chooses */
-	enum cpus_how cpus;           /* which CPUs the workers run on */
-	struct cpus cpu_list;         /* with CPUS_LIST */
-	int nice;                     /* see priority.h */
-	bool nice_asked;              /* --nice was given */
-	struct gro_config gro;        /* what is merged, and when it is flushed; the rest is 0 */
-	bool shared_id;               /* S4: the segments of a superpacket share an IPv4 ID */
-	const char *user;             /* whom to become; NULL: nobody else */
+	uint32_t queues;       /* 0: all */
+	uint64_t memory;       /* most bytes; 0: memory.h chooses */
+	enum cpus_how cpus;    /* which CPUs the workers run on */
+	struct cpus cpu_list;  /* with CPUS_LIST */
+	int nice;              /* see priority.h */
+	bool nice_asked;       /* --nice was given */
+	struct gro_config gro; /* what is merged, and when it is flushed; the rest is 0 */
+	bool shared_id;        /* S4: the segments of a superpacket share an IPv4 ID */
+	const char *user;      /* whom to become; NULL: nobody else */
 	enum modes_transmit transmit;
 	enum tx_checksum_ask tx_checksum; /* who finishes checksums */
 	uint64_t spin_ns;                 /* see worker.h */
