@@ -205,7 +205,7 @@ void egress_open(struct egress *egress, const struct config *config, const struc
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	if (egress->steer)
-		leave(egress);
+		steer_hold_out(egress->steer);
 }
 
 void egress_begin(struct egress *egress)
@@ -215,8 +215,10 @@ void egress_begin(struct egress *egress)
 	look(egress);
 	publish(egress);
 	egress->told = egress->found;
-	egress->left = !serves(&egress->told);
-	steer_serve_out(egress->steer, !egress->left);
+	if (serves(&egress->told))
+		steer_serve_out(egress->steer, true);
+	else
+		leave(egress);
 	if (egress->left)
 		log_left(egress);
 	else if (egress->told.place == STEER_PLACE_CLSACT)

@@ -150,14 +150,6 @@ static void take_back(struct overload *overload)
 
 /* ---- the level ---- */
 
-static bool is_behind(struct overload *overload, const struct overload_period *period, uint64_t now_ns)
-{
-	const uint64_t length_ns = now_ns - overload->period_ns;
-
-	overload->busy_cnt = period->busy_ns > length_ns - length_ns / 4 ? overload->busy_cnt + 1 : 0;
-	return period->waiting >= LATE(overload->ring_size) || overload->busy_cnt >= OVERLOAD_BUSY_PERIODS;
-}
-
 static void forget(struct overload *overload)
 {
 	for (uint32_t i = 0; i < STEER_SLOT_CNT; i++)
@@ -217,7 +209,7 @@ enum overload_change overload_end_period(struct overload *overload, const struct
 {
 	const bool lost = period->lost > overload->lost, begun = overload->begun;
 
-	find_level(overload, lost, is_behind(overload, period, now_ns) ? poor_writes(overload) : 0, now_ns);
+	find_level(overload, lost, period->waiting >= LATE(overload->ring_size) ? poor_writes(overload) : 0, now_ns);
 	overload->passed = 0;
 	overload->lost = period->lost;
 	overload->period_ns = now_ns;

@@ -8,7 +8,7 @@
  * cannot keep up, the XDP program passes the slots with the fewest to the kernel:
  *
  *   level   gives slots with           goes up when
- *     1     under 4 packets a write    packets were lost; or the worker was busy or late, and such slots are to blame
+ *     1     under 4 packets a write    packets were lost; or the worker was late, and such slots are to blame
  *     2     under 8                    packets were lost although the last change has had its effect
  *     ...
  *     7     under 256                  the same
@@ -47,15 +47,11 @@
  * merges, and yet all of it is too much. */
 #define OVERLOAD_TRIAL_LEVELS 2u
 
-/* Periods in a row, almost without sleep, after which a worker is busy. */
-#define OVERLOAD_BUSY_PERIODS 5u
-
 /* Periods in a row after which the frames of a slot that cannot leave are dropped, until it can: some hundred. */
 #define OVERLOAD_STUCK_PERIODS 2u
 
 /* How the worker has fared in a period. */
 struct overload_period {
-	uint64_t busy_ns; /* in rounds that carried packets */
 	uint64_t lost;    /* packets that the full ring has lost since the socket was opened */
 	uint32_t waiting; /* the most that were in the ring when the worker looked */
 };
@@ -79,7 +75,6 @@ struct overload {
 	} slot[STEER_SLOT_CNT];
 	uint64_t period_ns;    /* when it began */
 	uint64_t lost;         /* at that time */
-	uint32_t busy_cnt;     /* periods in a row that it was busy */
 	uint32_t poor, passed; /* writes of slots to blame, when it began; frames that the kernel now has a period */
 	uint32_t trials;       /* that are not judged yet */
 	uint32_t stuck, stuck_cnt;  /* slots that cannot leave, as their frames keep coming; periods in a row */

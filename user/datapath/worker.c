@@ -237,7 +237,6 @@ static void drain(struct worker *worker)
 void *worker_run(void *arg)
 {
 	struct worker *worker = arg;
-	uint64_t round_ns = 0;
 	char name[16];
 
 	snprintf(name, sizeof name, "queue %u", worker->config.queue);
@@ -247,8 +246,6 @@ void *worker_run(void *arg)
 		uint64_t now_ns = clock_ns();
 		bool in, out;
 
-		worker->busy_ns += worker->moved_ns == round_ns ? now_ns - round_ns : 0;
-		round_ns = now_ns;
 		worker_check_stale(worker, now_ns);
 		if (fault_strikes(FAULT_STOP))
 			raise(SIGSTOP);

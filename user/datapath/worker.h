@@ -101,7 +101,6 @@ struct worker {
 	struct worker_stats stats; /* private; others use stats_read(&published) */
 
 	struct overload overload;  /* what is left to the kernel because of it */
-	uint64_t busy_ns;          /* in rounds that carried packets, since this was set to 0 */
 	uint64_t overload_said_ns; /* when that was logged last */
 
 	/* worker_recover.c */

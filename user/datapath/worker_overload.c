@@ -53,13 +53,10 @@ static void say(struct worker *worker, enum overload_change change, uint64_t now
 static void end_period(struct worker *worker, uint64_t now_ns)
 {
 	struct overload *overload = &worker->overload;
-	const struct overload_period period = { .busy_ns = worker->busy_ns,
-						.lost = lost_packets(worker),
-						.waiting = worker->receive.waiting_most };
+	const struct overload_period period = { .lost = lost_packets(worker), .waiting = worker->receive.waiting_most };
 
 	say(worker, overload_end_period(overload, &period, now_ns), now_ns);
 	worker->receive.waiting_most = 0;
-	worker->busy_ns = 0;
 	worker->stats.overloads = overload->episodes;
 	worker->stats.overload_slots = overload->given;
 }

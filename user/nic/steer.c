@@ -38,6 +38,7 @@ struct steer {
 	struct steer_slots *slots;        /* the same */
 	bool serving;
 	bool leaves_out; /* atomic; see steer_serve_out() */
+	bool holds_out;  /* see steer_hold_out() */
 	uint32_t gaps;   /* heartbeats that came too late; atomic */
 	struct {
 		bool unheard;
@@ -201,7 +202,8 @@ static void write_serve(struct steer *steer)
 	if (steer->state)
 		__atomic_store_n(&steer->state->serve, serve, __ATOMIC_RELEASE);
 	if (steer->tc.object)
-		__atomic_store_n(&steer->tc.state->serve, steer->leaves_out ? 0 : serve, __ATOMIC_RELEASE);
+		__atomic_store_n(&steer->tc.state->serve, steer->leaves_out || steer->holds_out ? 0 : serve,
+				 __ATOMIC_RELEASE);
 }
 
 void steer_serve(struct steer *steer, bool serve)
@@ -210,8 +212,15 @@ void steer_serve(struct steer *steer, bool serve)
 	write_serve(steer);
 }
 
+void steer_hold_out(struct steer *steer)
+{
+	steer->holds_out = true;
+	write_serve(steer);
+}
+
 void steer_serve_out(struct steer *steer, bool serve)
 {
+	steer->holds_out = false;
 	__atomic_store_n(&steer->leaves_out, !serve, __ATOMIC_RELAXED);
 	write_serve(steer);
 }

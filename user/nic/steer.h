@@ -73,6 +73,10 @@ void steer_serve(struct steer *steer, bool serve);
  * like that (true), as at the beginning. Takes effect at once. By the same thread as steer_serve(). */
 void steer_serve_out(struct steer *steer, bool serve);
 
+/* Before steer_start(): what the stack sends is left to the kernel until steer_serve_out() says more. Nothing was served
+ * yet, so nothing becomes stale by it. */
+void steer_hold_out(struct steer *steer);
+
 /* Whether it is left to the kernel: packets that were sent before are stale now. Any thread may ask. */
 bool steer_leaves_out(const struct steer *steer);
 
