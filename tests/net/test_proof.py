@@ -144,6 +144,8 @@ def test_carrier_comes(lab, data):
             wire.peer.wait_settled(wire.wire)
             expect_works(lab, wire, daemon, data)
         daemon.stop()
+        if mode == "port":
+            wire.host.ip("link", "del", tap)  # it outlives its daemon
 
 
 BROKEN_TAP = os.path.join(BUILD, "tests", "broken_tap.so")

@@ -117,6 +117,7 @@ def expect_chosen_as_the_bond_does(lab, bonds, policies):
     return daemon
 
 
+@pytest.mark.more
 def test_hash_policies(lab):
     """balance-xor: each flow goes out on the member that the bond would have chosen, by two policies; by one that
     cannot be computed, the kernel sends."""
@@ -154,6 +155,7 @@ def test_lacp(lab, data):
     end_streams(daemon, bonds, streams)
 
 
+@pytest.mark.more
 def test_port_mode(lab, data):
     """Port mode on 802.3ad: the TAP has the addresses; LACP stays with the kernel, so both ports stay in."""
     bonds = Bonds(lab, "802.3ad", "xmit_hash_policy", "layer3+4", host_addresses=False)
@@ -171,6 +173,7 @@ def test_port_mode(lab, data):
     daemon.stop()
 
 
+@pytest.mark.more
 def test_in_only(lab, data):
     """balance-rr: what comes in is served, what goes out is left to the kernel, and that is said."""
     bonds = Bonds(lab, "balance-rr")
@@ -186,6 +189,7 @@ def test_in_only(lab, data):
     daemon.stop()
 
 
+@pytest.mark.more
 def test_member_alone(lab, data):
     """A daemon for a member itself, inline: superpackets enter at the member, and the bond takes them; the name of the
     member is taken then for a daemon of the bond, and the other way round."""
@@ -204,6 +208,7 @@ def test_member_alone(lab, data):
     daemon.stop()
 
 
+@pytest.mark.more
 def test_refused(lab):
     """What cannot work is refused, with the way out."""
     bonds = Bonds(lab, "balance-alb")
@@ -226,6 +231,7 @@ def channels(bonds, cnt):
         ns.run("ethtool", "-L", name, "rx", str(cnt), "tx", str(cnt))
 
 
+@pytest.mark.more
 def test_queues(lab, data):
     """A member gets a second queue, which is followed; packets are spread over all queues of all members. (This kernel
     takes no queue away that has a socket.)"""
@@ -247,6 +253,7 @@ def test_queues(lab, data):
     end_streams(daemon, bonds, streams)
 
 
+@pytest.mark.more
 def test_zero_copy(lab, data):
     """A bond whose member is the guest's own NIC: its socket is in zero copy."""
     wire = RealWire(lab, host_addresses=False)
@@ -262,6 +269,7 @@ def test_zero_copy(lab, data):
     daemon.stop()
 
 
+@pytest.mark.more
 def test_killed(lab, data):
     """kill -9: the kernel's bond carries the streams on; the next daemon takes them again, over the names that the
     first has left."""
@@ -278,6 +286,7 @@ def test_killed(lab, data):
     end_streams(daemon, bonds, streams)
 
 
+@pytest.mark.more
 def test_member_not_served(lab, data):
     """A member with an XDP program of another: it receives by the kernel, and while the bond sends by it, the kernel
     sends; that is degraded, and named."""
@@ -306,6 +315,7 @@ def test_member_not_served(lab, data):
     end_streams(daemon, bonds, streams)
 
 
+@pytest.mark.more
 def test_policy_of_a_member(lab, data):
     """A qdisc that shapes on a member, used or not: what goes out is left to the kernel until it is gone."""
     bonds = Bonds(lab, "active-backup")

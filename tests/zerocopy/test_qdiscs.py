@@ -9,7 +9,7 @@ from real_wire import RealWire, start
 from streams import servers, transfer
 from test_egress import SHAPER, wait_egress
 
-pytestmark = pytest.mark.machine("one queue")
+pytestmark = [pytest.mark.machine("one queue"), pytest.mark.more]
 
 LENGTH = 1 << 20
 SHAPING = ["fq", "cake bandwidth 10mbit", "codel", "ets bands 3", "hfsc", "htb", "netem delay 1ms", "prio", "sfq",
