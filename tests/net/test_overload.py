@@ -16,7 +16,8 @@ pytestmark = pytest.mark.alone  # it is about rates
 ATTACK = os.path.join(BUILD, "tests", "attack")
 PACED = os.path.join(BUILD, "tools", "paced")
 FLOWS = 1000000
-MORE_THAN_ONE_WORKER_CAN = 2000000  # packets a second
+# Packets a second, beside a transfer. Far more leave a transfer nothing, in the kernel, too.
+MORE_THAN_ONE_WORKER_CAN = 200000
 
 
 def test_flood(lab, data):
