@@ -103,6 +103,16 @@ static void flood(struct bed *bed, uint8_t other)
 	deliver(bed, other, 1000, 1);
 }
 
+/* The flood makes the worker late, for as long as it takes until it is overloaded. */
+static void overload_it(struct bed *bed, uint8_t other)
+{
+	for (uint32_t i = 1; i <= OVERLOAD_TROUBLE_PERIODS; i++) {
+		flood(bed, other);
+		bed->period.waiting = RING / 4;
+		cr_assert_eq(end_period(bed), i < OVERLOAD_TROUBLE_PERIODS ? OVERLOAD_SAME : OVERLOAD_BEGINS, "%u", i);
+	}
+}
+
 Test(overload, a_worker_that_is_late_leaves_what_does_not_merge_to_the_kernel)
 {
 	struct bed bed = make_bed();
@@ -112,9 +122,7 @@ Test(overload, a_worker_that_is_late_leaves_what_does_not_merge_to_the_kernel)
 	other = other_than(&bed);
 	flood(&bed, other);
 	cr_expect_eq(end_period(&bed), OVERLOAD_SAME, "it keeps up");
-	flood(&bed, other);
-	bed.period.waiting = RING / 4;
-	cr_expect_eq(end_period(&bed), OVERLOAD_BEGINS);
+	overload_it(&bed, other);
 	cr_expect_eq(bed.overload.given, 1);
 	cr_expect(slot_of(&bed, other)->kernel);
 	cr_expect_not(slot_of(&bed, 1)->kernel, "it merges");
@@ -128,6 +136,19 @@ Test(overload, one_that_keeps_up_with_what_cannot_be_merged_has_all)
 	open_bed(&bed);
 	for (uint32_t i = 0; i < 100; i++) {
 		flood(&bed, other_than(&bed));
+		cr_expect_eq(end_period(&bed), OVERLOAD_SAME, "%u", i);
+	}
+	cr_expect_eq(bed.overload.given, 0);
+}
+
+Test(overload, bursts_that_fill_the_ring_are_no_overload)
+{
+	struct bed bed = make_bed();
+
+	open_bed(&bed);
+	for (uint32_t i = 0; i < 100; i++) {
+		flood(&bed, other_than(&bed));
+		bed.period.lost += i % OVERLOAD_TROUBLE_PERIODS ? 100 : 0;
 		cr_expect_eq(end_period(&bed), OVERLOAD_SAME, "%u", i);
 	}
 	cr_expect_eq(bed.overload.given, 0);
@@ -176,9 +197,7 @@ static struct steer_slot *overloaded(struct bed *bed, uint8_t *other)
 {
 	open_bed(bed);
 	*other = other_than(bed);
-	flood(bed, *other);
-	bed->period.waiting = RING;
-	cr_assert_eq(end_period(bed), OVERLOAD_BEGINS);
+	overload_it(bed, *other);
 	return slot_of(bed, *other);
 }
 
@@ -207,9 +226,7 @@ Test(overload, an_end_too_early_makes_the_next_time_twice_as_long)
 
 	overloaded(&bed, &other);
 	cr_expect_eq(end_periods(&bed, OVERLOAD_HOLD_NS * 11 / 10), OVERLOAD_ENDS);
-	flood(&bed, other);
-	bed.period.waiting = RING;
-	cr_expect_eq(end_period(&bed), OVERLOAD_BEGINS);
+	overload_it(&bed, other);
 	cr_expect_eq(end_periods(&bed, OVERLOAD_HOLD_NS * 19 / 10), OVERLOAD_SAME);
 	cr_expect_eq(end_periods(&bed, OVERLOAD_HOLD_NS / 5), OVERLOAD_ENDS);
 }

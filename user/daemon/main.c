@@ -25,6 +25,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -58,6 +59,24 @@ static enum exit_code exit_code(int err)
 	default:
 		return EXIT_FAILED;
 	}
+}
+
+/* What is short here is short of the process, so the message about the thing that could not be had does not help. */
+static int say_remedy(int err)
+{
+	struct rlimit limit = { 0 };
+
+	if (err == -EMFILE) {
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+		log_error(
+			"at most %llu descriptors may be open; superpacketd takes about 40, and 10 a queue: 'ulimit -n "
+			"1024', or LimitNOFILE= of the unit",
+			(unsigned long long)limit.rlim_cur);
+	} else if (err == -ENOMEM) {
+		log_error(
+			"memory is limited: see 'ulimit -a', the cgroup's memory.max, and --memory in superpacketd(8)");
+	}
+	return err;
 }
 
 static void say_ready(struct daemon *d)
@@ -296,5 +315,5 @@ int main(int argc, char **argv)
 					       .guard = &daemon.attached.guard,
 					       .state = &daemon.state };
 	service_init(&daemon.heartbeat.service);
-	return (int)exit_code(run(&daemon, &signals));
+	return (int)exit_code(say_remedy(run(&daemon, &signals)));
 }

@@ -2,6 +2,7 @@
 #include "datapath/deliver.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 
 #include "base/fault.h"
 #include "engine/vnet.h"
@@ -71,13 +72,21 @@ static void count_superpacket(struct deliver *deliver, const struct gro_super *s
 	stats->rx_big_superpackets += super->len > BIG_TCP_LEN;
 }
 
+/* A jumbo frame is worth as many packets of an Ethernet MTU as it replaces. */
+static uint32_t in_ethernet_packets(const struct gro_super *super)
+{
+	const uint32_t by_len = super->len / ETH_FRAME_LEN;
+
+	return super->packet_cnt > by_len ? super->packet_cnt : by_len;
+}
+
 static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_super *super)
 {
 	uint32_t cnt = gro_iovecs(gro, super, &deliver->iov[1]);
 	int err = write_one(deliver, &super->request, deliver->iov, cnt);
 
 	overload_delivered(deliver->overload, deliver->iov[1].iov_base, (uint32_t)deliver->iov[1].iov_len,
-			   super->packet_cnt);
+			   in_ethernet_packets(super));
 	if (!err) {
 		count_delivered(deliver, super->packet_cnt, super->len);
 		if (super->packet_cnt > 1)

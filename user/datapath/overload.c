@@ -185,8 +185,9 @@ static void find_level(struct overload *overload, bool lost, uint32_t poor, uint
 		overload->poor = poor;
 	if (lost || flooded || goes_on)
 		overload->trouble_ns = now_ns;
+	overload->trouble_cnt = lost || flooded ? overload->trouble_cnt + 1 : 0;
 	if (!overload->level) {
-		if (lost || flooded)
+		if (overload->trouble_cnt >= OVERLOAD_TROUBLE_PERIODS)
 			raise_level(overload, now_ns);
 	} else if (lost && now_ns - overload->raised_ns >= OVERLOAD_SETTLE_NS) {
 		raise_level(overload, now_ns);

@@ -8,7 +8,7 @@
  * cannot keep up, the XDP program passes the slots with the fewest to the kernel:
  *
  *   level   gives slots with           goes up when
- *     1     under 4 packets a write    packets were lost; or the worker was late, and such slots are to blame
+ *     1     under 4 packets a write    packets are being lost; or the worker is late, and such slots are to blame
  *     2     under 8                    packets were lost although the last change has had its effect
  *     ...
  *     7     under 256                  the same
@@ -32,6 +32,10 @@
 
 /* The time after which a change has had its effect: the ring, full at the time of the change, is empty again. */
 #define OVERLOAD_SETTLE_NS 50000000ull
+
+/* Periods in a row in which the worker must fail to keep up before anything is given: a burst that fills the ring is
+ * over sooner. */
+#define OVERLOAD_TROUBLE_PERIODS 3u
 
 /* How long slots stay with the kernel at least, and at most after several failed attempts in a row. */
 #define OVERLOAD_HOLD_NS 1000000000ull
@@ -81,6 +85,7 @@ struct overload {
 	uint32_t level, given;      /* given: slots that shall be with the kernel */
 	uint64_t raised_ns;         /* when the level went up */
 	uint64_t trouble_ns;        /* when the worker last failed to keep up */
+	uint32_t trouble_cnt;       /* periods in a row in which it did */
 	uint64_t ended_ns, hold_ns; /* when all came back; how long they stay away at least */
 	bool begun;                 /* some have been given since the level was 0 */
 	uint64_t episodes;          /* times that it was so */
@@ -102,7 +107,8 @@ void overload_init(struct overload *overload, struct steer_slots *slots, uint32_
 /* A new socket, of which nothing has been taken: what was redirected to another one is not with the daemon any more. */
 void overload_socket(struct overload *overload, const struct overload_frames *now);
 
-/* A write has delivered so many packets; this is the first, which is len bytes from its link-layer header on. */
+/* A write has delivered so many packets, counted in packets of an Ethernet MTU of 1500, for a jumbo frame gains as many
+ * merged ones do; this is the first, which is len bytes from its link-layer header on. */
 void overload_delivered(struct overload *overload, const uint8_t *packet, uint32_t len, uint32_t packets);
 
 static inline bool overload_due(const struct overload *overload, uint64_t now_ns)

@@ -105,6 +105,18 @@ uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIV
 	return taken;
 }
 
+/* Looks at each descriptor: a jumbo frame has several, and is one frame. */
+uint32_t receive_waiting(const struct receive *receive)
+{
+	const struct xsk_ring_cons *rx = &receive->xsk->rx;
+	const uint32_t end = __atomic_load_n(rx->producer, __ATOMIC_ACQUIRE);
+	uint32_t cnt = 0;
+
+	for (uint32_t idx = rx->cached_cons; idx != end; idx++)
+		cnt += !continues(rx, idx);
+	return cnt;
+}
+
 void receive_refill(struct receive *receive)
 {
 	struct frame_stack *frames = &receive->umem->frames;

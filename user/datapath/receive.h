@@ -37,6 +37,9 @@ void receive_init(struct receive *receive, struct xsk *xsk, struct umem *umem, s
  * packets[]; their frames belong to the caller now. *more says that the ring may hold further descriptors. */
 uint32_t receive_burst(struct receive *receive, struct gro_packet packets[RECEIVE_BATCH], bool *more);
 
+/* How many packets wait in the receive ring. */
+uint32_t receive_waiting(const struct receive *receive);
+
 /* Gives free frames to the kernel, as many as its ring takes. */
 void receive_refill(struct receive *receive);
 

@@ -30,11 +30,10 @@
  * for want of a receive frame is among rx_dropped, or was made by the NIC before the program ran (zero copy). */
 static uint64_t arrived(const struct worker *worker)
 {
-	const struct xsk_ring_cons *rx = &worker->xsk.rx;
 	const struct worker_stats *stats = &worker->stats;
-	const uint32_t waiting = __atomic_load_n(rx->producer, __ATOMIC_ACQUIRE) - rx->cached_cons;
 
-	return stats->rx_packets + waiting + stats->kernel_rx_dropped + stats->kernel_rx_ring_full;
+	return stats->rx_packets + receive_waiting(&worker->receive) + stats->kernel_rx_dropped +
+	       stats->kernel_rx_ring_full;
 }
 
 static void enter(struct worker *worker, enum worker_hearing hearing, uint64_t now_ns)
