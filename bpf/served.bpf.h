@@ -84,6 +84,7 @@ struct packet {
 	void *ctx;
 	void *data, *data_end; /* the linear part */
 	__u32 tags_outside;    /* VLAN tags that are not in the bytes (skb metadata) */
+	bool tagged;           /* filled in by the walk: a VLAN tag is in the bytes */
 	__u32 addresses[8];    /* filled in by the walk: source and destination; IPv4 in the first two words */
 };
 
@@ -226,6 +227,7 @@ static __always_inline enum served_verdict served_protocol(struct packet *pkt, _
 			return SERVED_MALFORMED;
 		proto = *type;
 		off += 4;
+		pkt->tagged = true;
 	}
 	if (proto == bpf_htons(ETH_P_IP))
 		return served_ipv4(pkt, off, serve);

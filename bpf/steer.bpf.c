@@ -121,6 +121,8 @@ static __always_inline int redirect(struct xdp_md *xdp, const struct packet *pkt
 
 	if (xdp->ingress_ifindex != state->ifindex)
 		return pass(STEER_PASS_OTHER_IF);
+	if (state->serve & STEER_AWAIT_TAG)
+		return pass(STEER_PASS_TAG_AWAITED);
 	if (!(state->serve & STEER_SERVE_ALL)) {
 		struct steer_slots *slots = bpf_map_lookup_elem(&steer_slots, &queue);
 		const __u32 len = bpf_xdp_get_buff_len(xdp);
@@ -148,6 +150,15 @@ static __always_inline int redirect(struct xdp_md *xdp, const struct packet *pkt
 	return action;
 }
 
+/* One store in the life of the map; later frames only read. */
+static __always_inline void note_tag(__u32 rx_queue_index)
+{
+	struct steer_queue *queue = bpf_map_lookup_elem(&steer_queues, &rx_queue_index);
+
+	if (queue && !queue->tagged)
+		queue->tagged = 1;
+}
+
 SEC("xdp.frags")
 int steer(struct xdp_md *xdp)
 {
@@ -157,10 +168,14 @@ int steer(struct xdp_md *xdp)
 		.data_end = (void *)(long)xdp->data_end,
 	};
 	const struct steer_state *state = bpf_map_lookup_elem(&steer_state, &(__u32){ 0 });
+	enum served_verdict verdict;
 
 	if (!state)
 		return XDP_PASS; /* impossible: the map is an array */
-	switch (served(&pkt, state)) {
+	verdict = served(&pkt, state);
+	if (pkt.tagged)
+		note_tag(xdp->rx_queue_index);
+	switch (verdict) {
 	case SERVED:
 		return redirect(xdp, &pkt, state, STEER_REDIRECTED);
 	case SERVED_FRAGMENT:

@@ -37,6 +37,7 @@
 #define STEER_SERVE_UDP (1u << 1)   /* VXLAN and GENEVE with it */
 #define STEER_SERVE_GRE (1u << 2)   /* IP protocol 47 */
 #define STEER_SERVE_IPIP (1u << 3)  /* 4 and 41: IPv4 and IPv6 in IP */
+#define STEER_AWAIT_TAG (1u << 29)  /* but none before a frame with a VLAN tag in it has come (inline, veth) */
 #define STEER_LEAVE_SLOW (1u << 30) /* but slow protocols (LACP), which the bond's driver reads (member of a bond) */
 #define STEER_SERVE_ALL (1u << 31)  /* every frame (port mode) */
 
@@ -55,7 +56,8 @@ struct steer_state {
  */
 struct steer_queue {
 	__u64 redirected; /* frames */
-	__u64 reserved[7];
+	__u32 tagged;     /* 1: a frame with a VLAN tag in it has come, whether it was redirected or not */
+	__u32 reserved[13];
 };
 
 /* One reason per frame: the counters add up to the frames the program has seen. */
@@ -70,8 +72,9 @@ enum steer_counter {
 	STEER_PASS_NO_SOCKET,      /* no socket for this queue */
 	STEER_PASS_TOO_LONG,       /* served, but over steer_state.frame_max (not with STEER_SERVE_ALL) */
 	STEER_PASS_OTHER_IF,       /* served, but arrived on another one than steer_state.ifindex */
-	STEER_PASS_OVERLOAD, /* served, but the daemon is overloaded and gains nothing by its slot (steer_slots.h) */
-	STEER_DROP_OVERLOAD, /* the same, while the slot is on its way to the kernel */
+	STEER_PASS_OVERLOAD,    /* served, but the daemon is overloaded and gains nothing by its slot (steer_slots.h) */
+	STEER_DROP_OVERLOAD,    /* the same, while the slot is on its way to the kernel */
+	STEER_PASS_TAG_AWAITED, /* served, but VLAN tags may be lost (STEER_AWAIT_TAG) */
 	STEER_COUNTER_CNT,
 };
 
@@ -80,7 +83,7 @@ enum steer_counter {
 	{ \
 		"redirected", "redirected_fragment", "pass_not_ip", "pass_malformed", "pass_protocol", \
 			"pass_not_serving", "pass_no_heartbeat", "pass_no_socket", "pass_too_long", \
-			"pass_other_interface", "pass_overload", "drop_overload" \
+			"pass_other_interface", "pass_overload", "drop_overload", "pass_tag_awaited" \
 	}
 
 /*

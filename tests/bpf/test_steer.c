@@ -394,6 +394,27 @@ static uint64_t queue_redirected(const struct rig *rig, uint32_t queue)
 
 /* ---- slots ---- */
 
+/* A veth whose peer may send VLAN tags beside the packets: nothing is steered before a tag has been seen in one. */
+Test(steer, a_tag_is_awaited)
+{
+	struct packet tagged = packet_tcp4();
+	struct steer_queue queue;
+	struct rig rig;
+	uint32_t key = 0;
+
+	packet_push_vlan(&tagged, 0x8100, 5);
+	rig_open(&rig);
+	rig.state->serve = STEER_SERVE_TCP | STEER_AWAIT_TAG;
+	expect(run_packet(&rig, packet_tcp4()), XDP_PASS, STEER_PASS_TAG_AWAITED, "it might have had a tag");
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(rig.bpf->maps.steer_queues), &key, &queue), 0);
+	cr_expect_eq(queue.tagged, 0);
+	expect(run_packet(&rig, tagged), XDP_PASS, STEER_PASS_TAG_AWAITED, "the daemon has not seen it yet");
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(rig.bpf->maps.steer_queues), &key, &queue), 0);
+	cr_expect_eq(queue.tagged, 1);
+	rig.state->serve = STEER_SERVE_TCP;
+	expect(run_packet(&rig, tagged), XDP_REDIRECT, STEER_REDIRECTED, "tags are in the frames");
+}
+
 static struct steer_slots *map_slots(const struct rig *rig)
 {
 	void *slots = mmap(NULL, sizeof(struct steer_slots), PROT_READ | PROT_WRITE, MAP_SHARED,

@@ -248,6 +248,42 @@ Test(overload, bulk_that_begins_with_the_kernel_gets_a_trial_and_stays_if_it_mer
 	cr_expect_not(slot->kernel, "it merges");
 }
 
+Test(overload, a_trial_ends_whose_sender_falls_silent)
+{
+	struct bed bed = make_bed();
+	struct steer_slot *slot;
+	uint8_t other;
+
+	slot = overloaded(&bed, &other);
+	kernel_gets(slot, 600, OVERLOAD_BULK);
+	end_period(&bed);
+	cr_expect_not(slot->kernel, "a trial");
+	cr_expect_eq(end_periods(&bed, 3 * OVERLOAD_HOLD_NS), OVERLOAD_ENDS);
+	cr_expect_eq(bed.overload.trials, 0);
+}
+
+/* The flood was not what began it: a few packets of somebody else do not keep it up. */
+Test(overload, a_little_traffic_with_the_kernel_does_not_keep_it_up)
+{
+	struct bed bed = make_bed();
+	struct steer_slot *slot;
+
+	open_bed(&bed);
+	slot = slot_of(&bed, 1);
+	for (uint32_t i = 0; i < OVERLOAD_TROUBLE_PERIODS + 1; i++) {
+		deliver(&bed, other_than(&bed), 1000, 40);
+		deliver(&bed, 1, 10, 1);
+		bed.period.lost += 10;
+		end_period(&bed);
+	}
+	cr_assert(slot->kernel);
+	for (uint32_t i = 0; i < 200 && bed.overload.level; i++) {
+		kernel_gets(slot, 1, 100);
+		end_period(&bed);
+	}
+	cr_expect_eq(bed.overload.level, 0);
+}
+
 Test(overload, trials_that_fail_become_rare)
 {
 	struct bed bed = make_bed();

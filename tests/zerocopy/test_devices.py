@@ -5,10 +5,10 @@ traffic."""
 import pytest
 
 from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon
-from devices import ABOVE, ADDRESS, REFUSED, carry, make_all, refuse, transfers
-from lab import Namespace
+from devices import ABOVE, ADDRESS, REFUSED, carry, make_all, on_both, refuse, transfers
+from lab import Namespace, wait_until
 from real_wire import RealWire, take, zero_copy
-from streams import expect_clean
+from streams import expect_clean, servers, transfer
 from wire import Server, Wire
 
 pytestmark = [pytest.mark.machine("standby"), pytest.mark.more]
@@ -79,10 +79,24 @@ def test_failover(lab, data):
     daemon.stop()
 
 
-def test_vlan_warning(lab):
-    """A veth with a VLAN on it: that the peer's tags must be in the packets is said at start."""
-    wire = Wire(lab)
-    wire.host.ip("link", "add", "link", wire.nic, "name", "d0", "type", "vlan", "id", "5")
+def test_vlan_awaited(lab, data):
+    """A veth with a VLAN on it, whose peer sends tags beside its packets: the kernel has what arrives, and it is said,
+    until tags come in the packets."""
+    wire = Wire(lab, host_addresses=False)
     daemon = Daemon(lab, wire.host, wire.nic)
+    on_both(lab, wire, None)
+    wire.peer.run("ethtool", "-K", wire.wire, "txvlan", "on")
+    wire.host.up("d0")
+    wire.host.address("d0", f"{wire.HOST4}/24", f"{wire.HOST6}/64")
+    servers(lab, wire, data)
+    wait_until(lambda: daemon.status()["state"] == "degraded", 5, "it is said")
+    assert "txvlan off" in daemon.status()["state_why"], daemon.status()["state_why"]
+    transfer(lab, wire, data, "in", 4, length=1 << 20).finish()
+    status = daemon.status()
+    assert status["steer"]["pass_tag_awaited"] and not status["steer"]["redirected"], f"{status['steer']}"
+    wire.peer.run("ethtool", "-K", wire.wire, "txvlan", "off")
+    transfer(lab, wire, data, "in", 4, length=1 << 20).finish()
+    wait_until(lambda: daemon.status()["state"] == "ok", 5, lambda: daemon.status()["state_why"])
+    transfer(lab, wire, data, "in", 4, length=1 << 20).finish()
+    assert daemon.total()["rx_superpackets"], "it is not served"
     daemon.stop()
-    assert "with a VLAN on it" in daemon.process.stderr(), daemon.process.stderr()

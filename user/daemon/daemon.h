@@ -20,6 +20,7 @@
  *      rights.c     user, capabilities, system calls     egress.c     whose policy is on the way out
  *      members.c    of a bond: served one by one         control_alias.c    their names lead to the bond's socket
  *      devices.c    kinds of interfaces: served, or which one to name instead
+ *      tags.c       VLAN tags that a veth may not have in its frames
  *
  * Only the main thread uses it; the guard's thread sees its struct guard, a worker its own struct worker. Functions
  * that return int return 0 or -errno and have logged why.
@@ -42,6 +43,7 @@
 #include "daemon/rights.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
+#include "daemon/tags.h"
 #include "daemon/tap_queue.h"
 #include "daemon/watch.h"
 #include "daemon/workers_open.h"
@@ -61,6 +63,7 @@ struct attached {
 	struct steer *steer; /* NULL: no programs are attached */
 	struct guard guard;  /* of steer */
 	struct egress egress;
+	struct tags tags;
 	int promisc_fd; /* -1: inline, the NIC's addresses are what it was told */
 };
 

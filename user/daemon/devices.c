@@ -198,10 +198,6 @@ static void warn_above(const struct netdev *dev, const struct netdev_stack *stac
 		log_warning("%s: in port mode its frames go to the TAP, and what rests on it gets none: %s; make it "
 			    "rest on the TAP instead, or use --mode inline",
 			    dev->name, names_text(&stack->above, names));
-	if (stack->vlan_above && netdev_is_veth(dev))
-		log_warning("%s: a veth, with a VLAN on it: the VLAN gets no traffic as long as the peer sends VLAN "
-			    "tags beside its packets; 'ethtool -K PEER txvlan off' where the peer is",
-			    dev->name);
 }
 
 int devices_check(const struct netdev *dev, bool is_inline)

@@ -53,6 +53,7 @@ static void place(struct egress *egress, struct egress_verdict *verdict)
 			 "our tcx program cannot be attached: %s",
 		 strerror(-err));
 	verdict->place = egress->found.place;
+	egress_look_again(egress);
 }
 
 static uint32_t copy_members(struct egress *egress, uint32_t member[EGRESS_MEMBERS_MAX])

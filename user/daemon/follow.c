@@ -335,6 +335,8 @@ void follow_news(struct daemon *d)
 		egress_look_again(&d->attached.egress);
 		guard_look_now(&d->attached.guard);
 	}
+	if (d->config.mode == CONFIG_INLINE && !d->members)
+		tags_follow(&d->attached.tags, &d->device.dev, d->attached.steer, news.others, &d->state);
 	if (egress_follow(&d->attached.egress, &d->workers))
 		tell_ready(d);
 	if (d->members)

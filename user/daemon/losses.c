@@ -92,6 +92,9 @@ const char *losses_where(enum loss loss)
 		[LOSS_LATE] =
 			"of what arrives are lost, most because they came too late: the workers are stopped or starved "
 			"again and again",
+		[LOSS_OVERLOAD] =
+			"of what arrives are lost, most because a worker cannot keep up, and its packets come without "
+			"the gap that leaving them to the kernel takes (drop_overload): more CPU time, or more queues",
 		[LOSS_TAP_IN] =
 			"of what arrives are lost, most because the TAP, or the stack behind it, does not take them: "
 			"'ip -s link' shows the TAP's counters",

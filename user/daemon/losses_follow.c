@@ -23,15 +23,24 @@ static void add_worker(struct losses_count *count, const struct worker_stats *st
 	count->lost[LOSS_FORM] += form;
 }
 
-/* What the TAP has refused is among rx_dropped of the kernel, too; what is lost behind it only there. */
+/* What the TAP has refused is known by the workers. The kernel's rx_dropped also counts frames that no protocol of the
+ * stack wants (LLDP, spanning tree), which are no loss. */
 static void add_tap(struct losses_count *count, const struct guard_tap *tap)
 {
-	const uint64_t in = tap->stats.rx_dropped + tap->stats.rx_errors;
-
 	count->out += tap->stats.tx_dropped;
 	count->lost[LOSS_TAP_OUT] = tap->stats.tx_dropped;
-	if (in > count->lost[LOSS_TAP_IN])
-		count->lost[LOSS_TAP_IN] = in;
+	if (tap->stats.rx_errors > count->lost[LOSS_TAP_IN])
+		count->lost[LOSS_TAP_IN] = tap->stats.rx_errors;
+}
+
+static void add_program(struct losses_count *count, const struct steer *steer)
+{
+	uint64_t counters[STEER_COUNTER_CNT];
+
+	if (!steer || steer_read_counters(steer, counters))
+		return;
+	count->in += counters[STEER_DROP_OVERLOAD];
+	count->lost[LOSS_OVERLOAD] += counters[STEER_DROP_OVERLOAD];
 }
 
 static struct losses_count gather(const struct daemon *d)
@@ -39,13 +48,15 @@ static struct losses_count gather(const struct daemon *d)
 	const struct guard_tap tap = guard_tap(&d->attached.guard);
 	struct losses_count count = { 0 };
 
-	for (const struct workers *workers = &d->workers; workers; workers = workers->next)
+	for (const struct workers *workers = &d->workers; workers; workers = workers->next) {
+		add_program(&count, workers->steer);
 		for (uint32_t q = 0; q < workers->cnt; q++) {
 			struct worker_stats stats;
 
 			stats_read(&workers->worker[q].published, &stats);
 			add_worker(&count, &stats);
 		}
+	}
 	if (tap.told)
 		add_tap(&count, &tap);
 	return count;

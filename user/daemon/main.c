@@ -68,10 +68,10 @@ static int say_remedy(int err)
 
 	if (err == -EMFILE) {
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
-		log_error(
-			"at most %llu descriptors may be open; superpacketd takes about 40, and 10 a queue: 'ulimit -n "
-			"1024', or LimitNOFILE= of the unit",
-			(unsigned long long)limit.rlim_cur);
+		log_error("at most %llu descriptors may be open; superpacketd takes about 40, and 10 a queue: 'ulimit "
+			  "-n', or "
+			  "LimitNOFILE= of the unit, raises that",
+			  (unsigned long long)limit.rlim_cur);
 	} else if (err == -ENOMEM) {
 		log_error(
 			"memory is limited: see 'ulimit -a', the cgroup's memory.max, and --memory in superpacketd(8)");

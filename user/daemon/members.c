@@ -154,6 +154,7 @@ static int open_member(struct daemon *d, struct member *member)
 			workers_close(workers);
 	}
 	if (err) {
+		workers->cnt = 0;
 		steer_stop(steer);
 		drop(d, member);
 		return err;
@@ -391,6 +392,8 @@ static void prove_late(struct daemon *d, struct member *member)
 	if (member->proved_late || !any_unproved(&member->workers))
 		return;
 	member->proved_late = true;
+	member->spread_cnt = 0; /* first nothing more is put into its queues of the TAP */
+	members_apply(d);
 	close_member(d, member, false);
 	retry_later(&member->retry);
 	member->retry.next_ns = 0;
@@ -724,9 +727,9 @@ int members_open(struct daemon *d)
 	if (!err)
 		err = steer_start(d->attached.steer);
 	if (!err) {
+		members_apply(d); /* before anything is sent by way of them */
 		egress_begin(&d->attached.egress);
 		guard_open(&d->attached.guard, d->attached.steer, &d->attached.egress, d->front.frontend, dev->name);
-		members_apply(d);
 		return 0;
 	}
 	d->attached.egress.steer = NULL;

@@ -245,6 +245,9 @@ int open_nic(struct daemon *d)
 		err = steer_start(attached->steer);
 	if (!err) {
 		egress_begin(&attached->egress);
+		attached->tags = (struct tags){ 0 };
+		if (d->config.mode == CONFIG_INLINE)
+			tags_follow(&attached->tags, dev, attached->steer, true, &d->state);
 		guard_open(&attached->guard, attached->steer, &attached->egress, d->front.frontend, dev->name);
 		return 0;
 	}
@@ -297,6 +300,7 @@ void open_close_nic(struct daemon *d, bool gone)
 	guard_close(&attached->guard);
 	attached->egress.steer = NULL;
 	d->state.missing[0] = '\0';
+	d->state.tags = NULL;
 	/* First traffic ends, then the workers deliver and send what they still hold. */
 	steer_stop(attached->steer);
 	workers_stop(&d->workers, gone ? 0 : WORKERS_DRAIN_MS);

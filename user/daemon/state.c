@@ -24,6 +24,8 @@ const char *state_why(const struct state *state)
 		return state->members;
 	if (state->link)
 		return state->link;
+	if (state->tags)
+		return state->tags;
 	if (*state->lossy)
 		return state->lossy;
 	return state->mtu_too_large ? "the MTU is too large for a frame" : "";

@@ -22,6 +22,7 @@ struct state {
 	} trouble;           /* heartbeat.c */
 	const char *members; /* of a bond: why some of its traffic is left to the kernel; NULL: it is not (members.c) */
 	const char *front;   /* inline: the TAP carries nothing; NULL: it does (follow.c) */
+	const char *tags;    /* VLAN tags may be lost, so the kernel has what arrives; NULL: they are not (tags.c) */
 	const char *link;    /* the NIC is down; NULL: it is up (status_ready()) */
 	char lossy[320];   /* packets get lost all the time: where, and what helps (losses_follow.c); "": they do not */
 	char missing[320]; /* which program was taken away, and what helps (guard.c); "": none */

@@ -242,7 +242,8 @@ static const char *const steer_help[STEER_COUNTER_CNT] = {
 	[STEER_PASS_NO_SOCKET] = "Left to the kernel: the queue has no socket.",
 	[STEER_PASS_TOO_LONG] = "Left to the kernel: longer than the MTU.",
 	[STEER_PASS_OVERLOAD] = "Left to the kernel: merges too little for an overloaded worker.",
-	[STEER_DROP_OVERLOAD] = "Dropped: the same, when the receive ring was full.",
+	[STEER_PASS_TAG_AWAITED] = "Left to the kernel: VLAN tags may be lost on this veth.",
+	[STEER_DROP_OVERLOAD] = "Dropped: its slot was on its way to the kernel.",
 	[STEER_PASS_OTHER_IF] = "Left to the kernel: of another interface, as a bond's member.",
 };
 

@@ -22,11 +22,12 @@ static void sum(const struct workers *workers, uint64_t *packets, uint64_t *byte
 	struct worker_stats stats;
 
 	*packets = *bytes = 0;
-	for (uint32_t q = 0; q < workers->cnt; q++) {
-		stats_read(&workers->worker[q].published, &stats);
-		*packets += stats.tap_packets;
-		*bytes += stats.tap_bytes;
-	}
+	for (; workers; workers = workers->next)
+		for (uint32_t q = 0; q < workers->cnt; q++) {
+			stats_read(&workers->worker[q].published, &stats);
+			*packets += stats.tap_packets;
+			*bytes += stats.tap_bytes;
+		}
 }
 
 /* Until something large is seen, packets are small. */

@@ -116,6 +116,7 @@ static void consider_trial(struct overload *overload, uint32_t i, uint64_t now_n
 	slot->packets = slot->writes = 0;
 	if (bytes - slot->bytes >= OVERLOAD_BULK && now_ns >= slot->next_ns) {
 		slot->trial = true;
+		slot->trial_ns = now_ns;
 		overload->trials++;
 		store(&overload->slots->slot[i].kernel, 0);
 		overload->given--;
@@ -130,7 +131,8 @@ static void judge(struct overload *overload, uint32_t i, uint64_t now_ns)
 {
 	struct overload_slot *slot = &overload->slot[i];
 
-	if (slot->trial && slot->packets < OVERLOAD_TRIAL_PACKETS)
+	/* A sender that has fallen silent is judged by what there was. */
+	if (slot->trial && slot->packets < OVERLOAD_TRIAL_PACKETS && now_ns - slot->trial_ns < OVERLOAD_HOLD_NS)
 		return;
 	if (slot->writes && !gains(slot, overload->level + (slot->trial ? OVERLOAD_TRIAL_LEVELS : 0)))
 		give(overload, i, now_ns);
@@ -179,7 +181,7 @@ static void raise_level(struct overload *overload, uint64_t now_ns)
 static void find_level(struct overload *overload, bool lost, uint32_t poor, uint64_t now_ns)
 {
 	const bool flooded = poor,
-		   goes_on = overload->trials || (overload->passed && overload->passed >= overload->poor / 2);
+		   goes_on = overload->trials || (overload->poor && overload->passed >= overload->poor / 2);
 
 	if (overload->poor < poor)
 		overload->poor = poor;

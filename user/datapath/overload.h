@@ -10,8 +10,7 @@
  *   level   gives slots with           goes up when
  *     1     under 4 packets a write    packets are being lost; or the worker is late, and such slots are to blame
  *     2     under 8                    packets were lost although the last change has had its effect
- *     ...
- *     7     under 256                  the same
+ *     3     under 16                   the same
  *
  * A slot with the kernel that has bulk gets a trial: a large transfer may have begun there. If it does not gain either,
  * the next trial comes later. All slots come back when the worker has kept up for a while, and the kernel gets less of
@@ -41,15 +40,16 @@
 #define OVERLOAD_HOLD_NS 1000000000ull
 #define OVERLOAD_HOLD_MAX_NS 64000000000ull
 
-#define OVERLOAD_LEVEL_MAX 7u
+/* 64 KiB are 44 packets of 1500 bytes, so nothing could reach a higher level and a trial's beyond it. */
+#define OVERLOAD_LEVEL_MAX 3u
 
 /* Bytes of a period that make bulk, 26 Mbit/s; and packets by which a trial is judged. */
 #define OVERLOAD_BULK (32u << 10)
 #define OVERLOAD_TRIAL_PACKETS 64u
 
-/* To pass it takes this many levels more than to stay: of a slot that large transfers share with a flood, a good part
- * merges, and yet all of it is too much. */
-#define OVERLOAD_TRIAL_LEVELS 2u
+/* To pass it takes a level more than to stay: of a slot that large transfers share with a flood, a good part merges, and
+ * yet all of it is too much. */
+#define OVERLOAD_TRIAL_LEVELS 1u
 
 /* Periods in a row after which the frames of a slot that cannot leave are dropped, until it can: some hundred. */
 #define OVERLOAD_STUCK_PERIODS 2u
@@ -75,6 +75,7 @@ struct overload {
 		uint32_t bytes, frames;   /* that the kernel had had by the end of the last period */
 		bool trial;               /* it has come back to be judged */
 		uint8_t failures;         /* of trials, in a row */
+		uint64_t trial_ns;        /* when it did */
 		uint64_t next_ns;         /* when the next one may begin */
 	} slot[STEER_SLOT_CNT];
 	uint64_t period_ns;    /* when it began */

@@ -63,8 +63,14 @@ static void end_period(struct worker *worker, uint64_t now_ns)
 
 void worker_check_overload(struct worker *worker, uint64_t now_ns)
 {
-	if (overload_due(&worker->overload, now_ns))
+	if (overload_due(&worker->overload, now_ns)) {
 		end_period(worker, now_ns);
+		/* With --hold, or under a load that never pauses, there would always be something held. */
+		if (overload_is_giving(&worker->overload) && worker->held_packets) {
+			gro_flush(&worker->gro, GRO_RECONFIGURE);
+			worker_deliver(worker);
+		}
+	}
 	if (overload_is_giving(&worker->overload) && !worker->held_packets) {
 		const struct overload_frames frames = frames_now(worker);
 

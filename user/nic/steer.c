@@ -39,6 +39,7 @@ struct steer {
 	bool serving;
 	bool leaves_out; /* atomic; see steer_serve_out() */
 	bool holds_out;  /* see steer_hold_out() */
+	bool awaits_tag; /* see steer_await_tag() */
 	uint32_t gaps;   /* heartbeats that came too late; atomic */
 	struct {
 		bool unheard;
@@ -200,7 +201,8 @@ static void write_serve(struct steer *steer)
 	const uint32_t serve = steer->serving ? steer->config.serve : 0;
 
 	if (steer->state)
-		__atomic_store_n(&steer->state->serve, serve, __ATOMIC_RELEASE);
+		__atomic_store_n(&steer->state->serve, serve && steer->awaits_tag ? serve | STEER_AWAIT_TAG : serve,
+				 __ATOMIC_RELEASE);
 	if (steer->tc.object)
 		__atomic_store_n(&steer->tc.state->serve, steer->leaves_out || steer->holds_out ? 0 : serve,
 				 __ATOMIC_RELEASE);
@@ -210,6 +212,22 @@ void steer_serve(struct steer *steer, bool serve)
 {
 	steer->serving = serve;
 	write_serve(steer);
+}
+
+void steer_await_tag(struct steer *steer, bool await)
+{
+	steer->awaits_tag = await;
+	write_serve(steer);
+}
+
+bool steer_saw_tag(const struct steer *steer)
+{
+	const uint32_t end = __atomic_load_n(&steer->queue_end, __ATOMIC_RELAXED);
+
+	for (uint32_t queue = 0; queue < end; queue++)
+		if (__atomic_load_n(&steer->queues[queue].tagged, __ATOMIC_RELAXED))
+			return true;
+	return false;
 }
 
 void steer_hold_out(struct steer *steer)

@@ -73,6 +73,12 @@ void steer_serve(struct steer *steer, bool serve);
  * like that (true), as at the beginning. Takes effect at once. By the same thread as steer_serve(). */
 void steer_serve_out(struct steer *steer, bool serve);
 
+/* Inline: leaves what arrives to the kernel (true) until a frame with a VLAN tag in it has come: see steer_saw_tag(). */
+void steer_await_tag(struct steer *steer, bool await);
+
+/* Whether a frame with a VLAN tag in its bytes has come since the programs were opened. */
+bool steer_saw_tag(const struct steer *steer);
+
 /* Before steer_start(): what the stack sends is left to the kernel until steer_serve_out() says more. Nothing was served
  * yet, so nothing becomes stale by it. */
 void steer_hold_out(struct steer *steer);
