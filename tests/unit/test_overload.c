@@ -267,11 +267,13 @@ Test(overload, a_little_traffic_with_the_kernel_does_not_keep_it_up)
 {
 	struct bed bed = make_bed();
 	struct steer_slot *slot;
+	uint8_t other;
 
 	open_bed(&bed);
 	slot = slot_of(&bed, 1);
+	other = other_than(&bed);
 	for (uint32_t i = 0; i < OVERLOAD_TROUBLE_PERIODS + 1; i++) {
-		deliver(&bed, other_than(&bed), 1000, 40);
+		deliver(&bed, other, 1000, 40);
 		deliver(&bed, 1, 10, 1);
 		bed.period.lost += 10;
 		end_period(&bed);
