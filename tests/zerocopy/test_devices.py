@@ -5,7 +5,7 @@ traffic."""
 import pytest
 
 from daemon import DAEMON, EXIT_NOT_SUPPORTED, Daemon
-from devices import ABOVE, ADDRESS, REFUSED, carry, make_all, on_both, refuse, transfers
+from devices import ABOVE, ADDRESS, REFUSED, carry, make_all, refuse, transfers
 from lab import Namespace, wait_until
 from real_wire import RealWire, take, zero_copy
 from streams import expect_clean, servers, transfer
@@ -84,10 +84,11 @@ def test_vlan_awaited(lab, data):
     until tags come in the packets."""
     wire = Wire(lab, host_addresses=False)
     daemon = Daemon(lab, wire.host, wire.nic)
-    on_both(lab, wire, None)
-    wire.peer.run("ethtool", "-K", wire.wire, "txvlan", "on")
-    wire.host.up("d0")
-    wire.host.address("d0", f"{wire.HOST4}/24", f"{wire.HOST6}/64")
+    wire.peer.ip("address", "flush", "dev", wire.wire)
+    for ns, nic, address in ((wire.peer, wire.wire, wire.PEER4), (wire.host, wire.nic, wire.HOST4)):
+        ns.ip("link", "add", "link", nic, "name", "d0", "type", "vlan", "id", "5")
+        ns.up("d0")
+        ns.address("d0", f"{address}/24")
     servers(lab, wire, data)
     wait_until(lambda: daemon.status()["state"] == "degraded", 5, "it is said")
     assert "txvlan off" in daemon.status()["state_why"], daemon.status()["state_why"]
