@@ -18,13 +18,14 @@ PACED = os.path.join(BUILD, "tools", "paced")
 FLOWS = 1000000
 # Packets a second, beside a transfer. Far more leave a transfer nothing, in the kernel, too.
 MORE_THAN_ONE_WORKER_CAN = 200000
+SHORT_RING = ("--memory", "12M")  # a quick machine's worker would keep up with that, with a long one
 
 
 def test_flood(lab, data):
     """A million flows that cannot be merged go to the kernel, and that is said; a transfer beside them, every byte of
     which is checked, is merged as before; when they end, all comes back."""
     wire = Wire(lab)
-    daemon = Daemon(lab, wire.host, wire.nic)
+    daemon = Daemon(lab, wire.host, wire.nic, *SHORT_RING)
     servers(lab, wire, data)
     attack = lab.start([ATTACK, wire.wire, wire.host.mac(wire.nic), wire.HOST4, str(FLOWS),
                         str(MORE_THAN_ONE_WORKER_CAN)], ns=wire.peer, name="attack")
