@@ -201,22 +201,24 @@ static struct steer_slot *overloaded(struct bed *bed, uint8_t *other)
 	return slot_of(bed, *other);
 }
 
-Test(overload, it_lasts_as_long_as_the_flood_and_a_second)
+Test(overload, it_lasts_a_second_and_longer_each_time_that_the_flood_goes_on)
 {
 	struct bed bed = make_bed();
 	struct steer_slot *slot;
 	uint8_t other;
 
 	slot = overloaded(&bed, &other);
-	for (int i = 0; i < 500; i++) {
-		kernel_gets(slot, 900, 1000);
-		cr_expect_eq(end_period(&bed), OVERLOAD_SAME);
+	for (uint64_t hold_ns = OVERLOAD_HOLD_NS; hold_ns <= OVERLOAD_HOLD_MAX_NS; hold_ns *= 2) {
+		for (uint64_t end_ns = bed.now_ns + hold_ns * 9 / 10; bed.now_ns < end_ns;) {
+			kernel_gets(slot, 900, 1000);
+			cr_expect_eq(end_period(&bed), OVERLOAD_SAME);
+		}
+		cr_expect(slot->kernel);
+		cr_expect_eq(end_periods(&bed, hold_ns / 5), OVERLOAD_ENDS);
+		cr_expect_not(slot->kernel);
+		cr_expect_eq(bed.overload.given, 0);
+		overload_it(&bed, other);
 	}
-	cr_expect(slot->kernel);
-	cr_expect_eq(end_periods(&bed, OVERLOAD_HOLD_NS * 9 / 10), OVERLOAD_SAME);
-	cr_expect_eq(end_periods(&bed, OVERLOAD_HOLD_NS / 5), OVERLOAD_ENDS);
-	cr_expect_not(slot->kernel);
-	cr_expect_eq(bed.overload.given, 0);
 }
 
 Test(overload, an_end_too_early_makes_the_next_time_twice_as_long)
@@ -294,7 +296,7 @@ Test(overload, trials_that_fail_become_rare)
 	uint8_t other;
 
 	slot = overloaded(&bed, &other);
-	for (uint64_t end_ns = bed.now_ns + 30 * SECOND; bed.now_ns < end_ns;) {
+	for (uint64_t end_ns = bed.now_ns + 30 * SECOND; bed.overload.level && bed.now_ns < end_ns;) {
 		if (slot->kernel) {
 			kernel_gets(slot, 1000, 4 * OVERLOAD_BULK);
 		} else {
@@ -305,9 +307,8 @@ Test(overload, trials_that_fail_become_rare)
 		}
 		end_period(&bed);
 	}
-	cr_expect(trials >= 3 && trials <= 6, "%u trials in 30 s", trials);
-	cr_expect_eq(bed.overload.episodes, 1, "and it is one overload: %llu",
-		     (unsigned long long)bed.overload.episodes);
+	cr_expect(trials >= 1 && trials <= 3, "%u trials", trials);
+	cr_expect_eq(bed.overload.level, 0, "trials do not keep it up");
 }
 
 Test(overload, a_slot_that_cannot_leave_makes_the_queue_drain)

@@ -100,7 +100,6 @@ static void give(struct overload *overload, uint32_t i, uint64_t now_ns)
 	if (slot->trial && OVERLOAD_HOLD_NS << slot->failures < OVERLOAD_HOLD_MAX_NS)
 		slot->failures++;
 	slot->bytes = overload->slots->slot[i].bytes;
-	slot->frames = overload->slots->slot[i].frames;
 	store(&overload->slots->slot[i].kernel, 1);
 	overload->given++;
 }
@@ -110,7 +109,6 @@ static void consider_trial(struct overload *overload, uint32_t i, uint64_t now_n
 {
 	struct overload_slot *slot = &overload->slot[i];
 	const uint32_t bytes = __atomic_load_n(&overload->slots->slot[i].bytes, __ATOMIC_RELAXED);
-	const uint32_t frames = __atomic_load_n(&overload->slots->slot[i].frames, __ATOMIC_RELAXED);
 
 	overload->stuck += !overload->slots->slot[i].passed_ns && slot->writes;
 	slot->packets = slot->writes = 0;
@@ -121,9 +119,7 @@ static void consider_trial(struct overload *overload, uint32_t i, uint64_t now_n
 		store(&overload->slots->slot[i].kernel, 0);
 		overload->given--;
 	}
-	overload->passed += frames - slot->frames;
 	slot->bytes = bytes;
-	slot->frames = frames;
 }
 
 /* Of a slot with the daemon. */
@@ -180,12 +176,10 @@ static void raise_level(struct overload *overload, uint64_t now_ns)
 
 static void find_level(struct overload *overload, bool lost, uint32_t poor, uint64_t now_ns)
 {
-	const bool flooded = poor,
-		   goes_on = overload->trials || (overload->poor && overload->passed >= overload->poor / 2);
+	const bool flooded = poor;
 
-	if (overload->poor < poor)
-		overload->poor = poor;
-	if (lost || flooded || goes_on)
+	/* What the kernel has does not tell whether it would be too much again: that is tried, less and less often. */
+	if (lost || flooded || overload->trials)
 		overload->trouble_ns = now_ns;
 	overload->trouble_cnt = lost || flooded ? overload->trouble_cnt + 1 : 0;
 	if (!overload->level) {
@@ -213,7 +207,6 @@ enum overload_change overload_end_period(struct overload *overload, const struct
 	const bool lost = period->lost > overload->lost, begun = overload->begun;
 
 	find_level(overload, lost, period->waiting >= LATE(overload->ring_size) ? poor_writes(overload) : 0, now_ns);
-	overload->passed = 0;
 	overload->lost = period->lost;
 	overload->period_ns = now_ns;
 	if (!overload->level) {
@@ -221,7 +214,7 @@ enum overload_change overload_end_period(struct overload *overload, const struct
 		take_back(overload);
 		forget(overload);
 		overload->begun = false;
-		overload->poor = overload->trials = 0;
+		overload->trials = 0;
 		return begun ? OVERLOAD_ENDS : OVERLOAD_SAME;
 	}
 	for (uint32_t i = 0; i < STEER_SLOT_CNT; i++)

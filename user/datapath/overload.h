@@ -13,8 +13,8 @@
  *     3     under 16                   the same
  *
  * A slot with the kernel that has bulk gets a trial: a large transfer may have begun there. If it does not gain either,
- * the next trial comes later. All slots come back when the worker has kept up for a while, and the kernel gets less of
- * what is left to it. If that was too early, the next time it takes twice as long.
+ * the next trial comes later. All slots come back when the worker has kept up for a while. If that was too early, the
+ * next time it takes twice as long.
  *
  * This file decides; it knows numbers and times only. The worker tells it what it delivers, and every
  * OVERLOAD_PERIOD_NS how it fares.
@@ -72,16 +72,15 @@ struct overload {
 	uint32_t ring_size;
 	struct overload_slot {
 		uint32_t packets, writes; /* delivered in this period, or trial */
-		uint32_t bytes, frames;   /* that the kernel had had by the end of the last period */
+		uint32_t bytes;           /* that the kernel had had by the end of the last period */
 		bool trial;               /* it has come back to be judged */
 		uint8_t failures;         /* of trials, in a row */
 		uint64_t trial_ns;        /* when it did */
 		uint64_t next_ns;         /* when the next one may begin */
 	} slot[STEER_SLOT_CNT];
-	uint64_t period_ns;    /* when it began */
-	uint64_t lost;         /* at that time */
-	uint32_t poor, passed; /* writes of slots to blame, when it began; frames that the kernel now has a period */
-	uint32_t trials;       /* that are not judged yet */
+	uint64_t period_ns;         /* when it began */
+	uint64_t lost;              /* at that time */
+	uint32_t trials;            /* that are not judged yet */
 	uint32_t stuck, stuck_cnt;  /* slots that cannot leave, as their frames keep coming; periods in a row */
 	uint32_t level, given;      /* given: slots that shall be with the kernel */
 	uint64_t raised_ns;         /* when the level went up */
