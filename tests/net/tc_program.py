@@ -90,10 +90,13 @@ class TcProgram:
 
     def filter(self, ns, interface, way, *options):
         """`tc filter add`: direct action, of any protocol."""
-        path = os.path.join(bpffs(self.lab), "program")
+        mount = bpffs(self.lab)
+        path = os.path.join(mount, "program")
         name = ctypes.create_string_buffer(path.encode() + b"\0")
         bpf(OBJ_PIN, struct.pack("QI", ctypes.addressof(name), self.prog))
-        ns.run("tc", "filter", "add", "dev", interface, way, *options, "bpf", "direct-action", "object-pinned", path)
+        # tc makes folders in the BPF file system that it works in: not in the host's
+        ns.run("env", f"TC_BPF_MNT={mount}", "tc", "filter", "add", "dev", interface, way, *options,
+               "bpf", "direct-action", "object-pinned", path)
 
 
 def chain(ns, interface, way):
