@@ -198,12 +198,13 @@ class Demo:
     # kill -9
 
     def kill(self, lab, wire, daemon, data, before):
+        objects, tap = daemon.bpf_objects(), daemon.tap()  # now, for it takes a while
         streams = [Transfer(lab, wire.host, wire.PEER4, data),
                    Transfer(lab, wire.peer, wire.HOST6, data)]
         for stream in streams:
             self.screen.now("kill -9 in the middle of a transfer each way")
-            stream.wait_received(stream.length // 4)
-        objects, tap, total = daemon.bpf_objects(), daemon.tap(), daemon.total()
+            stream.wait_received(stream.length // 8)
+        total = daemon.total()
         for sentence in add_up(total):
             self.check(False, f"counters: {sentence}")
         at = [100 * stream.received() // stream.length for stream in streams]
