@@ -6,20 +6,20 @@
 /* A worker that is overloaded again and again says so this often at most. */
 #define LOG_NS 60000000000ull
 
-/* Packets that the kernel has lost since the socket was opened. */
+/* Packets that the kernel has lost since the socket was opened. What the caller reads next is read after it. */
 static uint64_t lost_packets(struct worker *worker)
 {
 	struct xdp_statistics kernel = { 0 };
 
 	(void)xsk_statistics(&worker->xsk, &kernel); /* zeros when it fails */
-	return kernel.rx_dropped + kernel.rx_ring_full;
+	return __atomic_load_n(&kernel.rx_dropped, __ATOMIC_ACQUIRE) +
+	       __atomic_load_n(&kernel.rx_ring_full, __ATOMIC_ACQUIRE);
 }
 
 static struct overload_frames frames_now(struct worker *worker)
 {
-	struct overload_frames frames = { .gone = lost_packets(worker) };
+	struct overload_frames frames = { .gone = lost_packets(worker) }; /* first: see overload.c */
 
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* redirected is read after gone; see overload.c */
 	frames.redirected = steer_redirected(worker->config.steer, worker->config.queue);
 	frames.taken = worker->stats.rx_packets;
 	return frames;
