@@ -187,6 +187,16 @@ def test_one_user_a_directory(lab):
     third.stop()
 
 
+def test_directory_of_others(lab):
+    """A run directory in which there are other files, as /run and /tmp, is not given to the user."""
+    wire = Wire(lab)
+    shared = os.path.join(lab.tmp, "shared")
+    os.makedirs(os.path.join(shared, "other"))
+    expect_refusal(wire.host, ["env", f"RUNTIME_DIRECTORY={shared}", DAEMON, "--interface", wire.nic, "--user",
+                               "nobody"], [EXIT_FAILED], [shared, "files of others", "RUNTIME_DIRECTORY"])
+    assert os.stat(shared).st_uid == 0, f"{os.stat(shared)}"
+
+
 def test_killed_as_another(lab):
     """Killed -9 as one user, started again as root: the settings it had changed are taken over and restored."""
     wire = test_settings.wire_with_gro(lab)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,34 +114,79 @@ static bool is_alive(const char *dir, const char *file)
 	return fd >= 0 || fd == -EAGAIN;
 }
 
-/* Under a name like ours, the last user may have put there a file of somebody else. */
-static bool is_linked(int dir_fd, const char *file)
+/* Also what a daemon was writing when it was killed: there, something follows the suffix. */
+static bool is_ours(const char *file)
 {
-	struct stat st;
+	const char *at = strrchr(file, '@'), *suffix = at ? strchr(at, '.') : NULL;
+	const char *more = suffix ? strchr(suffix + 1, '.') : NULL;
+	char name[NAME_MAX + 1];
+	struct rundir_name parsed;
 
-	return fstatat(dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) || st.st_nlink != 1;
+	snprintf(name, sizeof name, "%.*s", more ? (int)(more - file) : NAME_MAX, file);
+	return rundir_parse(name, &parsed);
 }
 
-/* Gives our files, and then the directory, to the user, if no daemon is alive there. */
-static int give_files(const char *dir, int dir_fd, uid_t uid, gid_t gid)
+/* Whether the directory may be given away: only our files are in it, and no daemon is alive there. */
+static int check_files(const char *dir, DIR *stream)
 {
 	struct rundir_name name;
 	struct dirent *entry;
-	DIR *stream = opendir(dir);
+
+	rewinddir(stream);
+	while ((entry = readdir(stream))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (!is_ours(entry->d_name))
+			return -ENOTEMPTY;
+		if (rundir_parse(entry->d_name, &name) && !strcmp(name.suffix, RUNDIR_SOCKET) &&
+		    is_alive(dir, entry->d_name))
+			return -EBUSY;
+	}
+	return 0;
+}
+
+/* Nobody else can put files there then. */
+static int take_directory(int dir_fd, const struct stat *before)
+{
+	const mode_t mode = before->st_mode & 07777, alone = mode & ~(mode_t)(S_IWGRP | S_IWOTH);
+
+	if (fchown(dir_fd, geteuid(), getegid()) || (mode != alone && fchmod(dir_fd, alone)))
+		return -errno;
+	return 0;
+}
+
+/* Under a name like ours, the last owner may have put there a file of somebody else: by another link to it, or by moving
+ * it. Such a file is left alone. */
+static int give_file(int dir_fd, const char *name, uid_t from, uid_t uid, gid_t gid)
+{
+	int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || (st.st_uid == from && st.st_nlink == 1 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH)))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Our files, and then the directory. */
+static int give_all(const char *dir, int dir_fd, const struct stat *before, uid_t uid, gid_t gid)
+{
+	DIR *stream = opendir(dir);
+	struct dirent *entry;
+	int err;
 
 	if (!stream)
 		return -errno;
-	while (!err && (entry = readdir(stream)))
-		if (rundir_parse(entry->d_name, &name) && !strcmp(name.suffix, RUNDIR_SOCKET) &&
-		    is_alive(dir, entry->d_name))
-			err = -EBUSY;
+	err = check_files(dir, stream);
 	if (!err)
-		rewinddir(stream);
+		err = take_directory(dir_fd, before);
+	rewinddir(stream);
 	while (!err && (entry = readdir(stream)))
-		if (rundir_parse(entry->d_name, &name) && !is_linked(dir_fd, entry->d_name) &&
-		    fchownat(dir_fd, entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW))
-			err = -errno;
+		if (is_ours(entry->d_name))
+			err = give_file(dir_fd, entry->d_name, before->st_uid, uid, gid);
 	if (!err && fchown(dir_fd, uid, gid))
 		err = -errno;
 	closedir(stream);
@@ -160,7 +206,7 @@ int rundir_give(const char *dir, uid_t uid, gid_t gid, uid_t *owner)
 	if (fstat(lock, &st))
 		err = -errno;
 	else if (st.st_uid != uid)
-		err = give_files(dir, lock, uid, gid);
+		err = give_all(dir, lock, &st, uid, gid);
 	*owner = st.st_uid; /* NOLINT: only with -EBUSY, hence after fstat() */
 	close(lock);
 	return err == -EPERM ? 0 : err;

@@ -45,7 +45,8 @@ int rundir_lock(const char *dir);
 /*
  * Makes the directory if it is not there, and gives it, and our files in it, to this user. If it belongs to another one,
  * and this process may not give it away, nothing is changed and 0 returned: what is opened there later will fail.
- * Otherwise 0 or -errno; -EBUSY: it is *owner's, and a daemon is alive there.
+ * Otherwise 0 or -errno; -EBUSY: it is *owner's, and a daemon is alive there; -ENOTEMPTY: it has files that are not ours,
+ * so it may be /run or /tmp, named by mistake.
  */
 int rundir_give(const char *dir, uid_t uid, gid_t gid, uid_t *owner);
 

@@ -99,6 +99,11 @@ static int give_rundir(const struct rights *rights)
 		log_error("%s belongs to user %u, whose daemons run there; use 'superpacketd --user %u', or another "
 			  "directory (RUNTIME_DIRECTORY)",
 			  dir, (unsigned int)owner, (unsigned int)owner);
+	else if (err == -ENOTEMPTY)
+		log_error(
+			"%s also has files of others, so it is not given to user %s; name a directory for superpacketd "
+			"alone (RUNTIME_DIRECTORY)",
+			dir, rights->user);
 	else if (err)
 		log_error("%s: making this directory for user %s: %s; make it, or name another (RUNTIME_DIRECTORY)",
 			  dir, rights->user, strerror(-err));
