@@ -4,9 +4,9 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/confine.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/devices.h"
@@ -144,14 +144,9 @@ static int check_capabilities(void)
 		{ "CAP_BPF", 1ull << CAP_BPF | 1ull << CAP_SYS_ADMIN },
 		{ "CAP_PERFMON", 1ull << CAP_PERFMON | 1ull << CAP_SYS_ADMIN },
 	};
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { { 0 } };
+	const uint64_t have = confine_capabilities();
 	char missing[128] = "";
-	uint64_t have;
 
-	if (syscall(SYS_capget, &header, data))
-		return 0; /* unknown: the first call that needs one will tell */
-	have = data[0].effective | (uint64_t)data[1].effective << 32;
 	for (size_t i = 0, len = 0; i < ARRAY_SIZE(needed); i++)
 		if (!(have & needed[i].any))
 			len += (size_t)snprintf(missing + len, sizeof missing - len, " %s", needed[i].name);

@@ -148,7 +148,7 @@ static uint64_t cgroup_left(const char *root, const struct cgroup_names *names)
 	}
 }
 
-/* With CAP_IPC_LOCK the limit does not count. Without it, the soft one is raised to the hard one (xsk_open.c). */
+/* With CAP_IPC_LOCK the limit does not count. Without it, the soft one is raised to the hard one (rights.c). */
 static uint64_t locked_limit(void)
 {
 	struct rlimit limit;

@@ -128,12 +128,16 @@ static void bound_capabilities(uint64_t kept)
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
-/* Later, without CAP_SYS_RESOURCE, the limit cannot be raised. */
+/* The memory of an AF_XDP socket counts as locked, unless the process has CAP_IPC_LOCK. Registering it tells when the
+ * limit is too low (ENOBUFS). */
 static void raise_memlock_limit(void)
 {
-	const struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
-	(void)setrlimit(RLIMIT_MEMLOCK, &limit); /* CAP_IPC_LOCK does without */
+	if (!setrlimit(RLIMIT_MEMLOCK, &limit) || getrlimit(RLIMIT_MEMLOCK, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max; /* as far as it goes without CAP_SYS_RESOURCE */
+	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
 static int check_tun(const struct rights *rights)

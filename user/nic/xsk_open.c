@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -212,18 +211,6 @@ static int try_variants(struct xsk *xsk, const struct xsk_config *config, struct
 
 /* ---- limits of the kernel ---- */
 
-/* A umem counts as locked memory, unless the process has CAP_IPC_LOCK. It need not matter when the limit cannot be
- * raised: registration says so (ENOBUFS). */
-static void raise_memlock_limit(void)
-{
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
-
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max; /* as far as it goes without CAP_SYS_RESOURCE */
-	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
-}
-
 /* In copy mode a sendto() takes 32 descriptors unless told otherwise (6.18); a zero-copy driver
  * has its own budget. The kernel takes no more than the ring has. */
 static void set_tx_budget(struct xsk *xsk)
@@ -254,7 +241,6 @@ int xsk_open(struct xsk *xsk, const struct xsk_config *config, struct umem *umem
 {
 	int err;
 
-	raise_memlock_limit();
 	err = try_variants(xsk, config, umem);
 	if (err)
 		return err;
