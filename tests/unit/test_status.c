@@ -70,7 +70,7 @@ const char *netdev_xsk_name(uint32_t bit)
 }
 
 /* This replaces the notification to systemd. */
-static char told[64];
+static char told[128];
 
 void service_status(const char *status) { snprintf(told, sizeof told, "%s", status); }
 
@@ -319,7 +319,7 @@ Test(status, the_state_and_why)
 	cr_expect_str_eq(told, "veth0 inline");
 	state.mtu_too_large = true;
 	state_tell(&state);
-	cr_expect_str_eq(told, "degraded: the MTU is too large for a frame");
+	cr_expect_str_eq(told, "degraded: the MTU is too large for a frame; the kernel carries all traffic");
 	cr_expect_str_eq(state_name(&state), "degraded");
 	cr_expect(strstr(state_why(&state), "MTU"));
 	strcpy(state.missing, "somebody has taken it");
@@ -334,6 +334,26 @@ Test(status, the_state_and_why)
 	cr_expect_str_eq(state_why(&state), "it is gone");
 	state_tell(&state);
 	cr_expect_str_eq(told, "it is gone");
+}
+
+/* Whatever is wrong: the kernel has nobody to give the traffic to. */
+Test(status, in_port_mode_no_reason_says_that_the_kernel_carries_anything)
+{
+	const struct state reasons[] = {
+		{ .port = true, .trouble.hung = true },
+		{ .port = true, .trouble.away = true },
+		{ .port = true, .trouble.deaf = true },
+		{ .port = true, .mtu_too_large = true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		struct state same_inline = reasons[i];
+
+		same_inline.port = false;
+		cr_expect(strstr(state_why(&reasons[i]), "lost"), "reason %zu", i);
+		cr_expect_not(strstr(state_why(&reasons[i]), "kernel"), "reason %zu", i);
+		cr_expect(strstr(state_why(&same_inline), "the kernel"), "reason %zu", i);
+	}
 }
 
 static void expect_strings(const json_t *array, const char *const *strings, size_t cnt)

@@ -155,9 +155,10 @@ void follow_renew_steer(struct steer *steer, const struct netdev *dev)
 	int err = netdev_is_veth(dev) ? steer_renew(steer) : 0;
 
 	if (err)
-		log_warning("%s: veth does not run the XDP program on queues that came after it; the kernel carries "
-			    "what arrives on those until the program is attached again (%s)",
-			    dev->name, strerror(-err));
+		log_warning("%s: veth does not run the XDP program on queues that came after it; what arrives on those "
+			    "%s until the program is attached again (%s)",
+			    dev->name, steer_gives_back(steer) ? "is carried by the kernel" : "is lost",
+			    strerror(-err));
 }
 
 /* A queue that cannot be opened may be another program's, or want memory: it is tried again, without logging that. */
@@ -301,8 +302,8 @@ static void follow_hidden_tap(struct daemon *d)
 	int err = netdev_reread(&tap, front->ifindex);
 
 	d->state.front = err == -ENODEV ?
-				 "the TAP was moved away or deleted; the kernel carries all traffic until it is back, "
-				 "or the daemon is started again" :
+				 "the TAP was moved away; the kernel carries all traffic until it is back and up, or "
+				 "the daemon is started again" :
 			 !err && !tap.up ? "the TAP is down; the kernel carries all traffic until it is up again" :
 					   NULL;
 	if (d->state.front == was)

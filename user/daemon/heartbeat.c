@@ -28,8 +28,9 @@ static void check_progress(const struct workers *workers, uint32_t queue, uint64
 			log_warning("%s queue %u: its worker responds again", worker->interface, queue);
 		progress->hung = false;
 	} else if (!progress->hung && now > progress->moved_ns + WORKER_STALL_NS) {
-		log_warning("%s queue %u: its worker hangs; the kernel carries all traffic until it responds",
-			    worker->interface, queue);
+		log_warning("%s queue %u: its worker hangs; %s until it responds", worker->interface, queue,
+			    steer_gives_back(worker->config.steer) ? "the kernel carries all traffic" :
+								     "what arrives is lost");
 		progress->hung = true;
 	}
 }

@@ -309,6 +309,7 @@ int main(int argc, char **argv)
 		break;
 	}
 	log_set_level(daemon.config.log_level);
+	daemon.state.port = daemon.config.mode == CONFIG_PORT;
 	block_signals(&signals);
 	daemon.start_ns = clock_ns();
 	daemon.heartbeat = (struct heartbeat){ .workers = &daemon.workers,

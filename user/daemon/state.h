@@ -3,7 +3,7 @@
  * The state of the daemon as a whole, and telling it: to `superpacket status` and, in the same words, to systemd.
  *
  *      ok          it carries what it should
- *      degraded    it does not; inline, the kernel carries the traffic
+ *      degraded    it does not; inline, the kernel carries the traffic, and in port mode it is lost
  *      waiting     the interface is gone, or the network namespace of the TAP
  */
 #ifndef SUPERPACKET_STATE_H
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 struct state {
+	bool port;           /* port mode: what the daemon does not carry, nobody does */
 	char ready[128];     /* what is served, in one line */
 	const char *waiting; /* why there is no interface to serve; everything of it is released. NULL: it is there */
 	bool mtu_too_large;
@@ -20,7 +21,7 @@ struct state {
 		bool away;   /* a worker cannot carry packets now */
 		bool deaf;   /* what is steered to a worker does not arrive */
 	} trouble;           /* heartbeat.c */
-	const char *members; /* of a bond: why some of its traffic is left to the kernel; NULL: it is not (members.c) */
+	const char *members; /* of a bond: why some of its traffic is not carried; NULL: all is (members.c) */
 	const char *front;   /* inline: the TAP carries nothing; NULL: it does (follow.c) */
 	const char *tags;    /* VLAN tags may be lost, so the kernel has what arrives; NULL: they are not (tags.c) */
 	const char *link;    /* the NIC is down; NULL: it is up (status_ready()) */

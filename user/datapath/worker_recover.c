@@ -104,8 +104,9 @@ static void probe_front_end(struct worker *worker, uint64_t now_ns)
 		return;
 	set_away(worker, true);
 	worker->stats.stalls_tap++;
-	log_warning("%s: %s takes no packets; the kernel carries all traffic until it does (is it up? 'ip link')",
-		    worker_name(worker, name), worker->config.front_name);
+	log_warning("%s: %s takes no packets; %s until it does (is it up? 'ip link')", worker_name(worker, name),
+		    worker->config.front_name,
+		    steer_gives_back(worker->config.steer) ? "the kernel carries all traffic" : "what arrives is lost");
 }
 
 /* ---- the socket ---- */
@@ -133,8 +134,9 @@ static void reopen_socket(struct worker *worker)
 	while ((err = worker_reopen_socket(worker)) && !worker_is_stopping(worker)) {
 		if (err != -EBUSY && !logged) {
 			logged = true;
-			log_warning("%s: no new socket yet (%s); the kernel carries the traffic",
-				    worker_name(worker, name), strerror(-err));
+			log_warning("%s: no new socket yet (%s); %s", worker_name(worker, name), strerror(-err),
+				    steer_gives_back(worker->config.steer) ? "the kernel carries the traffic" :
+									     "what arrives is lost until then");
 		}
 		worker_publish(worker);
 		ppoll(&wake, 1, &(struct timespec){ .tv_nsec = REOPEN_NS }, NULL);
