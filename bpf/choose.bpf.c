@@ -14,6 +14,11 @@
  * on the byte order of the machine, as the bond's does.
  *
  * Of the member's queues, another hash chooses one: of addresses and ports, so that a flow keeps its queue.
+ *
+ * While there is no member to send by, a packet must not wait in any queue: whose worker would send it, on a member
+ * that the bond does not use, or send it later, when it is long out of date. The bond itself drops such a packet
+ * (bond_tx_drop()). A program that chooses a queue cannot drop, so the kernel asks a second one (TUNSETFILTEREBPF), which
+ * says how much of the packet is kept.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -212,9 +217,21 @@ int choose(struct __sk_buff *skb)
 	set = &state->set[state->current & 1];
 	cnt = set->cnt;
 	if (!cnt || !read_keys(skb, &keys))
-		return 0;
+		return 0; /* without a member, admit() drops it */
 	member = &set->member[member_hash(skb, &keys, set->policy) % cnt & (CHOOSE_MEMBERS_MAX - 1)];
 	return member->cnt ? member->first + queue_hash(&keys) % member->cnt : member->first;
+}
+
+/* All of the packet, or nothing. */
+SEC("socket")
+int admit(struct __sk_buff *skb)
+{
+	struct choose_state *state = bpf_map_lookup_elem(&choose_state, &(__u32){ 0 });
+
+	if (!state || state->set[state->current & 1].cnt)
+		return (int)skb->len;
+	__sync_fetch_and_add(&state->no_member, 1);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -4,7 +4,7 @@
  * queue of the TAP it waits in. Each member has a range of the TAP's queues, one a worker.
  *
  * The daemon fills in the set that is not in force, then switches `current`: one store, and the next packet goes
- * another way.
+ * another way. While the set in force has no member, packets are dropped and counted.
  */
 #ifndef SUPERPACKET_CHOOSE_ABI_H
 #define SUPERPACKET_CHOOSE_ABI_H
@@ -29,12 +29,13 @@ struct choose_member {
 
 struct choose_set {
 	__u32 policy;
-	__u32 cnt;                                       /* members; 0: every packet waits in queue 0 */
+	__u32 cnt;                                       /* members; 0: packets are dropped */
 	struct choose_member member[CHOOSE_MEMBERS_MAX]; /* in the bond's order */
 };
 
 struct choose_state {
-	__u32 current; /* 0 or 1: the set in force */
+	__u64 no_member; /* packets that were dropped because the set in force had no member */
+	__u32 current;   /* 0 or 1: the set in force */
 	struct choose_set set[2];
 };
 

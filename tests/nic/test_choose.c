@@ -246,13 +246,62 @@ Test(choose, a_tap_without_the_program_spreads_as_it_likes)
 	close_bed(&bed);
 }
 
-Test(choose, without_a_member_nothing_goes_wrong)
+static void expect_dropped(struct bed *bed, uint64_t before)
+{
+	const uint64_t end = now_ms() + DEADLINE_MS;
+	struct vnet_header hdr;
+	uint8_t got[2048];
+
+	while (tap_choose_no_member(&bed->choose) == before && now_ms() < end)
+		poll(NULL, 0, 1);
+	cr_expect_gt(tap_choose_no_member(&bed->choose), before, "it is counted");
+	for (uint32_t q = 0; q < QUEUES; q++) {
+		struct frontend_queue *queue = bed->tap->ops->queue(bed->tap, q);
+
+		cr_expect_eq(queue->read(queue, &hdr, got, sizeof got), -EAGAIN, "queue %u", q);
+	}
+}
+
+/* Before there is a set, and when the last member has gone. Others' packets are counted, too: the TAP's stack sends. */
+Test(choose, without_a_member_packets_are_dropped)
+{
+	struct choose_set set = { .policy = CHOOSE_FIRST, .cnt = 1, .member = { { 3, 1 } } };
+	uint8_t frame[128];
+	uint64_t before;
+	struct bed bed;
+	size_t len;
+
+	open_bed(&bed);
+	len = make_frame(frame, 1);
+	raw_send(bed.raw, frame, len);
+	expect_dropped(&bed, 0);
+	tap_choose_set(&bed.choose, &set);
+	cr_expect_eq(queue_of(&bed, frame, len), 3);
+	set.cnt = 0;
+	tap_choose_set(&bed.choose, &set);
+	before = tap_choose_no_member(&bed.choose);
+	raw_send(bed.raw, frame, len);
+	expect_dropped(&bed, before);
+	close_bed(&bed);
+}
+
+/* A TAP that is taken over gets packets before it has the programs: no member's worker may find them. */
+Test(choose, what_waits_before_there_are_members_is_dropped)
 {
 	uint8_t frame[128];
 	struct bed bed;
+	size_t len;
 
 	open_bed(&bed);
-	cr_expect_eq(queue_of(&bed, frame, make_frame(frame, 1)), 0);
+	tap_choose_clear(bed.tap);
+	tap_choose_close(&bed.choose);
+	for (int i = 0; i < 8; i++) {
+		len = make_frame(frame, i);
+		raw_send(bed.raw, frame, len);
+	}
+	cr_assert_eq(tap_choose_open(&bed.choose, bed.tap), 0);
+	cr_expect_geq(tap_choose_no_member(&bed.choose), 8);
+	expect_dropped(&bed, 0);
 	close_bed(&bed);
 }
 

@@ -22,27 +22,56 @@ static int map_state(struct tap_choose *choose)
 	return 0;
 }
 
+/* A TAP that is taken over has a carrier as soon as it has a queue, so it may have got packets before the program was
+ * there. They wait in any queue. */
+static void empty_queues(struct tap_choose *choose, struct frontend *tap)
+{
+	struct vnet_header header;
+	uint8_t begin;
+	int len;
+
+	for (uint32_t q = 0; q < tap->queue_cnt; q++) {
+		struct frontend_queue *queue = tap->ops->queue(tap, q);
+
+		for (; (len = queue->read(queue, &header, &begin, sizeof begin)) >= 0;)
+			__atomic_fetch_add(&choose->state->no_member, 1, __ATOMIC_RELAXED);
+	}
+}
+
+/* -1 as program: none. */
+static int set_programs(struct frontend *tap, int choose_fd, int admit_fd)
+{
+	const int fd = tap->ops->queue(tap, 0)->fd;
+	int err = 0;
+
+	if (ioctl(fd, TUNSETSTEERINGEBPF, &choose_fd) < 0)
+		err = -errno;
+	if (ioctl(fd, TUNSETFILTEREBPF, &admit_fd) < 0)
+		err = -errno;
+	return err;
+}
+
 int tap_choose_open(struct tap_choose *choose, struct frontend *tap)
 {
-	int err, fd;
+	int err;
 
 	*choose = (struct tap_choose){ .object = choose_bpf__open_and_load() };
 	if (!choose->object)
 		return -errno;
 	err = map_state(choose);
-	fd = bpf_program__fd(choose->object->progs.choose);
-	if (!err && ioctl(tap->ops->queue(tap, 0)->fd, TUNSETSTEERINGEBPF, &fd) < 0)
-		err = -errno;
+	if (!err)
+		err = set_programs(tap, bpf_program__fd(choose->object->progs.choose),
+				   bpf_program__fd(choose->object->progs.admit));
 	if (err)
 		tap_choose_close(choose);
+	else
+		empty_queues(choose, tap);
 	return err;
 }
 
 void tap_choose_clear(struct frontend *tap)
 {
-	const int none = -1;
-
-	(void)ioctl(tap->ops->queue(tap, 0)->fd, TUNSETSTEERINGEBPF, &none);
+	(void)set_programs(tap, -1, -1);
 }
 
 void tap_choose_close(struct tap_choose *choose)
@@ -59,4 +88,9 @@ void tap_choose_set(struct tap_choose *choose, const struct choose_set *set)
 
 	choose->state->set[other] = *set;
 	__atomic_store_n(&choose->state->current, other, __ATOMIC_RELEASE);
+}
+
+uint64_t tap_choose_no_member(const struct tap_choose *choose)
+{
+	return __atomic_load_n(&choose->state->no_member, __ATOMIC_RELAXED);
 }
