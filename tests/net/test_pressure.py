@@ -39,7 +39,7 @@ def test_completions(lab, data):
     wire = Wire(lab)
     daemon = faulty(lab, wire)
     servers(lab, wire, data)
-    break_and_recover(lab, daemon, transfer(lab, wire, data, "out", 4), "completion", 1)
+    break_and_recover(lab, daemon, transfer(lab, wire, data, "out", 4), "tx_segments", "completion", 1)
     total = daemon.total()
     assert total["stalls_completion"] == 1, f"stalls: {total['stalls_completion']}"
     assert total["tx_lost_descriptors"] >= 1, "no descriptor was lost"
@@ -89,7 +89,7 @@ def test_fill(lab, data):
     daemon = faulty(lab, wire)
     servers(lab, wire, data)
     frames = daemon.total()["frames_total"]
-    break_and_recover(lab, daemon, transfer(lab, wire, data, "in", 4), "fill", frames)
+    break_and_recover(lab, daemon, transfer(lab, wire, data, "in", 4), "rx_packets", "fill", frames)
     assert daemon.total()["stalls_fill"] == 1, f"stalls: {daemon.total()['stalls_fill']}"
     expect_one_line(daemon, "gave none of")
     still_right(lab, wire, daemon, data)

@@ -59,7 +59,7 @@ Test(memory, sizes_shrink_until_all_queues_fit)
 		struct memory_plan plan;
 		int err = memory_make(&plan, &row->limits, &need);
 
-		cr_expect_eq(err, row->served ? 0 : -ENOMEM, "%s: %d", row->what, err);
+		cr_expect_eq(err, row->served ? 0 : -EDQUOT, "%s: %d", row->what, err);
 		cr_expect_eq(plan.queues, row->served, "%s: %u queues, not %u", row->what, plan.queues, row->served);
 		cr_expect(strstr(plan.cap_why, row->why), "%s: %s", row->what, plan.cap_why);
 		if (err)
@@ -98,7 +98,7 @@ Test(memory, a_refusal_has_the_numbers_of_the_floor)
 	struct memory_plan plan;
 
 	limits.asked = MIB(20);
-	cr_assert_eq(memory_make(&plan, &limits, &need), -ENOMEM);
+	cr_assert_eq(memory_make(&plan, &limits, &need), -EDQUOT);
 	cr_expect_eq(plan.cap, MIB(20));
 	cr_expect(plan.queue_bytes > MIB(2) && plan.queue_bytes < MIB(3));
 }
@@ -124,7 +124,7 @@ Test(memory, a_queue_more)
 	cr_expect_eq(sizes.ring, 512, "rings of %u", sizes.ring);
 	worker[1].config.sizes = plan.sizes;
 	workers.opened_cnt = 2;
-	cr_expect_eq(memory_fit(&plan, &workers, &gro, 1, &sizes), -ENOMEM);
+	cr_expect_eq(memory_fit(&plan, &workers, &gro, 1, &sizes), -EDQUOT);
 }
 
 /* ---- what the machine says ---- */

@@ -202,7 +202,7 @@ int memory_make(struct memory_plan *plan, const struct memory_limits *limits, co
 		}
 	}
 	if (need->all || room < plan->queue_bytes)
-		return -ENOMEM;
+		return -EDQUOT;
 	set_queues(plan, (uint32_t)(room / plan->queue_bytes));
 	return 0;
 }
@@ -269,5 +269,5 @@ int memory_fit(const struct memory_plan *plan, const struct workers *workers, co
 		if (sizes->ring <= plan->sizes.ring && used + more * worker_memory(sizes, gro, &kernel) <= plan->cap)
 			return 0;
 	}
-	return -ENOMEM;
+	return -EDQUOT;
 }

@@ -54,10 +54,10 @@ struct memory_plan {
 /* The limits of this machine and process, whose files are below root ("" for the machine's own; for tests). */
 void memory_read_limits(struct memory_limits *limits, const char *root);
 
-/* Returns 0, or -ENOMEM when it does not fit: queue_bytes is of the smallest sizes then. */
+/* Returns 0, or -EDQUOT when it does not fit: queue_bytes is of the smallest sizes then. */
 int memory_make(struct memory_plan *plan, const struct memory_limits *limits, const struct memory_need *need);
 
-/* Reads the limits and makes the plan for so many queues of an interface; all: see above. Logs and returns -ENOMEM when
+/* Reads the limits and makes the plan for so many queues of an interface; all: see above. Logs and returns -EDQUOT when
  * the floor is too much; a warning says that fewer queues will be served (plan->queues). */
 int memory_check(struct memory_plan *plan, const struct config *config, const char *interface, uint32_t queues,
 		 bool all);
@@ -71,7 +71,7 @@ void memory_say(const struct memory_plan *plan, const char *interface);
 /* What the process uses now, the kernel's part included. */
 uint64_t memory_used(const struct workers *workers, const struct gro_config *gro);
 
-/* The largest sizes of so many queues more, beside all that are open. Returns 0, or -ENOMEM. */
+/* The largest sizes of so many queues more, beside all that are open. Returns 0, or -EDQUOT. */
 int memory_fit(const struct memory_plan *plan, const struct workers *workers, const struct gro_config *gro,
 	       uint32_t more, struct worker_sizes *sizes);
 
