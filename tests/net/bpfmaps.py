@@ -36,6 +36,13 @@ class Map:
         """value: the bytes."""
         return _libbpf.bpf_map_update_elem(self.fd, ctypes.byref(ctypes.c_uint32(key)), value, ctypes.c_uint64(flags))
 
+    def sum(self, key):
+        """Of a number of each CPU."""
+        values = (ctypes.c_uint64 * _libbpf.libbpf_num_possible_cpus())()
+        err = _libbpf.bpf_map_lookup_elem(self.fd, ctypes.byref(ctypes.c_uint32(key)), values)
+        assert err == 0, f"reading {key}: {err}"
+        return sum(values)
+
 
 class DeadSocket:
     """An AF_XDP socket that is bound to nothing. What the XDP program redirects to it the kernel drops, as it does with

@@ -3,6 +3,7 @@
 
 #ifdef SUPERPACKET_FAULTS
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static const char *const names[FAULT_CNT] = {
 	[FAULT_STOP] = "stop",
 	[FAULT_EARLY_REUSE] = "early-reuse",
 	[FAULT_CLOCK] = "clock",
+	[FAULT_RTNL] = "rtnl",
 };
 
 static unsigned int left[FAULT_CNT];
@@ -31,6 +33,12 @@ bool fault_strikes(enum fault fault)
 		if (__atomic_compare_exchange_n(&left[fault], &cnt, cnt - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return true;
 	return false;
+}
+
+void fault_rtnl(void)
+{
+	if (fault_strikes(FAULT_RTNL))
+		poll(NULL, 0, FAULT_RTNL_MS);
 }
 
 static bool set_fault(const char *text)

@@ -25,10 +25,12 @@ enum fault {
 	FAULT_STOP,        /* "stop": SIGSTOP, just after a worker has seen that the heartbeat has not lapsed */
 	FAULT_EARLY_REUSE, /* "early-reuse": memory under transmission is freed at submission, not at completion */
 	FAULT_CLOCK,       /* "clock": at start, the clock of BPF programs is taken for another one */
+	FAULT_RTNL, /* "rtnl": the kernel is slow to get its lock of all interfaces (RTNL), which another holds */
 	FAULT_CNT,
 };
 
 #define FAULT_CLOCK_SHIFT_NS 5000000000
+#define FAULT_RTNL_MS 200 /* twice as long as a heartbeat is good for */
 
 #ifdef SUPERPACKET_FAULTS
 
@@ -37,6 +39,9 @@ enum fault {
 
 /* Whether this occasion goes wrong. Any thread may ask. */
 bool fault_strikes(enum fault fault);
+
+/* Waits, if FAULT_RTNL strikes. */
+void fault_rtnl(void);
 
 /* Carries out a request of the control socket. Returns false when it is not about faults. */
 bool fault_command(const char *request);
@@ -49,6 +54,10 @@ static inline bool fault_strikes(enum fault fault)
 {
 	(void)fault;
 	return false;
+}
+
+static inline void fault_rtnl(void)
+{
 }
 
 static inline bool fault_command(const char *request)

@@ -21,6 +21,7 @@
  *      members.c    of a bond: served one by one         control_alias.c    their names lead to the bond's socket
  *      devices.c    kinds of interfaces: served, or which one to name instead
  *      tags.c       VLAN tags that a veth may not have in its frames
+ *      beside.c     what takes long, without a gap in the heartbeat
  *
  * Only the main thread uses it; the guard's thread sees its struct guard, a worker its own struct worker. Functions
  * that return int return 0 or -errno and have logged why.
@@ -142,7 +143,7 @@ uint32_t open_mtu_max(const struct workers *workers);
 void follow_news(struct daemon *d);
 
 /* Has the XDP program run on queues that were added, too. */
-void follow_renew_steer(struct steer *steer, const struct netdev *dev);
+void follow_renew_steer(struct heartbeat *heartbeat, struct steer *steer, const struct netdev *dev);
 
 /* The TAP may be gone: it is made again in the next namespace of its name, else -errno says to end, and be started
  * again. */

@@ -21,11 +21,43 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/beside.h"
 #include "daemon/daemon.h"
 #include "daemon/members.h"
 
 /* Between looks at the TAP's network namespace, of whose end and return nobody tells. */
 #define PLACE_NS 200000000ull
+
+/* Calls of beside_call(): the front end gets what device.dev has. */
+
+static int set_mtu(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->front.frontend->ops->set_mtu(d->front.frontend, d->device.dev.mtu);
+}
+
+static int set_mac(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->front.frontend->ops->set_mac(d->front.frontend, d->device.dev.mac);
+}
+
+static int set_carrier(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->front.frontend->ops->set_carrier(d->front.frontend, d->device.dev.carrier);
+}
+
+static int label(void *arg)
+{
+	const struct daemon *d = arg;
+
+	front_label(&d->front, &d->config, &d->device.dev);
+	return 0;
+}
 
 /* Above what the sockets take, received frames would be lost: inline, the kernel can carry them. */
 static void follow_mtu(struct daemon *d)
@@ -35,16 +67,15 @@ static void follow_mtu(struct daemon *d)
 	bool fits = mtu <= most, is_inline = d->config.mode == CONFIG_INLINE;
 
 	if (fits) {
-		const struct frontend *frontend = d->front.frontend;
 		int err;
 
 		workers_set_mtu(&d->workers, mtu);
 		for (const struct workers *workers = &d->workers; workers; workers = workers->next)
 			if (workers->steer)
 				steer_set_frame_max(workers->steer, mtu + TRANSMIT_LINK_MAX);
-		err = frontend->ops->set_mtu(frontend, mtu);
+		err = beside_call(&d->heartbeat, set_mtu, d);
 		if (err)
-			log_warning("%s: setting its MTU to %u: %s", frontend->name, mtu, strerror(-err));
+			log_warning("%s: setting its MTU to %u: %s", d->front.frontend->name, mtu, strerror(-err));
 		log_info("%s: the MTU is now %u", name, mtu);
 	} else {
 		log_error("%s: the MTU is now %u, too large for a frame; %s; at most 'ip link set dev %s mtu %u'", name,
@@ -58,14 +89,15 @@ static void follow_mtu(struct daemon *d)
 	state_tell(&d->state);
 }
 
-static void follow_mac(const struct netdev *dev, const struct frontend *frontend)
+static void follow_mac(struct daemon *d)
 {
-	int err = frontend->ops->set_mac(frontend, dev->mac);
+	const char *name = d->device.dev.name, *front = d->front.frontend->name;
+	int err = beside_call(&d->heartbeat, set_mac, d);
 
 	if (err)
-		log_warning("%s: giving it the new address of %s: %s", frontend->name, dev->name, strerror(-err));
+		log_warning("%s: giving it the new address of %s: %s", front, name, strerror(-err));
 	else
-		log_info("%s: its MAC address has changed, and that of %s with it", dev->name, frontend->name);
+		log_info("%s: its MAC address has changed, and that of %s with it", name, front);
 }
 
 static void tell_ready(struct daemon *d)
@@ -112,12 +144,11 @@ static void prove_late(struct daemon *d)
 static void follow_carrier(struct daemon *d)
 {
 	const struct netdev *dev = &d->device.dev;
-	const struct frontend *frontend = d->front.frontend;
-	int err = frontend->ops->set_carrier(frontend, dev->carrier);
+	int err = beside_call(&d->heartbeat, set_carrier, d);
 
 	log_info("%s: %s", dev->name, dev->carrier ? "the carrier is back" : "no carrier");
 	if (err)
-		log_debug("%s: cannot set its carrier: %s", frontend->name, strerror(-err));
+		log_debug("%s: cannot set its carrier: %s", d->front.frontend->name, strerror(-err));
 	if (!d->members)
 		prove_late(d);
 }
@@ -136,7 +167,7 @@ static void follow_name(struct daemon *d, const char *old)
 {
 	log_info("%s: its name is now %s", old, d->device.dev.name);
 	rename_socket(&d->control, &d->attached.settings, &d->device);
-	front_label(&d->front, &d->config, &d->device.dev);
+	(void)beside_call(&d->heartbeat, label, d);
 	if (d->members)
 		members_renamed(d);
 	tell_ready(d);
@@ -150,9 +181,14 @@ static void tell_queues(struct daemon *d, uint32_t before)
 	tell_ready(d);
 }
 
-void follow_renew_steer(struct steer *steer, const struct netdev *dev)
+static int renew(void *steer)
 {
-	int err = netdev_is_veth(dev) ? steer_renew(steer) : 0;
+	return steer_renew(steer);
+}
+
+void follow_renew_steer(struct heartbeat *heartbeat, struct steer *steer, const struct netdev *dev)
+{
+	int err = netdev_is_veth(dev) ? beside_call(heartbeat, renew, steer) : 0;
 
 	if (err)
 		log_warning("%s: veth does not run the XDP program on queues that came after it; what arrives on those "
@@ -169,7 +205,7 @@ static void add_queues(struct daemon *d, bool again)
 	while (d->workers.cnt < d->follow.queues_wanted && !open_add_queue(d, &d->device, &d->workers, again))
 		heartbeat_show(&d->heartbeat);
 	if (d->workers.cnt > before)
-		follow_renew_steer(d->attached.steer, &d->device.dev);
+		follow_renew_steer(&d->heartbeat, d->attached.steer, &d->device.dev);
 	if (!again)
 		d->follow.queues = (struct retry){ 0 };
 	if (d->workers.cnt < d->follow.queues_wanted)
@@ -224,7 +260,7 @@ static void follow_absence(struct daemon *d, bool moved)
 static void follow_changes(struct daemon *d)
 {
 	struct netdev now, was = d->device.dev;
-	int err = netdev_reread(&now, was.ifindex);
+	int err = beside_reread(&d->heartbeat, &now, was.ifindex);
 
 	if (err == -ENODEV) { /* its deletion came after the news that brought us here */
 		follow_absence(d, watch_read(&d->watch, was.ifindex).moved);
@@ -243,7 +279,7 @@ static void follow_changes(struct daemon *d)
 	if (was.mtu != now.mtu)
 		follow_mtu(d);
 	if (memcmp(was.mac, now.mac, sizeof now.mac))
-		follow_mac(&now, d->front.frontend);
+		follow_mac(d);
 	if (was.carrier != now.carrier)
 		follow_carrier(d);
 	if (!d->state.waiting && (was.up != now.up || was.carrier != now.carrier)) {
@@ -299,7 +335,7 @@ static void follow_hidden_tap(struct daemon *d)
 	const struct frontend *front = d->front.frontend;
 	const char *was = d->state.front;
 	struct netdev tap;
-	int err = netdev_reread(&tap, front->ifindex);
+	int err = beside_reread(&d->heartbeat, &tap, front->ifindex);
 
 	d->state.front = err == -ENODEV ?
 				 "the TAP was moved away; the kernel carries all traffic until it is back and up, or "
@@ -337,7 +373,8 @@ void follow_news(struct daemon *d)
 		guard_look_now(&d->attached.guard);
 	}
 	if (d->config.mode == CONFIG_INLINE && !d->members)
-		tags_follow(&d->attached.tags, &d->device.dev, d->attached.steer, news.others, &d->state);
+		tags_follow(&d->attached.tags, &d->device.dev, d->attached.steer, news.others, &d->state,
+			    &d->heartbeat);
 	if (egress_follow(&d->attached.egress, &d->workers))
 		tell_ready(d);
 	if (d->members)

@@ -3,6 +3,8 @@
  * Fail-open: the BPF programs leave all traffic to the kernel unless they see a heartbeat. The main thread shows it,
  * and only while every worker moves and can carry packets and no program is missing. So a worker that hangs or is
  * away, a main thread that hangs, or a program that was taken away gives all traffic to the kernel.
+ *
+ * So the main thread must not wait for anything long by itself: see beside.h.
  */
 #ifndef SUPERPACKET_HEARTBEAT_H
 #define SUPERPACKET_HEARTBEAT_H

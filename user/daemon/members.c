@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "daemon/beside.h"
 #include "frontend/tap.h"
 #include "nic/steer_look.h"
 
@@ -351,7 +352,7 @@ static void add_queues(struct daemon *d, struct member *member, uint32_t want, b
 	while (workers->cnt < want && !open_add_queue(d, &member->device, workers, again))
 		heartbeat_show(&d->heartbeat);
 	if (workers->cnt > before)
-		follow_renew_steer(workers->steer, &member->device.dev);
+		follow_renew_steer(&d->heartbeat, workers->steer, &member->device.dev);
 	member->retry.wanted = false;
 	if (workers->cnt < want)
 		retry_later(&member->retry);
@@ -424,7 +425,7 @@ static void follow_member(struct daemon *d, struct member *member)
 {
 	struct netdev now, was = member->device.dev;
 
-	if (netdev_reread(&now, was.ifindex))
+	if (beside_reread(&d->heartbeat, &now, was.ifindex))
 		return;          /* it is gone: the bond tells next time */
 	if (is_served(member)) { /* as they were at start: see follow.c */
 		now.features = was.features;
@@ -456,7 +457,7 @@ static void remove_members(struct daemon *d)
 		if (!member->device.dev.ifindex || still_there(&members->bond, member->device.dev.ifindex))
 			continue;
 		log_info("%s: %s is no more a member", d->device.dev.name, member->device.dev.name);
-		close_member(d, member, !netdev_reread(&dev, member->device.dev.ifindex));
+		close_member(d, member, !beside_reread(&d->heartbeat, &dev, member->device.dev.ifindex));
 		member->device.dev.ifindex = 0;
 	}
 }
@@ -486,7 +487,7 @@ static void add_members(struct daemon *d)
 				    of->name);
 			continue;
 		}
-		if (netdev_reread(&member->device.dev, of->ifindex)) {
+		if (beside_reread(&d->heartbeat, &member->device.dev, of->ifindex)) {
 			member->device.dev.ifindex = 0;
 			continue;
 		}
@@ -539,7 +540,7 @@ static void read_bond(struct daemon *d)
 {
 	struct members *members = d->members;
 	struct bond bond;
-	int err = bond_read(&bond, &d->device.dev);
+	int err = beside_read_bond(&d->heartbeat, &bond, &d->device.dev);
 
 	members->read_ns = clock_ns();
 	if (err) {

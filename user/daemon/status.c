@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/confine.h"
+#include "daemon/beside.h"
 #include "daemon/daemon.h"
 #include "daemon/members.h"
 #include "daemon/status_bond.h"
@@ -115,7 +116,25 @@ static void gather_rights(const struct rights *rights, struct status *status)
 		status->refused_last = confine_call_name(last);
 }
 
-static struct status gather(const struct daemon *d)
+/* What the kernel tells under its lock of all interfaces. */
+struct asked {
+	const struct daemon *d;
+	struct front_facts tap;
+	struct features features;
+};
+
+static int ask(void *arg)
+{
+	struct asked *asked = arg;
+	const struct netdev *dev = &asked->d->device.dev;
+
+	front_tell(&asked->d->front, &asked->tap);
+	if (features_read(dev->name, &asked->features)) /* it was just renamed: as they were at start */
+		asked->features = dev->features;
+	return 0;
+}
+
+static struct status gather(const struct daemon *d, const struct front_facts *tap)
 {
 	const struct frontend *front = front_last(&d->front);
 	const uint64_t spin_ns = d->config.spin_ns;
@@ -152,7 +171,7 @@ static struct status gather(const struct daemon *d)
 		status.egress_out = "kernel";
 		status.egress_why = d->members->out_why;
 	}
-	front_tell(&d->front, &status.tap);
+	status.tap = *tap;
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)
 		gather_programs(d->attached.steer, &status);
@@ -167,24 +186,23 @@ char *status_answer(struct daemon *d)
 	struct steer *steer = d->attached.steer;
 	const uint32_t room = workers_total(&d->workers);
 	struct status_queue *queues = calloc(room + 1, sizeof *queues); /* none: not NULL */
-	struct status status = gather(d);
 	struct netdev dev = d->device.dev;
-	struct features now;
+	struct asked asked = { .d = d };
+	struct status status;
 	uint32_t cnt = 0;
 	json_t *json;
 	char *text;
 
-	if (!queues) {
-		free(status.refused_last);
+	if (!queues)
 		return NULL;
-	}
+	(void)beside_call(&d->heartbeat, ask, &asked);
+	status = gather(d, &asked.tap);
+	dev.features = asked.features;
 	for (const struct workers *workers = &d->workers; workers; workers = workers->next)
 		for (uint32_t q = 0; q < workers->cnt && cnt < room; q++) {
 			gather_queue(workers, q, &queues[cnt++]);
 			heartbeat_show(&d->heartbeat);
 		}
-	if (!features_read(dev.name, &now)) /* else it was just renamed: as they were at start */
-		dev.features = now;
 	json = status_json(&status, &dev, &d->front.gro, queues, cnt);
 	if (d->members)
 		json_object_set_new(json, "bond", status_bond(d->members));

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "nic/netdev_stack.h"
+#include "daemon/beside.h"
 
 /* All interfaces are asked about, which may be many, and on a host with containers they change all the time. */
 #define READ_AGAIN_NS 1000000000ull
@@ -13,7 +13,7 @@ static const char awaited[] =
 	"peer sends beside its packets would be lost, so the kernel carries what arrives: "
 	"'ethtool -K PEER txvlan off' where the peer is";
 
-static void look(struct tags *tags, const struct netdev *dev)
+static void look(struct tags *tags, const struct netdev *dev, struct heartbeat *heartbeat)
 {
 	struct netdev_stack stack;
 
@@ -21,18 +21,19 @@ static void look(struct tags *tags, const struct netdev *dev)
 		return;
 	tags->read_ns = clock_ns();
 	tags->stale = false;
-	if (!netdev_stack_read(dev->ifindex, &stack))
+	if (!beside_read_stack(heartbeat, &stack, dev->ifindex))
 		tags->vlan_above = stack.vlan_above;
 }
 
-void tags_follow(struct tags *tags, const struct netdev *dev, struct steer *steer, bool others, struct state *state)
+void tags_follow(struct tags *tags, const struct netdev *dev, struct steer *steer, bool others, struct state *state,
+		 struct heartbeat *heartbeat)
 {
 	const char *why;
 
 	if (!netdev_is_veth(dev))
 		return;
 	tags->stale |= others;
-	look(tags, dev);
+	look(tags, dev, heartbeat);
 	why = tags->vlan_above && !steer_saw_tag(steer) ? awaited : NULL;
 	if (why == state->tags)
 		return;

@@ -8,6 +8,7 @@
 #ifndef SUPERPACKET_TAGS_H
 #define SUPERPACKET_TAGS_H
 
+#include "daemon/heartbeat.h"
 #include "daemon/state.h"
 #include "nic/netdev.h"
 #include "nic/steer.h"
@@ -20,6 +21,7 @@ struct tags {
 };
 
 /* Looks at what rests on dev, when others have changed, and at what has come; serves what arrives, or leaves it. */
-void tags_follow(struct tags *tags, const struct netdev *dev, struct steer *steer, bool others, struct state *state);
+void tags_follow(struct tags *tags, const struct netdev *dev, struct steer *steer, bool others, struct state *state,
+		 struct heartbeat *heartbeat);
 
 #endif

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "daemon/tap_queue.h"
 
+#include <errno.h>
+
+#include "daemon/beside.h"
 #include "frontend/tap.h"
 #include "nic/netdev.h"
 
@@ -40,26 +43,38 @@ static uint32_t wanted_len(const struct tap_queue *queue, uint64_t packets, uint
 	return bytes < packets * SMALL_BYTES ? SMALL_LEN : bytes > packets * LARGE_BYTES ? TAP_QUEUE_LEN : queue->len;
 }
 
-void tap_queue_follow(struct tap_queue *queue, const struct workers *workers, const struct frontend *frontend,
+struct change {
+	const struct frontend *frontend;
+	struct netdev_settings settings;
+};
+
+/* Where it is gone or was moved away, others say so. */
+static int set_len(void *arg)
+{
+	const struct change *change = arg;
+	const struct frontend *frontend = change->frontend;
+
+	return frontend->ops->is_here(frontend) ? netdev_set(frontend->ifindex, &change->settings) : -ENODEV;
+}
+
+void tap_queue_follow(struct tap_queue *queue, struct heartbeat *heartbeat, const struct frontend *frontend,
 		      uint64_t now_ns)
 {
-	struct netdev_settings settings = { 0 };
+	struct change change = { .frontend = frontend };
 	uint64_t packets, bytes;
+	uint32_t len;
 
 	if (now_ns - queue->looked_ns < LOOK_NS)
 		return;
 	if (queue->ifindex != frontend->ifindex)
 		*queue = (struct tap_queue){ .ifindex = frontend->ifindex };
 	queue->looked_ns = now_ns;
-	sum(workers, &packets, &bytes);
+	sum(heartbeat->workers, &packets, &bytes);
 	/* The counters begin again with new workers; then one look tells nothing. */
-	settings.txqueuelen = packets < queue->packets ?
-				      queue->len :
-				      wanted_len(queue, packets - queue->packets, bytes - queue->bytes);
+	len = packets < queue->packets ? queue->len : wanted_len(queue, packets - queue->packets, bytes - queue->bytes);
 	queue->packets = packets;
 	queue->bytes = bytes;
-	/* Where it is gone or was moved away, others say so. */
-	if (settings.txqueuelen != queue->len && frontend->ops->is_here(frontend) &&
-	    !netdev_set(frontend->ifindex, &settings))
-		queue->len = settings.txqueuelen;
+	change.settings.txqueuelen = len;
+	if (len != queue->len && !beside_call(heartbeat, set_len, &change))
+		queue->len = len;
 }

@@ -10,7 +10,7 @@
 #ifndef SUPERPACKET_TAP_QUEUE_H
 #define SUPERPACKET_TAP_QUEUE_H
 
-#include "daemon/workers.h"
+#include "daemon/heartbeat.h"
 
 struct tap_queue {
 	uint32_t ifindex;        /* of the TAP that was set last */
@@ -20,7 +20,7 @@ struct tap_queue {
 };
 
 /* Sets the length that suits what the workers read from the TAP. To be called now and then; most calls do nothing. */
-void tap_queue_follow(struct tap_queue *queue, const struct workers *workers, const struct frontend *frontend,
+void tap_queue_follow(struct tap_queue *queue, struct heartbeat *heartbeat, const struct frontend *frontend,
 		      uint64_t now_ns);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "daemon/beside.h"
 #include "daemon/front.h"
 
 struct opening {
@@ -28,7 +29,6 @@ static void *open_in_thread(void *arg)
  * as others may carry traffic; and it runs on the worker's own CPU, so that the memory is near it. */
 static int open_beside_heartbeat(struct heartbeat *heartbeat, struct opening *opening)
 {
-	struct timespec until;
 	pthread_t thread;
 	int err = worker_thread(&thread, opening->config.cpu, open_in_thread, opening);
 
@@ -38,13 +38,7 @@ static int open_beside_heartbeat(struct heartbeat *heartbeat, struct opening *op
 		log_error("%s queue %u: thread: %s", opening->config.interface, opening->config.queue, strerror(-err));
 		return err;
 	}
-	do {
-		heartbeat_show(heartbeat);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += HEARTBEAT_NS;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-	} while (pthread_timedjoin_np(thread, NULL, &until) == ETIMEDOUT);
+	beside_join(heartbeat, thread);
 	return opening->err;
 }
 

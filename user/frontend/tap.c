@@ -41,6 +41,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "base/netns.h"
 #include "frontend/tap_persist.h"
 #include "frontend/tap_prove.h"
@@ -204,6 +205,7 @@ static int netdev_ioctl(unsigned long request, struct ifreq *ifr)
 
 	if (fd < 0)
 		return -errno;
+	fault_rtnl();
 	err = ioctl(fd, request, ifr) < 0 ? -errno : 0;
 	close(fd);
 	return err;

@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/fault.h"
+
 int ethtool_open(void)
 {
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -22,5 +24,6 @@ int ethtool_command(int fd, const char *interface, void *command)
 	if (strlen(interface) >= sizeof(ifr.ifr_name))
 		return -ENODEV;
 	strcpy(ifr.ifr_name, interface);
+	fault_rtnl();
 	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
 }

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/fault.h"
+
 /* The kernel answers as soon as it has its lock, which a driver that hangs may hold for long. */
 #define ANSWER_SECONDS 5
 
@@ -42,6 +44,7 @@ int netlink_talk(int bus, struct nlmsghdr *request, mnl_cb_t parse, void *data)
 	err = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
 	if (!err && setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
 		err = -errno;
+	fault_rtnl();
 	if (!err && mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
 		err = -errno;
 	if (!err)
