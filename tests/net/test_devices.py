@@ -10,7 +10,7 @@ from daemon import DAEMON, EXIT_FAILED, EXIT_NOT_SUPPORTED, STEER_OBJECT, Daemon
 from devices import ABOVE, REFUSED, Missing, TapWire, carry, make_all, refuse
 from streams import all_ways
 from test_errors import expect_refusal
-from wire import Wire
+from wire import Server, Transfer, Wire
 
 
 @pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.name)
@@ -88,3 +88,23 @@ def test_tap(lab, data, mode):
     assert daemon.status()["xdp"]["mode"] == "native", daemon.status()["xdp"]
     wire.address_host(wire.host, "sp0" if mode == "port" else wire.nic)
     all_ways(lab, wire, daemon, data, length=4 << 20, enough=2)
+
+
+def test_program_runs_elsewhere(lab, data):
+    """As on hv_netvsc, whose driver has the program of the netvsc interface run on its VF, too: frames that arrive there
+    carry the VF's number and pass to the kernel, and nothing is degraded."""
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic)
+    lab.veth(wire.host, "vf", wire.peer, "pf")
+    wire.peer.ethtool_off("pf", "tx")
+    program = wire.host.ip_json("link", "show", "dev", wire.nic)[0]["xdp"]["prog"]["id"]
+    wire.host.run("bpftool", "net", "attach", "xdpdrv", "id", str(program), "dev", "vf")
+    wire.host.address("vf", "10.79.0.1/24")
+    wire.peer.address("pf", "10.79.0.2/24")
+    Server(lab, wire.peer, data)
+    Transfer(lab, wire.host, "10.79.0.2", data, length=8 << 20).finish()
+    status = daemon.status()
+    assert status["steer"]["pass_other_interface"] > 100 and not status["steer"]["redirected"], status["steer"]
+    assert status["state"] == "ok", status["state_why"]
+    wire.host.run("bpftool", "net", "detach", "xdpdrv", "dev", "vf")
+    daemon.stop()
