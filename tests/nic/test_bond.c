@@ -60,7 +60,8 @@ Test(bond, members_receive_and_send_as_the_driver_has_it)
 		{ "xor, the monitor says down", BOND_MODE_XOR, 0, 0, but(link_down), true, false },
 		{ "xor, backup", BOND_MODE_XOR, 0, 0, but(backup), false, false },
 		{ "alb receives by address", BOND_MODE_ALB, 0, 0, good, false, true },
-		{ "tlb", BOND_MODE_TLB, 0, 0, good, true, true },
+		{ "tlb, the active one", BOND_MODE_TLB, 3, 0, good, true, true },
+		{ "tlb, another one: receives duplicates", BOND_MODE_TLB, 4, 0, good, false, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -99,4 +100,57 @@ Test(bond, the_choice_is_known_or_left_to_the_kernel)
 	cr_expect_eq(choice(BOND_MODE_BROADCAST, BOND_XMIT_POLICY_LAYER2, 0, &chosen), -EOPNOTSUPP);
 	cr_expect_eq(choice(BOND_MODE_TLB, BOND_XMIT_POLICY_LAYER34, 0, &chosen), -EOPNOTSUPP);
 	cr_expect_eq(choice(BOND_MODE_XOR, BOND_XMIT_POLICY_LAYER34, 1, &chosen), -EOPNOTSUPP, "a queue_id");
+}
+
+/* queue_id and members beyond those that are served come while the daemon runs: what is sent goes on by the bond's own
+ * rule, and it is said. A mode without a rule comes then, too. */
+Test(bond, in_port_mode_flows_go_on_by_the_rule)
+{
+	const struct bond_member queued = { .ifindex = 4, .queue_id = 2 };
+	const struct {
+		const char *says;
+		struct bond bond;
+		int err;
+		enum choose_policy policy;
+		bool why;
+	} rows[] = {
+		{ "all is as the bond has it",
+		  { .mode = BOND_MODE_XOR, .policy = BOND_XMIT_POLICY_LAYER23 },
+		  0,
+		  CHOOSE_LAYER23,
+		  false },
+		{ "encap", { .mode = BOND_MODE_8023AD, .policy = BOND_XMIT_POLICY_ENCAP23 }, 0, CHOOSE_LAYER34, false },
+		{ "a queue_id",
+		  { .mode = BOND_MODE_XOR, .policy = BOND_XMIT_POLICY_LAYER2, .cnt = 1, .member = { queued } },
+		  0,
+		  CHOOSE_LAYER2,
+		  true },
+		{ "a queue_id of encap",
+		  { .mode = BOND_MODE_XOR, .policy = BOND_XMIT_POLICY_ENCAP34, .cnt = 1, .member = { queued } },
+		  0,
+		  CHOOSE_LAYER34,
+		  true },
+		{ "more members",
+		  { .mode = BOND_MODE_8023AD, .policy = BOND_XMIT_POLICY_LAYER34, .more = true },
+		  0,
+		  CHOOSE_LAYER34,
+		  true },
+		{ "more members, active-backup",
+		  { .mode = BOND_MODE_ACTIVEBACKUP, .more = true },
+		  0,
+		  CHOOSE_FIRST,
+		  true },
+		{ "balance-rr", { .mode = BOND_MODE_ROUNDROBIN }, -EOPNOTSUPP, CHOOSE_FIRST, true },
+		{ "broadcast", { .mode = BOND_MODE_BROADCAST }, -EOPNOTSUPP, CHOOSE_FIRST, true },
+		{ "balance-tlb", { .mode = BOND_MODE_TLB, .more = true }, -EOPNOTSUPP, CHOOSE_FIRST, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		enum choose_policy policy;
+		const char *why = "nothing was said";
+
+		cr_expect_eq(bond_choice_port(&rows[i].bond, &policy, &why), rows[i].err, "%s", rows[i].says);
+		cr_expect_eq(policy, rows[i].policy, "%s: policy %d", rows[i].says, (int)policy);
+		cr_expect_eq(why != NULL, rows[i].why, "%s: %s", rows[i].says, why ? why : "no reason");
+	}
 }

@@ -251,6 +251,7 @@ bool bond_receives(const struct bond *bond, const struct bond_member *member)
 	case BOND_MODE_ALB:
 		return false;
 	case BOND_MODE_ACTIVEBACKUP:
+	case BOND_MODE_TLB: /* it sends by all, and so none is a backup (bond_set_slave_inactive_flags()) */
 		return member->ifindex == bond->active;
 	case BOND_MODE_8023AD:
 		return member->active && bond->aggregator && member->aggregator == bond->aggregator;
@@ -267,18 +268,10 @@ bool bond_sends(const struct bond *bond, const struct bond_member *member)
 	return bond->mode != BOND_MODE_8023AD || (bond->aggregator && member->aggregator == bond->aggregator);
 }
 
-int bond_choice(const struct bond *bond, enum choose_policy *policy, const char **why)
+/* By mode and xmit_hash_policy alone. */
+static int choice_by_rule(const struct bond *bond, enum choose_policy *policy, const char **why)
 {
 	*policy = CHOOSE_FIRST;
-	for (uint32_t m = 0; m < bond->cnt; m++)
-		if (bond->member[m].queue_id) {
-			*why = "a member has a queue_id";
-			return -EOPNOTSUPP;
-		}
-	if (bond->more) {
-		*why = "it has more members than are served";
-		return -EOPNOTSUPP;
-	}
 	if (bond->mode == BOND_MODE_ACTIVEBACKUP)
 		return 0;
 	if (bond->mode != BOND_MODE_XOR && bond->mode != BOND_MODE_8023AD) {
@@ -303,4 +296,34 @@ int bond_choice(const struct bond *bond, enum choose_policy *policy, const char 
 	*why = "its xmit_hash_policy cannot be computed outside the kernel (layer2, layer2+3, layer3+4 and vlan+srcmac "
 	       "can)";
 	return -EOPNOTSUPP;
+}
+
+/* What makes the bond choose in another way than by its rule, or among more; NULL: nothing. */
+static const char *exception(const struct bond *bond)
+{
+	for (uint32_t m = 0; m < bond->cnt; m++)
+		if (bond->member[m].queue_id)
+			return "a member has a queue_id";
+	return bond->more ? "it has more members than are served" : NULL;
+}
+
+int bond_choice(const struct bond *bond, enum choose_policy *policy, const char **why)
+{
+	int err = choice_by_rule(bond, policy, why);
+	const char *except = exception(bond);
+
+	if (!except)
+		return err;
+	*why = except;
+	return -EOPNOTSUPP;
+}
+
+int bond_choice_port(const struct bond *bond, enum choose_policy *policy, const char **why)
+{
+	int err = choice_by_rule(bond, policy, why);
+
+	if (err && *policy == CHOOSE_FIRST)
+		return err;
+	*why = exception(bond);
+	return 0;
 }

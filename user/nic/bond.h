@@ -51,6 +51,13 @@ bool bond_sends(const struct bond *bond, const struct bond_member *member);
 /* How the bond chooses a member to send: 0, with *policy; or -EOPNOTSUPP, with *why in words. */
 int bond_choice(const struct bond *bond, enum choose_policy *policy, const char **why);
 
+/*
+ * In port mode, where nobody else sends. Any member that the bond sends by will do, so a policy that cannot be computed
+ * is replaced by layer3+4. Returns 0, with *policy, and *why in words if that is not all of what the bond was told, else
+ * NULL; or -EOPNOTSUPP, with *why: the mode has no such rule.
+ */
+int bond_choice_port(const struct bond *bond, enum choose_policy *policy, const char **why);
+
 /* For messages: "802.3ad", "layer3+4". */
 const char *bond_mode_name(uint32_t mode);
 const char *bond_policy_name(uint32_t policy);
