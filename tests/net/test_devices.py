@@ -91,8 +91,8 @@ def test_tap(lab, data, mode):
 
 
 def test_program_runs_elsewhere(lab, data):
-    """As on hv_netvsc, whose driver has the program of the netvsc interface run on its VF, too: frames that arrive there
-    carry the VF's number and pass to the kernel, and nothing is degraded."""
+    """As on hv_netvsc, whose driver has the program of the netvsc interface run on its VF, too: frames that arrive
+    there carry the VF's number and pass to the kernel, and nothing is degraded."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic)
     lab.veth(wire.host, "vf", wire.peer, "pf")
