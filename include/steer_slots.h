@@ -28,7 +28,7 @@
 #define STEER_SLOT_QUEUES_MAX 256
 
 /* GRO of the kernel may hold a frame for as long as a round of its polling takes, some 100 us, and at most until the next
- * tick of 1000 Hz; so longer than that, unless gro_flush_timeout is. The longer, the less often a busy slot has a gap like
+ * tick of 1000 Hz; so longer than that. Where gro_flush_timeout makes it longer, there are no slots (open.c). The longer, the less often a busy slot has a gap like
  * this: 600 packets a second at random have a gap of 2 ms after every third packet, and one of 20 ms never. */
 #define STEER_SLOT_SILENCE_NS 2000000ull
 

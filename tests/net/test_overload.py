@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from daemon import COMMAND, Daemon, add_up
+from faulty import expect_one_line
 from lab import BUILD, wait_until
 from streams import servers, transfer
 from wire import Wire
@@ -48,6 +49,29 @@ def test_flood(lab, data):
         name = "rx_superpackets" if direction == "in" else "tx_superpackets"
         assert daemon.total()[name] > seen[name], f"{name} does not grow any more"
     wait_until(lambda: not add_up(daemon.total()), 2, lambda: f"the counters add up: {add_up(daemon.total())}")
+    daemon.stop()
+
+
+@pytest.mark.parametrize("timeout", ["5000000", "0"])
+def test_kernel_that_holds(lab, timeout):
+    """Where the kernel's GRO may hold packets for longer than a slot is silent before it comes back (gro_flush_timeout),
+    nothing is left to it, and that is said."""
+    wire = Wire(lab)
+    lab.run(wire.host.argv(["sh", "-c", f"echo {timeout} > /sys/class/net/{wire.nic}/gro_flush_timeout"], mounts=True))
+    daemon = Daemon(lab, wire.host, wire.nic, *SHORT_RING)
+    attack = lab.start([ATTACK, wire.wire, wire.host.mac(wire.nic), wire.HOST4, str(FLOWS),
+                        str(MORE_THAN_ONE_WORKER_CAN)], ns=wire.peer, name="attack")
+    if timeout == "0":
+        wait_until(lambda: daemon.total()["overload_slots"], 3, "slots are left to the kernel")
+        assert "gro_flush_timeout" not in daemon.process.stderr(), daemon.process.stderr()
+    else:
+        expect_one_line(daemon, "leaves nothing to the kernel")
+        wait_until(lambda: daemon.total()["kernel"]["rx_ring_full"] + daemon.total()["kernel"]["fill_ring_empty"], 5,
+                   "it is too much")
+        assert daemon.status()["steer"]["pass_overload"] == 0, "the kernel got some all the same"
+        assert daemon.total()["overloads"] == 0, "it has begun"
+    attack.signal(signal.SIGTERM)
+    attack.wait(10)
     daemon.stop()
 
 

@@ -47,7 +47,8 @@ struct bed {
 	void *memory;
 	struct deliver deliver;
 	struct worker_stats stats;
-	struct overload overload; /* without slots */
+	struct overload overload;
+	struct steer_slots slots;
 	struct frame_stack frames;
 	uint64_t addrs[PACKETS * PIECES_MAX];
 	uint8_t sent[PACKETS][ROOM], copies[PACKETS][ROOM];
@@ -87,6 +88,7 @@ static struct bed *deliver_superpacket_in(uint32_t pieces)
 	bed->memory = aligned_alloc(64, gro_memory_size(&config));
 	cr_assert_eq(gro_init(&bed->gro, &config, bed->memory), 0);
 	bed->frames = (struct frame_stack){ .addrs = bed->addrs, .capacity = ARRAY_SIZE(bed->addrs) };
+	overload_init(&bed->overload, &bed->slots, 4096);
 	deliver_init(&bed->deliver, &queue, &bed->frames, &bed->stats, &bed->overload);
 	p.payload_len = 1000;
 	for (uint32_t i = 0; i < PACKETS; i++) {
@@ -99,6 +101,19 @@ static struct bed *deliver_superpacket_in(uint32_t pieces)
 	gro_burst_end(&bed->gro, 0);
 	cr_assert_eq(deliver_next(&bed->deliver, &bed->gro, false), PACKETS);
 	return bed;
+}
+
+/* What it is told decides which slots are left to the kernel. */
+static void expect_told(const struct bed *bed, uint32_t packets, uint32_t writes)
+{
+	uint32_t told_packets = 0, told_writes = 0;
+
+	for (uint32_t i = 0; i < STEER_SLOT_CNT; i++) {
+		told_packets += bed->overload.slot[i].packets;
+		told_writes += bed->overload.slot[i].writes;
+	}
+	cr_expect_eq(told_packets, packets, "%u packets", told_packets);
+	cr_expect_eq(told_writes, writes, "%u writes", told_writes);
 }
 
 static struct bed *deliver_one_superpacket(void) { return deliver_superpacket_in(1); }
@@ -125,6 +140,7 @@ Test(deliver, one_write_of_header_and_slices)
 	cr_expect_eq(bed->stats.rx_segments, PACKETS);
 	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
 	cr_expect_eq(bed->stats.rx_cut_again, 0);
+	expect_told(bed, PACKETS, 1);
 	expect_frames_back(bed, PACKETS);
 }
 
@@ -149,6 +165,7 @@ Test(deliver, a_refused_superpacket_goes_up_as_the_packets_that_came)
 	cr_expect_eq(bed->stats.rx_superpackets, 0);
 	cr_expect_eq(bed->stats.rx_delivered_packets, PACKETS);
 	cr_expect_eq(bed->stats.rx_drop_tap, 0);
+	expect_told(bed, PACKETS, 1 + PACKETS);
 	expect_frames_back(bed, PACKETS);
 }
 

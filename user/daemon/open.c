@@ -8,6 +8,7 @@
 #include "daemon/members.h"
 #include "frontend/tap.h"
 #include "frontend/tap_choose.h"
+#include "nic/netdev_gro.h"
 #include "nic/promisc.h"
 #include "nic/steer_look.h"
 
@@ -18,6 +19,21 @@
 /* Some drivers drop the link while a program is attached or a socket bound (igb for 150 to 450 ms, others
  * agree with the switch anew). Meanwhile there is no traffic that could miss us. */
 #define CARRIER_MS 3000u
+
+/* A slot that comes back from the kernel must not overtake what the kernel's GRO still holds. */
+static bool gro_holds_too_long(const struct netdev *dev)
+{
+	const uint64_t held_ns = netdev_gro_held_ns(dev->ifindex, dev->name);
+
+	if (held_ns < STEER_SLOT_SILENCE_NS)
+		return false;
+	log_warning(
+		"%s: the kernel's GRO may hold a packet for %.1f ms (gro_flush_timeout and a jiffy), so a worker that "
+		"cannot keep up leaves nothing to the kernel, whose order would not hold; it does at the next start "
+		"if gro_flush_timeout is 0",
+		dev->name, (double)held_ns / 1e6);
+	return true;
+}
 
 int open_steer(const struct daemon *d, const struct netdev *dev, enum open_whose whose, struct steer **steer)
 {
@@ -35,12 +51,14 @@ int open_steer(const struct daemon *d, const struct netdev *dev, enum open_whose
 		.serve = is_inline ? config_serve(d->front.gro.merge) : STEER_SERVE_ALL,
 		.frame_max = dev->mtu + TRANSMIT_LINK_MAX,
 	};
-
 	int err;
 
 	if (!is_inline && whose == OPEN_MEMBER)
 		steer_config.serve |= STEER_LEAVE_SLOW;
 	err = steer_open(steer, &steer_config);
+	/* Not before: a veth has NAPIs once it has an XDP program. */
+	if (!err && is_inline && whose != OPEN_BOND && gro_holds_too_long(dev))
+		steer_without_slots(*steer);
 	if (!err && steer_is_shared(*steer))
 		rights_share_programs();
 	return err;

@@ -82,11 +82,10 @@ static uint32_t in_ethernet_packets(const struct gro_super *super)
 
 static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_super *super)
 {
-	uint32_t cnt = gro_iovecs(gro, super, &deliver->iov[1]);
+	uint32_t cnt = gro_iovecs(gro, super, &deliver->iov[1]), writes = 1;
+	const struct iovec first = deliver->iov[1];
 	int err = write_one(deliver, &super->request, deliver->iov, cnt);
 
-	overload_delivered(deliver->overload, deliver->iov[1].iov_base, (uint32_t)deliver->iov[1].iov_len,
-			   in_ethernet_packets(super));
 	if (!err) {
 		count_delivered(deliver, super->packet_cnt, super->len);
 		if (super->packet_cnt > 1)
@@ -95,9 +94,12 @@ static void deliver_one(struct deliver *deliver, struct gro *gro, struct gro_sup
 		deliver->stats->rx_cut_again++;
 		cnt = gro_unmerge(gro, super, &deliver->iov[1], deliver->more);
 		write_apart(deliver, &super->request, cnt);
+		writes += super->packet_cnt;
 	} else {
 		deliver->stats->rx_drop_tap += super->packet_cnt;
 	}
+	overload_delivered(deliver->overload, first.iov_base, (uint32_t)first.iov_len, in_ethernet_packets(super),
+			   writes);
 }
 
 uint32_t deliver_next(struct deliver *deliver, struct gro *gro, bool stale)

@@ -7,8 +7,10 @@
 #include "engine/parse.h"
 
 /* A ring of which this part is waiting is no harm yet, but the worker is late. With more, there is less time to react;
- * with less, it would be every burst of a TCP window. */
-#define LATE(ring_size) ((ring_size) / 4)
+ * with less, it would be every burst of a TCP window. And what two rounds of the NIC's polling bring at once, 64 each, is
+ * waiting in a short ring as well, without anybody being late. */
+#define LATE_LEAST 128u
+#define LATE(ring_size) ((ring_size) / 4 > LATE_LEAST ? (ring_size) / 4 : LATE_LEAST)
 
 /* The share of all writes from which on slots that gain nothing are to blame. */
 #define BLAME(writes) ((writes) / 4)
@@ -18,7 +20,7 @@
 
 void overload_init(struct overload *overload, struct steer_slots *slots, uint32_t ring_size)
 {
-	*overload = (struct overload){ .slots = slots, .ring_size = ring_size, .hold_ns = OVERLOAD_HOLD_NS };
+	*overload = (struct overload){ .slots = slots, .ring_size = ring_size, .stay_ns = OVERLOAD_STAY_NS };
 	if (!slots)
 		return;
 	if (!slots->key[0] && getrandom(slots->key, sizeof slots->key, 0) != sizeof slots->key)
@@ -59,7 +61,8 @@ static uint32_t slot_of(const struct overload *overload, const uint8_t *packet, 
 	return steer_slot_index(overload->slots->key, addresses) % STEER_SLOT_CNT;
 }
 
-void overload_delivered(struct overload *overload, const uint8_t *packet, uint32_t len, uint32_t packets)
+void overload_delivered(struct overload *overload, const uint8_t *packet, uint32_t len, uint32_t packets,
+			uint32_t writes)
 {
 	uint32_t slot;
 
@@ -69,7 +72,7 @@ void overload_delivered(struct overload *overload, const uint8_t *packet, uint32
 	if (slot == STEER_SLOT_CNT)
 		return;
 	overload->slot[slot].packets += packets;
-	overload->slot[slot].writes++;
+	overload->slot[slot].writes += writes;
 }
 
 static bool gains(const struct overload_slot *slot, uint32_t level)
@@ -96,8 +99,8 @@ static void give(struct overload *overload, uint32_t i, uint64_t now_ns)
 	struct overload_slot *slot = &overload->slot[i];
 
 	if (slot->trial)
-		slot->next_ns = now_ns + (OVERLOAD_HOLD_NS << slot->failures);
-	if (slot->trial && OVERLOAD_HOLD_NS << slot->failures < OVERLOAD_HOLD_MAX_NS)
+		slot->next_ns = now_ns + (OVERLOAD_STAY_NS << slot->failures);
+	if (slot->trial && OVERLOAD_STAY_NS << slot->failures < OVERLOAD_STAY_MAX_NS)
 		slot->failures++;
 	slot->bytes = overload->slots->slot[i].bytes;
 	store(&overload->slots->slot[i].kernel, 1);
@@ -128,7 +131,7 @@ static void judge(struct overload *overload, uint32_t i, uint64_t now_ns)
 	struct overload_slot *slot = &overload->slot[i];
 
 	/* A sender that has fallen silent is judged by what there was. */
-	if (slot->trial && slot->packets < OVERLOAD_TRIAL_PACKETS && now_ns - slot->trial_ns < OVERLOAD_HOLD_NS)
+	if (slot->trial && slot->packets < OVERLOAD_TRIAL_PACKETS && now_ns - slot->trial_ns < OVERLOAD_STAY_NS)
 		return;
 	if (slot->writes && !gains(slot, overload->level + (slot->trial ? OVERLOAD_TRIAL_LEVELS : 0)))
 		give(overload, i, now_ns);
@@ -157,12 +160,12 @@ static void forget(struct overload *overload)
 /* The next time takes twice as long, if this one comes soon after the last. */
 static void begin(struct overload *overload, uint64_t now_ns)
 {
-	const bool soon = overload->ended_ns && now_ns - overload->ended_ns < overload->hold_ns;
+	const bool soon = overload->ended_ns && now_ns - overload->ended_ns < overload->stay_ns;
 
-	if (soon && overload->hold_ns < OVERLOAD_HOLD_MAX_NS)
-		overload->hold_ns *= 2;
+	if (soon && overload->stay_ns < OVERLOAD_STAY_MAX_NS)
+		overload->stay_ns *= 2;
 	else if (!soon)
-		overload->hold_ns = OVERLOAD_HOLD_NS;
+		overload->stay_ns = OVERLOAD_STAY_NS;
 }
 
 static void raise_level(struct overload *overload, uint64_t now_ns)
@@ -187,7 +190,7 @@ static void find_level(struct overload *overload, bool lost, uint32_t poor, uint
 			raise_level(overload, now_ns);
 	} else if (lost && now_ns - overload->raised_ns >= OVERLOAD_SETTLE_NS) {
 		raise_level(overload, now_ns);
-	} else if (now_ns - overload->trouble_ns >= overload->hold_ns) {
+	} else if (now_ns - overload->trouble_ns >= overload->stay_ns) {
 		overload->level = 0;
 		overload->ended_ns = now_ns;
 	}

@@ -37,8 +37,8 @@
 #define OVERLOAD_TROUBLE_PERIODS 3u
 
 /* How long slots stay with the kernel at least, and at most after several failed attempts in a row. */
-#define OVERLOAD_HOLD_NS 1000000000ull
-#define OVERLOAD_HOLD_MAX_NS 64000000000ull
+#define OVERLOAD_STAY_NS 1000000000ull
+#define OVERLOAD_STAY_MAX_NS 64000000000ull
 
 /* 64 KiB are 44 packets of 1500 bytes, so nothing could reach a higher level and a trial's beyond it. */
 #define OVERLOAD_LEVEL_MAX 3u
@@ -86,7 +86,7 @@ struct overload {
 	uint64_t raised_ns;         /* when the level went up */
 	uint64_t trouble_ns;        /* when the worker last failed to keep up */
 	uint32_t trouble_cnt;       /* periods in a row in which it did */
-	uint64_t ended_ns, hold_ns; /* when all came back; how long they stay away at least */
+	uint64_t ended_ns, stay_ns; /* when all came back; how long they stay away at least */
 	bool begun;                 /* some have been given since the level was 0 */
 	uint64_t episodes;          /* times that it was so */
 
@@ -107,9 +107,11 @@ void overload_init(struct overload *overload, struct steer_slots *slots, uint32_
 /* A new socket, of which nothing has been taken: what was redirected to another one is not with the daemon any more. */
 void overload_socket(struct overload *overload, const struct overload_frames *now);
 
-/* A write has delivered so many packets, counted in packets of an Ethernet MTU of 1500, for a jumbo frame gains as many
- * merged ones do; this is the first, which is len bytes from its link-layer header on. */
-void overload_delivered(struct overload *overload, const uint8_t *packet, uint32_t len, uint32_t packets);
+/* These packets were delivered by so many writes: one, or more where the superpacket was refused and written apart. They
+ * are counted in packets of an Ethernet MTU of 1500, for a jumbo frame gains as many merged ones do. This is the first of
+ * them, which is len bytes from its link-layer header on. */
+void overload_delivered(struct overload *overload, const uint8_t *packet, uint32_t len, uint32_t packets,
+			uint32_t writes);
 
 static inline bool overload_due(const struct overload *overload, uint64_t now_ns)
 {

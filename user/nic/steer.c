@@ -318,10 +318,19 @@ static bool is_unheard(struct steer *steer)
 
 struct steer_slots *steer_slots(const struct steer *steer, uint32_t queue)
 {
-	const bool all = steer->config.serve & STEER_SERVE_ALL;
+	const bool none = steer->config.serve & STEER_SERVE_ALL || steer->xdp.generic;
 
-	return all || steer->xdp.generic || queue >= STEER_SLOT_QUEUES_MAX || !steer->slots ? NULL :
-											      &steer->slots[queue];
+	return none || queue >= STEER_SLOT_QUEUES_MAX || !steer->slots ? NULL : &steer->slots[queue];
+}
+
+/* In an adopted map, a daemon that was killed may have left slots to the kernel. */
+void steer_without_slots(struct steer *steer)
+{
+	for (uint32_t q = 0; steer->slots && q < STEER_SLOT_QUEUES_MAX; q++)
+		for (uint32_t i = 0; i < STEER_SLOT_CNT; i++)
+			if (steer->slots[q].slot[i].kernel)
+				steer->slots[q].slot[i].kernel = 0;
+	steer_unmap_slots(&steer->slots);
 }
 
 enum steer_presence steer_presence(struct steer *steer)

@@ -115,8 +115,12 @@ bool steer_gives_back(const struct steer *steer);
 
 /* The slots of a queue (steer_slots.h), which its worker alone writes to. NULL: it has none, because it is one of too
  * many; or in port mode, where the kernel has no use for the traffic; or in generic mode, where several CPUs may handle a
- * queue at a time. */
+ * queue at a time; or where the kernel's GRO may hold a frame for longer than a slot must be silent to come back
+ * (steer_without_slots()). */
 struct steer_slots *steer_slots(const struct steer *steer, uint32_t queue);
+
+/* From now on no queue has any; before a worker asks. */
+void steer_without_slots(struct steer *steer);
 
 /* Whether the XDP program runs in generic mode. */
 bool steer_is_generic(const struct steer *steer);

@@ -61,6 +61,11 @@ enum compat_netdev_attr {
 	COMPAT_NETDEV_A_XDP_RX_METADATA = 5,
 	COMPAT_NETDEV_A_XSK_FEATURES = 6,
 };
+#define COMPAT_NETDEV_CMD_NAPI_GET 11 /* 6.8; its timeout 6.13 */
+enum compat_netdev_napi_attr {
+	COMPAT_NETDEV_A_NAPI_IFINDEX = 1,
+	COMPAT_NETDEV_A_NAPI_GRO_FLUSH_TIMEOUT = 6,
+};
 #define COMPAT_NETDEV_XDP_BASIC (1u << 0)
 #define COMPAT_NETDEV_XDP_REDIRECT (1u << 1)
 #define COMPAT_NETDEV_XDP_XSK_ZEROCOPY (1u << 3)
