@@ -2,16 +2,21 @@
 """Two hosts, each with a bond, joined by veth pairs. The guest's kernel has bonding.
 
     host ns: bond0 { m0, m1 } == == { w0, w1 } bond0 : peer ns        the daemon runs on the host's bond0
+
+The peer's bond0 may be a bridge, that is, a switch, for modes that need no bond on the other side.
 """
 
+import re
 import socket
 import struct
 import threading
 
 from lab import wait_until
+from paced import Paced
 
 SINK = 5002
 FLOW = 60_000  # bytes of a flow whose way is looked at
+FIRST = 256 << 10  # of a stream, each time before something happens
 
 
 class Bonds:
@@ -19,19 +24,25 @@ class Bonds:
     PEER4, PEER6 = "10.77.0.2", "fd77::2"
     nic = "bond0"
 
-    def __init__(self, lab, mode, *options, cnt=2, queues=1, host_addresses=True):
+    def __init__(self, lab, mode, *options, cnt=2, queues=1, host_addresses=True, switch=False,
+                 monitor=("miimon", "50")):
         self.lab, self.mode, self.cnt, self.queues = lab, mode, cnt, queues
         self.host, self.peer = lab.namespace("host"), lab.namespace("peer")
         for ns in (self.host, self.peer):
             if mode == "802.3ad" and "lacp_rate" not in options:
                 options += ("lacp_rate", "fast")
-            ns.ip("link", "add", "bond0", "type", "bond", "mode", mode, "miimon", "50", *options)
+            if ns is self.peer and switch:
+                ns.ip("link", "add", "bond0", "type", "bridge", "stp_state", "0", "mcast_snooping", "0")
+                continue
+            watch = monitor if ns is self.host else ("miimon", "50")
+            ns.ip("link", "add", "bond0", "type", "bond", "mode", mode, *watch, *options)
         for number in range(cnt):
             self.wire(number)
             self.enslave(number)
         for ns in (self.host, self.peer):
             ns.up("bond0")
-        self.wait_joined()
+        if "miimon" in monitor:  # else there is no answer without an address
+            self.wait_joined()
         self.peer.address("bond0", f"{self.PEER4}/24", f"{self.PEER6}/64")
         if host_addresses:
             self.host.address("bond0", f"{self.HOST4}/24", f"{self.HOST6}/64")
@@ -73,6 +84,20 @@ class Bonds:
         """Members that their bond uses."""
         links = ns.ip_json("link", "show", "master", "bond0")
         return sum(link["linkinfo"]["info_slave_data"]["state"] == "ACTIVE" for link in links)
+
+    def activate(self, number):
+        """Of active-backup, on both sides."""
+        for ns, member in ((self.peer, f"w{number}"), (self.host, f"m{number}")):
+            ns.ip("link", "set", "bond0", "type", "bond", "active_slave", member)
+
+    def links_up(self, ns):
+        """Members whose link is up as their bond sees it."""
+        links = ns.ip_json("link", "show", "master", "bond0")
+        return sum(link["linkinfo"]["info_slave_data"]["mii_status"] == "UP" for link in links)
+
+    def link_failures(self):
+        with self.host.entered(), open("/proc/thread-self/net/bonding/bond0") as file:
+            return re.findall(r"Link Failure Count: (\d+)", file.read())
 
     def host_address(self, family):
         return self.HOST4 if family == 4 else self.HOST6
@@ -150,3 +175,45 @@ def ways(bonds, flows):
         assert got[most] > FLOW > sum(got.values()) - got[most], f"{address} from port {port}: {got}"
         found[address, port] = most
     return found
+
+
+# ---- the daemon on it ----
+
+def member_states(daemon):
+    return {member["interface"]: member["state"] for member in daemon.status()["bond"]["members"]}
+
+
+def wait_states(daemon, **states):
+    wait_until(lambda: member_states(daemon) == states, 10, lambda: f"members are {states}: {member_states(daemon)}")
+
+
+def streams_of(bonds, data):
+    """One each way."""
+    return [Paced(bonds.host, bonds.PEER4, data), Paced(bonds.peer, bonds.HOST4, data)]
+
+
+def expect_carried(daemon, streams, ways=("rx_superpackets", "tx_superpackets")):
+    """The streams come through the daemon (again)."""
+    def carried():
+        before = daemon.total()
+        for stream in streams:
+            stream.read(FIRST // 8)
+        after = daemon.total()
+        return all(after[name] > before[name] for name in ways)
+
+    wait_until(carried, 10, lambda: f"the daemon carries both streams: {daemon.status()['bond']}")
+
+
+def expect_ok(daemon):
+    wait_until(lambda: daemon.status()["state"] == "ok", 10,
+               lambda: f"state is {daemon.status()['state']}: {daemon.status()['state_why']}")
+
+
+def end_streams(daemon, bonds, streams):
+    for stream in streams:
+        stream.read_to_end()
+    expect_ok(daemon)
+    daemon.stop()
+    for name in ("m0", "m1"):
+        link = bonds.host.ip_json("link", "show", "dev", name)
+        assert not link or "xdp" not in link[0], f"{name} still has a program"

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from bonds import Bonds, Sink, ways
+from bonds import (FIRST, Bonds, Sink, end_streams, expect_carried, expect_ok, member_states, streams_of, wait_states,
+                   ways)
 from daemon import DAEMON, EXIT_FAILED, EXIT_NOT_SUPPORTED, EXIT_OK, Daemon
 from lab import BUILD, wait_until
 from paced import Paced
@@ -14,48 +15,7 @@ from streams import servers
 
 pytestmark = pytest.mark.machine("one queue")
 
-FIRST = 256 << 10  # of a stream, each time before something happens
 OTHER_PROGRAM = os.path.join(BUILD, "tests", "zerocopy", "beside.bpf.o")
-
-
-def member_states(daemon):
-    return {member["interface"]: member["state"] for member in daemon.status()["bond"]["members"]}
-
-
-def wait_states(daemon, **states):
-    wait_until(lambda: member_states(daemon) == states, 10, lambda: f"members are {states}: {member_states(daemon)}")
-
-
-def streams_of(bonds, data):
-    """One each way."""
-    return [Paced(bonds.host, bonds.PEER4, data), Paced(bonds.peer, bonds.HOST4, data)]
-
-
-def expect_carried(daemon, streams, ways=("rx_superpackets", "tx_superpackets")):
-    """The streams come through the daemon (again)."""
-    def carried():
-        before = daemon.total()
-        for stream in streams:
-            stream.read(FIRST // 8)
-        after = daemon.total()
-        return all(after[name] > before[name] for name in ways)
-
-    wait_until(carried, 10, lambda: f"the daemon carries both streams: {daemon.status()['bond']}")
-
-
-def expect_ok(daemon):
-    wait_until(lambda: daemon.status()["state"] == "ok", 10,
-               lambda: f"state is {daemon.status()['state']}: {daemon.status()['state_why']}")
-
-
-def end_streams(daemon, bonds, streams):
-    for stream in streams:
-        stream.read_to_end()
-    expect_ok(daemon)
-    daemon.stop()
-    for name in ("m0", "m1"):
-        link = bonds.host.ip_json("link", "show", "dev", name)
-        assert not link or "xdp" not in link[0], f"{name} still has a program"
 
 
 def test_active_backup(lab, data):
@@ -95,14 +55,14 @@ def more_peer_addresses(bonds):
     bonds.peer.address("bond0", "10.77.0.3/24", "fd77::3/64")
 
 
-def expect_chosen_as_the_bond_does(lab, bonds, policies):
+def expect_chosen_as_the_bond_does(lab, bonds, policies, flows=FLOWS):
     """The same flows without the daemon and with it, by each policy: the same member."""
     sink = Sink(bonds)
     lab.cleanup(sink.close)
     alone = {}
     for policy in policies:
         bonds.host.ip("link", "set", "bond0", "type", "bond", "xmit_hash_policy", policy)
-        alone[policy] = ways(bonds, FLOWS)
+        alone[policy] = ways(bonds, flows)
         assert len(set(alone[policy].values())) == 2, f"{policy} has used one member: {alone[policy]}"
     daemon = Daemon(lab, bonds.host, "bond0")
     expect_ok(daemon)
@@ -110,20 +70,20 @@ def expect_chosen_as_the_bond_does(lab, bonds, policies):
         bonds.host.ip("link", "set", "bond0", "type", "bond", "xmit_hash_policy", policy)
         wait_until(lambda: daemon.status()["bond"]["policy"] == policy, 5, f"the daemon has followed to {policy}")
         before = daemon.total()
-        with_daemon = ways(bonds, FLOWS)
+        with_daemon = ways(bonds, flows)
         after = daemon.total()
         assert with_daemon == alone[policy], f"{policy}: {with_daemon}, alone {alone[policy]}"
-        assert after["tx_superpackets"] > before["tx_superpackets"] + len(FLOWS), "the daemon has sent them"
+        assert after["tx_superpackets"] > before["tx_superpackets"] + len(flows), "the daemon has sent them"
     return daemon
 
 
 @pytest.mark.more
 def test_hash_policies(lab):
-    """balance-xor: each flow goes out on the member that the bond would have chosen, by two policies; by one that
-    cannot be computed, the kernel sends."""
+    """balance-xor: each flow goes out on the member that the bond would have chosen, by three policies; by one that
+    cannot be computed, the kernel sends. (layer2 tells IPv4 from IPv6.)"""
     bonds = Bonds(lab, "balance-xor")
     more_peer_addresses(bonds)
-    daemon = expect_chosen_as_the_bond_does(lab, bonds, ["layer2+3", "layer3+4"])
+    daemon = expect_chosen_as_the_bond_does(lab, bonds, ["layer2", "layer2+3", "layer3+4"])
     bonds.host.ip("link", "set", "bond0", "type", "bond", "xmit_hash_policy", "encap3+4")
     wait_until(lambda: not daemon.status()["bond"]["out"], 5, "what goes out is left to the kernel")
     before = daemon.total()
@@ -132,6 +92,22 @@ def test_hash_policies(lab):
     assert after["tx_segments"] == before["tx_segments"] and after["rx_packets"] > before["rx_packets"]
     assert "xmit_hash_policy" in daemon.status()["bond"]["out_why"]
     daemon.stop()
+
+
+@pytest.mark.more
+def test_vlan_srcmac(lab):
+    """vlan+srcmac: each VLAN has the member that the bond would have chosen. The tag is still beside the packet when
+    the program looks at it."""
+    bonds = Bonds(lab, "balance-xor")
+    for number in range(bonds.cnt):
+        bonds.peer.ethtool_off(f"w{number}", "txvlan")
+    for ns, last in ((bonds.peer, 2), (bonds.host, 1)):
+        for vlan in (5, 6, 8):
+            ns.ip("link", "add", "link", "bond0", "name", f"v{vlan}", "type", "vlan", "id", str(vlan))
+            ns.up(f"v{vlan}")
+            ns.address(f"v{vlan}", f"10.78.{vlan}.{last}/24", f"fd78:{vlan}::{last}/64")
+    flows = [(net, 40_000 + vlan) for vlan in (5, 6, 8) for net in (f"10.78.{vlan}.2", f"fd78:{vlan}::2")]
+    expect_chosen_as_the_bond_does(lab, bonds, ["vlan+srcmac"], flows).stop()
 
 
 def test_lacp(lab, data):
@@ -156,27 +132,11 @@ def test_lacp(lab, data):
 
 
 @pytest.mark.more
-def test_port_mode(lab, data):
-    """Port mode on 802.3ad: the TAP has the addresses; LACP stays with the kernel, so both ports stay in."""
-    bonds = Bonds(lab, "802.3ad", "xmit_hash_policy", "layer3+4", host_addresses=False)
-    tap = lab.unique("tap")
-    daemon = Daemon(lab, bonds.host, "bond0", "--mode", "port", "--tap", tap)
-    bonds.host.address(tap, f"{bonds.HOST4}/24", f"{bonds.HOST6}/64")
-    servers(lab, bonds, data)
-    streams = streams_of(bonds, data)
-    expect_carried(daemon, streams)
-    for stream in streams:
-        stream.read_to_end()
-    assert all(bonds.ports(ns) == 2 for ns in (bonds.host, bonds.peer)), f"LACP has ended: {bonds.info()}"
-    assert daemon.status()["steer"]["pass_not_ip"] > 0, "no LACPDU was left to the kernel"
-    expect_ok(daemon)
-    daemon.stop()
-
-
-@pytest.mark.more
-def test_in_only(lab, data):
-    """balance-rr: what comes in is served, what goes out is left to the kernel, and that is said."""
-    bonds = Bonds(lab, "balance-rr")
+@pytest.mark.parametrize("mode", ["balance-rr", "balance-tlb", "broadcast"])
+def test_in_only(lab, data, mode):
+    """Modes that choose no member by a rule: what comes in is served, what goes out is left to the kernel, and that is
+    said. balance-tlb receives by the active member only."""
+    bonds = Bonds(lab, mode, switch=mode != "balance-rr")
     daemon = Daemon(lab, bonds.host, "bond0")
     servers(lab, bonds, data)
     streams = streams_of(bonds, data)
@@ -184,9 +144,36 @@ def test_in_only(lab, data):
     status = daemon.status()
     assert status["total"]["tx_segments"] == 0 and not status["bond"]["out"], f"{status['bond']}"
     assert "mode" in status["bond"]["out_why"] and "left to the kernel" in daemon.process.stderr()
+    states = sorted(member_states(daemon).values())
+    assert states == (["in", "standby"] if mode == "balance-tlb" else ["in", "in"]), states
     for stream in streams:
         stream.read_to_end()
+    expect_ok(daemon)
     daemon.stop()
+
+
+@pytest.mark.more
+def test_arp_monitor(lab, data):
+    """Links are watched by ARP: probes and their replies stay with the kernel, so that no link is taken for down, and
+    one that answers no more, with its carrier up, is left, which the daemon follows."""
+    bonds = Bonds(lab, "active-backup", monitor=("arp_interval", "100", "arp_validate", "all", "arp_ip_target",
+                                                 Bonds.PEER4))
+    wait_until(lambda: bonds.links_up(bonds.host) == 2, 20, lambda: f"both answer: {bonds.info()}")
+    bonds.activate(0)
+    daemon = Daemon(lab, bonds.host, "bond0")
+    servers(lab, bonds, data)
+    streams = streams_of(bonds, data)
+    wait_states(daemon, m0="in and out", m1="standby")
+    expect_carried(daemon, streams)
+    failures = bonds.link_failures()
+    for stream in streams:
+        stream.read(FIRST)
+    assert bonds.link_failures() == failures, "a link was taken for down"
+    bonds.peer.ip("link", "set", "w0", "nomaster")
+    wait_until(lambda: member_states(daemon)["m1"] == "in and out", 20, lambda: f"{member_states(daemon)}")
+    assert daemon.status()["bond"]["members"][0]["carrier"], "the carrier says nothing"
+    expect_carried(daemon, streams)
+    end_streams(daemon, bonds, streams)
 
 
 @pytest.mark.more

@@ -18,7 +18,7 @@
  *      offloads.c   what the TAP can carry               control.c    the control socket
  *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
  *      rights.c     user, capabilities, system calls     egress.c     whose policy is on the way out
- *      members.c    of a bond: served one by one         control_alias.c    their names lead to the bond's socket
+ *      members*.c   of a bond: served one by one         control_alias.c    their names lead to the bond's socket
  *      devices.c    kinds of interfaces: served, or which one to name instead
  *      tags.c       VLAN tags that a veth may not have in its frames
  *      beside.c     what takes long, without a gap in the heartbeat

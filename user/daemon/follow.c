@@ -144,12 +144,15 @@ static void prove_late(struct daemon *d)
 static void follow_carrier(struct daemon *d)
 {
 	const struct netdev *dev = &d->device.dev;
-	int err = beside_call(&d->heartbeat, set_carrier, d);
+	const bool depends = d->members && d->config.mode == CONFIG_PORT; /* on the members, too */
+	int err = depends ? 0 : beside_call(&d->heartbeat, set_carrier, d);
 
 	log_info("%s: %s", dev->name, dev->carrier ? "the carrier is back" : "no carrier");
 	if (err)
 		log_debug("%s: cannot set its carrier: %s", d->front.frontend->name, strerror(-err));
-	if (!d->members)
+	if (d->members)
+		members_apply(d);
+	else
 		prove_late(d);
 }
 

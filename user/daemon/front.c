@@ -12,6 +12,7 @@
 #include "daemon/place.h"
 #include "frontend/tap.h"
 #include "frontend/tap_persist.h"
+#include "nic/bond.h"
 
 /* How long a predecessor that was killed may still hold the TAP: closing a queue takes the kernel some milliseconds. */
 #define HELD_RETRY_MS 20
@@ -276,8 +277,10 @@ int front_open(struct front *front, const struct config *config, const struct ne
 	if (err)
 		return err;
 	front_label(front, config, dev);
-	/* A TAP before Linux 5.0 says EINVAL: it always has one. */
-	(void)front->frontend->ops->set_carrier(front->frontend, dev->carrier);
+	/* That of a bond in port mode waits for a member to send by (members.c). A TAP before Linux 5.0 says EINVAL: it
+	 * always has one. */
+	(void)front->frontend->ops->set_carrier(front->frontend,
+						dev->carrier && (config->mode == CONFIG_INLINE || !bond_is(dev)));
 	return 0;
 }
 

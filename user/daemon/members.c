@@ -18,7 +18,7 @@
 static int check_port(const struct bond *bond, const char *name)
 {
 	enum choose_policy policy;
-	const char *why = "";
+	const char *why = NULL;
 
 	/* The probes' answers are frames like others, and would go to the TAP. */
 	if (bond->arp_interval) {
@@ -27,7 +27,7 @@ static int check_port(const struct bond *bond, const char *name)
 			  name, name);
 		return -EOPNOTSUPP;
 	}
-	if (bond_choice(bond, &policy, &why) && policy == CHOOSE_FIRST) {
+	if (bond_choice_port(bond, &policy, &why) || why) {
 		log_error("%s: port mode needs a bond of mode active-backup, balance-xor or 802.3ad without queue_id, "
 			  "of at "
 			  "most %u members: this one is %s (%s); use --mode inline",
@@ -191,23 +191,6 @@ static void close_member(struct daemon *d, struct member *member, bool drain)
 
 /* ---- what is in force ---- */
 
-static const char *why_kernel_sends(const struct members *members, enum choose_policy *policy, bool port)
-{
-	const char *why = NULL;
-
-	if (bond_choice(&members->bond, policy, &why) && !(port && *policy == CHOOSE_LAYER34))
-		return why;
-	for (uint32_t i = 0; i < members->bond.cnt; i++)
-		if (bond_sends(&members->bond, &members->bond.member[i])) {
-			const uint32_t ifindex = members->bond.member[i].ifindex;
-			const struct member *member = members_find((struct members *)members, ifindex);
-
-			if (!member || !is_served(member))
-				return "a member that it sends by is not served";
-		}
-	return NULL;
-}
-
 /* Those that the bond sends by and that are served, in its order. */
 static void make_set(struct members *members, enum choose_policy policy, struct choose_set *set)
 {
@@ -254,6 +237,45 @@ static void judge(const struct members *members, struct member *member)
 	member->workers.idle = !member->receives && !member->sends;
 }
 
+static int set_carrier(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->front.frontend->ops->set_carrier(d->front.frontend, d->members->carrier);
+}
+
+/* In port mode, those who send are to see that there is no member to send by. Before the bond is read for the first
+ * time, there is none (front_open()). */
+static void give_carrier(struct daemon *d)
+{
+	const bool carrier = d->device.dev.carrier && d->members->set.cnt;
+	int err;
+
+	if (d->config.mode == CONFIG_INLINE || carrier == d->members->carrier)
+		return;
+	d->members->carrier = carrier;
+	err = beside_call(&d->heartbeat, set_carrier, d);
+	if (err)
+		log_debug("%s: cannot set its carrier: %s", d->front.frontend->name, strerror(-err));
+}
+
+static void tell_missing(struct daemon *d)
+{
+	const char *why = members_missing(d);
+
+	if (d->state.members == why)
+		return;
+	/* Inline, each reason has been logged where it came from. */
+	if (d->config.mode == CONFIG_PORT) {
+		if (why)
+			log_warning("%s: %s", d->device.dev.name, why);
+		else
+			log_info("%s: all of the bond is served", d->device.dev.name);
+	}
+	d->state.members = why;
+	state_tell(&d->state);
+}
+
 static void tell_set(const struct daemon *d)
 {
 	const struct members *members = d->members;
@@ -277,8 +299,10 @@ void members_apply(struct daemon *d)
 
 	for (uint32_t i = 0; i < members->places; i++)
 		judge(members, &members->member[i]);
-	why = why_kernel_sends(members, &policy, port);
+	why = members_choice(members, port, &policy);
 	make_set(members, policy, &set);
+	if (port && why)
+		set = (struct choose_set){ .policy = policy };
 	/* What leaves our hands goes first, what comes into them last. */
 	if (why || !set.cnt)
 		steer_serve(d->attached.steer, false);
@@ -287,59 +311,16 @@ void members_apply(struct daemon *d)
 		tap_choose_set(&members->choose, &set);
 		tell_set(d);
 	}
+	give_carrier(d);
 	for (uint32_t i = 0; i < members->places; i++)
 		if (is_served(&members->member[i]))
 			steer_serve(members->member[i].workers.steer, members->member[i].receives && fits);
 	if (!why && set.cnt)
 		steer_serve(d->attached.steer, fits);
+	why = port ? NULL : why; /* nothing is left to the kernel: see tell_missing() */
 	tell_out(d, why);
 	members->out_why = why;
-	why = members_missing(members);
-	if (d->state.members == why)
-		return;
-	d->state.members = why;
-	state_tell(&d->state);
-}
-
-const char *members_state(const struct members *members, const struct bond_member *of)
-{
-	const struct member *member = members_find((struct members *)members, of->ifindex);
-	bool in, out;
-
-	if (!member || !is_served(member))
-		return "not served";
-	out = member->sends && !members->out_why;
-	in = member->receives && member->found == STEER_PRESENT;
-	if (in && out)
-		return "in and out";
-	return in ? "in" : out ? "out" : "standby";
-}
-
-static const char *lost(const struct member *member)
-{
-	return member->found == STEER_UNHEARD ?
-		       "heartbeats are shown, but the XDP program of a member counts none; the "
-		       "kernel carries what it receives" :
-		       "somebody has taken away the XDP program of a member; the kernel carries "
-		       "what it receives";
-}
-
-const char *members_missing(const struct members *members)
-{
-	const struct bond *bond = &members->bond;
-
-	if (!bond->cnt)
-		return "the bond has no members";
-	for (uint32_t i = 0; i < bond->cnt; i++) {
-		const struct bond_member *of = &bond->member[i];
-		const struct member *member = members_find((struct members *)members, of->ifindex);
-
-		if ((bond_receives(bond, of) || bond_sends(bond, of)) && (!member || !is_served(member)))
-			return "a member of the bond is not served; the kernel carries its traffic";
-		if (bond_receives(bond, of) && member->found != STEER_PRESENT)
-			return lost(member);
-	}
-	return NULL;
+	tell_missing(d);
 }
 
 /* ---- what changes ---- */
@@ -561,7 +542,8 @@ static void follow_guard(struct daemon *d, struct member *member)
 	member->found = found;
 	if (found != STEER_PRESENT)
 		log_warning("%s: member %s: %s; 'systemctl restart superpacketd@%s' attaches it again",
-			    d->device.dev.name, member->device.dev.name, lost(member), d->device.dev.name);
+			    d->device.dev.name, member->device.dev.name,
+			    members_lost(member, d->config.mode == CONFIG_PORT), d->device.dev.name);
 	members_apply(d);
 }
 

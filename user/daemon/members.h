@@ -8,7 +8,8 @@
  *
  * The XDP program is on each member, never on the bond. A member is steered only while the bond receives by it; on
  * the others frames are the kernel's, as ever. A member that cannot be served leaves what it receives to the kernel;
- * if the bond sends by it, inline all that goes out is left to the kernel, which chooses for all flows by one rule.
+ * if the bond sends by it, inline all that goes out is left to the kernel, which chooses for all flows by one rule
+ * (members_judge.c).
  *
  * What the members are is read anew at each notification, and once a second (nic/bond.h). LACP and ARP are not IP:
  * inline they are the kernel's anyway; in port mode LACP is left to it (STEER_LEAVE_SLOW).
@@ -41,7 +42,8 @@ struct members {
 	struct choose_set set; /* in force */
 	uint32_t places, room; /* members that there is room for, and queues of the TAP for each */
 	uint64_t read_ns;      /* when the bond was read last */
-	const char *out_why;   /* why what goes out is left to the kernel; NULL: it is not */
+	const char *out_why;   /* inline: why what goes out is left to the kernel; NULL: it is not */
+	bool carrier;          /* port mode: that of the TAP */
 	struct member member[BOND_MEMBERS_MAX];
 };
 
@@ -71,7 +73,13 @@ const char *members_state(const struct members *members, const struct bond_membe
 /* The place of a member; NULL: it has none. */
 struct member *members_find(struct members *members, uint32_t ifindex);
 
-/* Why something of the bond's is left to the kernel that should not be; NULL: nothing is. */
-const char *members_missing(const struct members *members);
+/* How the members send; or why they may not: inline the kernel sends then, in port mode nobody. NULL: they may. */
+const char *members_choice(const struct members *members, bool port, enum choose_policy *policy);
+
+/* Why not all of the bond's traffic is carried by the daemon, as it should be; NULL: it is. */
+const char *members_missing(const struct daemon *d);
+
+/* The same of a member whose XDP program is gone. */
+const char *members_lost(const struct member *member, bool port);
 
 #endif

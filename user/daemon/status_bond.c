@@ -40,9 +40,10 @@ json_t *status_bond(const struct members *members)
 
 	for (uint32_t i = 0; i < bond->cnt; i++)
 		json_array_append_new(array, member_json(members, &bond->member[i]));
-	return json_pack("{s:s, s:s, s:b, s:o, s:o}", "mode", bond_mode_name(bond->mode), "policy",
+	return json_pack("{s:s, s:s, s:b, s:o, s:I, s:o}", "mode", bond_mode_name(bond->mode), "policy",
 			 bond_policy_name(bond->policy), "out", !members->out_why && members->set.cnt, "out_why",
-			 members->out_why ? json_string(members->out_why) : json_null(), "members", array);
+			 members->out_why ? json_string(members->out_why) : json_null(), "no_member",
+			 (json_int_t)tap_choose_no_member(&members->choose), "members", array);
 }
 
 void status_add_members(const struct members *members, uint64_t counters[STEER_COUNTER_CNT])

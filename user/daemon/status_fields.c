@@ -82,6 +82,7 @@ const struct status_field status_daemon[] = {
 	{ "bond.policy", STATUS_LIST, 0, 0, NULL, "Of a bond: its xmit_hash_policy." },
 	{ "bond.out", STATUS_LIST, 0, 0, NULL, "Of a bond: what goes out is served." },
 	{ "bond.out_why", STATUS_LIST, 0, 0, NULL, "Why what goes out is left to the kernel; null: it is not." },
+	{ "bond.no_member", STATUS_LIST, 0, 0, "packets", "Of a bond: dropped, as there was no member to send by." },
 	{ "bond.members", STATUS_LIST, 0, 0, NULL, "Of a bond: one object for each member, in its order." },
 	{ "queues", STATUS_LIST, 0, 0, NULL, "One object for each queue that is served." },
 	{ "total", STATUS_LIST, 0, 0, NULL, "The sums of the queues' counters." },
@@ -317,7 +318,8 @@ const struct status_line status_setup_lines[] = {
 	{ "XDP program", .text = "{xdp.mode} ({xdp.why})" },
 	{ "egress", .text = "[egress.out=kernel:left to the kernel: ]{egress.why}" },
 	{ "bond", .text = "[bond.mode:{bond.mode}, {bond.policy}]"
-			  "[bond.out_why:; what goes out is left to the kernel: {bond.out_why}]" },
+			  "[bond.out_why:; what goes out is left to the kernel: {bond.out_why}]"
+			  "[bond.no_member:; {bond.no_member} packets had no member to send by]" },
 	{ "member", .text = "{interface}: {state}[queues:, queues served: {queues}][xdp_mode:, {xdp_mode}]",
 	  .of = "bond.members" },
 	{ "merging",
