@@ -9,6 +9,7 @@ import pytest
 
 from crowd import Crowd
 from daemon import COMMAND, DAEMON, EXIT_FAILED, EXIT_NO_PERMISSION, Daemon
+from faulty import FAULTY, faults
 from lab import wait_until
 from test_errors import expect_refusal
 from streams import servers, transfer
@@ -99,6 +100,19 @@ def test_stays(lab, data, end):
         assert status["tap_netns"] == os.stat(ns.path).st_ino, f"{status['tap_netns']} is not its namespace"
         assert "taken over" in daemon.process.stderr(), daemon.process.stderr()
         port.transfers(data)
+
+
+def test_renamed_while_it_is_taken_over(lab):
+    """The TAP gets another name between finding and opening it: refused, and no TAP of the old name is left."""
+    port = Port(lab)
+    port.start(netns="")
+    port.kill()
+    before = port.wire.host.links()
+    done = port.wire.host.run(*faults(**{"tap-name": 1}), FAULTY, "--interface", port.wire.nic, "--mode", "port",
+                              "--tap", port.tap, check=False)
+    assert done.returncode == EXIT_FAILED and f"TAP {port.tap}, here: was renamed" in done.stderr, done.stderr
+    assert port.wire.host.links() == before, "a TAP is left"
+    port.start(netns="")
 
 
 def test_connections(lab):

@@ -21,6 +21,7 @@ static const char *const names[FAULT_CNT] = {
 	[FAULT_EARLY_REUSE] = "early-reuse",
 	[FAULT_CLOCK] = "clock",
 	[FAULT_RTNL] = "rtnl",
+	[FAULT_TAP_NAME] = "tap-name",
 };
 
 static unsigned int left[FAULT_CNT];

@@ -173,12 +173,13 @@ static int wait_until_free(struct place_found *found)
 	return err ? err : found->tap.held ? -EBUSY : 0;
 }
 
-/* Others may have had the same idea at the same moment. */
-static int check_alone(struct place_found *found, uint32_t queue_cnt)
+/* Others may have had the same idea at the same moment. And if it was renamed just then, what we hold is a new TAP of its
+ * old name, which goes when it is closed. */
+static int check_taken(struct place_found *found, uint32_t queue_cnt)
 {
 	int err = place_look(found);
 
-	return err ? err : found->tap.held > queue_cnt ? -EBUSY : 0;
+	return err ? err : found->tap.held > queue_cnt ? -EBUSY : found->tap.held < queue_cnt ? -ESTALE : 0;
 }
 
 static int take_tap(struct front *front, const struct config *config, struct place_found *found, uint32_t room)
@@ -191,10 +192,13 @@ static int take_tap(struct front *front, const struct config *config, struct pla
 	if (!err)
 		err = tap_take(&front->frontend, &left, room, carries_udp(config), config->gro.max_bytes);
 	if (!err)
-		err = check_alone(found, room);
+		err = check_taken(found, room);
 	if (err == -EBUSY) {
 		log_error("TAP %s, %s: is held by another process, perhaps a superpacketd behind another run "
 			  "directory; stop that one",
+			  found->tap.name, words);
+	} else if (err == -ESTALE) {
+		log_error("TAP %s, %s: was renamed while it was taken over, so it was not; start superpacketd again",
 			  found->tap.name, words);
 	} else if (err) {
 		log_error("TAP %s, %s: taking it over: %s", found->tap.name, words, strerror(-err));

@@ -223,12 +223,16 @@ static int make_queue(struct ifreq *ifr)
 	return fd;
 }
 
-/* The first queue of a TAP that is taken over: what its last daemon has left on it, and we need not want, is undone. */
+/* The first queue of a TAP that is taken over: what its last daemon has left on it, and we need not want, is undone. If
+ * it was renamed meanwhile, the kernel makes a new TAP of this name: the caller sees that its queues are not held. */
 static int take_queue(struct ifreq *ifr, int netns_fd)
 {
 	const int none = -1;
-	int fd = open_queue(ifr, netns_fd, false);
+	int fd;
 
+	if (fault_strikes(FAULT_TAP_NAME))
+		memcpy(ifr->ifr_name, "sp-old", sizeof "sp-old");
+	fd = open_queue(ifr, netns_fd, false);
 	if (fd >= 0)
 		(void)ioctl(fd, TUNSETSTEERINGEBPF, &none);
 	return fd;
