@@ -4,11 +4,14 @@ has no member to go out on must not go out at all."""
 
 import contextlib
 import os
+import socket
+import threading
 
 import pytest
 
-from bonds import Bonds, Sink, end_streams, expect_carried, expect_ok, streams_of, wait_states, ways
+from bonds import Bonds, Sink, end_streams, expect_carried, expect_ok, member_states, streams_of, wait_states, ways
 from daemon import Daemon
+from faulty import ALWAYS, FAULTY, fault
 from lab import BUILD, Failed, wait_until
 from streams import servers
 
@@ -20,15 +23,17 @@ OTHER_PROGRAM = os.path.join(BUILD, "tests", "zerocopy", "beside.bpf.o")
 class Port:
     """A daemon in port mode on a bond; its TAP has the addresses, and outlives it."""
 
-    def __init__(self, lab, mode, *options, program=None):
+    def __init__(self, lab, mode, *options, **daemon):
         self.lab, self.tap = lab, lab.unique("tap")
         self.bonds = Bonds(lab, mode, *options, host_addresses=False)
-        self.program = {"program": program} if program else {}
+        self.options = daemon.pop("options", ())
+        self.program = daemon
 
     def start(self):
         bonds = self.bonds
         had = self.tap in bonds.host.links()
-        self.daemon = Daemon(self.lab, bonds.host, "bond0", "--mode", "port", "--tap", self.tap, **self.program)
+        self.daemon = Daemon(self.lab, bonds.host, "bond0", "--mode", "port", "--tap", self.tap,
+                             *self.options, **self.program)
         if not had:
             bonds.host.address(self.tap, f"{bonds.HOST4}/24", f"{bonds.HOST6}/64")
         return self.daemon
@@ -170,4 +175,58 @@ def test_many_members(lab, data):
     wait_until(lambda: "more members" not in daemon.status()["state_why"], 10, "all fit")
     for stream in streams:
         stream.read_to_end()
+    daemon.stop()
+
+
+class Flood:
+    """Datagrams to the peer without an end: more than a member whose worker stands still can take."""
+
+    def __init__(self, lab, bonds):
+        with bonds.host.entered():
+            self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.to, self.sent, self.over = (bonds.PEER4, 9), 0, threading.Event()
+        self.thread = threading.Thread(target=self._send, daemon=True)
+        self.thread.start()
+        lab.cleanup(self.end)
+
+    def _send(self):
+        while not self.over.wait(0.002):
+            for _ in range(8):
+                with contextlib.suppress(OSError):  # the peer refuses them
+                    self.sock.sendto(bytes(1000), self.to)
+                    self.sent += 1
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+        self.sock.close()
+
+
+def stale(daemon, member):
+    return sum(queue["drops"]["tx_stale"] for queue in daemon.status()["queues"] if queue["interface"] == member)
+
+
+@pytest.mark.parametrize("carrier", [False, True])
+def test_what_waits(lab, carrier):
+    """Packets wait for a member when the bond fails over. Its carrier is lost: they are dropped, by name, and none goes
+    out when it comes back. It is there: they go out on it, as what a qdisc has would."""
+    port = Port(lab, "active-backup", options=("--memory", "16M"), program=FAULTY)
+    bonds = port.bonds
+    bonds.activate(0)
+    daemon = port.start()
+    flood = Flood(lab, bonds)
+    wait_until(lambda: daemon.total()["tx_ordinary"] > 100, 10, "the flood goes out")
+    fault(daemon, "wake", ALWAYS)
+    seen = flood.sent
+    wait_until(lambda: flood.sent > seen + 2000, 20, "the first member's queue is full")
+    if carrier:
+        bonds.activate(1)
+    else:
+        bonds.peer.ip("link", "set", "w0", "down")
+    fault(daemon, "wake", 0)
+    wait_until(lambda: member_states(daemon)["m1"] == "in and out", 10, lambda: f"{member_states(daemon)}")
+    before = bonds.received()["w1"]
+    wait_until(lambda: bonds.received()["w1"] > before + 100_000, 10, "the flood goes out on the other member")
+    dropped = stale(daemon, "m0")
+    assert dropped == 0 if carrier else dropped > 0, f"{dropped} were dropped as stale"
     daemon.stop()

@@ -229,9 +229,12 @@ void egress_begin(struct egress *egress)
 /* What a worker holds is stale by what it knows of its own NIC, so a bond's members are told, too. */
 static void tell_members(const struct workers *workers, bool serve)
 {
-	for (; workers; workers = workers->next)
-		if (workers->steer && steer_leaves_out(workers->steer) == serve)
-			steer_serve_out(workers->steer, serve);
+	for (; workers; workers = workers->next) {
+		const bool out = serve && !workers->cut;
+
+		if (workers->steer && steer_leaves_out(workers->steer) == out)
+			steer_serve_out(workers->steer, out);
+	}
 }
 
 static bool all_emptied(const struct workers *workers)

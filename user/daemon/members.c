@@ -235,6 +235,20 @@ static void judge(const struct members *members, struct member *member)
 	member->receives = of && bond_receives(&members->bond, of);
 	member->sends = of && bond_sends(&members->bond, of);
 	member->workers.idle = !member->receives && !member->sends;
+	member->workers.cut = of && (!of->up || !of->carrier);
+}
+
+/* Those with a link, or those without. */
+static void tell_links(struct daemon *d, bool cut)
+{
+	const bool serve = !cut && !d->attached.egress.left;
+
+	for (uint32_t i = 0; i < d->members->places; i++) {
+		const struct workers *workers = &d->members->member[i].workers;
+
+		if (workers->steer && workers->cut == cut && steer_leaves_out(workers->steer) == serve)
+			steer_serve_out(workers->steer, serve);
+	}
 }
 
 static int set_carrier(void *arg)
@@ -306,12 +320,14 @@ void members_apply(struct daemon *d)
 	/* What leaves our hands goes first, what comes into them last. */
 	if (why || !set.cnt)
 		steer_serve(d->attached.steer, false);
+	tell_links(d, false);
 	if (memcmp(&set, &members->set, sizeof set)) {
 		members->set = set;
 		tap_choose_set(&members->choose, &set);
 		tell_set(d);
 	}
 	give_carrier(d);
+	tell_links(d, true);
 	for (uint32_t i = 0; i < members->places; i++)
 		if (is_served(&members->member[i]))
 			steer_serve(members->member[i].workers.steer, members->member[i].receives && fits);

@@ -11,6 +11,10 @@
  * if the bond sends by it, inline all that goes out is left to the kernel, which chooses for all flows by one rule
  * (members_judge.c).
  *
+ * After a failover, packets wait in the TAP's queues of a member that the bond sends by no more. They do what the kernel
+ * does with packets in the qdisc of such a member: while it has a carrier they go out there, and newer packets may
+ * overtake them; without a carrier they are dropped, and counted as stale, so that none is sent when the link comes back.
+ *
  * What the members are is read anew at each notification, and once a second (nic/bond.h). LACP and ARP are not IP:
  * inline they are the kernel's anyway; in port mode LACP is left to it (STEER_LEAVE_SLOW).
  *

@@ -73,8 +73,8 @@ static const char *refused_in_port_mode(const struct bond *bond)
 		return "the bond's links are watched by ARP, and in port mode the replies go to the TAP, so the bond "
 		       "takes them for down; use miimon instead, or --mode inline";
 	if (bond_choice_port(bond, &policy, &why))
-		return "nothing is sent, as the bond's mode chooses no member by a rule; port mode needs active-backup, "
-		       "balance-xor or 802.3ad";
+		return "nothing is sent, as the bond's mode chooses no member by a rule; port mode needs "
+		       "active-backup, balance-xor or 802.3ad";
 	return NULL;
 }
 

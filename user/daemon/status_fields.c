@@ -171,7 +171,7 @@ const struct status_field status_counters[] = {
 	{ "drops.tx_too_long", COUNT, COUNTERS(tx_drop_too_long), "packets",
 	  "A segment would be longer than the MTU." },
 	{ "drops.tx_stale", COUNT, COUNTERS(tx_drop_stale), "packets",
-	  "Too late: the kernel had taken over the flow." },
+	  "Too late: the kernel, or another member of a bond, had taken over." },
 	{ "drops.tx_rebuilt", COUNT, COUNTERS(tx_drop_rebuilt), "packets",
 	  "The packet was being cut when the socket was rebuilt." },
 	{ "polls", COUNT, COUNTERS(polls), "sleeps", "The worker went to sleep." },

@@ -32,6 +32,7 @@ struct workers {
 	uint32_t front_first; /* the front end's queue that belongs to the first one */
 	bool member;          /* of a bond: all queues of the front end are in use, and a program chooses among them */
 	bool idle;            /* a member that its bond does not use now: nobody waits for its workers */
+	bool cut;             /* a member without a carrier: what waits to be sent by it is stale */
 };
 
 void workers_close(struct workers *workers);

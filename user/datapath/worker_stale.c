@@ -13,6 +13,9 @@
  * with the packets that wait in a qdisc when another takes its place. The main thread serves that direction again when
  * every worker has emptied its queue of the front end (user/daemon/egress.c).
  *
+ * The same is told to the workers of a bond's member that has no carrier: newer packets take another member, and those
+ * of a flow that waited here must not leave when the link comes back (user/daemon/members.h).
+ *
  * This is checked before every packet, since the thread may be stopped between any two: a write to the front end
  * wakes the receiver, and on a busy machine the receiver may then take this CPU. Only the one packet that is in
  * our hands at that very moment can still come too late.
