@@ -29,7 +29,7 @@ demo="nftables iperf3 tcpdump python3 coreutils util-linux"
 # libclang-rt-dev: the sanitizers' run time for clang.
 tests="
 	g++ libclang-rt-dev libcriterion-dev mandoc man-db
-	systemd python3-pytest python3-pytest-timeout python3-pytest-xdist python3-scapy
+	systemd strace python3-pytest python3-pytest-timeout python3-pytest-xdist python3-scapy
 "
 lint="clang-format clang-tidy cppcheck flake8 shellcheck"
 

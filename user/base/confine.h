@@ -6,7 +6,7 @@
  *      thread   capabilities                                system calls
  *      main     what opening the NIC again needs            opening, closing, files, threads
  *      worker   what opening its socket again needs         reading, writing, one AF_XDP socket
- *      guard    asking about BPF objects and the TAP        bpf, netlink
+ *      guard    asking about BPF objects and the TAP        bpf, netlink, reading files
  *
  * There are two answers to a call that is not on the list:
  *
