@@ -8,7 +8,7 @@ PAGE = tracked()["tools/man/superpacket.1"]
 DESCRIPTION = tracked()["user/daemon/status_fields.c"]
 ROW = re.compile(r'^\t\{ "([\w.]+)", (?:STATUS_\w+|COUNT|GAUGE), ', re.M)
 LABEL = re.compile(r'^\t\{ "([^"]+)",\s+\.(?:text|of) = ', re.M)
-TAP = re.compile(r'\[STATUS_TAP_\w+\] = "(\w+)"')
+TAP = re.compile(r'\[STATUS_(?:TAP|NIC)_\w+\] = "(\w+)"')
 REASON = re.compile(r'^\t\[GRO_\w+\] = "(\w+)"', re.M)
 
 

@@ -164,6 +164,10 @@ static json_t *render(void)
 	status.tap_kernel.there = true;
 	for (int i = 0; i < STATUS_TAP_CNT; i++)
 		status.tap_kernel.counters[i] = 277 + (uint64_t)i;
+	status.tap_link = "no carrier";
+	status.nic_kernel.there = true;
+	for (int i = 0; i < STATUS_NIC_CNT; i++)
+		status.nic_kernel.counters[i] = 377 + (uint64_t)i;
 	return status_json(&status, &dev, &gro, queues, 2);
 }
 
@@ -226,6 +230,9 @@ Test(status, the_schema_of_a_daemon)
 		cr_expect_eq(number(json_object_get(daemon, "inline"), inline_names[i]), 177 + i);
 	cr_expect_eq(number(json_object_get(daemon, "tap_kernel"), "out_dropped"), 278);
 	cr_expect_eq(number(json_object_get(daemon, "tap_kernel"), "in_dropped"), 280);
+	cr_expect_str_eq(json_string_value(json_object_get(daemon, "tap_link")), "no carrier");
+	cr_expect_eq(number(json_object_get(daemon, "nic_kernel"), "in_missed"), 377);
+	cr_expect_eq(number(json_object_get(daemon, "nic_kernel"), "out_dropped"), 382);
 	json_decref(daemon);
 }
 
@@ -454,7 +461,7 @@ static void expect_rows(const struct status_field *rows, const json_t *object)
 
 Test(status, each_field_is_explained_and_answered)
 {
-	static const enum status_type types[] = { STATUS_REASONS, STATUS_STEER, STATUS_INLINE, STATUS_TAP };
+	static const enum status_type types[] = { STATUS_REASONS, STATUS_STEER, STATUS_INLINE, STATUS_TAP, STATUS_NIC };
 	json_t *daemon = render();
 	const json_t *queue = json_array_get(json_object_get(daemon, "queues"), 0);
 

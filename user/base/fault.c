@@ -22,6 +22,7 @@ static const char *const names[FAULT_CNT] = {
 	[FAULT_CLOCK] = "clock",
 	[FAULT_RTNL] = "rtnl",
 	[FAULT_TAP_NAME] = "tap-name",
+	[FAULT_NIC_MISSED] = "nic-missed",
 };
 
 static unsigned int left[FAULT_CNT];

@@ -27,6 +27,7 @@ enum fault {
 	FAULT_CLOCK,       /* "clock": at start, the clock of BPF programs is taken for another one */
 	FAULT_RTNL,     /* "rtnl": the kernel is slow to get its lock of all interfaces (RTNL), which another holds */
 	FAULT_TAP_NAME, /* "tap-name": the TAP that was found is renamed before it is opened */
+	FAULT_NIC_MISSED,  /* "nic-missed": a look at the NIC's counters finds a thousand packets a second missed */
 	FAULT_CNT,
 };
 

@@ -355,6 +355,28 @@ static void follow_hidden_tap(struct daemon *d)
 	state_tell(&d->state);
 }
 
+/* Port mode: the TAP may be in another namespace, whose news do not come here, so it is the guard that looks at it. */
+static void follow_port_tap(struct daemon *d, bool news)
+{
+	const struct guard_links links = guard_links(&d->attached.guard);
+	const char *was = d->state.front;
+
+	if (news)
+		guard_look_now(&d->attached.guard);
+	d->state.front =
+		links.tap_told && !links.tap.up ?
+			"the TAP is down, and nothing passes; 'ip link set dev TAP up' sets it up, in the network "
+			"namespace where it is" :
+			NULL;
+	if (d->state.front == was)
+		return;
+	if (d->state.front)
+		log_warning("%s: %s: the TAP is down", d->device.dev.name, d->front.frontend->name);
+	else
+		log_info("%s: %s: the TAP is up again", d->device.dev.name, d->front.frontend->name);
+	state_tell(&d->state);
+}
+
 void follow_news(struct daemon *d)
 {
 	struct watch_news news = watch_read(&d->watch, d->device.dev.ifindex);
@@ -369,7 +391,9 @@ void follow_news(struct daemon *d)
 	}
 	if (d->state.waiting)
 		return;
-	if (news.others && d->config.mode == CONFIG_INLINE)
+	if (d->config.mode == CONFIG_PORT)
+		follow_port_tap(d, news.others);
+	else if (news.others)
 		follow_hidden_tap(d);
 	if (news.egress || news.changed || (d->members && news.egress_others)) {
 		egress_look_again(&d->attached.egress);

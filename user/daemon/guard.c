@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/confine.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/seqlock.h"
 #include "datapath/worker.h"
@@ -16,25 +17,28 @@
 /* Twice this and a heartbeat until a loss is noticed: well below a second. */
 #define INTERVAL_MS 250
 
-/* The TAP's counters are read at each look of so many. */
-#define TAP_LOOKS 4u
+/* Counters are read at each look of so many. */
+#define LINK_LOOKS 4u
 
-static void read_tap(struct guard *guard)
+static void read_links(struct guard *guard)
 {
-	struct guard_tap tap = { 0 };
+	struct guard_links links = { 0 };
 
-	tap.told = !front_stats(guard->front, &tap.stats);
-	seqlock_write(&guard->tap_sequence, (uint64_t *)&guard->tap, (const uint64_t *)&tap,
-		      sizeof tap / sizeof(uint64_t));
+	links.tap_told = !front_stats(guard->front, &links.tap);
+	links.nic_told = !netdev_stats_of(guard->ifindex, &links.nic);
+	if (fault_strikes(FAULT_NIC_MISSED))
+		links.nic.rx_missed += clock_ns() / 1000000;
+	seqlock_write(&guard->links_sequence, (uint64_t *)&guard->links, (const uint64_t *)&links,
+		      sizeof links / sizeof(uint64_t));
 }
 
-struct guard_tap guard_tap(const struct guard *guard)
+struct guard_links guard_links(const struct guard *guard)
 {
-	struct guard_tap tap;
+	struct guard_links links;
 
-	seqlock_read(&guard->tap_sequence, (uint64_t *)&tap, (const uint64_t *)&guard->tap,
-		     sizeof tap / sizeof(uint64_t));
-	return tap;
+	seqlock_read(&guard->links_sequence, (uint64_t *)&links, (const uint64_t *)&guard->links,
+		     sizeof links / sizeof(uint64_t));
+	return links;
 }
 
 /* Seen once, it may be a moment in which xdp-loader changes its dispatcher, or the interface goes. */
@@ -44,19 +48,23 @@ static void *watch_programs(void *arg)
 	struct pollfd wake = { .fd = guard->wake_fd, .events = POLLIN };
 	enum steer_presence before = STEER_PRESENT;
 	uint64_t looked_ns = clock_ns(), wakes;
-	uint32_t looks = 0;
+	uint32_t looks = 1;
 
 	(void)pthread_setname_np(pthread_self(), "guard");
 	confine_enter(CONFINE_GUARD);
+	if (guard->front)
+		read_links(guard);
 	for (;;) {
+		const bool told = poll(&wake, 1, INTERVAL_MS) > 0;
 		enum steer_presence now;
 
-		poll(&wake, 1, INTERVAL_MS);
 		(void)!read(guard->wake_fd, &wakes, sizeof wakes);
 		if (__atomic_load_n(&guard->stop, __ATOMIC_ACQUIRE))
 			return NULL;
 		if (guard->egress)
 			egress_watch(guard->egress);
+		if (guard->front && (told || looks % LINK_LOOKS == 0))
+			read_links(guard);
 		if (clock_ns() - looked_ns < INTERVAL_MS * 1000000ull)
 			continue;
 		looked_ns = clock_ns();
@@ -64,8 +72,7 @@ static void *watch_programs(void *arg)
 		if (now == before)
 			__atomic_store_n(&guard->found, now, __ATOMIC_RELAXED);
 		before = now;
-		if (guard->front && looks++ % TAP_LOOKS == 0)
-			read_tap(guard);
+		looks++;
 	}
 }
 
@@ -77,13 +84,15 @@ static void wake(struct guard *guard)
 }
 
 void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const struct frontend *front,
-		const char *interface)
+		const struct netdev *dev)
 {
 	int err;
 
-	*guard = (struct guard){
-		.steer = steer, .egress = egress, .front = front, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
-	};
+	*guard = (struct guard){ .steer = steer,
+				 .egress = egress,
+				 .front = front,
+				 .ifindex = dev->ifindex,
+				 .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	err = guard->wake_fd < 0 ? -errno : worker_thread(&guard->thread, -1, watch_programs, guard);
 	guard->running = !err;
 	if (!err)
@@ -91,7 +100,7 @@ void guard_open(struct guard *guard, struct steer *steer, struct egress *egress,
 	log_warning(
 		"%s: cannot start the thread that watches its BPF programs (%s); neither their removal nor a change "
 		"of its egress policy will be noticed",
-		interface, strerror(-err));
+		dev->name, strerror(-err));
 	if (guard->wake_fd >= 0)
 		close(guard->wake_fd);
 }

@@ -7,7 +7,8 @@
  * notification about links that one could listen to instead.
  *
  * The same thread looks at the NIC's egress policy (egress.h), at once when guard_look_now() says so.
- * And it reads the TAP's counters once a second: what the TAP's own queue has dropped, only the kernel knows.
+ * And it reads the counters of TAP and NIC once a second: what the TAP's own queue or the NIC's ring had no room for,
+ * only the kernel knows. With them comes whether the TAP is up, of which nobody tells where it is in another namespace.
  *
  * What is found missing twice is logged, and inline the heartbeat stops: the kernel carries all. What somebody took
  * off on purpose is not put back. A program that is loaded again, with the maps that were adopted, is served again.
@@ -23,10 +24,10 @@
 #include "daemon/state.h"
 #include "nic/steer.h"
 
-/* What the kernel has counted of the TAP, a second ago at most. */
-struct guard_tap {
-	uint64_t told; /* 0: it cannot be read */
-	struct netdev_stats stats;
+/* What the kernel has counted of TAP and NIC, a second ago at most. */
+struct guard_links {
+	struct netdev_stats tap, nic;
+	bool tap_told, nic_told; /* it could be read */
 };
 
 struct guard {
@@ -36,23 +37,24 @@ struct guard {
 	bool stop; /* atomic */
 	struct steer *steer;
 	struct egress *egress;
-	const struct frontend *front; /* whose counters are read; NULL: none */
-	enum steer_presence found;    /* written by the thread, and these: */
-	uint32_t tap_sequence;
-	struct guard_tap tap;
+	const struct frontend *front; /* whose counters are read, and those of ifindex; NULL: neither */
+	uint32_t ifindex;
+	enum steer_presence found; /* written by the thread, and these: */
+	uint32_t links_sequence;
+	struct guard_links links;
 	enum steer_presence told; /* what the log says */
 };
 
-/* After steer_start(). egress and front are NULL for a member of a bond. Failure is logged, and nothing is looked at
- * then. */
+/* After steer_start(). egress and front are NULL for a member of a bond, whose counters are in those of the bond. Failure
+ * is logged, and nothing is looked at then. */
 void guard_open(struct guard *guard, struct steer *steer, struct egress *egress, const struct frontend *front,
-		const char *interface);
+		const struct netdev *dev);
 
-/* Something may have changed on the NIC's way out. */
+/* Something may have changed on the NIC's way out, or about the TAP. */
 void guard_look_now(struct guard *guard);
 
-/* The TAP's counters, as the thread has seen them last. */
-struct guard_tap guard_tap(const struct guard *guard);
+/* As the thread has seen them last. */
+struct guard_links guard_links(const struct guard *guard);
 
 /* Before steer_stop(). */
 void guard_close(struct guard *guard);

@@ -3,7 +3,7 @@
 
 static bool is_out(enum loss loss)
 {
-	return loss == LOSS_TAP_OUT || loss == LOSS_FORM;
+	return loss == LOSS_TAP_OUT || loss == LOSS_FORM || loss == LOSS_LATE_OUT;
 }
 
 static void add(struct losses_count *sum, const struct losses_count *one)
@@ -71,7 +71,7 @@ bool losses_update(struct losses *losses, const struct losses_count *now, enum l
 	losses->lossy = in || out;
 	if (!losses->lossy)
 		return false;
-	*most = in ? LOSS_RING : LOSS_TAP_OUT;
+	*most = in ? LOSS_NIC : LOSS_TAP_OUT;
 	for (int i = 0; i < LOSS_CNT; i++)
 		if (is_out((enum loss)i) == !in && sum.lost[i] > sum.lost[*most])
 			*most = (enum loss)i;
@@ -82,11 +82,14 @@ bool losses_update(struct losses *losses, const struct losses_count *now, enum l
 const char *losses_where(enum loss loss)
 {
 	static const char *const texts[LOSS_CNT] = {
-		[LOSS_RING] =
-			"of what arrives are lost, most because the receive ring is full: the workers get too little "
-			"CPU time; raise their priority (--nice), or move other work away from their CPUs",
+		[LOSS_NIC] =
+			"of what arrives are lost, most in the NIC, whose ring is full ('ethtool -S', nic_kernel in "
+			"'superpacket -j'): the CPUs that serve it are too busy; 'ethtool -G' makes the ring longer",
+		[LOSS_RING] = "of what arrives are lost, most because a worker comes too late and its rings are full: "
+			      "it gets "
+			      "too little CPU time; raise its priority (--nice), or move other work away from its CPU",
 		[LOSS_FRAME] =
-			"of what arrives are lost, most because the socket has no free frame, or one that is too short",
+			"of what arrives are lost, most because they are longer than the frames of the socket take",
 		[LOSS_ARRIVAL] =
 			"of what arrives are lost, most between the XDP program and the socket (kernel.rx_lost)",
 		[LOSS_LATE] =
@@ -104,6 +107,9 @@ const char *losses_where(enum loss loss)
 		[LOSS_FORM] =
 			"of what is sent are lost, most because their headers contradict each other or are too long: "
 			"see 'dropped' in the status",
+		[LOSS_LATE_OUT] =
+			"of what is sent are lost, most because they were on their way when the kernel took over, or a "
+			"socket was made anew: the workers are stopped or starved again and again",
 	};
 
 	return texts[loss];

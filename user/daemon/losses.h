@@ -22,14 +22,16 @@
 #define LOSSES_LEAST 10u
 
 enum loss {
-	LOSS_RING,     /* in: no room in the receive ring */
-	LOSS_FRAME,    /* in: dropped by the socket, for want of a frame or for its length */
+	LOSS_NIC,      /* in: no room in the NIC, or no buffer of its ring */
+	LOSS_RING,     /* in: no room in the receive ring, or no frame in the fill ring: the worker is too late */
+	LOSS_FRAME,    /* in: dropped by the socket or by us, for its length */
 	LOSS_ARRIVAL,  /* in: steered and not arrived */
 	LOSS_LATE,     /* in: stale */
 	LOSS_OVERLOAD, /* in: dropped by the XDP program, on its way to the kernel */
 	LOSS_TAP_IN,   /* in: not taken by the TAP, or lost behind it */
 	LOSS_TAP_OUT,  /* out: dropped by the TAP's queue */
 	LOSS_FORM,     /* out: refused for its form */
+	LOSS_LATE_OUT, /* out: stale, or being cut when the socket was made anew */
 	LOSS_CNT
 };
 

@@ -8,29 +8,47 @@
 
 #define SECOND_NS 1000000000u
 
+/* The socket drops what finds the fill ring empty, and counts both. It is the worker that did not fill it. */
+static uint64_t no_frame(const struct worker_stats *stats)
+{
+	return stats->kernel_rx_dropped < stats->kernel_fill_ring_empty ? stats->kernel_rx_dropped :
+									  stats->kernel_fill_ring_empty;
+}
+
 static void add_worker(struct losses_count *count, const struct worker_stats *stats)
 {
 	const uint64_t form = stats->tx_drop_vnet + stats->tx_drop_malformed + stats->tx_drop_too_long;
-	const uint64_t late = stats->rx_drop_stale;
 
 	count->in += stats->rx_packets + stats->kernel_rx_ring_full + stats->kernel_rx_dropped + stats->kernel_rx_lost;
 	count->out += stats->tap_packets;
-	count->lost[LOSS_RING] += stats->kernel_rx_ring_full;
-	count->lost[LOSS_FRAME] += stats->kernel_rx_dropped + stats->rx_drop_multibuffer;
+	count->lost[LOSS_RING] += stats->kernel_rx_ring_full + no_frame(stats);
+	count->lost[LOSS_FRAME] += stats->kernel_rx_dropped - no_frame(stats) + stats->rx_drop_multibuffer;
 	count->lost[LOSS_ARRIVAL] += stats->kernel_rx_lost;
-	count->lost[LOSS_LATE] += late;
+	count->lost[LOSS_LATE] += stats->rx_drop_stale;
 	count->lost[LOSS_TAP_IN] += stats->rx_drop_tap;
 	count->lost[LOSS_FORM] += form;
+	count->lost[LOSS_LATE_OUT] += stats->tx_drop_stale + stats->tx_drop_rebuilt;
 }
 
 /* What the TAP has refused is known by the workers. The kernel's rx_dropped also counts frames that no protocol of the
  * stack wants (LLDP, spanning tree), which are no loss. */
-static void add_tap(struct losses_count *count, const struct guard_tap *tap)
+static void add_tap(struct losses_count *count, const struct netdev_stats *tap)
 {
-	count->out += tap->stats.tx_dropped;
-	count->lost[LOSS_TAP_OUT] = tap->stats.tx_dropped;
-	if (tap->stats.rx_errors > count->lost[LOSS_TAP_IN])
-		count->lost[LOSS_TAP_IN] = tap->stats.rx_errors;
+	count->out += tap->tx_dropped;
+	count->lost[LOSS_TAP_OUT] = tap->tx_dropped;
+	if (tap->rx_errors > count->lost[LOSS_TAP_IN])
+		count->lost[LOSS_TAP_IN] = tap->rx_errors;
+}
+
+/* Traffic that is ours is lost there as it is in our own ring; in zero copy the NIC's ring is filled by us. Drivers count
+ * such packets as missed, or as of its FIFO, or as both. rx_errors and rx_dropped are not counted: the former came
+ * broken, among the latter are frames that nobody wants. */
+static void add_nic(struct losses_count *count, const struct netdev_stats *nic)
+{
+	const uint64_t lost = nic->rx_missed > nic->rx_fifo ? nic->rx_missed : nic->rx_fifo;
+
+	count->in += lost;
+	count->lost[LOSS_NIC] = lost;
 }
 
 static void add_program(struct losses_count *count, const struct steer *steer)
@@ -45,7 +63,7 @@ static void add_program(struct losses_count *count, const struct steer *steer)
 
 static struct losses_count gather(const struct daemon *d)
 {
-	const struct guard_tap tap = guard_tap(&d->attached.guard);
+	const struct guard_links links = guard_links(&d->attached.guard);
 	struct losses_count count = { 0 };
 
 	for (const struct workers *workers = &d->workers; workers; workers = workers->next) {
@@ -57,8 +75,10 @@ static struct losses_count gather(const struct daemon *d)
 			add_worker(&count, &stats);
 		}
 	}
-	if (tap.told)
-		add_tap(&count, &tap);
+	if (links.tap_told)
+		add_tap(&count, &links.tap);
+	if (links.nic_told)
+		add_nic(&count, &links.nic);
 	return count;
 }
 

@@ -162,7 +162,7 @@ static int open_member(struct daemon *d, struct member *member)
 	}
 	member->spread_cnt = workers->cnt;
 	steer_heartbeat(steer, clock_ns());
-	guard_open(&member->guard, steer, NULL, NULL, dev->name);
+	guard_open(&member->guard, steer, NULL, NULL, dev);
 	settings_say(&member->settings, dev, steer_is_generic(steer));
 	log_info("%s: its member %s is served, %u queue%s", d->device.dev.name, dev->name, workers->cnt,
 		 workers->cnt == 1 ? "" : "s");
@@ -728,7 +728,7 @@ int members_open(struct daemon *d)
 	if (!err) {
 		members_apply(d); /* before anything is sent by way of them */
 		egress_begin(&d->attached.egress);
-		guard_open(&d->attached.guard, d->attached.steer, &d->attached.egress, d->front.frontend, dev->name);
+		guard_open(&d->attached.guard, d->attached.steer, &d->attached.egress, d->front.frontend, dev);
 		return 0;
 	}
 	d->attached.egress.steer = NULL;

@@ -266,7 +266,7 @@ int open_nic(struct daemon *d)
 		attached->tags = (struct tags){ 0 };
 		if (d->config.mode == CONFIG_INLINE)
 			tags_follow(&attached->tags, dev, attached->steer, true, &d->state, &d->heartbeat);
-		guard_open(&attached->guard, attached->steer, &attached->egress, d->front.frontend, dev->name);
+		guard_open(&attached->guard, attached->steer, &attached->egress, d->front.frontend, dev);
 		return 0;
 	}
 	attached->egress.steer = NULL;

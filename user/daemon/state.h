@@ -22,7 +22,7 @@ struct state {
 		bool deaf;   /* what is steered to a worker does not arrive */
 	} trouble;           /* heartbeat.c */
 	const char *members; /* of a bond: why some of its traffic is not carried; NULL: all is (members.c) */
-	const char *front;   /* inline: the TAP carries nothing; NULL: it does (follow.c) */
+	const char *front;   /* the TAP carries nothing; NULL: it does (follow.c) */
 	const char *tags;    /* VLAN tags may be lost, so the kernel has what arrives; NULL: they are not (tags.c) */
 	const char *link;    /* the NIC is down; NULL: it is up (status_ready()) */
 	char lossy[320];   /* packets get lost all the time: where, and what helps (losses_follow.c); "": they do not */

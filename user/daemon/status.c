@@ -82,17 +82,29 @@ static void gather_queue(const struct workers *workers, uint32_t q, struct statu
 	stats_read(&worker->published, &queue->counters);
 }
 
-static struct status_tap_kernel gather_tap_kernel(const struct guard *guard)
+/* Out is what the stack sends by the TAP, so what the TAP transmits; in is what the NIC receives. */
+static void gather_links(const struct guard *guard, struct status *status)
 {
-	const struct guard_tap tap = guard_tap(guard);
+	const struct guard_links links = guard_links(guard);
+	const struct netdev_stats *tap = &links.tap, *nic = &links.nic;
 
-	return (struct status_tap_kernel){
-		.there = tap.told,
-		.counters = { [STATUS_TAP_OUT] = tap.stats.tx_packets,
-			      [STATUS_TAP_OUT_DROPPED] = tap.stats.tx_dropped,
-			      [STATUS_TAP_IN] = tap.stats.rx_packets,
-			      [STATUS_TAP_IN_DROPPED] = tap.stats.rx_dropped,
-			      [STATUS_TAP_IN_ERRORS] = tap.stats.rx_errors },
+	status->tap_link = !links.tap_told ? NULL : !tap->up ? "down" : tap->carrier ? "up" : "no carrier";
+	status->tap_kernel = (struct status_tap_kernel){
+		.there = links.tap_told,
+		.counters = { [STATUS_TAP_OUT] = tap->tx_packets,
+			      [STATUS_TAP_OUT_DROPPED] = tap->tx_dropped,
+			      [STATUS_TAP_IN] = tap->rx_packets,
+			      [STATUS_TAP_IN_DROPPED] = tap->rx_dropped,
+			      [STATUS_TAP_IN_ERRORS] = tap->rx_errors },
+	};
+	status->nic_kernel = (struct status_nic_kernel){
+		.there = links.nic_told,
+		.counters = { [STATUS_NIC_IN_MISSED] = nic->rx_missed,
+			      [STATUS_NIC_IN_FIFO] = nic->rx_fifo,
+			      [STATUS_NIC_IN_ERRORS] = nic->rx_errors,
+			      [STATUS_NIC_IN_DROPPED] = nic->rx_dropped,
+			      [STATUS_NIC_OUT_ERRORS] = nic->tx_errors,
+			      [STATUS_NIC_OUT_DROPPED] = nic->tx_dropped },
 	};
 }
 
@@ -175,7 +187,7 @@ static struct status gather(const struct daemon *d, const struct front_facts *ta
 	memcpy(status.proofs, front->proofs, sizeof status.proofs);
 	if (d->attached.steer)
 		gather_programs(d->attached.steer, &status);
-	status.tap_kernel = gather_tap_kernel(&d->attached.guard);
+	gather_links(&d->attached.guard, &status);
 	if (d->members)
 		status_add_members(d->members, status.steer);
 	return status;

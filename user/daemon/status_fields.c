@@ -26,6 +26,8 @@ const struct status_field status_daemon[] = {
 	  "Path of the TAP's network namespace; empty: the NIC's." },
 	{ "tap_persistent", STATUS_BOOL, STATUS(tap.persistent), NULL, "The TAP outlives the daemon (port mode)." },
 	{ "tap_taken_over", STATUS_BOOL, STATUS(tap.taken_over), NULL, "The TAP was left by another daemon." },
+	{ "tap_link", STATUS_TEXT, STATUS(tap_link), NULL,
+	  "The TAP's link: up, no carrier or down; null: the kernel does not tell." },
 	{ "wait", STATUS_TEXT, STATUS(wait), NULL, "What a worker does without work: event, spin or poll." },
 	{ "spin_us", STATUS_SPIN, STATUS(spin_ns), "us", "How long a worker spins before it sleeps." },
 	{ "xdp.mode", STATUS_TEXT, STATUS(xdp_mode), NULL, "How the XDP program is attached." },
@@ -49,6 +51,7 @@ const struct status_field status_daemon[] = {
 	{ "steer", STATUS_STEER, STATUS(steer), "frames", "What the XDP program did with the NIC's frames." },
 	{ "inline", STATUS_INLINE, STATUS(inline_tc), "packets", "What the tc programs did; not in port mode." },
 	{ "tap_kernel", STATUS_TAP, STATUS(tap_kernel), "packets", "What the kernel has counted of the TAP." },
+	{ "nic_kernel", STATUS_NIC, STATUS(nic_kernel), "packets", "What the kernel has counted of the NIC's losses." },
 	{ "state", STATUS_TEXT, STATUS(state), NULL, "ok, degraded or waiting." },
 	{ "state_why", STATUS_TEXT, STATUS(state_why), NULL, "Why the state is not ok." },
 	{ "cpus_why", STATUS_TEXT, STATUS(cpus_why), NULL, "Why the workers run on these CPUs." },
@@ -272,6 +275,21 @@ static const char *const tap_names[STATUS_TAP_CNT] = {
 	[STATUS_TAP_IN_ERRORS] = "in_errors",
 };
 
+static const char *const nic_help[STATUS_NIC_CNT] = {
+	[STATUS_NIC_IN_MISSED] = "Received, lost: the NIC had no buffer for them.",
+	[STATUS_NIC_IN_FIFO] = "The same, as some drivers count it: the NIC's memory was full.",
+	[STATUS_NIC_IN_ERRORS] = "Received, lost: they came broken.",
+	[STATUS_NIC_IN_DROPPED] = "Received, lost: no room behind the NIC, or nobody wants them.",
+	[STATUS_NIC_OUT_ERRORS] = "Not sent: an error of the NIC.",
+	[STATUS_NIC_OUT_DROPPED] = "Not sent: no room in the NIC's ring.",
+};
+
+static const char *const nic_names[STATUS_NIC_CNT] = {
+	[STATUS_NIC_IN_MISSED] = "in_missed",   [STATUS_NIC_IN_FIFO] = "in_fifo",
+	[STATUS_NIC_IN_ERRORS] = "in_errors",   [STATUS_NIC_IN_DROPPED] = "in_dropped",
+	[STATUS_NIC_OUT_ERRORS] = "out_errors", [STATUS_NIC_OUT_DROPPED] = "out_dropped",
+};
+
 static const char *const steer_names[STEER_COUNTER_CNT] = STEER_COUNTER_NAMES;
 static const char *const inline_names[INLINE_COUNTER_CNT] = INLINE_COUNTER_NAMES;
 
@@ -284,6 +302,8 @@ struct status_names status_names(enum status_type type)
 		return (struct status_names){ steer_names, steer_help, STEER_COUNTER_CNT };
 	case STATUS_TAP:
 		return (struct status_names){ tap_names, tap_help, STATUS_TAP_CNT };
+	case STATUS_NIC:
+		return (struct status_names){ nic_names, nic_help, STATUS_NIC_CNT };
 	case STATUS_INLINE:
 		return (struct status_names){ inline_names, inline_help, INLINE_COUNTER_CNT };
 	default:
@@ -314,6 +334,8 @@ const struct status_field *status_find(const char *name, size_t len)
 
 const struct status_line status_setup_lines[] = {
 	{ "attached", .text = "{mode} ({mode_why}), TAP {tap}[tap_place: in {tap_place}][tap_taken_over:, taken over]"
+			      "[tap_link=down:, the TAP is down]"
+			      "[device.carrier:[tap_link=no carrier:, the TAP has no carrier]]"
 			      "[!device.up:, the interface is down][!device.carrier:, no carrier]" },
 	{ "XDP program", .text = "{xdp.mode} ({xdp.why})" },
 	{ "egress", .text = "[egress.out=kernel:left to the kernel: ]{egress.why}" },
@@ -377,6 +399,7 @@ const struct status_line status_counter_lines[] = {
 
 const struct status_line status_program_lines[] = {
 	{ "TAP packets", .of = "tap_kernel" },
+	{ "NIC losses", .of = "nic_kernel" },
 	{ "XDP frames", .of = "steer" },
 	{ "tc packets", .of = "inline" },
 	{ .label = NULL },

@@ -36,6 +36,17 @@ enum status_tap_counter {
 	STATUS_TAP_CNT
 };
 
+/* And what it has counted of the NIC, beside what the NIC has carried. */
+enum status_nic_counter {
+	STATUS_NIC_IN_MISSED,
+	STATUS_NIC_IN_FIFO,
+	STATUS_NIC_IN_ERRORS,
+	STATUS_NIC_IN_DROPPED,
+	STATUS_NIC_OUT_ERRORS,
+	STATUS_NIC_OUT_DROPPED,
+	STATUS_NIC_CNT
+};
+
 struct status {
 	const char *asked; /* the interface as on the command line: it may have been renamed since */
 	uint64_t netns, uptime_s;
@@ -62,6 +73,11 @@ struct status {
 		uint64_t counters[STATUS_TAP_CNT];
 		bool there; /* they can be read */
 	} tap_kernel;
+	struct status_nic_kernel {
+		uint64_t counters[STATUS_NIC_CNT];
+		bool there;
+	} nic_kernel;
+	const char *tap_link; /* NULL: the kernel does not tell */
 };
 
 /* A way of binding a socket, and what became of it. */
@@ -110,6 +126,7 @@ enum status_type {
 	STATUS_STEER,    /* ... by enum steer_counter, ... */
 	STATUS_INLINE,   /* ... by enum inline_counter; absent in port mode */
 	STATUS_TAP,      /* ... by enum status_tap_counter; absent where they cannot be read */
+	STATUS_NIC,      /* ... by enum status_nic_counter; the same */
 	STATUS_LIST,     /* an array or object of a form of its own, which status.c makes */
 };
 

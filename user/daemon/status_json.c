@@ -141,6 +141,8 @@ static json_t *value_json(enum status_type type, const void *value)
 		return counters_json(value, type);
 	case STATUS_TAP:
 		return ((const struct status_tap_kernel *)value)->there ? counters_json(value, type) : NULL;
+	case STATUS_NIC:
+		return ((const struct status_nic_kernel *)value)->there ? counters_json(value, type) : NULL;
 	case STATUS_INLINE:
 		return ((const struct status_inline *)value)->there ? counters_json(value, type) : NULL;
 	case STATUS_LIST:
