@@ -40,7 +40,9 @@ def test_said(lab, data):
     daemon = Daemon(lab, wire.host, wire.nic)
     memory = daemon.status()["memory"]
     assert memory["ring_entries"] == 4096, f"{memory}"
-    said = re.search(r"memory: ([\d.]+) MiB, for 2 queues of ([\d.]+) MiB", daemon.process.stderr())
+    assert memory["tap_bytes"] == 2 * 272 * MIB, f"{memory}"  # 4096 superpackets a queue
+    said = re.search(r"memory: ([\d.]+) MiB, for 2 queues of ([\d.]+) MiB.*4096 packets a queue may wait in the TAP, "
+                     r"which takes 544 MiB more", daemon.process.stderr())
     assert said and float(said[1]) == round(memory["total_bytes"] / MIB, 1), daemon.process.stderr()
     carry(lab, wire, data)
     # the engine's memory is touched as it is needed, and the kernel's part is not the process's
@@ -58,6 +60,8 @@ def test_many_queues(lab, data):
     memory = status["memory"]
     assert (memory["ring_entries"], memory["cap_bytes"], memory["cap_why"]) == (256, 64 * MIB, "--memory"), f"{memory}"
     assert "rings have 256 entries instead of 4096" in daemon.process.stderr(), daemon.process.stderr()
+    length = wire.host.ip_json("link", "show", "dev", daemon.tap())[0]["txqlen"]
+    assert length == 256 and memory["tap_bytes"] == QUEUES * 17 * MIB, f"the TAP's queue of {length}, {memory}"
     carry(lab, wire, data)
     total = daemon.total()
     assert total["rx_superpackets"] and total["tx_superpackets"], f"nothing was merged or cut: {total}"
@@ -96,7 +100,7 @@ def test_queue_added(lab, data):
     daemon = Daemon(lab, wire.host, wire.nic, "--memory", "12M")
     channels(wire, 2)
     wait_until(lambda: "only 1 are served for now" in daemon.process.stderr(), 5, "the second queue is left out")
-    assert "1 more queue does not fit 12.0 MiB (--memory)" in daemon.process.stderr(), daemon.process.stderr()
+    assert "1 more queue does not fit into 12.0 MiB (--memory)" in daemon.process.stderr(), daemon.process.stderr()
     carry(lab, wire, data)
     daemon.stop()
 
@@ -125,7 +129,7 @@ def test_locked(lab, data):
         "prlimit", f"--memlock={LOCKED}", "setpriv", "--reuid=4712", "--regid=4712", "--clear-groups",
         f"--inh-caps=-all,{caps}", f"--ambient-caps=-all,{caps}", f"--bounding-set=-all,{caps}",
         "env", f"RUNTIME_DIRECTORY={runtime}"])
-    assert "rings have 512 entries instead of 4096, so that all fits 16.0 MiB (the limit of locked memory" in (
+    assert "rings have 512 entries instead of 4096, so that all fits into 16.0 MiB (the limit of locked memory" in (
         daemon.process.stderr()), daemon.process.stderr()
     carry(lab, wire, data)
     daemon.stop()

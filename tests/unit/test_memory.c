@@ -103,6 +103,37 @@ Test(memory, a_refusal_has_the_numbers_of_the_floor)
 	cr_expect(plan.queue_bytes > MIB(2) && plan.queue_bytes < MIB(3));
 }
 
+/* What waits in the TAP is bounded by the cap as well, as far as a short queue allows. */
+Test(memory, the_queue_of_the_tap)
+{
+	static const struct {
+		const char *what;
+		uint64_t asked;
+		uint32_t queues;
+		bool port;
+		uint32_t len;
+		uint64_t bytes;
+	} rows[] = {
+		{ "nothing limits it", 0, 2, false, 4096, MIB(2 * 272) },
+		{ "port mode: it is the operator's", 0, 2, true, 256, MIB(2 * 17) },
+		{ "52 MiB of 128 are taken", MIB(128), 1, false, 1024, MIB(68) },
+		{ "52 MiB of 70 are taken", MIB(70), 1, false, 256, MIB(17) },
+		{ "all is taken, but not less than this", MIB(53), 1, false, 256, MIB(17) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct memory_need need = { .gro = gro, .queues = rows[i].queues, .port = rows[i].port };
+		struct memory_limits limits = free_of_limits;
+		struct memory_plan plan;
+
+		limits.asked = rows[i].asked;
+		cr_assert_eq(memory_make(&plan, &limits, &need), 0);
+		cr_expect_eq(plan.tap_len, rows[i].len, "%s: %u", rows[i].what, plan.tap_len);
+		cr_expect_eq(memory_tap(&plan), rows[i].bytes, "%s: %lu", rows[i].what,
+			     (unsigned long)memory_tap(&plan));
+	}
+}
+
 /* A queue that comes later gets what is left, and no more than the others. */
 Test(memory, a_queue_more)
 {

@@ -14,7 +14,7 @@
  *      losses*.c    whether packets get lost all the time
  *      cpus.c       CPUs of the workers                  heartbeat.c  shows the BPF programs that it lives
  *      front.c      the TAP                              state.c      ok, degraded or waiting, and why
- *      tap_queue.c  how long the TAP's queue is
+ *      tap_queue*.c how long the TAP's queue is
  *      offloads.c   what the TAP can carry               control.c    the control socket
  *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
  *      rights.c     user, capabilities, system calls     egress.c     whose policy is on the way out

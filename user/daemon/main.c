@@ -178,7 +178,8 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		if (err)
 			return err;
 		if (d->config.mode == CONFIG_INLINE && d->front.frontend)
-			tap_queue_follow(&d->tap_queue, &d->heartbeat, d->front.frontend, clock_ns());
+			tap_queue_follow(&d->tap_queue, &d->heartbeat, d->front.frontend, d->device.memory.tap_len,
+					 clock_ns());
 		rights_follow(&d->rights);
 		serve_control(d); /* also on the timer: deadlines of clients */
 	}

@@ -9,6 +9,7 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "daemon/tap_queue.h"
 #include "frontend/tap.h"
 
 #define HALVINGS 4 /* from the full sizes to the floor */
@@ -177,13 +178,16 @@ void memory_read_limits(struct memory_limits *limits, const char *root)
 
 uint64_t memory_tap(const struct memory_plan *plan)
 {
-	return (uint64_t)plan->queues * TAP_QUEUE_LEN * UMEM_SUPERPACKET_ROOM;
+	return (uint64_t)plan->queues * plan->tap_len * UMEM_SUPERPACKET_ROOM;
 }
 
-static void set_queues(struct memory_plan *plan, uint32_t queues)
+static void set_queues(struct memory_plan *plan, const struct memory_need *need, uint32_t queues)
 {
 	plan->queues = queues;
 	plan->total = MEMORY_PROCESS + queues * plan->queue_bytes;
+	plan->tap_len = need->port ? TAP_QUEUE_LEN : TAP_QUEUE_LONG;
+	while (plan->tap_len > TAP_QUEUE_LEN && plan->total + memory_tap(plan) > plan->cap)
+		plan->tap_len /= 2;
 }
 
 int memory_make(struct memory_plan *plan, const struct memory_limits *limits, const struct memory_need *need)
@@ -197,13 +201,13 @@ int memory_make(struct memory_plan *plan, const struct memory_limits *limits, co
 		plan->sizes = sizes_at(halvings);
 		plan->queue_bytes = worker_memory(&plan->sizes, &need->gro, &plan->kernel_bytes);
 		if (need->queues * plan->queue_bytes <= room) {
-			set_queues(plan, need->queues);
+			set_queues(plan, need, need->queues);
 			return 0;
 		}
 	}
 	if (need->all || room < plan->queue_bytes)
 		return -EDQUOT;
-	set_queues(plan, (uint32_t)(room / plan->queue_bytes));
+	set_queues(plan, need, (uint32_t)(room / plan->queue_bytes));
 	return 0;
 }
 
@@ -212,7 +216,9 @@ int memory_make(struct memory_plan *plan, const struct memory_limits *limits, co
 int memory_check(struct memory_plan *plan, const struct config *config, const char *interface, uint32_t queues,
 		 bool all)
 {
-	const struct memory_need need = { .gro = config->gro, .queues = queues, .all = all };
+	const struct memory_need need = {
+		.gro = config->gro, .queues = queues, .all = all, .port = config->mode == CONFIG_PORT
+	};
 	struct memory_limits limits = { .asked = config->memory };
 	int err;
 
@@ -237,15 +243,15 @@ int memory_check(struct memory_plan *plan, const struct config *config, const ch
 void memory_say(const struct memory_plan *plan, const char *interface)
 {
 	log_info("%s: memory: %.1f MiB, for %u queue%s of %.1f MiB (%.1f MiB of it the kernel's) and %.1f MiB beside; "
-		 "packets "
-		 "that wait in the TAP may take %.0f MiB more",
+		 "up "
+		 "to %u packets a queue may wait in the TAP, which takes %.0f MiB more at most",
 		 interface, MIB(plan->total), plan->queues, plan->queues == 1 ? "" : "s", MIB(plan->queue_bytes),
-		 MIB(plan->kernel_bytes), MIB(MEMORY_PROCESS), MIB(memory_tap(plan)));
+		 MIB(plan->kernel_bytes), MIB(MEMORY_PROCESS), plan->tap_len, MIB(memory_tap(plan)));
 	if (plan->sizes.ring < worker_sizes_full.ring)
-		log_warning("%s: rings have %u entries instead of %u, so that all fits %.1f MiB (%s); longer bursts "
-			    "are lost; "
-			    "give more with --memory, or serve fewer queues with --queues",
-			    interface, plan->sizes.ring, worker_sizes_full.ring, MIB(plan->cap), plan->cap_why);
+		log_warning(
+			"%s: rings have %u entries instead of %u, so that all fits into %.1f MiB (%s); longer bursts "
+			"are lost; give more with --memory, or serve fewer queues with --queues",
+			interface, plan->sizes.ring, worker_sizes_full.ring, MIB(plan->cap), plan->cap_why);
 }
 
 uint64_t memory_used(const struct workers *workers, const struct gro_config *gro)

@@ -35,7 +35,8 @@ struct memory_limits {
 struct memory_need {
 	struct gro_config gro; /* of each queue's engine */
 	uint32_t queues;
-	bool all; /* fewer queues will not do */
+	bool all;  /* fewer queues will not do */
+	bool port; /* the TAP's queue is the operator's */
 };
 
 struct memory_plan {
@@ -46,6 +47,7 @@ struct memory_plan {
 	uint64_t queue_bytes;      /* of a queue, the kernel's part included */
 	uint64_t kernel_bytes;     /* the kernel's part of that: rings, and what it knows of each page */
 	uint64_t total;            /* of the process */
+	uint32_t tap_len;          /* the most packets that a queue of the TAP may hold, see memory_tap() */
 };
 
 /* What the process needs without any queue. */
@@ -62,7 +64,11 @@ int memory_make(struct memory_plan *plan, const struct memory_limits *limits, co
 int memory_check(struct memory_plan *plan, const struct config *config, const char *interface, uint32_t queues,
 		 bool all);
 
-/* What packets may take that wait in the TAP, when they are all superpackets. The kernel takes it as it comes. */
+/*
+ * What packets may take that wait in the TAP, when they are all superpackets. The kernel takes it as it comes. The TAP's
+ * queues are as long as the cap has room for beside all else, but not shorter than TAP_QUEUE_LEN (17 MiB a queue): a
+ * daemon that loses what the stack sends is of no use.
+ */
 uint64_t memory_tap(const struct memory_plan *plan);
 
 /* Logs what is in use. */

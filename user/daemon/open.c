@@ -85,7 +85,7 @@ static int find_sizes(struct daemon *d, const char *interface, uint32_t more, bo
 	int err = memory_fit(memory, &d->workers, &d->config.gro, more, sizes);
 
 	if (err && !quiet)
-		log_warning("%s: %u more queue%s not fit %.1f MiB (%s); give more with --memory", interface, more,
+		log_warning("%s: %u more queue%s not fit into %.1f MiB (%s); give more with --memory", interface, more,
 			    more == 1 ? " does" : "s do", (double)memory->cap / (1 << 20), memory->cap_why);
 	return err;
 }

@@ -107,7 +107,9 @@ static bool carry_one_out(struct worker *worker, uint8_t *buffer)
 	int len = front->read(front, &header, buffer, UMEM_SUPERPACKET_ROOM);
 
 	if (len < 0) {
-		if (len != -EAGAIN)
+		if (len == -EAGAIN)
+			__atomic_store_n(&worker->front_emptied, true, __ATOMIC_RELAXED);
+		else
 			__atomic_store_n(&worker->front_error, len, __ATOMIC_RELAXED);
 		return false;
 	}

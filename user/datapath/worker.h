@@ -126,6 +126,7 @@ struct worker {
 	bool caught_up;          /* it holds no packet older than what the kernel has carried meanwhile */
 	bool emptied_out;        /* the same, of the outgoing direction, while that is left to the kernel */
 	int front_error;         /* -errno when the front end's queue is gone; the main thread ends then */
+	bool front_emptied;      /* nothing was in the front end's queue; the main thread clears it, to ask again */
 	/* Written by the main thread: */
 	bool stop;         /* the worker drains, and its thread ends */
 	uint32_t drain_ms; /* how long draining may take; written before stop */
