@@ -279,11 +279,18 @@ static int make_filter(enum confine_role role, struct sock_fprog *filter)
 
 /* All are made at the start, where memory is plenty and nothing is attached yet: a thread may begin at any time later,
  * and without memory libseccomp 2.5 crashes while it makes a filter. */
+static void unfiltered(const char *why)
+{
+	__atomic_store_n(&confine.unfiltered, why, __ATOMIC_RELAXED);
+}
+
 void confine_arm(const uint64_t capabilities[CONFINE_CNT])
 {
 	memcpy(confine.capabilities, capabilities, sizeof confine.capabilities);
 	for (unsigned int role = 0; !SANITIZED && !confine.armed && role < CONFINE_CNT && !confine.filters_err; role++)
 		confine.filters_err = make_filter((enum confine_role)role, &confine.filters[role]);
+	if (SANITIZED)
+		unfiltered("not filtered: built with a sanitizer");
 	confine.armed = true;
 }
 
@@ -301,11 +308,6 @@ static int filter_calls(enum confine_role role)
 	return err;
 }
 
-static void unfiltered(const char *why)
-{
-	__atomic_store_n(&confine.unfiltered, why, __ATOMIC_RELAXED);
-}
-
 void confine_enter(enum confine_role role)
 {
 	int err;
@@ -315,10 +317,8 @@ void confine_enter(enum confine_role role)
 	err = confine_set_capabilities(confine.capabilities[role] & confine_capabilities());
 	if (err)
 		log_warning("giving up capabilities: %s", strerror(-err));
-	if (SANITIZED) {
-		unfiltered("not filtered: built with a sanitizer");
+	if (SANITIZED)
 		return;
-	}
 	err = filter_calls(role);
 	if (!err)
 		return;
