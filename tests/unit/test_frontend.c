@@ -274,7 +274,8 @@ static void free_bed(struct bed *bed)
 {
 	struct worker_stats stats;
 
-	worker_stop(&bed->worker, 100);
+	worker_tell_stop(&bed->worker, 100);
+	pthread_join(bed->worker.thread, NULL);
 	stats_read(&bed->worker.published, &stats);
 	cr_expect_eq(stats.frames_missing | stats.slots_missing | stats.buffers_missing, 0);
 	cr_expect_eq(stats.frames_free + stats.frames_kernel, stats.frames_total);

@@ -25,9 +25,9 @@ enum fault {
 	FAULT_STOP,        /* "stop": SIGSTOP, just after a worker has seen that the heartbeat has not lapsed */
 	FAULT_EARLY_REUSE, /* "early-reuse": memory under transmission is freed at submission, not at completion */
 	FAULT_CLOCK,       /* "clock": at start, the clock of BPF programs is taken for another one */
-	FAULT_RTNL,     /* "rtnl": the kernel is slow to get its lock of all interfaces (RTNL), which another holds */
-	FAULT_TAP_NAME, /* "tap-name": the TAP that was found is renamed before it is opened */
-	FAULT_NIC_MISSED,  /* "nic-missed": a look at the NIC's counters finds a thousand packets a second missed */
+	FAULT_RTNL,       /* "rtnl": the kernel is slow to get its lock of all interfaces (RTNL), which another holds */
+	FAULT_TAP_NAME,   /* "tap-name": the TAP that was found is renamed before it is opened */
+	FAULT_NIC_MISSED, /* "nic-missed": a look at the NIC's counters finds a thousand packets a second missed */
 	FAULT_CNT,
 };
 

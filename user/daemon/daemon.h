@@ -19,6 +19,7 @@
  *      workers*.c   the workers, one a queue             watch.c      notifications about interfaces
  *      rights.c     user, capabilities, system calls     egress.c     whose policy is on the way out
  *      members*.c   of a bond: served one by one         control_alias.c    their names lead to the bond's socket
+ *      member.c     one of them: opened, closed
  *      devices.c    kinds of interfaces: served, or which one to name instead
  *      tags.c       VLAN tags that a veth may not have in its frames
  *      beside.c     what takes long, without a gap in the heartbeat
@@ -47,6 +48,7 @@
 #include "daemon/tags.h"
 #include "daemon/tap_queue.h"
 #include "daemon/watch.h"
+#include "daemon/workers_close.h"
 #include "daemon/workers_open.h"
 
 /* The NIC as it is now, and what follows from it. */

@@ -230,7 +230,7 @@ static void follow_queues(struct daemon *d)
 	}
 	d->follow.queues_wanted = want;
 	while (workers->cnt > want) {
-		workers_remove_last(workers, d->front.frontend);
+		workers_remove_last(workers, d->front.frontend, &d->heartbeat);
 		heartbeat_show(&d->heartbeat);
 	}
 	add_queues(d, false);

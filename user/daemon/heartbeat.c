@@ -49,6 +49,12 @@ static void discount_own_absence(struct heartbeat *heartbeat, uint64_t now)
 			workers->progress[q].moved_ns += absent_ns;
 }
 
+/* One that was told to stop is not waited for. */
+static bool is_at_work(const struct worker *worker)
+{
+	return worker->running && !worker->stop;
+}
+
 /* Once the kernel has carried the traffic, it goes on until no worker has anything older left. */
 static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 {
@@ -56,7 +62,7 @@ static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 		return true;
 	for (const struct workers *workers = heartbeat->workers; workers; workers = workers->next)
 		for (uint32_t q = 0; q < workers->opened_cnt && !workers->idle; q++)
-			if (workers->worker[q].running &&
+			if (is_at_work(&workers->worker[q]) &&
 			    !__atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE))
 				return false;
 	return true;
@@ -66,7 +72,7 @@ static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 static void check_workers(const struct workers *workers, uint64_t now, struct trouble *trouble)
 {
 	for (uint32_t q = 0; q < workers->opened_cnt; q++) {
-		if (!workers->worker[q].running)
+		if (!is_at_work(&workers->worker[q]))
 			continue;
 		check_progress(workers, q, now);
 		trouble->hung |= workers->progress[q].hung;

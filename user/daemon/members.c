@@ -79,114 +79,12 @@ int members_check_alone(const struct config *config, const struct netdev *dev)
 	return -EOPNOTSUPP;
 }
 
-/* ---- one member ---- */
-
 struct member *members_find(struct members *members, uint32_t ifindex)
 {
 	for (uint32_t i = 0; i < members->places; i++)
 		if (members->member[i].device.dev.ifindex == ifindex)
 			return &members->member[i];
 	return NULL;
-}
-
-static bool is_served(const struct member *member)
-{
-	return member->workers.steer;
-}
-
-/* The note about its settings has the place that it would have if it were served alone. */
-static int open_settings(const struct daemon *d, struct member *member)
-{
-	char dir[RUNDIR_PATH_LEN], path[RUNDIR_PATH_LEN];
-
-	(void)rundir_path(dir);
-	if (rundir_file(path, sizeof path, dir, member->device.dev.name, d->device.netns, RUNDIR_SOCKET))
-		return -ENAMETOOLONG;
-	return settings_open(&member->settings, &member->device.dev, path);
-}
-
-static uint32_t queues_wanted(const struct daemon *d, const struct member *member)
-{
-	const uint32_t want = check_queues(&d->config, &member->device.dev);
-
-	return want < member->workers.room ? want : member->workers.room;
-}
-
-static void drop(struct daemon *d, struct member *member)
-{
-	steer_close(member->workers.steer);
-	member->workers.steer = NULL;
-	settings_close(&member->settings, member->device.dev.name);
-	control_drop_alias(&d->control, member->alias);
-}
-
-/* Its device.dev is there. Nothing is served yet: see members_apply(). */
-static int open_member(struct daemon *d, struct member *member)
-{
-	struct netdev *dev = &member->device.dev;
-	struct workers *workers = &member->workers;
-	struct steer *steer = NULL;
-	int err;
-
-	if (!dev->up) {
-		log_warning("%s: its member %s is down; the kernel carries what it receives", d->device.dev.name,
-			    dev->name);
-		return -ENETDOWN;
-	}
-	err = control_alias(&d->control, dev->name, d->device.netns, member->alias);
-	if (err)
-		return err;
-	err = open_settings(d, member);
-	if (err)
-		goto err_alias;
-	err = open_steer(d, dev, OPEN_MEMBER, &steer);
-	if (err)
-		goto err_settings;
-	workers->steer = steer;
-	if (steer_is_shared(steer))
-		rights_share_programs();
-	err = settings_attached(&member->settings, dev, steer_is_generic(steer));
-	workers->cnt = queues_wanted(d, member);
-	if (!err)
-		err = open_workers(d, &member->device, workers);
-	if (!err) {
-		err = workers_start(workers);
-		if (err)
-			workers_close(workers);
-	}
-	if (err) {
-		workers->cnt = 0;
-		steer_stop(steer);
-		drop(d, member);
-		return err;
-	}
-	member->spread_cnt = workers->cnt;
-	steer_heartbeat(steer, clock_ns());
-	guard_open(&member->guard, steer, NULL, NULL, dev);
-	settings_say(&member->settings, dev, steer_is_generic(steer));
-	log_info("%s: its member %s is served, %u queue%s", d->device.dev.name, dev->name, workers->cnt,
-		 workers->cnt == 1 ? "" : "s");
-	return 0;
-err_settings:
-	settings_close(&member->settings, dev->name);
-err_alias:
-	control_drop_alias(&d->control, member->alias);
-	return err;
-}
-
-/* drain: nothing more is spread to it; what it has still goes up and out. */
-static void close_member(struct daemon *d, struct member *member, bool drain)
-{
-	struct workers *workers = &member->workers;
-
-	if (!is_served(member))
-		return;
-	guard_close(&member->guard);
-	steer_stop(workers->steer);
-	workers_stop(workers, drain ? WORKERS_DRAIN_MS : 0);
-	workers_close(workers);
-	drop(d, member);
-	member->spread_cnt = 0;
 }
 
 /* ---- what is in force ---- */
@@ -329,7 +227,7 @@ void members_apply(struct daemon *d)
 	give_carrier(d);
 	tell_links(d, true);
 	for (uint32_t i = 0; i < members->places; i++)
-		if (is_served(&members->member[i]))
+		if (member_is_served(&members->member[i]))
 			steer_serve(members->member[i].workers.steer, members->member[i].receives && fits);
 	if (!why && set.cnt)
 		steer_serve(d->attached.steer, fits);
@@ -361,14 +259,14 @@ static void add_queues(struct daemon *d, struct member *member, uint32_t want, b
 static void follow_queues(struct daemon *d, struct member *member)
 {
 	struct workers *workers = &member->workers;
-	const uint32_t want = queues_wanted(d, member), before = workers->cnt;
+	const uint32_t want = member_queues_wanted(d, member), before = workers->cnt;
 
 	if (want < before) {
 		member->spread_cnt = want;
 		members_apply(d);
 	}
 	while (workers->cnt > want) {
-		workers_remove_last(workers, d->front.frontend);
+		workers_remove_last(workers, d->front.frontend, &d->heartbeat);
 		heartbeat_show(&d->heartbeat);
 	}
 	add_queues(d, member, want, false);
@@ -382,6 +280,12 @@ static bool any_unproved(const struct workers *workers)
 		if (workers_choice(workers, q).unproved)
 			return true;
 	return false;
+}
+
+static void close_member(struct daemon *d, struct member *member, bool drain)
+{
+	member_begin_close(d, member, drain);
+	member_end_close(d, member);
 }
 
 /* Once, for binding may cost the carrier again. */
@@ -402,7 +306,7 @@ static void rename_member(struct daemon *d, struct member *member)
 	char dir[RUNDIR_PATH_LEN], path[RUNDIR_PATH_LEN];
 	const char *name = member->device.dev.name;
 
-	if (!is_served(member))
+	if (!member_is_served(member))
 		return;
 	control_drop_alias(&d->control, member->alias);
 	(void)control_alias(&d->control, name, d->device.netns, member->alias);
@@ -423,13 +327,13 @@ static void follow_member(struct daemon *d, struct member *member)
 	struct netdev now, was = member->device.dev;
 
 	if (beside_reread(&d->heartbeat, &now, was.ifindex))
-		return;          /* it is gone: the bond tells next time */
-	if (is_served(member)) { /* as they were at start: see follow.c */
+		return;                 /* it is gone: the bond tells next time */
+	if (member_is_served(member)) { /* as they were at start: see follow.c */
 		now.features = was.features;
 		now.xdp = was.xdp;
 	}
 	member->device.dev = now;
-	if (!is_served(member)) {
+	if (!member_is_served(member)) {
 		if (now.up && !was.up)
 			member->retry.next_ns = 0;
 		return;
@@ -461,7 +365,7 @@ static void remove_members(struct daemon *d)
 
 static void try_open(struct daemon *d, struct member *member)
 {
-	if (is_served(member) || open_member(d, member))
+	if (member_is_served(member) || member_open(d, member))
 		retry_later(&member->retry);
 	else
 		member->retry = (struct retry){ 0 };
@@ -509,8 +413,8 @@ static void retry_members(struct daemon *d)
 
 		if (!member->device.dev.ifindex || !retry_is_due(&member->retry))
 			continue;
-		if (is_served(member))
-			add_queues(d, member, queues_wanted(d, member), true);
+		if (member_is_served(member))
+			add_queues(d, member, member_queues_wanted(d, member), true);
 		else
 			try_open(d, member);
 		changed = true;
@@ -550,8 +454,9 @@ static void read_bond(struct daemon *d)
 /* Unlike the bond's own programs: what goes out is not concerned, so it goes on. */
 static void follow_guard(struct daemon *d, struct member *member)
 {
-	const enum steer_presence found = is_served(member) ? __atomic_load_n(&member->guard.found, __ATOMIC_RELAXED) :
-							      STEER_PRESENT;
+	const enum steer_presence found = member_is_served(member) ?
+						  __atomic_load_n(&member->guard.found, __ATOMIC_RELAXED) :
+						  STEER_PRESENT;
 
 	if (found == member->found)
 		return;
@@ -689,7 +594,9 @@ static int open_members(struct daemon *d)
 static void close_members(struct daemon *d, bool drain)
 {
 	for (uint32_t i = 0; i < d->members->places; i++)
-		close_member(d, &d->members->member[i], drain);
+		member_begin_close(d, &d->members->member[i], drain);
+	for (uint32_t i = 0; i < d->members->places; i++)
+		member_end_close(d, &d->members->member[i]);
 }
 
 int members_open(struct daemon *d)
@@ -732,6 +639,7 @@ int members_open(struct daemon *d)
 		return 0;
 	}
 	d->attached.egress.steer = NULL;
+	d->heartbeat.steer = NULL;
 	close_members(d, true);
 	open_close_promisc(d->attached.promisc_fd);
 err_steer:
@@ -753,10 +661,10 @@ void members_close(struct daemon *d, bool gone)
 	d->attached.egress.steer = NULL;
 	d->state.missing[0] = '\0';
 	d->state.members = NULL;
+	d->heartbeat.steer = NULL;
 	steer_stop(d->attached.steer);
 	close_members(d, !gone);
 	open_close_promisc(d->attached.promisc_fd);
-	d->heartbeat.steer = NULL;
 	steer_close(d->attached.steer);
 	d->attached.steer = NULL;
 	tap_choose_close(&d->members->choose);

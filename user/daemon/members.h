@@ -36,6 +36,7 @@ struct member {
 	struct retry retry;          /* opening it, or more of its queues */
 	enum steer_presence found;   /* of its XDP program */
 	bool receives, sends;        /* the bond does, by it */
+	struct steer *closing;       /* between member_begin_close() and member_end_close() */
 	bool proved_late;            /* it was opened again when a carrier came, to be tested */
 	char alias[RUNDIR_PATH_LEN]; /* its name as a control socket; "": it has none */
 };
@@ -85,5 +86,18 @@ const char *members_missing(const struct daemon *d);
 
 /* The same of a member whose XDP program is gone. */
 const char *members_lost(const struct member *member, bool port);
+
+/* ---- member.c ---- */
+
+bool member_is_served(const struct member *member);
+uint32_t member_queues_wanted(const struct daemon *d, const struct member *member);
+
+/* device.dev is there. Nothing is served yet: see members_apply(). */
+int member_open(struct daemon *d, struct member *member);
+
+/* Nothing may be spread to it any more. drain: what it has still goes up and out. Between the two calls, others can begin
+ * to close, so that all drain at the same time. */
+void member_begin_close(struct daemon *d, struct member *member, bool drain);
+void member_end_close(struct daemon *d, struct member *member);
 
 #endif

@@ -166,7 +166,7 @@ int open_workers(struct daemon *d, struct device *device, struct workers *worker
 	if (!err)
 		err = check_checksums(device, workers);
 	if (err)
-		workers_close(workers);
+		workers_close(workers, &d->heartbeat);
 	return err;
 }
 
@@ -254,7 +254,7 @@ int open_nic(struct daemon *d)
 	err = open_promisc(&d->config, dev, &attached->promisc_fd);
 	if (err)
 		goto err_workers;
-	err = workers_start(&d->workers);
+	err = workers_start(&d->workers, &d->heartbeat);
 	if (err)
 		goto err_promisc;
 	egress_open(&attached->egress, &d->config, dev, attached->steer);
@@ -270,11 +270,11 @@ int open_nic(struct daemon *d)
 		return 0;
 	}
 	attached->egress.steer = NULL;
-	workers_stop(&d->workers, WORKERS_DRAIN_MS);
+	workers_stop(&d->workers, WORKERS_DRAIN_MS, &d->heartbeat);
 err_promisc:
 	open_close_promisc(attached->promisc_fd);
 err_workers:
-	workers_close(&d->workers);
+	workers_close(&d->workers, &d->heartbeat);
 err_steer:
 	close_steer(d);
 err_front:
@@ -291,17 +291,17 @@ int open_workers_anew(struct daemon *d)
 	int err;
 
 	steer_serve(steer, false);
-	workers_stop(&d->workers, 0);
+	workers_stop(&d->workers, 0, &d->heartbeat);
 	for (uint32_t q = 0; q < cnt; q++)
 		steer_remove_socket(steer, q);
-	workers_close(&d->workers);
+	workers_close(&d->workers, &d->heartbeat);
 	d->workers.cnt = cnt;
 	err = open_workers(d, &d->device, &d->workers);
 	if (err)
 		return err;
-	err = workers_start(&d->workers);
+	err = workers_start(&d->workers, &d->heartbeat);
 	if (err)
-		workers_close(&d->workers);
+		workers_close(&d->workers, &d->heartbeat);
 	else
 		steer_serve(steer, d->config.mode == CONFIG_PORT || !d->state.mtu_too_large);
 	return err;
@@ -320,10 +320,11 @@ void open_close_nic(struct daemon *d, bool gone)
 	d->state.missing[0] = '\0';
 	d->state.tags = NULL;
 	/* First traffic ends, then the workers deliver and send what they still hold. */
+	d->heartbeat.steer = NULL;
 	steer_stop(attached->steer);
-	workers_stop(&d->workers, gone ? 0 : WORKERS_DRAIN_MS);
+	workers_stop(&d->workers, gone ? 0 : WORKERS_DRAIN_MS, &d->heartbeat);
 	open_close_promisc(attached->promisc_fd);
-	workers_close(&d->workers);
+	workers_close(&d->workers, &d->heartbeat);
 	close_steer(d);
 	front_close(&d->front, gone && d->config.mode == CONFIG_PORT);
 	settings_close(&attached->settings, d->device.dev.name);

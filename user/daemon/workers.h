@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The workers, one for each queue that is served: started, stopped and closed, all together or the last one. They are
- * opened by workers_open.h. Functions that return int return 0 or -errno and have logged why.
+ * The workers, one for each queue that is served. workers_open.h opens and starts them, workers_close.h stops and closes
+ * them.
  */
 #ifndef SUPERPACKET_WORKERS_H
 #define SUPERPACKET_WORKERS_H
 
 #include "datapath/worker.h"
 #include "frontend/frontend.h"
-
-#define WORKERS_DRAIN_MS 500u /* how long a worker may drain at its end */
 
 /* What the main thread has seen of a worker (heartbeat.c). */
 struct progress {
@@ -34,17 +32,6 @@ struct workers {
 	bool idle;            /* a member that its bond does not use now: nobody waits for its workers */
 	bool cut;             /* a member without a carrier: what waits to be sent by it is stale */
 };
-
-void workers_close(struct workers *workers);
-void workers_close_last(struct workers *workers);
-
-/* Starts or stops all that are open, or starts one. drain_ms: as worker_stop() has it. */
-int workers_start(struct workers *workers);
-int workers_start_one(struct workers *workers, uint32_t queue);
-void workers_stop(struct workers *workers, uint32_t drain_ms);
-
-/* One queue less. While it drains, the heartbeat may lapse and the kernel carry the traffic of all. */
-void workers_remove_last(struct workers *workers, struct frontend *front);
 
 /* The longest frame that the sockets of all NICs take. Those of one are alike, since each binds in the best way of its
  * driver. */

@@ -5,10 +5,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/confine.h"
 #include "base/log.h"
 #include "daemon/beside.h"
-#include "daemon/front.h"
+#include "daemon/workers_close.h"
 
 struct opening {
 	struct worker *worker;
@@ -84,8 +85,27 @@ int workers_open(struct workers *workers, const struct workers_setup *setup)
 	for (uint32_t q = 0; !err && q < workers->cnt; q++)
 		err = open_one(workers, setup, q, false);
 	if (err)
-		workers_close(workers);
+		workers_close(workers, setup->heartbeat);
 	return err;
+}
+
+int workers_start_one(struct workers *workers, uint32_t queue)
+{
+	workers->progress[queue] = (struct progress){ .moved_ns = clock_ns() };
+	return worker_start(&workers->worker[queue]); /* it has logged why */
+}
+
+int workers_start(struct workers *workers, struct heartbeat *heartbeat)
+{
+	for (uint32_t q = 0; q < workers->cnt; q++) {
+		int err = workers_start_one(workers, q);
+
+		if (err) {
+			workers_stop(workers, WORKERS_DRAIN_MS, heartbeat);
+			return err;
+		}
+	}
+	return 0;
 }
 
 int workers_add(struct workers *workers, const struct workers_setup *setup, bool again)
@@ -94,8 +114,8 @@ int workers_add(struct workers *workers, const struct workers_setup *setup, bool
 	int err = open_one(workers, setup, queue, again);
 
 	/* Only now: packets that the front end has spread to a queue are lost if the queue is given up again. */
-	if (!err && !workers->member)
-		err = front_use_queues(setup->front, queue + 1);
+	if (!err)
+		err = workers_use_queues(workers, setup->front, queue + 1, setup->heartbeat);
 	if (!err)
 		err = workers_start_one(workers, queue);
 	if (!err) {
@@ -104,8 +124,7 @@ int workers_add(struct workers *workers, const struct workers_setup *setup, bool
 	}
 	steer_remove_socket(setup->common.steer, queue);
 	if (workers->opened_cnt > queue)
-		workers_close_last(workers);
-	if (!workers->member)
-		(void)front_use_queues(setup->front, queue);
+		workers_close_last(workers, setup->heartbeat);
+	(void)workers_use_queues(workers, setup->front, queue, setup->heartbeat);
 	return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Opens workers while the heartbeat goes on. Functions that return int return 0 or -errno and have logged why.
+ * Opens and starts workers while the heartbeat goes on. Functions that return int return 0 or -errno and have logged why.
  */
 #ifndef SUPERPACKET_WORKERS_OPEN_H
 #define SUPERPACKET_WORKERS_OPEN_H
@@ -21,6 +21,10 @@ struct workers_setup {
 
 /* Opens cnt workers; none is left open, and cnt is 0, on failure. */
 int workers_open(struct workers *workers, const struct workers_setup *setup);
+
+/* Starts all that are open, or one. */
+int workers_start(struct workers *workers, struct heartbeat *heartbeat);
+int workers_start_one(struct workers *workers, uint32_t queue);
 
 /* One more queue, while the others go on. again: it was tried before, so a failure is not logged, and a socket
  * that is busy is not waited for. */

@@ -154,11 +154,10 @@ int worker_thread(pthread_t *thread, int cpu, void *(*function)(void *), void *a
 int worker_start(struct worker *worker);
 
 /*
- * Tells the worker to stop and waits until it has. It first delivers what its socket and the engine hold, sends
- * what the front end holds and waits for the completions, all within drain_ms (0: nothing of this, because the
- * NIC is gone).
+ * Tells the worker to stop. It first delivers what its socket and the engine hold, sends what the front end holds and
+ * waits for the completions, all within drain_ms (0: nothing of this, because the NIC is gone). Then its thread ends.
  */
-void worker_stop(struct worker *worker, uint32_t drain_ms);
+void worker_tell_stop(struct worker *worker, uint32_t drain_ms);
 
 void worker_close(struct worker *worker);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Start and end of a worker's thread, both called by the main thread. */
+/* Start and end of a worker's thread, both called by the main thread, which joins it. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,17 +45,13 @@ int worker_start(struct worker *worker)
 	return 0;
 }
 
-void worker_stop(struct worker *worker, uint32_t drain_ms)
+void worker_tell_stop(struct worker *worker, uint32_t drain_ms)
 {
 	const uint64_t one = 1;
 
-	if (!worker->running)
-		return;
 	worker->drain_ms = drain_ms;
 	__atomic_store_n(&worker->stop, true, __ATOMIC_RELEASE);
 	if (write(worker->wake_fd, &one, sizeof one) < 0)
 		log_warning("%s queue %u: waking its thread: %s", worker->config.interface, worker->config.queue,
 			    strerror(errno));
-	pthread_join(worker->thread, NULL);
-	worker->running = false;
 }
