@@ -106,3 +106,16 @@ Test(devices, many_ports_are_counted)
 	cr_expect(!devices_served(&dev, &stack, text));
 	cr_expect(strstr(text, ", veth-0000000007 and 1992 more"), "%s", text);
 }
+
+/* Of a member, the VLANs are on its bond. */
+Test(devices, a_member_loses_the_tags_of_its_bond_s_vlans_if_its_driver_always_takes_them)
+{
+	const struct netdev_stack vlan = { .vlan_above = true }, none = { 0 };
+	const struct features fixed = { .on = 1 << FEATURE_VLAN };
+	const struct features told = { .on = 1 << FEATURE_VLAN, .changeable = 1 << FEATURE_VLAN };
+	const struct netdev member = { .features = fixed }, other = { .features = told };
+
+	cr_expect(devices_loses_tags(&member, &vlan));
+	cr_expect_not(devices_loses_tags(&member, &none));
+	cr_expect_not(devices_loses_tags(&other, &vlan));
+}

@@ -23,6 +23,7 @@ static const char *const names[FAULT_CNT] = {
 	[FAULT_RTNL] = "rtnl",
 	[FAULT_TAP_NAME] = "tap-name",
 	[FAULT_NIC_MISSED] = "nic-missed",
+	[FAULT_TAGS] = "tags",
 };
 
 static unsigned int left[FAULT_CNT];

@@ -28,6 +28,7 @@ enum fault {
 	FAULT_RTNL,       /* "rtnl": the kernel is slow to get its lock of all interfaces (RTNL), which another holds */
 	FAULT_TAP_NAME,   /* "tap-name": the TAP that was found is renamed before it is opened */
 	FAULT_NIC_MISSED, /* "nic-missed": a look at the NIC's counters finds a thousand packets a second missed */
+	FAULT_TAGS,       /* "tags": a NIC always takes VLAN tags out of frames */
 	FAULT_CNT,
 };
 

@@ -158,11 +158,11 @@ static int say(const struct row *row, const struct netdev_stack *stack, char *te
 }
 
 /* Tags that the NIC takes out of frames do not reach an AF_XDP socket (see nic/adjust.c). */
-static bool loses_tags(const struct netdev *dev, const struct netdev_stack *stack)
+bool devices_loses_tags(const struct netdev *dev, const struct netdev_stack *above)
 {
 	const struct features *features = &dev->features;
 
-	return stack->vlan_above && !netdev_is_veth(dev) && features->on & ~features->changeable & (1u << FEATURE_VLAN);
+	return above->vlan_above && !netdev_is_veth(dev) && features->on & ~features->changeable & (1u << FEATURE_VLAN);
 }
 
 bool devices_served(const struct netdev *dev, const struct netdev_stack *stack, char text[DEVICES_TEXT])
@@ -171,7 +171,7 @@ bool devices_served(const struct netdev *dev, const struct netdev_stack *stack, 
 	int len;
 
 	if (row->verdict == SERVED && dev->ethernet) {
-		if (!loses_tags(dev, stack))
+		if (!devices_loses_tags(dev, stack))
 			return true;
 		snprintf(text, DEVICES_TEXT,
 			 "has a VLAN on it, and its driver always takes the tags out of frames "

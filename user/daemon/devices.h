@@ -21,7 +21,10 @@
 /* Whether dev can be served. If not, text has a sentence without its subject: "is a bridge; name ... instead". */
 bool devices_served(const struct netdev *dev, const struct netdev_stack *stack, char text[DEVICES_TEXT]);
 
-/* The same for an interface that is there; warns of what rests on it and would not get its traffic. Returns 0 or
+/* Whether the VLANs there would lose their traffic if dev were served. above: of dev itself, or of its bond. */
+bool devices_loses_tags(const struct netdev *dev, const struct netdev_stack *above);
+
+/* The same as devices_served() for an interface that is there; warns of what rests on it and would not get its traffic. Returns 0 or
  * -errno, and has logged why: -EOPNOTSUPP if it is not served. */
 int devices_check(const struct netdev *dev, bool is_inline);
 

@@ -4,9 +4,11 @@
  * lock of all interfaces, and a worker may drain for half a second, so this is done beside the heartbeat.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "daemon/beside.h"
+#include "daemon/devices.h"
 #include "daemon/members.h"
 
 /* ---- what the kernel does under its lock ---- */
@@ -28,14 +30,33 @@ static int open_settings(const struct daemon *d, struct member *member)
 	return settings_open(&member->settings, &member->device.dev, path);
 }
 
+static int check_tags(const struct netdev *bond, const struct netdev *dev)
+{
+	struct netdev_stack above;
+	int err = netdev_stack_read(bond->ifindex, &above);
+
+	if (err) {
+		log_error("%s: cannot ask what rests on it: %s", bond->name, strerror(-err));
+		return err;
+	}
+	if (!devices_loses_tags(dev, &above))
+		return 0;
+	log_error("%s: its member %s is not served: there is a VLAN on the bond, and the member's driver always takes "
+		  "the tags out of frames (rx-vlan-offload is fixed), so the traffic of the VLAN would be lost",
+		  bond->name, dev->name);
+	return -EOPNOTSUPP;
+}
+
 static int attach(void *arg)
 {
 	struct doing *doing = arg;
 	struct daemon *d = doing->d;
 	struct member *member = doing->member;
 	struct netdev *dev = &member->device.dev;
-	int err = control_alias(&d->control, dev->name, d->device.netns, member->alias);
+	int err = check_tags(&d->device.dev, dev);
 
+	if (!err)
+		err = control_alias(&d->control, dev->name, d->device.netns, member->alias);
 	if (err)
 		return err;
 	err = open_settings(d, member);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "nic/ethtool.h"
 
 static const struct {
@@ -154,6 +155,10 @@ int features_read(const char *interface, struct features *features)
 	if (!err)
 		err = read_blocks(fd, interface, &places, features);
 	close(fd);
+	if (fault_strikes(FAULT_TAGS)) {
+		features->on |= 1u << FEATURE_VLAN;
+		features->changeable &= ~(1u << FEATURE_VLAN);
+	}
 	return err;
 }
 
