@@ -2,7 +2,6 @@
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,6 +11,8 @@
 #define LINE_MAX_LEN 1024
 
 static enum log_level level_max = LOG_LEVEL_INFO;
+
+static _Thread_local bool repeating;
 
 static const struct {
 	const char *journal; /* priority as sd-daemon(3) wants it in front of a line */
@@ -26,6 +27,11 @@ static const struct {
 void log_set_level(enum log_level level)
 {
 	level_max = level;
+}
+
+void log_repeats(bool repeats)
+{
+	repeating = repeats;
 }
 
 /* Whether stderr is the journal, of which systemd passes device and inode (systemd.exec(5)). */
@@ -52,6 +58,8 @@ static void log_line(enum log_level level, const char *fmt, va_list args)
 	char line[LINE_MAX_LEN];
 	size_t len;
 
+	if (repeating)
+		level = LOG_LEVEL_DEBUG;
 	if (level > level_max)
 		return;
 	len = clip(snprintf(line, sizeof(line), "%ssuperpacketd: %s", to_journal() ? levels[level].journal : "",
@@ -108,6 +116,7 @@ void log_abort(const char *fmt, ...)
 {
 	va_list args;
 
+	repeating = false;
 	va_start(args, fmt);
 	log_line(LOG_LEVEL_ERROR, fmt, args);
 	va_end(args);

@@ -9,10 +9,15 @@
 #ifndef SUPERPACKET_LOG_H
 #define SUPERPACKET_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Leaves out messages above this level. To be set at start (-q, -v), before there are threads. Default INFO. */
 void log_set_level(enum log_level level);
+
+/* true: what this thread logs from now on was logged before, so that only -v shows it. */
+void log_repeats(bool repeats);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -115,8 +115,8 @@ uint32_t check_queues(const struct config *config, const struct netdev *dev);
 enum open_whose { OPEN_NIC, OPEN_BOND, OPEN_MEMBER };
 int open_steer(const struct daemon *d, const struct netdev *dev, enum open_whose whose, struct steer **steer);
 
-/* The workers of a NIC whose program is attached, without starting them. */
-int open_workers(struct daemon *d, struct device *device, struct workers *workers);
+/* The workers of a NIC whose program is attached, without starting them. again: see workers_open(). */
+int open_workers(struct daemon *d, struct device *device, struct workers *workers, bool again);
 
 /* Everything that depends on the NIC in device. Nothing is left behind on failure, but in port mode a TAP that was
  * there before. */

@@ -53,12 +53,14 @@ static int attach(void *arg)
 	struct daemon *d = doing->d;
 	struct member *member = doing->member;
 	struct netdev *dev = &member->device.dev;
-	int err = check_tags(&d->device.dev, dev);
+	int err;
 
+	log_repeats(member->failed);
+	err = check_tags(&d->device.dev, dev);
 	if (!err)
 		err = control_alias(&d->control, dev->name, d->device.netns, member->alias);
 	if (err)
-		return err;
+		goto out;
 	err = open_settings(d, member);
 	if (err)
 		goto err_alias;
@@ -67,13 +69,15 @@ static int attach(void *arg)
 		goto err_settings;
 	err = settings_attached(&member->settings, dev, steer_is_generic(doing->steer));
 	if (!err)
-		return 0;
+		goto out;
 	steer_stop(doing->steer);
 	steer_close(doing->steer);
 err_settings:
 	settings_close(&member->settings, dev->name);
 err_alias:
 	control_drop_alias(&d->control, member->alias);
+out:
+	log_repeats(false);
 	return err;
 }
 
@@ -118,7 +122,7 @@ static int start_workers(struct daemon *d, struct member *member)
 	int err;
 
 	workers->cnt = member_queues_wanted(d, member);
-	err = open_workers(d, &member->device, workers);
+	err = open_workers(d, &member->device, workers, member->failed);
 	if (!err) {
 		err = workers_start(workers, &d->heartbeat);
 		if (err)
@@ -129,18 +133,13 @@ static int start_workers(struct daemon *d, struct member *member)
 	return err;
 }
 
-int member_open(struct daemon *d, struct member *member)
+static int open_all(struct daemon *d, struct member *member)
 {
 	const struct netdev *dev = &member->device.dev;
 	struct workers *workers = &member->workers;
 	struct doing doing = { .d = d, .member = member };
 	int err;
 
-	if (!dev->up) {
-		log_warning("%s: its member %s is down; the kernel carries what it receives", d->device.dev.name,
-			    dev->name);
-		return -ENETDOWN;
-	}
 	err = beside_call(&d->heartbeat, attach, &doing);
 	if (err)
 		return err;
@@ -159,6 +158,23 @@ int member_open(struct daemon *d, struct member *member)
 	log_info("%s: its member %s is served, %u queue%s", d->device.dev.name, dev->name, workers->cnt,
 		 workers->cnt == 1 ? "" : "s");
 	return 0;
+}
+
+/* Why it fails is logged once, not at each attempt. */
+int member_open(struct daemon *d, struct member *member)
+{
+	const char *bond = d->device.dev.name, *name = member->device.dev.name;
+	const int before = member->failed, err = member->device.dev.up ? open_all(d, member) : -ENETDOWN;
+
+	member->failed = err;
+	if (!err || err == before)
+		return err;
+	if (err == -ENETDOWN)
+		log_warning("%s: its member %s is down; the kernel carries what it receives", bond, name);
+	else if (before)
+		log_warning("%s: its member %s can still not be served, now because of: %s", bond, name,
+			    strerror(-err));
+	return err;
 }
 
 void member_begin_close(struct daemon *d, struct member *member, bool drain)

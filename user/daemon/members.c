@@ -334,8 +334,10 @@ static void follow_member(struct daemon *d, struct member *member)
 	}
 	member->device.dev = now;
 	if (!member_is_served(member)) {
-		if (now.up && !was.up)
+		if (now.up && !was.up) {
 			member->retry.next_ns = 0;
+			member->failed = 0;
+		}
 		return;
 	}
 	if (strcmp(was.name, now.name))
@@ -375,6 +377,7 @@ static void try_open(struct daemon *d, struct member *member)
 static void add_members(struct daemon *d)
 {
 	struct members *members = d->members;
+	uint32_t unplaced = 0;
 
 	for (uint32_t i = 0; i < members->bond.cnt; i++) {
 		const struct bond_member *of = &members->bond.member[i];
@@ -384,8 +387,9 @@ static void add_members(struct daemon *d)
 			continue;
 		member = members_find(members, 0);
 		if (!member) {
-			log_warning("%s: there is no room for its member %s; a restart makes it", d->device.dev.name,
-				    of->name);
+			if (++unplaced > members->unplaced)
+				log_warning("%s: there is no room for its member %s; a restart makes it",
+					    d->device.dev.name, of->name);
 			continue;
 		}
 		if (beside_reread(&d->heartbeat, &member->device.dev, of->ifindex)) {
@@ -394,6 +398,7 @@ static void add_members(struct daemon *d)
 		}
 		member->device.netns = d->device.netns;
 		member->proved_late = false;
+		member->failed = 0;
 		member->retry = (struct retry){ 0 };
 		if (d->config.cpus == CPUS_AUTO)
 			cpus_near(&member->device.cpus, &member->device.dev);
@@ -402,6 +407,7 @@ static void add_members(struct daemon *d)
 		try_open(d, member);
 		heartbeat_show(&d->heartbeat);
 	}
+	members->unplaced = unplaced;
 }
 
 static void retry_members(struct daemon *d)

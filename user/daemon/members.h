@@ -37,6 +37,7 @@ struct member {
 	enum steer_presence found;   /* of its XDP program */
 	bool receives, sends;        /* the bond does, by it */
 	struct steer *closing;       /* between member_begin_close() and member_end_close() */
+	int failed;                  /* why it could not be opened the last time; 0: it could, or is new */
 	bool proved_late;            /* it was opened again when a carrier came, to be tested */
 	char alias[RUNDIR_PATH_LEN]; /* its name as a control socket; "": it has none */
 };
@@ -47,6 +48,7 @@ struct members {
 	struct choose_set set; /* in force */
 	uint32_t places, room; /* members that there is room for, and queues of the TAP for each */
 	uint64_t read_ns;      /* when the bond was read last */
+	uint32_t unplaced;     /* members that there is no room for, as far as the log has them */
 	const char *out_why;   /* inline: why what goes out is left to the kernel; NULL: it is not */
 	bool carrier;          /* port mode: that of the TAP */
 	struct member member[BOND_MEMBERS_MAX];

@@ -147,11 +147,11 @@ static int check_checksums(const struct device *device, const struct workers *wo
 	return plan_check_checksum(&device->plan, &device->dev, &choice);
 }
 
-int open_workers(struct daemon *d, struct device *device, struct workers *workers)
+int open_workers(struct daemon *d, struct device *device, struct workers *workers, bool again)
 {
 	struct workers_setup setup;
 	struct worker_sizes sizes;
-	int err = find_sizes(d, device->dev.name, workers->cnt, false, &sizes);
+	int err = find_sizes(d, device->dev.name, workers->cnt, again, &sizes);
 
 	if (err)
 		return err;
@@ -159,12 +159,14 @@ int open_workers(struct daemon *d, struct device *device, struct workers *worker
 	setup = workers_setup(d, device, workers->steer);
 	setup.common.sizes = sizes;
 	plan_make(&device->plan, &d->config, &device->dev, steer_is_generic(workers->steer));
-	err = workers_open(workers, &setup);
+	err = workers_open(workers, &setup, again);
 	if (err)
 		return err;
+	log_repeats(again);
 	err = check_mtu(&device->dev, workers);
 	if (!err)
 		err = check_checksums(device, workers);
+	log_repeats(false);
 	if (err)
 		workers_close(workers, &d->heartbeat);
 	return err;
@@ -248,7 +250,7 @@ int open_nic(struct daemon *d)
 	err = settings_attached(&attached->settings, dev, steer_is_generic(attached->steer));
 	if (err)
 		goto err_steer;
-	err = open_workers(d, &d->device, &d->workers);
+	err = open_workers(d, &d->device, &d->workers, false);
 	if (err)
 		goto err_steer;
 	err = open_promisc(&d->config, dev, &attached->promisc_fd);
@@ -296,7 +298,7 @@ int open_workers_anew(struct daemon *d)
 		steer_remove_socket(steer, q);
 	workers_close(&d->workers, &d->heartbeat);
 	d->workers.cnt = cnt;
-	err = open_workers(d, &d->device, &d->workers);
+	err = open_workers(d, &d->device, &d->workers, false);
 	if (err)
 		return err;
 	err = workers_start(&d->workers, &d->heartbeat);

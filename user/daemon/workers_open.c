@@ -72,7 +72,7 @@ static int open_one(struct workers *workers, const struct workers_setup *setup, 
 	return err;
 }
 
-int workers_open(struct workers *workers, const struct workers_setup *setup)
+int workers_open(struct workers *workers, const struct workers_setup *setup, bool again)
 {
 	int err = 0;
 
@@ -83,7 +83,7 @@ int workers_open(struct workers *workers, const struct workers_setup *setup)
 		err = -ENOMEM;
 	}
 	for (uint32_t q = 0; !err && q < workers->cnt; q++)
-		err = open_one(workers, setup, q, false);
+		err = open_one(workers, setup, q, again);
 	if (err)
 		workers_close(workers, setup->heartbeat);
 	return err;

@@ -19,15 +19,15 @@ struct workers_setup {
 	struct heartbeat *heartbeat; /* goes on while opening takes its time */
 };
 
-/* Opens cnt workers; none is left open, and cnt is 0, on failure. */
-int workers_open(struct workers *workers, const struct workers_setup *setup);
+/* Opens cnt workers; none is left open, and cnt is 0, on failure. again: it was tried before, so a failure is not logged,
+ * and a socket that is busy is not waited for. */
+int workers_open(struct workers *workers, const struct workers_setup *setup, bool again);
 
 /* Starts all that are open, or one. */
 int workers_start(struct workers *workers, struct heartbeat *heartbeat);
 int workers_start_one(struct workers *workers, uint32_t queue);
 
-/* One more queue, while the others go on. again: it was tried before, so a failure is not logged, and a socket
- * that is busy is not waited for. */
+/* One more queue, while the others go on. again: the same. */
 int workers_add(struct workers *workers, const struct workers_setup *setup, bool again);
 
 #endif
