@@ -78,7 +78,9 @@ class Daemon:
     def stop(self, signum=signal.SIGTERM, seconds=15):
         self.process.signal(signum)
         self.process.wait(seconds, EXIT_OK)
-        assert "was refused, as superpacketd does not need it" not in self.process.stderr(), self.process.tail()
+        said = self.process.stderr()
+        assert "was refused, as superpacketd does not need it" not in said, self.process.tail()
+        assert "waits for the lock of all interfaces" not in said, self.process.tail()  # user/base/fault.h
 
     def _end(self):
         """Whatever the test did: the process ends, and its socket's file goes, which after a

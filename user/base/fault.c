@@ -38,8 +38,17 @@ bool fault_strikes(enum fault fault)
 	return false;
 }
 
+static _Thread_local bool rtnl_forbidden;
+
+void fault_forbid_rtnl(bool forbid)
+{
+	rtnl_forbidden = forbid;
+}
+
 void fault_rtnl(void)
 {
+	if (rtnl_forbidden)
+		log_error("the thread that shows the heartbeat waits for the lock of all interfaces");
 	if (fault_strikes(FAULT_RTNL))
 		poll(NULL, 0, FAULT_RTNL_MS);
 }

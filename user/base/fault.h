@@ -43,8 +43,11 @@ enum fault {
 /* Whether this occasion goes wrong. Any thread may ask. */
 bool fault_strikes(enum fault fault);
 
-/* Waits, if FAULT_RTNL strikes. */
+/* To be called before everything that takes RTNL. Waits, if FAULT_RTNL strikes. */
 void fault_rtnl(void);
+
+/* Whether this thread must not take it: then fault_rtnl() logs an error, which fails the test. */
+void fault_forbid_rtnl(bool forbid);
 
 /* Carries out a request of the control socket. Returns false when it is not about faults. */
 bool fault_command(const char *request);
@@ -61,6 +64,11 @@ static inline bool fault_strikes(enum fault fault)
 
 static inline void fault_rtnl(void)
 {
+}
+
+static inline void fault_forbid_rtnl(bool forbid)
+{
+	(void)forbid;
 }
 
 static inline bool fault_command(const char *request)

@@ -171,6 +171,7 @@ static int loop(struct daemon *d, int signal_fd, int timer_fd)
 		heartbeat_show(&d->heartbeat);
 		if (told_to_stop(signal_fd, d->device.dev.name))
 			return 0;
+		fault_forbid_rtnl(!d->state.waiting); /* see beside.h */
 		follow_news(d);
 		guard_follow(&d->attached.guard, &d->config, d->device.dev.name, &d->state);
 		losses_follow(d);

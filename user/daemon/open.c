@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/members.h"
@@ -313,6 +314,7 @@ void open_close_nic(struct daemon *d, bool gone)
 {
 	struct attached *attached = &d->attached;
 
+	fault_forbid_rtnl(false);
 	if (d->members) {
 		members_close(d, gone);
 		return;

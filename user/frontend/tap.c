@@ -291,6 +291,7 @@ static int tap_use(struct frontend *front, uint32_t cnt)
 		const bool attach = tap->used_cnt < cnt;
 		struct ifreq ifr = { .ifr_flags = attach ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
 
+		fault_rtnl();
 		if (ioctl(tap->queues[tap->used_cnt - !attach].fd, TUNSETQUEUE, &ifr) < 0)
 			return -errno;
 		tap->used_cnt = attach ? tap->used_cnt + 1 : tap->used_cnt - 1;
@@ -302,6 +303,7 @@ static int tap_use(struct frontend *front, uint32_t cnt)
 static bool name_here(const struct frontend *front, struct ifreq *ifr)
 {
 	*ifr = (struct ifreq){ 0 };
+	fault_rtnl();
 	return ioctl(any_fd(front), TUNGETIFF, ifr) == 0 && tap_netns_inode(front) == netns_own();
 }
 
@@ -346,6 +348,7 @@ static int tap_set_mac(const struct frontend *front, const uint8_t mac[6])
 		return 0;
 	ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
+	fault_rtnl();
 	return ioctl(any_fd(front), SIOCSIFHWADDR, &ifr) < 0 ? -errno : 0;
 }
 
@@ -353,6 +356,7 @@ static int tap_set_carrier(const struct frontend *front, bool carrier)
 {
 	const int on = carrier;
 
+	fault_rtnl();
 	return ioctl(any_fd(front), TUNSETCARRIER, &on) < 0 ? -errno : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/netns.h"
 
 static int open_device(void *data)
@@ -44,7 +45,10 @@ bool tap_is_persistent(const struct frontend *front)
 bool tap_name(const struct frontend *front, char name[IFNAMSIZ])
 {
 	struct ifreq ifr = { 0 };
-	const bool there = ioctl(any_fd(front), TUNGETIFF, &ifr) == 0;
+	bool there;
+
+	fault_rtnl();
+	there = ioctl(any_fd(front), TUNGETIFF, &ifr) == 0;
 
 	memcpy(name, ifr.ifr_name, IFNAMSIZ);
 	return there;
