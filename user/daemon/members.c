@@ -526,7 +526,9 @@ static void make_room(struct daemon *d, uint32_t queues_max)
 static int check_memory(struct daemon *d)
 {
 	const struct bond *bond = &d->members->bond;
+	struct memory_plan *plan = &d->device.memory;
 	uint32_t queues = 0;
+	int err;
 
 	for (uint32_t i = 0; i < bond->cnt; i++) {
 		struct netdev dev;
@@ -537,7 +539,13 @@ static int check_memory(struct daemon *d)
 		cnt = check_queues(&d->config, &dev);
 		queues += cnt < d->members->room ? cnt : d->members->room;
 	}
-	return memory_check(&d->device.memory, &d->config, d->device.dev.name, queues ? queues : 1, true);
+	err = memory_check(plan, &d->config, d->device.dev.name, queues ? queues : 1, true);
+	if (!err)
+		log_info("%s: memory is planned for its %u members of today; those that come later share the %.1f MiB "
+			 "that are left of %.1f (%s)",
+			 d->device.dev.name, bond->cnt, (double)(plan->cap - plan->total) / (1 << 20),
+			 (double)plan->cap / (1 << 20), plan->cap_why);
+	return err;
 }
 
 static void chain_workers(struct daemon *d)
