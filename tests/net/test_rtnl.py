@@ -16,7 +16,8 @@ from wire import Wire
 pytestmark = pytest.mark.alone  # it looks at times
 
 def wait_said(daemon, text):
-    wait_until(lambda: text in daemon.process.stderr(), 20, lambda: f"the daemon says {text!r}: {daemon.process.tail()}")
+    wait_until(lambda: text in daemon.process.stderr(), 20,
+               lambda: f"the daemon says {text!r}: {daemon.process.tail()}")
 
 
 def test_lock_held(lab):
