@@ -28,12 +28,11 @@ static void empty_queues(struct tap_choose *choose, struct frontend *tap)
 {
 	struct vnet_header header;
 	uint8_t begin;
-	int len;
 
 	for (uint32_t q = 0; q < tap->queue_cnt; q++) {
 		struct frontend_queue *queue = tap->ops->queue(tap, q);
 
-		for (; (len = queue->read(queue, &header, &begin, sizeof begin)) >= 0;)
+		while (queue->read(queue, &header, &begin, sizeof begin) >= 0)
 			__atomic_fetch_add(&choose->state->no_member, 1, __ATOMIC_RELAXED);
 	}
 }
