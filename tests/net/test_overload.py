@@ -9,6 +9,7 @@ import pytest
 from daemon import COMMAND, Daemon, add_up
 from faulty import expect_one_line
 from lab import BUILD, wait_until
+from sequence import Sequence
 from streams import servers, transfer
 from wire import Wire
 
@@ -49,6 +50,42 @@ def test_flood(lab, data):
         name = "rx_superpackets" if direction == "in" else "tx_superpackets"
         assert daemon.total()[name] > seen[name], f"{name} does not grow any more"
     wait_until(lambda: not add_up(daemon.total()), 2, lambda: f"the counters add up: {add_up(daemon.total())}")
+    daemon.stop()
+
+
+def test_hold(lab):
+    """With --hold something is always held. Slots leave all the same: what is held is delivered first."""
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--hold", "500ms", *SHORT_RING)
+    attack = lab.start([ATTACK, wire.wire, wire.host.mac(wire.nic), wire.HOST4, str(FLOWS),
+                        str(MORE_THAN_ONE_WORKER_CAN)], ns=wire.peer, name="attack")
+    sender = lab.start([PACED, "send", wire.HOST4, "5300", "20", "2000000", "500", "15000"], ns=wire.peer, name="send")
+    receiver = lab.start([PACED, "serve", "5300"], ns=wire.host, name="serve")
+    wait_until(lambda: daemon.total()["overload_slots"], 3, "slots are left to the kernel")
+    wait_until(lambda: daemon.status()["steer"]["pass_overload"] > 10 * daemon.status()["steer"]["drop_overload"], 3,
+               lambda: f"the kernel gets them: {daemon.status()['steer']}")
+    for process in (attack, sender, receiver):
+        process.kill()
+    daemon.stop()
+
+
+def test_order(lab):
+    """A flow of numbered datagrams, some of which are always held, goes to the kernel with a flood and comes back, again
+    and again: none overtakes another."""
+    wire = Wire(lab)
+    daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp", "--hold", "2ms", *SHORT_RING)
+    flow = Sequence(wire.peer, wire.host, wire.HOST4)
+    for episode in range(1, 5):
+        attack = lab.start([ATTACK, wire.wire, wire.host.mac(wire.nic), wire.HOST4, str(FLOWS),
+                            str(MORE_THAN_ONE_WORKER_CAN)], ns=wire.peer, name="attack")
+        wait_until(lambda e=episode: daemon.total()["overloads"] >= e, 5, "slots are left to the kernel")
+        passed = daemon.status()["steer"]["pass_overload"]
+        wait_until(lambda p=passed: daemon.status()["steer"]["pass_overload"] > p + 1000, 5, "the kernel has them")
+        attack.signal(signal.SIGTERM)
+        attack.wait(10)
+        wait_until(lambda: daemon.total()["overload_slots"] == 0, 40, "all is with the daemon again")
+    flow.finish()
+    assert flow.doubled() == 0 and not flow.overtaken(), f"{flow.doubled()} doubled, overtaken: {flow.overtaken()[:5]}"
     daemon.stop()
 
 

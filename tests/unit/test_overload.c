@@ -353,6 +353,22 @@ Test(overload, a_slot_that_cannot_leave_makes_the_queue_drain)
 	cr_expect_not(bed.slots.draining);
 }
 
+Test(overload, draining_ends_with_the_overload)
+{
+	struct bed bed = make_bed();
+	enum overload_change change = OVERLOAD_SAME;
+	uint8_t other;
+
+	overloaded(&bed, &other);
+	for (uint64_t end_ns = bed.now_ns + 2 * OVERLOAD_STAY_NS; change == OVERLOAD_SAME && bed.now_ns < end_ns;) {
+		deliver(&bed, other, 10, 1); /* never leaves, and is not too much any more */
+		change = end_period(&bed);
+		cr_expect(change != OVERLOAD_SAME || bed.now_ns < SECOND * 3 / 2 || bed.slots.draining);
+	}
+	cr_expect_eq(change, OVERLOAD_ENDS);
+	cr_expect_not(bed.slots.draining);
+}
+
 /* ---- what has been delivered ---- */
 
 Test(overload, only_what_was_taken_counts_as_delivered)
