@@ -7,6 +7,7 @@ again, with the kernel alone and with the daemon.
 
 import json
 import os
+import statistics
 
 from daemon import Daemon
 from lab import BUILD, Lab, wait_until
@@ -46,11 +47,16 @@ def measure(loops, direction, milliseconds, ours, options=()):
         return figures
 
 
+def medians(measured):
+    """Of each figure of several measurements."""
+    return {name: statistics.median(one[name] for one in measured) for name in ("p99", "retransmits", "segments")}
+
+
 def too_much(kernel, ours):
     """What of ours is worse than it may be, in one sentence; None if nothing is."""
     p99 = max(P99_TIMES * kernel["p99"], kernel["p99"] + P99_MORE)
     again = max(RETRANSMITS * ours["segments"], 2 * kernel["retransmits"])
     if ours["p99"] <= p99 and ours["retransmits"] <= again:
         return None
-    return (f"p99 {ours['p99']:.1f} ms (kernel {kernel['p99']:.1f}), {ours['retransmits']} of {ours['segments']} "
-            f"segments sent again (kernel {kernel['retransmits']})")
+    return (f"p99 {ours['p99']:.1f} ms (kernel {kernel['p99']:.1f}), {ours['retransmits']:.0f} of "
+            f"{ours['segments']:.0f} segments sent again (kernel {kernel['retransmits']:.0f})")

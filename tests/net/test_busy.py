@@ -13,7 +13,7 @@ from streams import servers, transfer
 from wire import Wire
 
 UNKNOWN = None
-TURNS = 4
+TURNS = (3, 5, 7)
 
 
 def nice_values(daemon):
@@ -87,13 +87,18 @@ def test_queue_of_the_tap(lab, data):
 @pytest.mark.alone  # it looks at times
 @pytest.mark.skipif(os.getpriority(os.PRIO_PROCESS, 0) > 0, reason="the tests were started with a lower priority")
 @pytest.mark.parametrize("direction", busy.DIRECTIONS)
-def test_busy_loops(support, direction):
-    """Four busy loops, two hundred connections, 39 MB/s in messages of 1 KB: delay and retransmits are near those of
-    the kernel alone. In turns with it, and one turn in which it is so is enough: others may be on this machine."""
-    seen = []
-    while len(seen) < TURNS:
-        kernel, ours = (busy.measure(4, direction, 3000, is_ours) for is_ours in (False, True))
-        seen.append(busy.too_much(kernel, ours))
-        if not seen[-1]:
+@pytest.mark.parametrize("loops", [4, pytest.param(16, marks=pytest.mark.more)])
+def test_busy_loops(support, loops, direction):
+    """Busy loops, two hundred connections, 39 MB/s in messages of 1 KB: delay and retransmits are near those of the
+    kernel alone. In turns with it, by the medians of three turns; others may be on this machine, so these are five, or
+    seven, before it is a failure."""
+    kernel, ours = [], []
+    for turns in TURNS:
+        while len(ours) < turns:
+            kernel.append(busy.measure(loops, direction, 3000, False))
+            ours.append(busy.measure(loops, direction, 3000, True))
+        why = busy.too_much(busy.medians(kernel), busy.medians(ours))
+        if not why:
             return
-    raise AssertionError("; ".join(seen))
+    raise AssertionError(f"medians of {len(ours)} turns: {why}; p99 of each: "
+                         + ", ".join(f"{k['p99']:.1f} / {o['p99']:.1f}" for k, o in zip(kernel, ours)))

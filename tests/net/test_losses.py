@@ -123,8 +123,8 @@ def test_receive_ring(lab):
                                               ("out", "of what is sent are lost, most because they were on their way")],
                          ids=["in", "out"])
 def test_late(lab, direction, words):
-    """Inline: a daemon that is stopped again and again for longer than its heartbeat lasts drops what it held meanwhile,
-    for the kernel has carried what came later. That is counted, and degraded."""
+    """Inline: a daemon that is stopped again and again for longer than its heartbeat lasts drops what it held, for the
+    kernel has carried what came later. That is counted, and degraded."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp")
     flood = Flood(lab, *((wire.peer, wire.HOST4) if direction == "in" else (wire.host, wire.PEER4)))
@@ -156,7 +156,7 @@ def test_nic(lab):
     wait_until(told, 10, lambda: f"as `ip -s -s link` has it: {daemon.status().get('nic_kernel')}")
     wait_until(lambda: daemon.status()["state"] == "ok", 5, "it is up again")
     fault(daemon, "nic-missed", ALWAYS)
-    wait_until(lambda: NIC_FULL in daemon.status()["state_why"], 20, lambda: f"degraded: {daemon.status()['nic_kernel']}")
+    wait_until(lambda: NIC_FULL in daemon.status()["state_why"], 20, lambda: f"lost: {daemon.status()['nic_kernel']}")
     assert "in_missed" in wire.host.run(COMMAND, "status", renamed, check=False).stdout, "not in the text"
     fault(daemon, "nic-missed", 0)
     expect_one_line(daemon, NIC_FULL)

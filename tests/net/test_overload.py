@@ -70,8 +70,8 @@ def test_hold(lab):
 
 
 def test_order(lab):
-    """A flow of numbered datagrams, some of which are always held, goes to the kernel with a flood and comes back, again
-    and again: none overtakes another."""
+    """A flow of numbered datagrams, some of which are always held, goes to the kernel with a flood and comes back, four
+    times: none overtakes another."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, "--merge", "tcp,udp", "--hold", "2ms", *SHORT_RING)
     flow = Sequence(wire.peer, wire.host, wire.HOST4)
@@ -91,8 +91,8 @@ def test_order(lab):
 
 @pytest.mark.parametrize("timeout", ["5000000", "0"])
 def test_kernel_that_holds(lab, timeout):
-    """Where the kernel's GRO may hold packets for longer than a slot is silent before it comes back (gro_flush_timeout),
-    nothing is left to it, and that is said."""
+    """Where the kernel's GRO may hold packets for longer than a slot is silent before it comes back
+    (gro_flush_timeout), nothing is left to it, and that is said."""
     wire = Wire(lab)
     lab.run(wire.host.argv(["sh", "-c", f"echo {timeout} > /sys/class/net/{wire.nic}/gro_flush_timeout"], mounts=True))
     daemon = Daemon(lab, wire.host, wire.nic, *SHORT_RING)
