@@ -11,7 +11,7 @@ import pytest
 
 from crowd import Crowd
 from daemon import add_up
-from figures import STALL, milliseconds, row
+from figures import NONE, STALL, milliseconds, row
 from lab import Failed, wait_until
 
 # A drill that hangs ends after this; the longest takes 5 minutes on a quiet machine.
@@ -104,7 +104,7 @@ class Drill:
         if kernel_lost:
             note = f"the kernel alone lost {kernel_lost}; {note}"
         self.row(name, count, f"{lost} of {2 * crowd.count}", wrong, STALL, milliseconds(ours.stalls),
-                 milliseconds(kernel.stalls) if kernel else "", goal, note.strip("; "))
+                 milliseconds(kernel.stalls) if kernel else NONE, goal, note.strip("; "))
         assert lost == 0, f"{name}: {lost} connections of {2 * crowd.count} were lost: {ours.why or why}"
         assert wrong == 0, f"{name}: {wrong} bytes were wrong: {ours.why or why}"
 

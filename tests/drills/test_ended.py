@@ -95,6 +95,25 @@ def knows(drill, option):
     return option in drill.lab.run([DAEMON, "--help"]).stdout
 
 
+class Plain:
+    """The control of port mode: the same connections over a veth pair that no daemon has, while nothing happens. Without
+    a daemon the TAP carries nothing, so the kernel alone cannot have it."""
+
+    def __init__(self, drill):
+        lab = drill.lab
+        self.drill = drill
+        self.host, self.peer = lab.namespace("plain"), lab.namespace("beyond")
+        lab.veth(self.host, "plain", self.peer, "beyond")
+        self.peer.ethtool_off("beyond", "tx")
+        self.peer.address("beyond", f"{Wire.PEER4}/24", f"{Wire.PEER6}/64")
+        self.host.address("plain", f"{Wire.HOST4}/24", f"{Wire.HOST6}/64")
+
+    def follow(self, phase, count):
+        crowd = self.drill.crowd(self.host, self.peer, [Wire.PEER4, Wire.PEER6])
+        self.drill.follow(crowd, phase, count, quiet, "kernel")
+        crowd.finish()
+
+
 @pytest.mark.parametrize("name, end", [("kill -9", kill), ("SIGTERM", terminate)], ids=["kill", "sigterm"])
 def test_port(drill, name, end):
     """Port mode: it ends and is started again: the container's interface stays, with its addresses and its
@@ -112,8 +131,11 @@ def test_port(drill, name, end):
     index = container.ip_json("link", "show", "dev", tap)[0]["ifindex"]
     crowd = drill.crowd(container, wire.peer, [wire.PEER4, wire.PEER6])
     carrying(event.daemon)
-    ours, count = Phase(), drill.count(WHOLE)
-    drill.follow(crowd, ours, count, event, name)
+    ours, kernel, count = Phase(), Phase(), drill.count(WHOLE)
+    plain = Plain(drill)
+    for part in (count // 2, count - count // 2):
+        plain.follow(kernel, (part + 1) // 2)
+        drill.follow(crowd, ours, part, event, name)
     assert container.ip_json("link", "show", "dev", tap)[0]["ifindex"] == index, f"{tap} is another one"
-    drill.verdict(f"{name} and start, port mode", count, crowd, ours)
+    drill.verdict(f"{name} and start, port mode", count, crowd, ours, kernel)
     event.daemon.stop()
