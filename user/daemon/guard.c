@@ -138,8 +138,7 @@ static void explain(enum steer_presence told, const struct config *config, const
 	if (told == STEER_UNHEARD)
 		snprintf(why, room,
 			 "heartbeats are shown, but the XDP program counts none, %s; is this a time namespace whose "
-			 "clock "
-			 "cannot be compared? Start superpacketd outside of it",
+			 "clock cannot be compared? Start superpacketd outside of it",
 			 then);
 	else if (dir && told == STEER_XDP_GONE)
 		snprintf(why, room,

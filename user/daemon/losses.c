@@ -85,9 +85,9 @@ const char *losses_where(enum loss loss)
 		[LOSS_NIC] =
 			"of what arrives are lost, most in the NIC, whose ring is full ('ethtool -S', nic_kernel in "
 			"'superpacket -j'): the CPUs that serve it are too busy; 'ethtool -G' makes the ring longer",
-		[LOSS_RING] = "of what arrives are lost, most because a worker comes too late and its rings are full: "
-			      "it gets "
-			      "too little CPU time; raise its priority (--nice), or move other work away from its CPU",
+		[LOSS_RING] =
+			"of what arrives are lost, most because a worker comes too late and its rings are full: it "
+			"gets too little CPU time; raise its priority (--nice), or move other work away from its CPU",
 		[LOSS_FRAME] =
 			"of what arrives are lost, most because they are longer than the frames of the socket take",
 		[LOSS_ARRIVAL] =

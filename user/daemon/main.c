@@ -69,8 +69,7 @@ static int say_remedy(int err)
 	if (err == -EMFILE) {
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
 		log_error("at most %llu descriptors may be open; superpacketd takes about 40, and 10 a queue: 'ulimit "
-			  "-n', or "
-			  "LimitNOFILE= of the unit, raises that",
+			  "-n', or LimitNOFILE= of the unit, raises that",
 			  (unsigned long long)limit.rlim_cur);
 	} else if (err == -ENOMEM) {
 		log_error(

@@ -29,8 +29,7 @@ static int check_port(const struct bond *bond, const char *name)
 	}
 	if (bond_choice_port(bond, &policy, &why) || why) {
 		log_error("%s: port mode needs a bond of mode active-backup, balance-xor or 802.3ad without queue_id, "
-			  "of at "
-			  "most %u members: this one is %s (%s); use --mode inline",
+			  "of at most %u members: this one is %s (%s); use --mode inline",
 			  name, BOND_MEMBERS_MAX, bond_mode_name(bond->mode), why);
 		return -EOPNOTSUPP;
 	}
@@ -49,8 +48,7 @@ int members_check(const struct config *config, const struct netdev *dev)
 	}
 	if (steer_look_id(dev->ifindex, &generic) > 0) {
 		log_error("%s: is a bond with an XDP program, so the kernel takes none on its members; remove it: 'ip "
-			  "link "
-			  "set %s xdp off', or `xdp-loader unload %s --all`",
+			  "link set %s xdp off', or 'xdp-loader unload %s --all'",
 			  dev->name, dev->name, dev->name);
 		return -EBUSY;
 	}

@@ -243,8 +243,7 @@ int memory_check(struct memory_plan *plan, const struct config *config, const ch
 void memory_say(const struct memory_plan *plan, const char *interface)
 {
 	log_info("%s: memory: %.1f MiB, for %u queue%s of %.1f MiB (%.1f MiB of it the kernel's) and %.1f MiB beside; "
-		 "up "
-		 "to %u packets a queue may wait in the TAP, which takes %.0f MiB more at most",
+		 "up to %u packets a queue may wait in the TAP, which takes %.0f MiB more at most",
 		 interface, MIB(plan->total), plan->queues, plan->queues == 1 ? "" : "s", MIB(plan->queue_bytes),
 		 MIB(plan->kernel_bytes), MIB(MEMORY_PROCESS), plan->tap_len, MIB(memory_tap(plan)));
 	if (plan->sizes.ring < worker_sizes_full.ring)
