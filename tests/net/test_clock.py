@@ -54,7 +54,7 @@ def test_second_daemon(lab):
     assert "another superpacketd" in other.stderr(), other.tail()
 
 
-def test_unheard(lab, data):
+def test_uncounted(lab, data):
     """The programs' clock is taken for another one: the kernel carries all, and the daemon is degraded, not ok."""
     wire = Wire(lab)
     daemon = Daemon(lab, wire.host, wire.nic, program=FAULTY, wrapper=faults(clock=1))
@@ -63,6 +63,6 @@ def test_unheard(lab, data):
         transfer(lab, wire, data, direction, 4, length=64 << 20).finish()
     wait_until(lambda: daemon.status()["state"] == "degraded", 5, "the daemon says degraded")
     assert "the XDP program counts none" in daemon.status()["state_why"], daemon.status()["state_why"]
-    assert daemon.total()["rx_packets"] == 0, "it was heard"
+    assert daemon.total()["rx_packets"] == 0, "the program counts the heartbeats"
     expect_one_line(daemon, "the XDP program counts none")
     daemon.stop()

@@ -310,7 +310,7 @@ static void try_reopen(struct daemon *d)
 		return;
 	d->follow.reopen.wanted = false;
 	if (!front_can_open(&d->front) || !find_again(d->device.dev.name, d->config.interface, &found))
-		return; /* until there are other news */
+		return; /* until an interface changes again */
 	d->device.dev = found;
 	err = check_nic(&d->config, &d->device, &d->workers);
 	if (!err)

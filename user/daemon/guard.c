@@ -124,7 +124,7 @@ void guard_close(struct guard *guard)
 
 bool guard_misses(const struct guard *guard)
 {
-	return guard->told != STEER_PRESENT && guard->told != STEER_PINS_GONE && guard->told != STEER_UNHEARD;
+	return guard->told != STEER_PRESENT && guard->told != STEER_PINS_GONE && guard->told != STEER_UNCOUNTED;
 }
 
 /* What is wrong, and what brings it back. */
@@ -135,7 +135,7 @@ static void explain(enum steer_presence told, const struct config *config, const
 	const char *then = config->mode == CONFIG_INLINE ? "the kernel carries all traffic" :
 							   "no frame reaches the TAP";
 
-	if (told == STEER_UNHEARD)
+	if (told == STEER_UNCOUNTED)
 		snprintf(why, room,
 			 "heartbeats are shown, but the XDP program counts none, %s; is this a time namespace whose "
 			 "clock cannot be compared? Start superpacketd outside of it",
@@ -163,19 +163,19 @@ static void explain(enum steer_presence told, const struct config *config, const
 void guard_follow(struct guard *guard, const struct config *config, const char *interface, struct state *state)
 {
 	const enum steer_presence found = __atomic_load_n(&guard->found, __ATOMIC_RELAXED);
-	const bool missed = guard_misses(guard), unheard = guard->told == STEER_UNHEARD;
+	const bool missed = guard_misses(guard), uncounted = guard->told == STEER_UNCOUNTED;
 
 	if (found == guard->told)
 		return;
 	guard->told = found;
-	if (guard_misses(guard) || found == STEER_UNHEARD) {
+	if (guard_misses(guard) || found == STEER_UNCOUNTED) {
 		explain(found, config, interface, state->missing, sizeof state->missing);
 		log_warning("%s: %s", interface, state->missing);
 	} else {
 		state->missing[0] = '\0';
 		if (missed)
 			log_info("%s: its programs are attached again", interface);
-		if (unheard)
+		if (uncounted)
 			log_info("%s: its XDP program counts the heartbeats again", interface);
 		if (found == STEER_PINS_GONE)
 			log_warning(

@@ -65,7 +65,7 @@ int members_check_alone(const struct config *config, const struct netdev *dev);
 int members_open(struct daemon *d);
 void members_close(struct daemon *d, bool gone);
 
-/* Reads the bond anew, if there are news or it is time to, and follows what has changed. */
+/* Reads the bond anew, if an interface has changed or it is time to, and follows what has changed. */
 void members_follow(struct daemon *d, bool news);
 
 /* Has each member receive, and the bond send, as the bond was read last. */

@@ -54,7 +54,7 @@ const char *members_state(const struct members *members, const struct bond_membe
 
 const char *members_lost(const struct member *member, bool port)
 {
-	if (member->found == STEER_UNHEARD)
+	if (member->found == STEER_UNCOUNTED)
 		return port ? "heartbeats are shown, but the XDP program of a member counts none; what it receives is "
 			      "lost" :
 			      "heartbeats are shown, but the XDP program of a member counts none; the kernel carries "

@@ -32,7 +32,7 @@ struct watch_news {
 int watch_open(struct watch *watch);
 void watch_close(struct watch *watch);
 
-/* For poll(), readable when there are news; -1 for the second where there is none. */
+/* For poll(), readable when something has changed; -1 for the second where there is none. */
 int watch_links_fd(const struct watch *watch);
 int watch_ethtool_fd(const struct watch *watch);
 

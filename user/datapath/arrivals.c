@@ -7,10 +7,10 @@ static void begin(struct arrivals *arrivals, uint64_t redirected, uint64_t arriv
 		.begun = true,
 		.looked_ns = now_ns,
 		.arrived = arrived,
-		.before = redirected,
-		.base = redirected - arrived,
+		.redirected = redirected,
+		.ahead = redirected - arrived,
 		.window_ns = now_ns,
-		.least = UINT64_MAX,
+		.missing_min = UINT64_MAX,
 		.lost = arrivals->lost,
 	};
 }
@@ -19,11 +19,11 @@ static void begin(struct arrivals *arrivals, uint64_t redirected, uint64_t arriv
 static bool is_silent(struct arrivals *arrivals, uint64_t redirected, uint64_t arrived, uint64_t step_ns)
 {
 	if (arrived != arrivals->arrived) {
-		arrivals->heard = true;
+		arrivals->any = true;
 		arrivals->arrived = arrived;
-		arrivals->before = redirected;
+		arrivals->redirected = redirected;
 		arrivals->silent_ns = 0;
-	} else if ((int64_t)(redirected - arrivals->before) > 0) {
+	} else if ((int64_t)(redirected - arrivals->redirected) > 0) {
 		arrivals->silent_ns += step_ns;
 	}
 	return arrivals->silent_ns >= ARRIVALS_SILENCE_NS;
@@ -31,13 +31,13 @@ static bool is_silent(struct arrivals *arrivals, uint64_t redirected, uint64_t a
 
 static void forget_lost(struct arrivals *arrivals, uint64_t now_ns)
 {
-	if (arrivals->missing < arrivals->least)
-		arrivals->least = arrivals->missing;
+	if (arrivals->missing < arrivals->missing_min)
+		arrivals->missing_min = arrivals->missing;
 	if (now_ns - arrivals->window_ns < ARRIVALS_WINDOW_NS)
 		return;
-	arrivals->lost += arrivals->least;
-	arrivals->base += arrivals->least;
-	arrivals->least = UINT64_MAX;
+	arrivals->lost += arrivals->missing_min;
+	arrivals->ahead += arrivals->missing_min;
+	arrivals->missing_min = UINT64_MAX;
 	arrivals->window_ns = now_ns;
 }
 
@@ -55,9 +55,9 @@ enum arrivals_verdict arrivals_update(struct arrivals *arrivals, uint64_t redire
 		step_ns = ARRIVALS_STEP_MAX_NS;
 	/* Frames were on their way at the first look; or the program has missed some (generic mode), or somebody has
 	 * reset its counters. */
-	if ((int64_t)(ahead - arrivals->base) < 0)
-		arrivals->base = ahead;
-	arrivals->missing = ahead - arrivals->base;
+	if ((int64_t)(ahead - arrivals->ahead) < 0)
+		arrivals->ahead = ahead;
+	arrivals->missing = ahead - arrivals->ahead;
 	if (arrivals->missing > ARRIVALS_MISSING_MAX)
 		arrivals->looks++;
 	else

@@ -41,17 +41,17 @@ enum arrivals_verdict {
 /* Zeroed memory is valid: the first look begins. */
 struct arrivals {
 	bool begun;
-	bool heard; /* something has arrived since */
+	bool any; /* something has arrived since */
 	uint64_t looked_ns;
-	uint64_t arrived;   /* at the last look */
-	uint64_t before;    /* redirected, by the look that saw the last arrival */
-	uint64_t silent_ns; /* how long frames have been redirected and none has arrived */
-	uint64_t missing;   /* at the last look: on their way, or lost */
-	uint64_t base;      /* by how much redirected is ahead when no frame is missing */
-	uint32_t looks;     /* in a row, at which too many were missing */
-	uint64_t window_ns; /* when this one began */
-	uint64_t least;     /* the fewest that were missing at a look of this window */
-	uint64_t lost;      /* frames, in all windows */
+	uint64_t arrived;     /* at the last look */
+	uint64_t redirected;  /* at the look that saw the last arrival */
+	uint64_t silent_ns;   /* how long frames have been redirected and none has arrived */
+	uint64_t missing;     /* at the last look: on their way, or lost */
+	uint64_t ahead;       /* of arrived: by how much redirected is, when no frame is missing */
+	uint32_t looks;       /* in a row, at which too many were missing */
+	uint64_t window_ns;   /* when this one began */
+	uint64_t missing_min; /* at a look of this window */
+	uint64_t lost;        /* frames, in all windows */
 };
 
 /* A look: takes both numbers. */

@@ -111,7 +111,7 @@ static void judge_attempt(struct worker *worker, enum arrivals_verdict verdict, 
 	if (verdict != ARRIVALS_FINE) {
 		give_back(worker);
 		become_deaf(worker, now_ns);
-	} else if (now_ns - worker->hearing_ns >= TRIAL_NS && worker->arrivals.heard) {
+	} else if (now_ns - worker->hearing_ns >= TRIAL_NS && worker->arrivals.any) {
 		log_info("%s: frames that are steered to its socket arrive again", worker_name(worker, name));
 		set_deaf(worker, false);
 		enter(worker, WORKER_HEARS, now_ns);

@@ -42,10 +42,10 @@ struct steer {
 	bool awaits_tag; /* see steer_await_tag() */
 	uint32_t gaps;   /* heartbeats that came too late; atomic */
 	struct {
-		bool unheard;
+		bool uncounted;
 		uint32_t gaps;
 		uint64_t no_heartbeat, redirected;
-	} heard;            /* by steer_presence(): at its last look */
+	} beats;            /* by steer_presence(): at its last look */
 	uint32_t queue_end; /* sockets were registered below it; workers read it, so it is atomic */
 };
 
@@ -296,9 +296,9 @@ static bool is_beating(const struct steer *steer)
 
 /*
  * Heartbeats are shown in time, and the program has counted frames that found none: its clock is not what we take for
- * it, or it reads another map. It is heard again when it steers something, and counts no more of these.
+ * it, or it reads another map. That is over when it steers something, and counts no more of these.
  */
-static bool is_unheard(struct steer *steer)
+static bool is_uncounted(struct steer *steer)
 {
 	const uint32_t gaps = __atomic_load_n(&steer->gaps, __ATOMIC_ACQUIRE);
 	uint64_t counters[STEER_COUNTER_CNT], redirected;
@@ -306,14 +306,14 @@ static bool is_unheard(struct steer *steer)
 	if (steer_read_counters(steer, counters))
 		return false;
 	redirected = counters[STEER_REDIRECTED] + counters[STEER_REDIRECTED_FRAGMENT];
-	if (counters[STEER_PASS_NO_HEARTBEAT] != steer->heard.no_heartbeat)
-		steer->heard.unheard = gaps == steer->heard.gaps && is_beating(steer);
-	else if (redirected != steer->heard.redirected)
-		steer->heard.unheard = false;
-	steer->heard.no_heartbeat = counters[STEER_PASS_NO_HEARTBEAT];
-	steer->heard.redirected = redirected;
-	steer->heard.gaps = gaps;
-	return steer->heard.unheard;
+	if (counters[STEER_PASS_NO_HEARTBEAT] != steer->beats.no_heartbeat)
+		steer->beats.uncounted = gaps == steer->beats.gaps && is_beating(steer);
+	else if (redirected != steer->beats.redirected)
+		steer->beats.uncounted = false;
+	steer->beats.no_heartbeat = counters[STEER_PASS_NO_HEARTBEAT];
+	steer->beats.redirected = redirected;
+	steer->beats.gaps = gaps;
+	return steer->beats.uncounted;
 }
 
 struct steer_slots *steer_slots(const struct steer *steer, uint32_t queue)
@@ -341,8 +341,8 @@ enum steer_presence steer_presence(struct steer *steer)
 		xdp = steer_xdp_presence(&steer->xdp, &steer->config);
 	if (steer->tc.object)
 		tc = steer_tc_presence(&steer->tc);
-	if (xdp == STEER_PRESENT && tc == STEER_PRESENT && is_unheard(steer))
-		return STEER_UNHEARD;
+	if (xdp == STEER_PRESENT && tc == STEER_PRESENT && is_uncounted(steer))
+		return STEER_UNCOUNTED;
 	return tc == STEER_PRESENT || xdp == STEER_XDP_GONE || xdp == STEER_XDP_OTHER ? xdp : tc;
 }
 

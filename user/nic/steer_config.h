@@ -39,7 +39,7 @@ enum steer_presence {
 	STEER_XDP_OTHER, /* there is one, but another, or one that uses other maps than those adopted */
 	STEER_OUT_GONE,  /* inline: the tc program on the NIC's egress was taken off */
 	STEER_IN_GONE,   /* inline: that on the TAP's ingress, without which what we write to the TAP is lost */
-	STEER_UNHEARD,   /* heartbeats are shown, and the XDP program counts none */
+	STEER_UNCOUNTED, /* heartbeats are shown, and the XDP program counts none */
 	STEER_PINS_GONE, /* only the pins are gone: what was adopted still works, but cannot be adopted again */
 };
 
