@@ -96,8 +96,8 @@ def knows(drill, option):
 
 
 class Plain:
-    """The control of port mode: the same connections over a veth pair that no daemon has, while nothing happens. Without
-    a daemon the TAP carries nothing, so the kernel alone cannot have it."""
+    """The control of port mode: the same connections over a veth pair that no daemon has, while nothing happens.
+    Without a daemon the TAP carries nothing, so the kernel alone cannot have it."""
 
     def __init__(self, drill):
         lab = drill.lab
