@@ -170,7 +170,7 @@ int member_open(struct daemon *d, struct member *member)
 	if (!err || err == before)
 		return err;
 	if (err == -ENETDOWN)
-		log_warning("%s: its member %s is down; the kernel carries what it receives", bond, name);
+		log_warning("%s: its member %s is down; it is served as soon as it is up", bond, name);
 	else if (before)
 		log_warning("%s: its member %s can still not be served, now because of: %s", bond, name,
 			    strerror(-err));
