@@ -683,3 +683,32 @@ Test(transmit, reset_forgets_what_was_under_way)
 	cr_expect_eq(bed->umem.buffers.used, 0);
 	free_bed(bed);
 }
+
+/* A packet that waits while the kernel takes over is not sent later, and its buffer is free behind those before it. */
+Test(transmit, what_waits_can_be_dropped)
+{
+	struct bed *bed = make_bed(true, true, 1024);
+	const struct gso_request request = request_of(64000, MSS);
+	uint32_t used;
+
+	cr_expect_not(transmit_drop_rest(&bed->transmit), "nothing waits");
+	while (!transmit_paused(&bed->transmit)) {
+		used = bed->umem.buffers.used;
+		transmit_packet(&bed->transmit, &request,
+				build(transmit_buffer(&bed->transmit), UMEM_SUPERPACKET_ROOM, 64000, 0));
+	}
+	cr_expect(transmit_drop_rest(&bed->transmit));
+	cr_expect_not(transmit_paused(&bed->transmit));
+	cr_expect_eq(bed->stats.tx_waiting, 0);
+	cr_expect_gt(bed->umem.buffers.used, used, "it is freed in its turn");
+	expect_nothing_missing(bed);
+	for (uint32_t i = 0; i < 180; i++)
+		complete_addr(tx_descs[i].addr);
+	tx_consumer = 180;
+	cr_assert_eq(transmit_complete(&bed->transmit), 180);
+	cr_expect_eq(bed->transmit.outstanding, 0);
+	cr_expect_eq(bed->umem.buffers.used, 0);
+	cr_expect_eq(bed->umem.slots.used, 0);
+	send_small(bed);
+	cr_expect_eq(bed->transmit.outstanding, 1);
+}

@@ -494,6 +494,17 @@ uint32_t transmit_complete(struct transmit *transmit)
 	return cnt;
 }
 
+/* Segments that were sent may be slices of the buffer. A unit without descriptors frees it behind theirs. */
+bool transmit_drop_rest(struct transmit *transmit)
+{
+	if (!transmit_paused(transmit) || !units_left(transmit))
+		return false;
+	submit_unit(transmit, begin_unit(transmit), true);
+	free_finished_units(transmit);
+	transmit->stats->tx_waiting = 0;
+	return true;
+}
+
 void transmit_missing(const struct transmit *transmit, uint32_t *slots, uint32_t *buffers)
 {
 	const uint32_t mask = transmit->xsk->ring_size - 1;

@@ -97,6 +97,10 @@ static inline bool transmit_paused(const struct transmit *transmit)
 /* Continues with a waiting packet. Returns false while it still waits. */
 bool transmit_resume(struct transmit *transmit);
 
+/* Drops what is left of a waiting packet; what was sent of it stays as it is. Returns whether anything was dropped, which
+ * the caller counts. */
+bool transmit_drop_rest(struct transmit *transmit);
+
 /* Whether the kernel has taken all submitted descriptors. */
 bool transmit_is_taken(const struct transmit *transmit);
 

@@ -134,6 +134,8 @@ static bool carry_out(struct worker *worker)
 	uint32_t cnt = 0, unwoken = transmit->outstanding;
 	bool moved = transmit_complete(transmit) > 0;
 
+	if (worker->stale_out)
+		worker->stats.tx_drop_stale += transmit_drop_rest(transmit);
 	if (!transmit_resume(transmit)) {
 		transmit_wake(transmit);
 		return moved;

@@ -39,8 +39,11 @@ void worker_check_stale(struct worker *worker, uint64_t now_ns)
 
 void worker_check_caught_up(struct worker *worker, bool in, bool out)
 {
-	if (worker->stale && !in && !out && !worker->held_packets)
+	/* Without a buffer nothing was read, so nothing is known of the front end. */
+	const bool empty = !out && transmit_can_take(&worker->transmit);
+
+	if (worker->stale && !in && empty && !worker->held_packets)
 		__atomic_store_n(&worker->caught_up, true, __ATOMIC_RELEASE);
-	if (worker->stale_out && !out)
+	if (worker->stale_out && empty)
 		__atomic_store_n(&worker->emptied_out, true, __ATOMIC_RELEASE);
 }
