@@ -4,6 +4,8 @@
 import os
 import signal
 
+import pytest
+
 from capture import Capture, open_socket, send
 from daemon import COMMAND, Daemon, HostState, wait_until_freed
 from described import Packet, case_of, in_case
@@ -151,6 +153,7 @@ def test_held_at_the_end(lab):
         wait_until(lambda: len(seen) == count, 5, lambda: f"{count} went up; {len(seen)} did")
 
 
+@pytest.mark.more
 def test_start_stop_50(lab):
     """Start and stop 50 times: nothing is left."""
     wire = Wire(lab)

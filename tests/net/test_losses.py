@@ -69,7 +69,7 @@ def expect_ok_again(daemon):
     expect_one_line(daemon, ENDED)
 
 
-@pytest.mark.parametrize("where", ["here", "elsewhere"])
+@pytest.mark.parametrize("where", ["here", pytest.param("elsewhere", marks=pytest.mark.more)])
 def test_tap_queue(lab, where):
     """Port mode: the TAP's own queue overflows again and again: counted as `ip -s link` does, wherever the TAP is;
     degraded, with what helps; and ok when it has ended."""
@@ -119,9 +119,9 @@ def test_receive_ring(lab):
     daemon.stop()
 
 
-@pytest.mark.parametrize("direction, words", [("in", "of what arrives are lost, most because they came too late"),
-                                              ("out", "of what is sent are lost, most because they were on their way")],
-                         ids=["in", "out"])
+@pytest.mark.parametrize("direction, words", [
+    pytest.param("in", "of what arrives are lost, most because they came too late", id="in", marks=pytest.mark.more),
+    pytest.param("out", "of what is sent are lost, most because they were on their way", id="out")])
 def test_late(lab, direction, words):
     """Inline: a daemon that is stopped again and again for longer than its heartbeat lasts drops what it held, for the
     kernel has carried what came later. That is counted, and degraded."""
@@ -164,7 +164,7 @@ def test_nic(lab):
     daemon.stop()
 
 
-@pytest.mark.parametrize("where", ["here", "elsewhere"])
+@pytest.mark.parametrize("where", ["here", pytest.param("elsewhere", marks=pytest.mark.more)])
 def test_port_tap_down(lab, where):
     """Port mode: the operator sets the TAP down: nothing passes, and that is not ok, wherever the TAP is."""
     wire = Wire(lab, host_addresses=False)

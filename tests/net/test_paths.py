@@ -9,6 +9,8 @@ import errno
 import os
 import socket
 
+import pytest
+
 from daemon import Daemon, per_superpacket
 from lab import wait_until
 from paths import MTU, Beyond, Bridged, Macvlan, Routed, Tunnelled
@@ -91,6 +93,7 @@ def test_router(lab, data):
     both(lab, Routed(lab), data)
 
 
+@pytest.mark.more
 def test_router_1400(lab, data):
     """A router whose next hop has MTU 1400: too large superpackets are said to be, by ICMP."""
     path = Routed(lab, 1400)
@@ -182,6 +185,7 @@ def test_nat(lab, data):
     both(lab, Routed(lab, nat=True), data)
 
 
+@pytest.mark.more
 def test_nat_1400(lab, data):
     """A container behind NAT whose next hop has MTU 1400."""
     path = Routed(lab, 1400, nat=True)
@@ -206,6 +210,7 @@ def test_bridge(lab, data):
     both(lab, Bridged(lab), data)
 
 
+@pytest.mark.more
 def test_bridge_1400(lab, data):
     """A bridge with a container of MTU 1400."""
     both(lab, Bridged(lab, 1400), data)
@@ -221,6 +226,7 @@ def test_macvlan(lab, data):
     both(lab, Macvlan(lab), data)
 
 
+@pytest.mark.more
 def test_macvlan_1400(lab, data):
     """A container's macvlan of MTU 1400 on the NIC."""
     both(lab, Macvlan(lab, 1400), data)
@@ -255,6 +261,7 @@ def test_small_mss(lab, data):
     both(lab, path, data, look=look)
 
 
+@pytest.mark.more
 def test_fraglist(lab, data):
     """What the kernel has merged as a list of packets (rx-gro-list) on the other interface is forwarded."""
     path = Routed(lab)
@@ -286,6 +293,7 @@ def test_vxlan_router(lab, data):
     vxlan(lab, data, Routed(lab), 4)
 
 
+@pytest.mark.more
 def test_vxlan6_router(lab, data):
     """VXLAN over IPv6 that ends elsewhere, through a router: outer checksums, too."""
     vxlan(lab, data, Routed(lab), 6)
@@ -322,6 +330,7 @@ def test_big_router(lab, data):
     big_tcp(lab, data, Routed(lab), 6)
 
 
+@pytest.mark.more
 def test_big_router_1400(lab, data):
     """BIG TCP through a router whose next hop has MTU 1400."""
     big_tcp(lab, data, Routed(lab, 1400), 6)
@@ -332,6 +341,7 @@ def test_big_nat(lab, data):
     big_tcp(lab, data, Routed(lab, nat=True), 6)
 
 
+@pytest.mark.more
 def test_big_bridge(lab, data):
     """BIG TCP through a bridge."""
     big_tcp(lab, data, Bridged(lab), 6)

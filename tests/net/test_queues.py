@@ -94,6 +94,12 @@ def test_fewer(lab, data):
     """Inline: a driver takes queues away under two streams, and gives them back; nothing is lost."""
     wire = Wire(lab, queues=4)
     count = os.path.join(lab.tmp, "channels")
+
+    def set_count(cnt):
+        with open(count, "r+" if os.path.exists(count) else "w") as file:
+            file.write(str(cnt))
+
+    set_count(0)
     daemon = Daemon(lab, wire.host, wire.nic,
                     wrapper=["env", f"LD_PRELOAD={SHIM}", f"FEWER_CHANNELS={count}"])
     servers(lab, wire, data)
@@ -102,8 +108,7 @@ def test_fewer(lab, data):
     for stream in streams:
         stream.wait_received(data.length // 10)
     for cnt in (3, 1):
-        with open(count, "w") as file:
-            file.write(str(cnt))
+        set_count(cnt)
         wire.host.ip("link", "set", wire.nic, "alias", f"{cnt} queues")  # news of the link
         wait_until(lambda: len(daemon.status()["queues"]) == cnt, 10, f"{cnt} queues are served")
         assert cnt < 3 or any(s.process.running() for s in streams), "the streams were over too early"
@@ -115,7 +120,7 @@ def test_fewer(lab, data):
     status = daemon.status()
     assert status["steer"]["pass_no_socket"] > 0, f"the others still have their sockets: {status['steer']}"
     assert status["state"] == "ok", f"state {status['state']}: {status['state_why']}"
-    os.unlink(count)
+    set_count(0)
     wire.host.ip("link", "set", wire.nic, "alias", "all queues")
     wait_until(lambda: len(daemon.status()["queues"]) == 4, 10, "all queues are served again")
     for number in range(8):

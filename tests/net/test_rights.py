@@ -99,7 +99,9 @@ FOLLOWED = [test_changes.test_mtu, test_changes.test_mac_changes, test_changes.t
             test_settings.test_renamed_and_killed, test_ending.test_hung]
 
 
-@pytest.mark.parametrize("scenario", FOLLOWED, ids=lambda scenario: scenario.__name__.removeprefix("test_"))
+@pytest.mark.parametrize("scenario", [
+    pytest.param(scenario, id=scenario.__name__.removeprefix("test_"), marks=[] if number % 4 == 0 else pytest.mark.more)
+    for number, scenario in enumerate(FOLLOWED)])
 def test_followed(request, lab, monkeypatch, scenario):
     """What changes under a daemon of another user is followed as by root's: no right is missing."""
     def as_nobody(*arguments, **more):

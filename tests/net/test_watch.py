@@ -132,7 +132,7 @@ def test_port(lab, data):
     daemon.stop()
 
 
-@pytest.mark.parametrize("mode", ["native", "generic"])
+@pytest.mark.parametrize("mode", ["native", pytest.param("generic", marks=pytest.mark.more)])
 def test_no_false_alarm(lab, data, mode):
     """A daemon that is stopped again and again under streams, with a ring that overflows: it finds every frame."""
     wire = Wire(lab)

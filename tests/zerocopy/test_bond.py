@@ -110,6 +110,7 @@ def test_vlan_srcmac(lab):
     expect_chosen_as_the_bond_does(lab, bonds, ["vlan+srcmac"], flows).stop()
 
 
+@pytest.mark.more
 def test_lacp(lab, data):
     """802.3ad: both members carry flows, as the bond has chosen; a member that fails, and comes back, costs no
     connection, and the partner stays in the aggregator."""

@@ -40,6 +40,7 @@ def packets_beside(lab):
         if "values" in maps[0].get("formatted", {}) else int(maps[0]["formatted"]["value"])
 
 
+@pytest.mark.more
 def test_join(lab, data):
     """The daemon joins a dispatcher with a program in it; that one stays when it goes."""
     wire = RealWire(lab)

@@ -107,6 +107,7 @@ def test_early_reuse(lab):
     print(f"      {len(wrong)} differences in {cnt} segments, as was to be: {wrong[0]}", flush=True)
 
 
+@pytest.mark.more
 def test_stream(lab, data):
     """A device that reads late: TCP out, every byte compared."""
     wire = RealWire(lab)

@@ -18,6 +18,7 @@ def test_inline(lab, data):
     daemon.stop()
 
 
+@pytest.mark.more
 def test_port(lab, data):
     """Port mode, in zero copy: both ways over IPv4 and IPv6."""
     wire = RealWire(lab, host_addresses=False)

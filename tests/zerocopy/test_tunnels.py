@@ -38,6 +38,7 @@ def superpackets(daemon):
     return total["rx_superpackets"], total["tx_superpackets"]
 
 
+@pytest.mark.more
 def test_both_ways(lab, data):
     """Zero copy, GENEVE, GRE and IP in IP between kernels: TCP both ways, every byte compared."""
     wire = RealWire(lab)
