@@ -100,7 +100,7 @@ FOLLOWED = [test_changes.test_mtu, test_changes.test_mac_changes, test_changes.t
 
 
 @pytest.mark.parametrize("scenario", [
-    pytest.param(scenario, id=scenario.__name__.removeprefix("test_"), marks=[] if number % 4 == 0 else pytest.mark.more)
+    pytest.param(scenario, id=scenario.__name__.removeprefix("test_"), marks=[pytest.mark.more] if number % 4 else [])
     for number, scenario in enumerate(FOLLOWED)])
 def test_followed(request, lab, monkeypatch, scenario):
     """What changes under a daemon of another user is followed as by root's: no right is missing."""
