@@ -19,7 +19,7 @@ prop_tests := $(B)/tests/prop_engine
 # The same daemon with faults on command (user/base/fault.h).
 faulty     := $(B)/faulty/superpacketd
 # Programs that the suites of tests/net and tests/zerocopy start.
-helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(addprefix $(B)/tests/,mangler crowd hostile attack) \
+helpers    := $(faulty) $(B)/tests/zerocopy/beside.bpf.o $(addprefix $(B)/tests/,mangler crowd hostile attack order) \
               $(addprefix $(B)/tools/,latency paced) \
               $(B)/tests/fewer_channels.so $(B)/tests/broken_tap.so
 # Whose coverage counts: the engine's tests, and those of the library that is made of it.
@@ -76,6 +76,9 @@ $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/libshared.a $(B)/librepla
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ -lpcap -ljansson -o $@
 
 $(B)/make_corpus: $(B)/tests/fuzz/make_corpus.o $(B)/tests/libshared.a $(B)/libsuperpacket.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+$(B)/tests/order: $(B)/tests/fixtures/order.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
 $(B)/tests/mangler $(B)/tests/crowd: $(B)/tests/%: $(B)/tests/fixtures/%.o $(B)/user/base/quantity.o

@@ -55,7 +55,8 @@ static bool is_at_work(const struct worker *worker)
 	return worker->running && !worker->stop;
 }
 
-/* Once the kernel has carried the traffic, it goes on until no worker has anything older left. */
+/* Once the kernel has carried the traffic, it goes on until no worker has anything older left. That it had caught up in
+ * an earlier lapse does not count: it may have received since. */
 static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 {
 	if (!steer_lapsed(heartbeat->steer, now))
@@ -63,7 +64,8 @@ static bool all_caught_up(const struct heartbeat *heartbeat, uint64_t now)
 	for (const struct workers *workers = heartbeat->workers; workers; workers = workers->next)
 		for (uint32_t q = 0; q < workers->opened_cnt && !workers->idle; q++)
 			if (is_at_work(&workers->worker[q]) &&
-			    !__atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE))
+			    __atomic_load_n(&workers->worker[q].caught_up, __ATOMIC_ACQUIRE) !=
+				    steer_heartbeat_shown(workers->steer))
 				return false;
 	return true;
 }

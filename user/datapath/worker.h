@@ -97,6 +97,7 @@ struct worker {
 	uint32_t held_packets;     /* received and not delivered yet */
 	uint32_t burst_packets;    /* received since gro_burst_end() was last called */
 	uint64_t moved_ns;         /* when a packet was carried last */
+	uint64_t lapsed;           /* the last heartbeat before the present lapse; while stale */
 	bool stale, stale_out;     /* what is carried now, or out, comes too late: see worker_stale.c */
 	struct worker_stats stats; /* private; others use stats_read(&published) */
 
@@ -123,7 +124,7 @@ struct worker {
 	uint64_t tick;           /* advances with every round of the loop */
 	bool away;               /* it cannot carry packets: the main thread leaves the traffic to the kernel */
 	bool deaf;               /* frames that are steered to it do not arrive */
-	bool caught_up;          /* it holds no packet older than what the kernel has carried meanwhile */
+	uint64_t caught_up;      /* nothing older than the lapse of this heartbeat is left (worker_stale.c) */
 	bool emptied_out;        /* the same, of the outgoing direction, while that is left to the kernel */
 	int front_error;         /* -errno when the front end's queue is gone; the main thread ends then */
 	bool front_emptied;      /* nothing was in the front end's queue; the main thread clears it, to ask again */

@@ -29,12 +29,11 @@ void worker_check_stale(struct worker *worker, uint64_t now_ns)
 		__atomic_store_n(&worker->emptied_out, false, __ATOMIC_RELEASE);
 	if (worker_is_stopping(worker))
 		return; /* there is no heartbeat any more, and nobody who would overtake us */
+	worker->lapsed = steer_heartbeat_shown(worker->config.steer);
 	worker->stale = steer_lapsed(worker->config.steer, now_ns);
 	worker->stale_out |= worker->stale;
 	if (worker->stale)
 		gro_flush(&worker->gro, GRO_RECONFIGURE);
-	else
-		__atomic_store_n(&worker->caught_up, false, __ATOMIC_RELEASE);
 }
 
 void worker_check_caught_up(struct worker *worker, bool in, bool out)
@@ -43,7 +42,7 @@ void worker_check_caught_up(struct worker *worker, bool in, bool out)
 	const bool empty = !out && transmit_can_take(&worker->transmit);
 
 	if (worker->stale && !in && empty && !worker->held_packets)
-		__atomic_store_n(&worker->caught_up, true, __ATOMIC_RELEASE);
+		__atomic_store_n(&worker->caught_up, worker->lapsed, __ATOMIC_RELEASE);
 	if (worker->stale_out && empty)
 		__atomic_store_n(&worker->emptied_out, true, __ATOMIC_RELEASE);
 }

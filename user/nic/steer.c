@@ -177,14 +177,20 @@ void steer_heartbeat(struct steer *steer, uint64_t now_ns)
 		__atomic_store_n((uint64_t *)&steer->tc.state->heartbeat_ns, shown_ns, __ATOMIC_RELEASE);
 }
 
-bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
+uint64_t steer_heartbeat_shown(const struct steer *steer)
 {
 	const struct steer_state *state = steer->tc.object ? steer->tc.state : steer->state;
+
+	return __atomic_load_n((const uint64_t *)&state->heartbeat_ns, __ATOMIC_ACQUIRE);
+}
+
+bool steer_lapsed(const struct steer *steer, uint64_t now_ns)
+{
 	uint64_t last_ns;
 
 	if (steer->config.serve & STEER_SERVE_ALL)
 		return false;
-	last_ns = __atomic_load_n((const uint64_t *)&state->heartbeat_ns, __ATOMIC_RELAXED);
+	last_ns = steer_heartbeat_shown(steer);
 	now_ns = steer_clock_bpf_ns(now_ns);
 	/* 0: not started yet, or stopped. Another thread may have shown it after now_ns. */
 	return last_ns && last_ns < now_ns && now_ns - last_ns > STEER_HEARTBEAT_LIMIT_NS;

@@ -62,6 +62,10 @@ void steer_heartbeat(struct steer *steer, uint64_t now_ns);
  * kernel has nobody to give it to. Any thread may ask. */
 bool steer_lapsed(const struct steer *steer, uint64_t now_ns);
 
+/* The last heartbeat that was shown, by the programs' clock; 0: none yet, or it has been stopped. It names a lapse: one
+ * that is over has another. Any thread may ask. */
+uint64_t steer_heartbeat_shown(const struct steer *steer);
+
 /* Sets the longest frame that is steered to the sockets, unless all are served. No wire sends longer ones; the kernel
  * gets them. Takes effect at once. */
 void steer_set_frame_max(struct steer *steer, uint32_t frame_max);
