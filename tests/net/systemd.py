@@ -10,7 +10,7 @@ import shutil
 
 import pytest
 
-from lab import wait_until
+from lab import Failed, wait_until
 
 SYSTEMD = "/lib/systemd/systemd"
 TARGETS = ("basic", "sysinit", "shutdown", "multi-user", "network-pre")
@@ -76,8 +76,15 @@ class Systemd:
         lab.cleanup(self._end)
         self.process = lab.start(["unshare", "--mount", "sh", "-ec", OUTER, "sh", self.directory, self.cgroup, INNER],
                                  ns=ns, name="systemd")
-        wait_until(lambda: self.systemctl("is-system-running", check=False).stdout == "running\n", 20,
-                   lambda: f"systemd runs; it said: {self.process.tail()}")
+        try:
+            wait_until(lambda: self._answer() == "running", 20, lambda: f"systemd runs; it said: {self.process.tail()}")
+        except Failed:
+            if self._answer() != "offline":
+                raise
+            pytest.skip("systemctl asks nobody in a chroot; a machine that has booted helps")
+
+    def _answer(self):
+        return self.systemctl("is-system-running", check=False).stdout.strip()
 
     def write(self, name, text):
         path = os.path.join(self.directory, name)

@@ -28,7 +28,7 @@ SAME = [
 # Allowed, and not seen here, because
 REASONS = {
     "the vDSO answers, but not on every machine": ["clock_gettime", "gettimeofday", "time"],
-    "memory or a lock is rarely short": ["brk", "mremap", "futex"],
+    "memory or a lock is rarely short": ["brk", "mremap", "munmap", "futex"],
     "a signal handler returns; abort()": ["rt_sigreturn", "rt_sigaction", "getpid", "gettid", "exit_group"],
     "a call goes on after SIGSTOP": ["restart_syscall"],
     "somebody else has a lock": ["nanosleep", "clock_nanosleep"],

@@ -181,12 +181,17 @@ def wait_state(daemon, state):
 
 
 def served_again(daemon, lab, wire, data):
+    """Perhaps not at once: on a busy machine an overloaded worker leaves the traffic to the kernel for a while."""
     wait_state(daemon, "ok")
     before = daemon.total()
-    for direction in ("in", "out"):
-        transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
-    after = daemon.total()
-    assert all(after[name] > before[name] for name in SUPERPACKETS), "nothing was merged or cut again"
+
+    def carried():
+        for direction in ("in", "out"):
+            transfer(lab, wire, data, direction, 4, length=32 << 20).finish()
+        after = daemon.total()
+        return all(after[name] > before[name] for name in SUPERPACKETS)
+
+    wait_until(carried, 60, "packets are merged and cut again")
 
 
 def test_deleted(lab, data):
