@@ -5,6 +5,7 @@ that superpacketd(8) has under FIGURES."""
 import json
 import os
 import platform
+import textwrap
 
 from lab import BUILD
 
@@ -54,7 +55,9 @@ def manual(rows):
                  f"{one['measured']}: {one['ours']}" if one["ours"] else one["note"],
                  f"kernel alone: {one['kernel']}" if one["kernel"] != NONE else "",
                  f"goal: {one['goal']}" if one["goal"] else ""]
-        lines += [f".It {one['drill']}, {one['count']} times", ";\n".join(filter(None, parts)) + "."]
+        said = ";\n".join(filter(None, parts)) + "."
+        lines += [f".It {one['drill']}, {one['count']} times",
+                  *(part for line in said.split("\n") for part in textwrap.wrap(line, 80, break_on_hyphens=False))]
     return ".Bl -tag -width Ds -compact\n" + "".join(f"{line}\n" for line in lines) + ".El\n"
 
 
