@@ -387,7 +387,7 @@ def test_nftables(lab, data):
 
 # ---- kill -9 ----
 
-@pytest.mark.parametrize("place", ["tcx", "clsact", "shaped"])
+@pytest.mark.parametrize("place", ["tcx", "clsact", pytest.param("shaped", marks=pytest.mark.more)])
 def test_killed(lab, data, place):
     """kill -9 under a stream: it goes on; clean removes what is left, and the next daemon starts."""
     wire = Wire(lab)

@@ -119,8 +119,9 @@ def test_receive_ring(lab):
     daemon.stop()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("direction, words", [
-    pytest.param("in", "of what arrives are lost, most because they came too late", id="in", marks=pytest.mark.more),
+    pytest.param("in", "of what arrives are lost, most because they came too late", id="in"),
     pytest.param("out", "of what is sent are lost, most because they were on their way", id="out")])
 def test_late(lab, direction, words):
     """Inline: a daemon that is stopped again and again for longer than its heartbeat lasts drops what it held, for the
@@ -136,6 +137,7 @@ def test_late(lab, direction, words):
     daemon.stop()
 
 
+@pytest.mark.more
 def test_nic(lab):
     """What the kernel has counted of the NIC's losses is in the status, also when it was renamed; packets that its ring
     had no room for, second after second, are degraded."""

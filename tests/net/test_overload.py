@@ -69,6 +69,7 @@ def test_hold(lab):
     daemon.stop()
 
 
+@pytest.mark.more
 def test_order(lab):
     """A flow of numbered datagrams, some of which are always held, goes to the kernel with a flood and comes back, four
     times: none overtakes another."""

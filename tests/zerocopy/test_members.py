@@ -34,6 +34,7 @@ def add_third(bonds):
     bonds.enslave(2)
 
 
+@pytest.mark.more
 def test_new_member(lab, data):
     """A third member is made and added while streams flow; the bond fails over to it; the first one leaves the bond and
     is deleted. No stream ends."""
