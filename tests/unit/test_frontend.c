@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "datapath/worker.h"
+#include "datapath/worker_internal.h"
 #include "nic/uapi_compat.h"
 #include "nic/xsk_open.h"
 #include "fixtures/packet_builder.h"
@@ -446,4 +446,27 @@ Test(frontend, a_queue_that_is_gone_is_reported)
 	wake();
 	expect_within_deadline(says_no_more, bed, "told");
 	free_bed(bed);
+}
+
+/* While transmission waits, the front end is not read, so nothing is known of what is in it (worker_stale.c). */
+Test(frontend, a_worker_that_does_not_read_has_not_caught_up)
+{
+	struct bed *bed = make_bed();
+	struct worker *worker = &bed->worker;
+
+	worker_tell_stop(worker, 100);
+	pthread_join(worker->thread, NULL);
+	worker->stale = worker->stale_out = true;
+	worker->lapsed = 7;
+	worker->transmit.state = TRANSMIT_CUTTING;
+	worker_check_caught_up(worker, false, false);
+	cr_expect_not(worker->emptied_out);
+	cr_expect_neq(worker->caught_up, 7);
+	worker->transmit.state = TRANSMIT_IDLE;
+	worker_check_caught_up(worker, false, false);
+	cr_expect(worker->emptied_out);
+	cr_expect_eq(worker->caught_up, 7);
+	worker_close(worker);
+	close(front.queue.fd);
+	free(bed);
 }
