@@ -69,18 +69,24 @@ def expect_ok_again(daemon):
     expect_one_line(daemon, ENDED)
 
 
+def port_daemon(lab, where):
+    """A daemon in port mode whose TAP is in the host's namespace, or elsewhere: (wire, daemon, the TAP's host, TAP)."""
+    wire = Wire(lab, host_addresses=False)
+    tap = lab.unique("tap")
+    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
+    if where == "here":
+        return wire, daemon, wire.host, tap
+    host = lab.namespace("container")
+    wire.host.ip("link", "set", tap, "netns", host.name)
+    host.up(tap)
+    return wire, daemon, host, tap
+
+
 @pytest.mark.parametrize("where", ["here", pytest.param("elsewhere", marks=pytest.mark.more)])
 def test_tap_queue(lab, where):
     """Port mode: the TAP's own queue overflows again and again: counted as `ip -s link` does, wherever the TAP is;
     degraded, with what helps; and ok when it has ended."""
-    wire = Wire(lab, host_addresses=False)
-    tap = lab.unique("tap")
-    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
-    host = wire.host
-    if where == "elsewhere":
-        host = lab.namespace("container")
-        wire.host.ip("link", "set", tap, "netns", host.name)
-        host.up(tap)
+    wire, daemon, host, tap = port_daemon(lab, where)
     wire.address_host(host, tap)
     flood = Flood(lab, host, wire.PEER4)
     status = stop_until_degraded(daemon, LOST)  # the queue has 256 packets
@@ -169,14 +175,7 @@ def test_nic(lab):
 @pytest.mark.parametrize("where", ["here", pytest.param("elsewhere", marks=pytest.mark.more)])
 def test_port_tap_down(lab, where):
     """Port mode: the operator sets the TAP down: nothing passes, and that is not ok, wherever the TAP is."""
-    wire = Wire(lab, host_addresses=False)
-    tap = lab.unique("tap")
-    daemon = Daemon(lab, wire.host, wire.nic, "--mode", "port", "--tap", tap)
-    host = wire.host
-    if where == "elsewhere":
-        host = lab.namespace("container")
-        wire.host.ip("link", "set", tap, "netns", host.name)
-        host.up(tap)
+    wire, daemon, host, tap = port_daemon(lab, where)
 
     def expect(state, words, link):
         def said():
