@@ -257,6 +257,11 @@ class Namespace:
                 counters[group + name] = int(value)
         return counters
 
+    def snmp6(self):
+        """/proc/net/snmp6 of this namespace: {"Udp6NoPorts": 0, ...}."""
+        lines = self.run("cat", "/proc/net/snmp6").stdout.splitlines()
+        return {name: int(value) for name, value in (line.split() for line in lines)}
+
     @contextlib.contextmanager
     def entered(self):
         """The calling thread is in this namespace: sockets opened here belong to it."""
