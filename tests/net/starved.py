@@ -12,8 +12,9 @@ import threading
 import time
 
 PERIOD, PERIOD_EMULATED = 0.02, 0.1
-# The heartbeat is believed for 100 ms and shown every 20 ms (steer_abi.h, heartbeat.h).
-LONG = 0.075
+# The heartbeat is believed for 100 ms and shown every 20 ms (steer_abi.h, heartbeat.h). One long wait within that time
+# or several short ones make it lapse.
+LIMIT, LONG = 0.1, 0.075
 # An emulated machine is starved as a whole, one processor now and then, and does not see all of it.
 emulated = False
 
@@ -31,14 +32,15 @@ def threads(pid):
 
 class Starvation:
     """Looks on, in a thread, until end() or the end of the process. `longest` is the longest wait in seconds of one of
-    its threads, for a CPU or in the kernel for something that nobody can interrupt (a lock, a grace period of RCU), or
-    of ours, should that be longer; two short ones may be taken for one."""
+    its threads, for a CPU (what it has waited in the last LIMIT, together) or in the kernel for something that nobody
+    can interrupt (a lock, a grace period of RCU), or of ours, should that be longer."""
 
     def __init__(self, pid):
         self.pid = pid
         self.longest = 0.0
         self.period = PERIOD_EMULATED if emulated else PERIOD
-        self._seen = {}  # directory of a thread: (times it ran, seconds it has waited for a CPU, since when it is so)
+        self._seen = {}  # directory of a thread: (times it ran, since when it is so)
+        self._waits = {}  # directory of a thread: [(when, seconds it had waited for a CPU)], from LIMIT ago
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -57,11 +59,15 @@ class Starvation:
         now = time.monotonic()
         with open(f"{directory}/stat") as file:
             state = file.read().rpartition(") ")[2][0]
-        before = self._seen.get(directory, (None, waited / 1e9, now))
+        before = self._seen.get(directory, (None, now))
         # a wait for a CPU is counted once it is over; until then the thread has not run once more
-        since = before[2] if state in "RD" and runs == before[0] else now
-        self._seen[directory] = runs, waited / 1e9, since
-        self.longest = max(self.longest, waited / 1e9 - before[1], now - since)
+        since = before[1] if state in "RD" and runs == before[0] else now
+        self._seen[directory] = runs, since
+        waits = self._waits.setdefault(directory, [])
+        waits.append((now, waited / 1e9))
+        while len(waits) > 2 and waits[1][0] <= now - LIMIT:
+            waits.pop(0)
+        self.longest = max(self.longest, waits[-1][1] - waits[0][1], now - since)
 
     def end(self):
         self._ending.set()

@@ -32,7 +32,8 @@ def expect_clean(daemon, namespaces, dropped=None):
         assert not wrong, f"counters do not add up: {wrong}"
     assert total["rx_checksum_errors"] == 0, f"the daemon saw {total['rx_checksum_errors']} checksum errors"
     drops = daemon.own_drops()
-    assert drops == (dropped or {}), f"the daemon dropped packets: {drops}, before {dropped}"
+    assert drops == (dropped or {}), (
+        f"the daemon dropped packets: {drops}, before {dropped}; longest wait {daemon.starvation.longest:.3f} s")
     for ns in namespaces:
         errors = ns.snmp()["TcpInCsumErrors"]
         assert errors == 0, f"{ns.name}: the kernel saw {errors} TCP checksum errors"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Least rights: what the daemon may still do once it serves, and that everything it has to follow works with that."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -32,9 +33,10 @@ def threads(daemon):
     found = {}
     tasks = f"/proc/{daemon.pid}/task"
     for task in os.listdir(tasks):
-        with open(f"{tasks}/{task}/status") as file:
-            fields = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-        found[fields["Name"]] = fields
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            with open(f"{tasks}/{task}/status") as file:
+                fields = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+            found[fields["Name"]] = fields
     return found
 
 
