@@ -20,10 +20,13 @@ GOOD = "printf 'ok - suite::one  (0.0s)\\nok - suite::two  (0.0s)\\n' > $tap"
 
 
 def run(*arguments):
-    """pytest, but for what one around it has put into the environment."""
+    """pytest, but for what one around it has put into the environment. It does not take turns with the one around it,
+    which has its turn while it waits for this one."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return subprocess.run([sys.executable, "-B", "-m", "pytest", "-c", ".pytest.ini", "-p", "no:cacheprovider",
-                           *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix()) as build:
+        environment["SUPERPACKET_BUILD"] = build
+        return subprocess.run([sys.executable, "-B", "-m", "pytest", "-c", ".pytest.ini", "-p", "no:cacheprovider",
+                               *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
 
 
 # What it does, and the totals.
