@@ -122,10 +122,12 @@ def test_handed_over_under_a_transfer(lab, data):
     receiver = lab.start([PACED, "serve", "5300"], ns=wire.host, name="paced")
     wait_until(lambda: "serving" in receiver.stderr(), 5, "the receiver listens")
     stream = transfer(lab, wire, data, "in", 4)
-    for _ in range(3):
+    for turn in range(12):  # on a busy machine the senders may be too slow to be a burden
         sender = lab.start([PACED, "send", wire.HOST4, "5300", "200", "100000000", "500", "1500"], ns=wire.peer,
                            name="send")
         sender.wait(30, None)
+        if turn >= 2 and daemon.status()["steer"]["pass_overload"]:
+            break
     stream.finish()
     status = daemon.status()
     assert status["steer"]["pass_overload"], f"the slot was never with the kernel: {status['steer']}"
